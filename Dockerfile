@@ -1,0 +1,44 @@
+# The gateway in a container. With no settings it runs the embedded store in the volume /data:
+#   docker build -t countersign . && docker run -p 127.0.0.1:8080:8080 -v countersign:/data countersign
+# For several instances behind TLS see docker-compose.yml.
+
+FROM node:22-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig*.json ./
+COPY src ./src
+COPY scripts ./scripts
+COPY bin ./bin
+COPY web ./web
+RUN npm run build
+
+FROM node:22-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+
+FROM node:22-bookworm-slim AS runtime
+LABEL org.opencontainers.image.title="countersign" \
+      org.opencontainers.image.description="A gateway for signed, replay-proof, two-way messages" \
+      org.opencontainers.image.licenses="MIT"
+ENV NODE_ENV=production \
+    COUNTERSIGN_HOST=0.0.0.0 \
+    COUNTERSIGN_DATA_DIR=/data
+WORKDIR /app
+# The program belongs to root and is read-only to the process; only /data is the process's own.
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json LICENSE ./
+COPY bin ./bin
+COPY web ./web
+RUN mkdir /data && chown node:node /data && chmod 700 /data
+VOLUME /data
+# The image's user `node`, by number, so that an orchestrator can see that it is not root.
+USER 1000:1000
+EXPOSE 8080
+# Alive, not ready: a gateway whose store is away must not be restarted for it. With COUNTERSIGN_TLS_CERT override this check.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.COUNTERSIGN_PORT || 8080) + '/livez', { signal: AbortSignal.timeout(2500) }).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+STOPSIGNAL SIGTERM
+CMD ["node", "bin/countersign.mjs", "serve"]

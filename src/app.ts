@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import rateLimit from '@fastify/rate-limit'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { Config } from './config.js'
+import { ApiError } from './errors.js'
+import { createMetrics } from './metrics.js'
+import { defaultLimits } from './protocol/limits.js'
+import { openRegistry } from './registry/index.js'
+import { createAdminGuard } from './routes/auth.js'
+import { clientRoutes } from './routes/clients.js'
+import errors from './routes/errors.js'
+import { healthRoutes } from './routes/health.js'
+import { licenseRoutes } from './routes/licenses.js'
+import { pageRoutes } from './routes/pages.js'
+import { sessionRoutes } from './routes/sessions.js'
+import { createBrake } from './session/brake.js'
+import { createDrain } from './session/drain.js'
+import type { Log, SessionEnvironment } from './session/environment.js'
+import { createHub, reapGraceMs } from './session/hub.js'
+import type { Store } from './store/store.js'
+import ws from './ws/index.js'
+import wsServer from './ws/server.js'
+
+/** HTTP bodies of the admin API, in bytes. */
+const bodyBytes = 64 * 1024
+/** A path's parameter: a hwid of 256 bytes, percent-encoded. */
+const maxParamLength = 1024
+/** Requests of one address in a minute to the HTTP API, health and metrics apart. */
+const requestsPerMinute = 3000
+
+export interface AppOptions {
+  readonly config: Config
+  readonly store: Store
+  readonly masterKeys: readonly Uint8Array[]
+  readonly adminToken: string
+  /** A pino logger, or none. */
+  readonly logger?: FastifyBaseLogger
+  /** Unix milliseconds. Default: the system's clock. */
+  readonly now?: () => number
+  /** So many random bytes in base64url. Default: node:crypto. */
+  readonly randomText?: (bytes: number) => string
+}
+
+export interface App {
+  readonly server: FastifyInstance
+  /** What time brings, about once a second: dead sessions, signs of life to the store, changes of rights. */
+  tick(): Promise<void>
+  /** Lets sessions move elsewhere, then closes everything, the store included. */
+  stop(): Promise<void>
+  /** Sessions of this instance. */
+  sessionCount(): number
+}
+
+const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
+
+/** Proxies that are believed, as Fastify wants them. */
+function trustOf({ trustProxy }: Config): string[] | false {
+  return trustProxy.length === 0 ? false : [...trustProxy]
+}
+
+/**
+ * Composes the gateway over a store: the one file that knows all folders. It does not listen, and has no timers.
+ * @throws WrongMasterKey, StoreUnavailable
+ */
+export async function buildApp(options: AppOptions): Promise<App> {
+  const { config, store, masterKeys, adminToken, logger } = options
+  const { now = Date.now, randomText = bytes => randomBytes(bytes).toString('base64url') } = options
+
+  const server = Fastify({
+    ...(logger === undefined ? {} : { loggerInstance: logger }),
+    trustProxy: trustOf(config),
+    bodyLimit: bodyBytes,
+    routerOptions: { maxParamLength },
+    forceCloseConnections: 'idle',
+    ...(config.tls === undefined
+      ? {}
+      : { https: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) } }),
+    // What a caller sends is taken as it is or refused: nothing is coerced, nothing is dropped unseen.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } }
+  }) as FastifyInstance
+
+  const registry = await openRegistry(store.records, masterKeys, now)
+  const metrics = createMetrics(() => hub.size)
+  const environment: SessionEnvironment = {
+    settings: {
+      instanceId: `i_${randomText(9)}`,
+      heartbeatIntervalSeconds: config.heartbeatIntervalSeconds,
+      heartbeatTimeoutSeconds: config.heartbeatTimeoutSeconds,
+      freshChallengeMs: config.freshChallengeMs,
+      framesPerSecond: config.rateLimit ? config.framesPerSecond : 0,
+      maxSessions: config.maxSessions,
+      maxSessionsPerClient: config.rateLimit ? config.maxSessionsPerClient : Number.MAX_SAFE_INTEGER,
+      limits: { ...defaultLimits, frameBytes: config.frameBytes }
+    },
+    store,
+    registry,
+    observer: metrics.observer,
+    log: logger ?? silentLog,
+    now,
+    randomText
+  }
+  const hub = createHub(environment)
+  await hub.start()
+  // With the embedded store there is no other instance to go to: sessions are not asked to.
+  const drain = createDrain(hub, store.kind === 'embedded' ? 0 : config.drainMs)
+
+  await server.register(errors)
+  // In this order: rate-limit's hooks on a socket's route need the websocket plugin before them and the route after.
+  await server.register(wsServer, { hub, frameBytes: config.frameBytes })
+  if (config.rateLimit) {
+    await server.register(rateLimit, { global: true, max: requestsPerMinute, timeWindow: 60_000 })
+  }
+  // @fastify/websocket accepts an upgrade on any route; only its own may have one.
+  server.addHook('onRequest', async request => {
+    if (request.ws && request.routeOptions.url !== '/v1/ws') throw new ApiError('NOT_FOUND')
+  })
+  server.decorateRequest('actor', '')
+
+  await server.register(ws, {
+    environment,
+    hub,
+    config,
+    brake: createBrake(config.rateLimit ? config.failedHandshakesPerMinute : 0, now),
+    isDraining: drain.isDraining
+  })
+
+  await server.register(healthRoutes(store, drain.isDraining), {})
+  server.get('/metrics', { config: { rateLimit: false } }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.render())
+  )
+  await server.register(pageRoutes(new URL('./web/', import.meta.url)))
+  const silenceMs = config.heartbeatTimeoutSeconds * 1000 + reapGraceMs
+  await server.register(
+    async admin => {
+      admin.addHook('onRequest', createAdminGuard(adminToken, config.allowInsecureHttp))
+      await admin.register(clientRoutes(registry.clients))
+      await admin.register(licenseRoutes(registry.licenses))
+      await admin.register(sessionRoutes(store, registry, silenceMs))
+    },
+    { prefix: '/v1/admin' }
+  )
+  server.addHook('onClose', async () => {
+    hub.stop()
+    await store.close()
+  })
+
+  return {
+    server,
+    sessionCount: () => hub.size,
+    async tick() {
+      const at = now()
+      for (const connection of server.waitingConnections) {
+        connection.tick(at)
+        if (!connection.waitsForHandshake) server.waitingConnections.delete(connection)
+      }
+      await hub.tick()
+    },
+    async stop() {
+      await drain.run()
+      await server.close()
+    }
+  }
+}

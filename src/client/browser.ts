@@ -1,0 +1,30 @@
+import { createPortableMac } from '../protocol/mac-portable.js'
+import { type ClientOptions, CountersignClient } from './client.js'
+import { openBrowserSocket } from './socket-browser.js'
+
+export type { ClientEvents, ClientOptions, ClientState, Validation, Welcome } from './client.js'
+export { CountersignClient } from './client.js'
+export { RequestError } from './requests.js'
+export type { Credential } from './session.js'
+
+const nonceAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** 32 characters of 6 random bits each. */
+function nonce(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(32)), byte => nonceAlphabet.charAt(byte & 63)).join('')
+}
+
+/** A client for browsers. It does nothing before {@link CountersignClient.connect}. */
+export function createClient(options: ClientOptions): CountersignClient {
+  return new CountersignClient(
+    {
+      createMac: createPortableMac,
+      openSocket: openBrowserSocket,
+      random: Math.random,
+      nonce,
+      setTimer: (call, ms) => setTimeout(call, ms),
+      clearTimer: timer => clearTimeout(timer as number | undefined)
+    },
+    options
+  )
+}

@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto'
+import { createNodeMac } from '../protocol/mac-node.js'
+import { type ClientOptions, CountersignClient } from './client.js'
+import { openNodeSocket } from './socket-node.js'
+
+export type { ClientEvents, ClientOptions, ClientState, Validation, Welcome } from './client.js'
+export { CountersignClient } from './client.js'
+export { RequestError } from './requests.js'
+export type { Credential } from './session.js'
+
+/** A client for Node. It does nothing before {@link CountersignClient.connect}. */
+export function createClient(options: ClientOptions): CountersignClient {
+  return new CountersignClient(
+    {
+      createMac: createNodeMac,
+      openSocket: openNodeSocket,
+      random: Math.random,
+      nonce: () => randomBytes(24).toString('base64url'),
+      setTimer: (call, ms) => setTimeout(call, ms),
+      clearTimer: timer => clearTimeout(timer as NodeJS.Timeout | undefined)
+    },
+    options
+  )
+}

@@ -1,0 +1,74 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { Observer } from './session/environment.js'
+
+/** Prometheus' view of this instance. Names follow its conventions: base units, `_total` for counters. */
+export interface Metrics {
+  readonly observer: Observer
+  readonly contentType: string
+  render(): Promise<string>
+}
+
+/** @param liveSessions  sessions of this instance, right now */
+export function createMetrics(liveSessions: () => number): Metrics {
+  const register = new Registry()
+  const registers = [register]
+  collectDefaultMetrics({ register })
+
+  const handshakes = new Counter({
+    name: 'countersign_handshakes_total',
+    help: 'Handshakes by result: welcome, or the code that the peer was told',
+    labelNames: ['result'],
+    registers
+  })
+  const opened = new Counter({
+    name: 'countersign_sessions_opened_total',
+    help: 'Sessions opened, by transport',
+    labelNames: ['transport'],
+    registers
+  })
+  const ended = new Counter({
+    name: 'countersign_sessions_ended_total',
+    help: 'Sessions ended, by transport and by code, bye or lost',
+    labelNames: ['transport', 'code'],
+    registers
+  })
+  const frames = new Counter({
+    name: 'countersign_frames_received_total',
+    help: 'Verified frames, by type',
+    labelNames: ['type'],
+    registers
+  })
+  const refusals = new Counter({
+    name: 'countersign_frames_refused_total',
+    help: 'Frames answered with an error, by code',
+    labelNames: ['code'],
+    registers
+  })
+  const validations = new Counter({
+    name: 'countersign_validations_total',
+    help: 'Answers to validate, by code',
+    labelNames: ['code'],
+    registers
+  })
+  new Gauge({
+    name: 'countersign_sessions',
+    help: 'Live sessions of this instance',
+    registers,
+    collect() {
+      this.set(liveSessions())
+    }
+  })
+
+  return {
+    observer: {
+      handshake: result => handshakes.inc({ result }),
+      opened: transport => opened.inc({ transport }),
+      ended: (transport, code) => ended.inc({ transport, code }),
+      received: type => frames.inc({ type }),
+      refused: code => refusals.inc({ code }),
+      validated: code => validations.inc({ code })
+    },
+    contentType: register.contentType,
+    render: () => register.metrics()
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The table of codes (PROTOCOL §7). A close code's class tells the client what to do: 44xx, your side is wrong and
+ * coming back would not help; 45xx, ours or passing: reconnect. `message` is what a peer may be told when nothing
+ * better is known; before a session it is all that a peer is told.
+ */
+export interface Code {
+  /** Close code of a socket, where the code ends a session. */
+  readonly close?: number
+  /** Status of an HTTP answer. */
+  readonly status: number
+  readonly message: string
+}
+
+export const codes = {
+  AUTHENTICATION_FAILED: { close: 4401, status: 401, message: 'authentication failed' },
+  UNSUPPORTED_PROTOCOL: { close: 4406, status: 400, message: 'this gateway speaks countersign.v1' },
+  PROTOCOL_ERROR: { close: 4400, status: 400, message: 'not a frame of this protocol' },
+  SESSION_REVOKED: { close: 4403, status: 410, message: 'the key, the client or the session was revoked' },
+  CHALLENGE_FAILED: { close: 4404, status: 410, message: 'the challenge was answered wrongly' },
+  FRAME_TOO_LARGE: { close: 4413, status: 413, message: 'larger than the limit' },
+  INTERNAL: { close: 4500, status: 500, message: 'a fault of the gateway, see its log' },
+  SIGNATURE_INVALID: { close: 4501, status: 401, message: 'the signature does not verify' },
+  HEARTBEAT_LOST: { close: 4508, status: 410, message: 'no sign of life in time' },
+  SEQUENCE_INVALID: { close: 4509, status: 409, message: 'not the next seq' },
+  SESSION_EXPIRED: { close: 4510, status: 410, message: 'the session has ended, open another' },
+  SLOW_CONSUMER: { close: 4511, status: 410, message: 'frames were not read fast enough' },
+  DRAINING: { close: 4512, status: 503, message: 'this instance is stopping, reconnect' },
+  UNAVAILABLE: { close: 4513, status: 503, message: 'not possible right now, try again' },
+  RATE_LIMITED: { close: 4529, status: 429, message: 'too many, slow down' },
+  SESSION_NOT_FOUND: { status: 404, message: 'no such session' },
+  UNKNOWN_TYPE: { status: 400, message: 'unknown type' },
+  INVALID_MESSAGE: { status: 400, message: 'a member has a wrong type, range or length' },
+  INVALID_CHANNEL: { status: 400, message: 'not a channel name' },
+  PERMISSION_DENIED: { status: 403, message: 'not allowed' },
+  INSUFFICIENT_STATE: { status: 409, message: 'publications were missed, subscribe again' }
+} as const satisfies Record<string, Code>
+
+export type CodeName = keyof typeof codes
+
+/** Codes that end a session, in the table's order. */
+export type EndingCode = { [K in CodeName]: (typeof codes)[K] extends { close: number } ? K : never }[CodeName]
+
+/** WebSocket's own close codes that we use (RFC 6455 §7.4.1). */
+export const closeNormal = 1000
+export const closeUnsupportedData = 1003
+
+/** What a `validation` can say (PROTOCOL §7), in the order in which it is decided. */
+export const validationCodes = [
+  'NOT_FOUND',
+  'REVOKED',
+  'SUSPENDED',
+  'NOT_YET_VALID',
+  'EXPIRED',
+  'HWID_REQUIRED',
+  'HWID_BANNED',
+  'HWID_MISMATCH',
+  'TOO_MANY_HWIDS',
+  'TOO_MANY_SESSIONS',
+  'VALID'
+] as const
+
+export type ValidationCode = (typeof validationCodes)[number]

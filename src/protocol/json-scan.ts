@@ -1,0 +1,117 @@
+import { ProtocolFault } from './fault.js'
+
+/**
+ * What PROTOCOL §2 asks of a frame's text beyond JSON: no duplicate or `signature` member at the top, surrogate
+ * escapes paired, numbers finite, no CR or LF, depth within the bound. One pass, no recursion. It does not check the
+ * grammar: `JSON.parse` comes after it, and a text that is wrong in a way that confuses this scan fails there.
+ */
+
+const quote = 0x22
+const backslash = 0x5c
+const comma = 0x2c
+const colon = 0x3a
+const openBrace = 0x7b
+const closeBrace = 0x7d
+const openBracket = 0x5b
+const closeBracket = 0x5d
+const lineFeed = 0x0a
+const carriageReturn = 0x0d
+const lowerU = 0x75
+
+function refuse(what: string): never {
+  throw new ProtocolFault('PROTOCOL_ERROR', what)
+}
+
+/** The first index after the string that starts at `start` (its opening quote). Checks its surrogate escapes. */
+function endOfString(text: string, start: number): number {
+  let pendingHigh = false
+  for (let i = start + 1; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit === backslash) {
+      if (text.charCodeAt(i + 1) === lowerU) {
+        const escaped = Number.parseInt(text.slice(i + 2, i + 6), 16)
+        const high = escaped >= 0xd800 && escaped <= 0xdbff
+        const low = escaped >= 0xdc00 && escaped <= 0xdfff
+        if (low !== pendingHigh) refuse('a surrogate escape without its pair')
+        pendingHigh = high
+        i += 5
+      } else {
+        if (pendingHigh) refuse('a surrogate escape without its pair')
+        i++
+      }
+      continue
+    }
+    if (pendingHigh) refuse('a surrogate escape without its pair')
+    if (unit === quote) return i + 1
+    if (unit === lineFeed || unit === carriageReturn) refuse('a line break in a frame')
+  }
+  return refuse('a string without an end')
+}
+
+/** A character that can be part of a JSON number: digits and + - . E e. */
+function isNumeric(unit: number): boolean {
+  return (unit >= 0x30 && unit <= 0x39) || unit === 0x2d || unit === 0x2e || unit === 0x2b || (unit | 0x20) === 0x65
+}
+
+/** The first index after the number at `start`. Only an exponent or 309 digits can be too much for a double. */
+function endOfNumber(text: string, start: number): number {
+  let end = start
+  while (end < text.length && isNumeric(text.charCodeAt(end))) end++
+  const digits = text.slice(start, end)
+  if (!Number.isFinite(Number(digits))) refuse('a number that is not finite')
+  return end
+}
+
+/** A member's name as JSON means it, so that `s\u0065q` is seen to be `seq`. */
+function unescapeName(text: string, start: number, end: number): string {
+  const raw = text.slice(start + 1, end - 1)
+  if (!raw.includes('\\')) return raw
+  try {
+    return String(JSON.parse(text.slice(start, end)))
+  } catch {
+    return refuse('a member name that is not JSON')
+  }
+}
+
+/**
+ * Checks the text of a signed part.
+ * @param text   `{…}`
+ * @param depth  levels allowed; the outermost object is the first
+ * @throws ProtocolFault PROTOCOL_ERROR
+ */
+export function scanFrameText(text: string, depth: number): void {
+  if (text.charCodeAt(0) !== openBrace) refuse('a frame begins with {')
+  const names = new Set<string>()
+  let level = 0
+  let nameExpected = false
+  let i = 0
+  while (i < text.length) {
+    const unit = text.charCodeAt(i)
+    if (unit === quote) {
+      const end = endOfString(text, i)
+      if (level === 1 && nameExpected) {
+        const name = unescapeName(text, i, end)
+        if (name === 'signature') refuse('a signature that is not the last member')
+        if (names.has(name)) refuse('a duplicate member')
+        names.add(name)
+      }
+      nameExpected = false
+      i = end
+      continue
+    }
+    if (unit === openBrace || unit === openBracket) {
+      if (++level > depth) refuse(`nested deeper than ${depth}`)
+      nameExpected = level === 1
+    } else if (unit === closeBrace || unit === closeBracket) {
+      level--
+    } else if (unit === comma) {
+      nameExpected = level === 1
+    } else if (unit === lineFeed || unit === carriageReturn) {
+      refuse('a line break in a frame')
+    } else if (unit !== colon && isNumeric(unit) && unit !== 0x65 && unit !== 0x45) {
+      i = endOfNumber(text, i)
+      continue
+    }
+    i++
+  }
+}

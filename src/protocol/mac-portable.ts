@@ -1,0 +1,16 @@
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { type Mac, utf8 } from './mac.js'
+
+const closingBrace = Uint8Array.of(0x7d)
+
+/** See {@link MacMaker}. The keyed state is made once and cloned for each message. */
+export function createPortableMac(key: Uint8Array): Mac {
+  const keyed = hmac.create(sha256, key)
+  return {
+    ofText: text => bytesToHex(keyed.clone().update(utf8(text)).digest()),
+    ofClosedBytes: (bytes, end) =>
+      bytesToHex(keyed.clone().update(bytes.subarray(0, end)).update(closingBrace).digest())
+  }
+}

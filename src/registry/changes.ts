@@ -1,0 +1,47 @@
+import { type Change, type RecordKey, type RecordStore, type StoredRecord, StoreUnavailable } from '../store/store.js'
+
+/** Rounds of read, decide, commit until a change has lost every race. Each loss is another's success. */
+const maxTries = 64
+
+/** A registry's refusal: the thing asked for is not there, or is there already. */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError'
+  readonly kind: 'missing' | 'conflict' | 'invalid'
+
+  constructor(kind: RegistryError['kind'], message: string) {
+    super(message)
+    this.kind = kind
+  }
+}
+
+/**
+ * Reads a record, lets `decide` make a change of it, commits; again from the start when another changed it meanwhile.
+ * @param decide  returns the new record, `remove`, or a result without a change; may throw
+ */
+export async function changeRecord<T, R>(
+  records: RecordStore,
+  key: RecordKey,
+  decide: (
+    current: T | undefined
+  ) => { write: T | 'remove'; audit: Change['audit']; topic?: string; result: R } | { result: R }
+): Promise<R> {
+  for (let i = 0; i < maxTries; i++) {
+    const stored = await records.get(key)
+    const decision = decide(stored === undefined ? undefined : readRecord<T>(stored))
+    if (!('write' in decision)) return decision.result
+    const { write, audit, topic, result } = decision
+    const expect = stored?.version ?? 0
+    const committed = await records.commit({
+      writes: [write === 'remove' ? { key, expect } : { key, expect, text: JSON.stringify(write) }],
+      audit,
+      ...(topic === undefined ? {} : { topic })
+    })
+    if (committed !== 'conflict') return result
+  }
+  throw new StoreUnavailable(new Error(`too many changes of ${key} at once`))
+}
+
+/** What this gateway wrote, and nobody else writes: the shape is that of the writer. */
+export function readRecord<T>(stored: StoredRecord): T {
+  return JSON.parse(stored.text) as T
+}

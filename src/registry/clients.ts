@@ -1,0 +1,246 @@
+import type { Attributes } from '../protocol/messages.js'
+import type { RecordKey, RecordStore, StoredRecord } from '../store/store.js'
+import type { Audit } from './audit.js'
+import { changeRecord, RegistryError, readRecord } from './changes.js'
+import type { Keyring } from './keyring.js'
+import { createId, createSecret } from './secrets.js'
+
+/** Keys of one client that can be used at one time (PROTOCOL §4: those tried without a keyId). */
+export const maxLiveKeys = 4
+/** Keys kept on a client's record, ended ones included; the oldest ended ones are forgotten. */
+export const maxKeptKeys = 16
+
+/** What a client may do (PROTOCOL §3): patterns, literal characters then at most one final `*`. */
+export interface Capabilities {
+  readonly subscribe: readonly string[]
+  readonly publish: readonly string[]
+  readonly services: readonly string[]
+}
+
+interface KeyRecord {
+  readonly keyId: string
+  readonly sealed: string
+  readonly createdAt: number
+  readonly expiresAt?: number
+  readonly revokedAt?: number
+}
+
+interface ClientRecord extends Capabilities {
+  readonly clientId: string
+  readonly status: 'active' | 'suspended'
+  readonly attributes: Attributes
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly keys: readonly KeyRecord[]
+}
+
+/** A client as operators see it: no secret, sealed or not. */
+export type Client = Omit<ClientRecord, 'keys'> & { readonly keys: readonly Omit<KeyRecord, 'sealed'>[] }
+
+/** A key to try in a handshake. */
+export interface Credential {
+  readonly keyId: string
+  readonly secret: string
+  /** False: a decoy, whatever its secret proves. */
+  readonly usable: boolean
+  readonly expiresAt?: number
+}
+
+export interface NewClient extends Partial<Capabilities> {
+  readonly clientId?: string
+  readonly attributes?: Attributes
+}
+
+export type ClientPatch = Partial<Capabilities> & {
+  readonly status?: ClientRecord['status']
+  readonly attributes?: Attributes
+}
+
+export interface NewKey {
+  readonly clientId: string
+  readonly keyId: string
+  readonly secret: string
+}
+
+function keyOf(clientId: string): RecordKey {
+  return `client:${clientId}`
+}
+
+function isLive(key: KeyRecord, now: number): boolean {
+  return key.revokedAt === undefined && (key.expiresAt === undefined || key.expiresAt > now)
+}
+
+function publicOf({ keys, ...client }: ClientRecord): Client {
+  return { ...client, keys: keys.map(({ sealed: _, ...key }) => key) }
+}
+
+export type Clients = ReturnType<typeof createClients>
+
+/** Clients and their keys. Every change is told to live sessions by the topic `client:<clientId>`. */
+export function createClients(records: RecordStore, keyring: Keyring, audit: Audit, now: () => number) {
+  function sealPlace(clientId: string, keyId: string): string {
+    return `client:${clientId}:${keyId}`
+  }
+
+  function makeKey(clientId: string): { key: KeyRecord; secret: string } {
+    const keyId = createId('key')
+    const secret = createSecret('sk')
+    return { key: { keyId, sealed: keyring.seal(secret, sealPlace(clientId, keyId)), createdAt: now() }, secret }
+  }
+
+  const decoyPlace = 'decoy'
+  const decoyKey: KeyRecord = { keyId: 'decoy', sealed: keyring.seal(createSecret('sk'), decoyPlace), createdAt: 0 }
+  const decoy: StoredRecord = {
+    key: 'client:decoy',
+    version: 0,
+    text: JSON.stringify({
+      ...{ clientId: 'decoy', status: 'suspended', subscribe: [], publish: [], services: ['*'], attributes: {} },
+      ...{ createdAt: 0, updatedAt: 0, keys: [decoyKey] }
+    } satisfies ClientRecord)
+  }
+
+  function missing(clientId: string): RegistryError {
+    return new RegistryError('missing', `there is no client ${clientId}`)
+  }
+
+  /** Changes an existing client; `decide` returns what is new of it and what to log. */
+  function changeClient<R>(
+    clientId: string,
+    actor: string,
+    action: string,
+    decide: (client: ClientRecord) => { write: ClientRecord | 'remove'; detail?: Record<string, unknown>; result: R }
+  ): Promise<R> {
+    return changeRecord<ClientRecord, R>(records, keyOf(clientId), client => {
+      if (client === undefined) throw missing(clientId)
+      const { write, detail, result } = decide(client)
+      const entry = audit.entry(actor, action, keyOf(clientId), detail)
+      return { write, audit: entry, topic: keyOf(clientId), result }
+    })
+  }
+
+  return {
+    /** @throws RegistryError conflict: the clientId is taken */
+    create(wanted: NewClient, actor: string): Promise<NewKey & { readonly client: Client }> {
+      const clientId = wanted.clientId ?? createId('client')
+      const { key, secret } = makeKey(clientId)
+      const client: ClientRecord = {
+        clientId,
+        status: 'active',
+        subscribe: wanted.subscribe ?? [],
+        publish: wanted.publish ?? [],
+        services: wanted.services ?? ['*'],
+        attributes: wanted.attributes ?? {},
+        createdAt: now(),
+        updatedAt: now(),
+        keys: [key]
+      }
+      return changeRecord<ClientRecord, NewKey & { client: Client }>(records, keyOf(clientId), existing => {
+        if (existing !== undefined) throw new RegistryError('conflict', `the client ${clientId} exists already`)
+        return {
+          write: client,
+          audit: audit.entry(actor, 'client.create', keyOf(clientId), { keyId: key.keyId }),
+          topic: keyOf(clientId),
+          result: { clientId, keyId: key.keyId, secret, client: publicOf(client) }
+        }
+      })
+    },
+
+    async get(clientId: string): Promise<Client | undefined> {
+      const stored = await records.get(keyOf(clientId))
+      return stored === undefined ? undefined : publicOf(readRecord<ClientRecord>(stored))
+    },
+
+    /** In the order of their ids, after `after`. */
+    async list(after: string, limit: number): Promise<readonly Client[]> {
+      return (await records.list('client', after, limit)).map(stored => publicOf(readRecord<ClientRecord>(stored)))
+    },
+
+    /** @throws RegistryError missing */
+    update(clientId: string, patch: ClientPatch, actor: string): Promise<Client> {
+      return changeClient(clientId, actor, 'client.update', client => {
+        const write: ClientRecord = { ...client, ...patch, updatedAt: now() }
+        return { write, detail: { ...patch }, result: publicOf(write) }
+      })
+    },
+
+    /** @throws RegistryError missing */
+    remove(clientId: string, actor: string): Promise<void> {
+      return changeClient(clientId, actor, 'client.delete', () => ({ write: 'remove', result: undefined }))
+    },
+
+    /**
+     * Gives the client a new key; those that it has end after the overlap.
+     * @param overlapSeconds  0: at once
+     * @param force           also while an earlier overlap runs
+     * @throws RegistryError missing; conflict: an earlier overlap still runs
+     */
+    rotateKey(
+      clientId: string,
+      overlapSeconds: number,
+      force: boolean,
+      actor: string
+    ): Promise<NewKey & { readonly previousExpiresAt: number }> {
+      const { key, secret } = makeKey(clientId)
+      return changeClient(clientId, actor, 'key.rotate', client => {
+        const at = now()
+        const live = client.keys.filter(each => isLive(each, at))
+        if (live.length > 1 && !force) {
+          throw new RegistryError('conflict', 'an earlier rotation still overlaps: wait for its end, or use force')
+        }
+        const previousExpiresAt = at + overlapSeconds * 1000
+        const kept = new Set(live.slice(-(maxLiveKeys - 1)))
+        const keys = client.keys.map(each => {
+          if (!isLive(each, at)) return each
+          const latest = kept.has(each) ? previousExpiresAt : at
+          return { ...each, expiresAt: Math.min(each.expiresAt ?? latest, latest) }
+        })
+        const forgotten = new Set(keys.filter(each => !isLive(each, at)).slice(0, -(maxKeptKeys - maxLiveKeys)))
+        const write = { ...client, updatedAt: at, keys: [...keys.filter(each => !forgotten.has(each)), key] }
+        return {
+          write,
+          detail: { keyId: key.keyId, previousExpiresAt: new Date(previousExpiresAt).toISOString() },
+          result: { clientId, keyId: key.keyId, secret, previousExpiresAt }
+        }
+      })
+    },
+
+    /** @throws RegistryError missing: no such client, or no such key of it */
+    revokeKey(clientId: string, keyId: string, actor: string): Promise<void> {
+      return changeClient(clientId, actor, 'key.revoke', client => {
+        if (!client.keys.some(each => each.keyId === keyId)) {
+          throw new RegistryError('missing', `the client ${clientId} has no key ${keyId}`)
+        }
+        const keys = client.keys.map(each =>
+          each.keyId === keyId ? { ...each, revokedAt: each.revokedAt ?? now() } : each
+        )
+        return { write: { ...client, updatedAt: now(), keys }, detail: { keyId }, result: undefined }
+      })
+    },
+
+    /**
+     * What a handshake may use: always as many credentials as are tried, filled up with decoys that nobody holds, so
+     * that an unknown client, a wrong key and a revoked one cost the same and look the same from outside.
+     * @param keyId  absent: the client's live keys, at most {@link maxLiveKeys} (PROTOCOL §4)
+     */
+    async credentials(
+      clientId: string,
+      keyId?: string
+    ): Promise<{ readonly capabilities: Capabilities; readonly credentials: readonly Credential[] }> {
+      const stored = await records.get(keyOf(clientId))
+      const client = readRecord<ClientRecord>(stored ?? decoy)
+      const usable =
+        client.status === 'active'
+          ? client.keys.filter(each => isLive(each, now()) && (keyId === undefined || each.keyId === keyId))
+          : []
+      const tried = keyId === undefined ? maxLiveKeys : 1
+      const credentials = Array.from({ length: tried }, (_, i): Credential => {
+        const key = usable[usable.length - 1 - i]
+        const { keyId: id, sealed, expiresAt } = key ?? decoyKey
+        const secret = keyring.unseal(sealed, key === undefined ? decoyPlace : sealPlace(clientId, id))
+        return { keyId: id, secret, usable: key !== undefined, ...(expiresAt === undefined ? {} : { expiresAt }) }
+      })
+      const { subscribe, publish, services } = client
+      return { capabilities: { subscribe, publish, services }, credentials }
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { Store } from '../store/store.js'
+
+/**
+ * `/livez`: this process answers. It never looks at the store: a gateway whose store is gone is not mended by a restart.
+ * `/readyz`: this instance can serve right now, asked of the store anew each time.
+ */
+export function healthRoutes(store: Store, isDraining: () => boolean): FastifyPluginAsync {
+  return async app => {
+    // Whoever watches over an instance must not be told that it asks too often.
+    const config = { rateLimit: false }
+    app.get('/livez', { config }, () => ({ status: 'ok' }))
+
+    app.get('/readyz', { config }, async (_request, reply) => {
+      const checks: Record<string, string> = {}
+      try {
+        await store.ping()
+        checks['store'] = 'ok'
+      } catch (error) {
+        checks['store'] = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+      }
+      checks['drain'] = isDraining() ? 'this instance is stopping' : 'ok'
+      const ready = Object.values(checks).every(check => check === 'ok')
+      return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable', checks })
+    })
+  }
+}

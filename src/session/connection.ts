@@ -1,0 +1,174 @@
+import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
+import { ProtocolFault } from '../protocol/fault.js'
+import { handshakeSeconds } from '../protocol/limits.js'
+import { StoreUnavailable } from '../store/store.js'
+import type { SessionEnvironment } from './environment.js'
+import { authenticate } from './handshake.js'
+import type { Hub } from './hub.js'
+import { Session } from './session.js'
+import type { Transport } from './transport.js'
+
+/** Frames that wait while one is handled; then reading stops until they are done. */
+export const inboxFrames = 64
+
+/** What a peer on a connection without a session has done. */
+export interface HandshakeWatcher {
+  failed(remoteAddress: string): void
+}
+
+/**
+ * A connection that keeps order, from its challenge to its end. States: `challenged` until the first frame,
+ * `authenticating` while that is judged, `open` with a session, `closed`. Frames are handled one after another.
+ */
+export class Connection {
+  readonly #environment: SessionEnvironment
+  readonly #hub: Hub
+  readonly #transport: Transport
+  readonly #binding: string
+  readonly #remoteAddress: string
+  readonly #watcher: HandshakeWatcher
+  readonly #handshakeEndsAt: number
+  #state: 'challenged' | 'authenticating' | 'open' | 'closed' = 'challenged'
+  #session: Session | undefined
+  #inbox: Uint8Array[] = []
+  #busy = false
+  #paused = false
+
+  constructor(
+    environment: SessionEnvironment,
+    hub: Hub,
+    transport: Transport,
+    peer: { readonly binding: string; readonly remoteAddress: string },
+    watcher: HandshakeWatcher
+  ) {
+    this.#environment = environment
+    this.#hub = hub
+    this.#transport = transport
+    this.#binding = peer.binding
+    this.#remoteAddress = peer.remoteAddress
+    this.#watcher = watcher
+    this.#handshakeEndsAt = environment.now() + handshakeSeconds * 1000
+  }
+
+  get waitsForHandshake(): boolean {
+    return this.#state === 'challenged' || this.#state === 'authenticating'
+  }
+
+  /** The next frame from the peer, as bytes. */
+  receive(frame: Uint8Array): void {
+    if (this.#state === 'closed') return
+    if (this.#busy) {
+      this.#inbox.push(frame)
+      if (this.#inbox.length >= inboxFrames && !this.#paused) {
+        this.#paused = true
+        this.#transport.pause()
+      }
+      return
+    }
+    const pending = this.#handle(frame)
+    if (pending !== undefined) this.#settle(pending)
+  }
+
+  #handle(frame: Uint8Array): undefined | Promise<void> {
+    if (this.#state === 'challenged') {
+      this.#state = 'authenticating'
+      return this.#authenticate(frame)
+    }
+    const pending = this.#session?.receive(frame)
+    if (this.#session?.ended === true) this.#state = 'closed'
+    return pending
+  }
+
+  /** Waits for a frame's answer, then goes on with those that came meanwhile. */
+  #settle(pending: Promise<void>): void {
+    this.#busy = true
+    pending
+      .catch((error: unknown) => {
+        this.#environment.log.error({ err: error }, 'a frame could not be handled')
+        this.refuse('INTERNAL')
+      })
+      .then(() => {
+        this.#busy = false
+        this.#drainInbox()
+      })
+  }
+
+  #drainInbox(): void {
+    while (!this.#busy && this.#state !== 'closed') {
+      const next = this.#inbox.shift()
+      if (next === undefined) break
+      const pending = this.#handle(next)
+      if (pending !== undefined) this.#settle(pending)
+    }
+    if (this.#state === 'closed') this.#inbox = []
+    if (this.#paused && this.#inbox.length === 0) {
+      this.#paused = false
+      this.#transport.resume()
+    }
+  }
+
+  async #authenticate(frame: Uint8Array): Promise<void> {
+    const { observer, log } = this.#environment
+    try {
+      const authenticated = await authenticate(this.#environment, frame, this.#binding, this.#remoteAddress)
+      if (this.#state !== 'authenticating') return
+      const session = new Session(this.#environment, this.#transport, authenticated, ended => this.#hub.remove(ended))
+      this.#session = session
+      if (!(await this.#hub.add(session))) {
+        this.#session = undefined
+        this.refuse('RATE_LIMITED')
+        return
+      }
+      // What was revoked between the look at the key and now was told to a hub that did not know this session.
+      await this.#hub.recheck(session.peer.clientId, [session])
+      if (session.ended) {
+        this.#state = 'closed'
+        return
+      }
+      this.#state = 'open'
+      session.welcome(authenticated)
+      observer.handshake('welcome')
+      session.log.info({ keyId: session.peer.keyId, remoteAddress: this.#remoteAddress }, 'session opened')
+    } catch (error) {
+      if (error instanceof ProtocolFault) {
+        if (error.code !== 'AUTHENTICATION_FAILED') {
+          log.info({ code: error.code, reason: error.message, remoteAddress: this.#remoteAddress }, 'not a handshake')
+        }
+        this.#watcher.failed(this.#remoteAddress)
+        this.refuse(error.code)
+      } else if (error instanceof StoreUnavailable) {
+        log.warn({ err: error.cause }, 'no handshake: the store does not answer')
+        this.refuse('UNAVAILABLE')
+      } else throw error
+    }
+  }
+
+  /** The last word to a peer without a session: unsigned, one text per code (PROTOCOL §4). */
+  refuse(code: CodeName, message: string = codes[code].message): void {
+    if (this.#state === 'closed') return
+    if (this.#session !== undefined) {
+      this.#session.end(code as EndingCode)
+      this.#state = 'closed'
+      return
+    }
+    this.#state = 'closed'
+    this.#environment.observer.handshake(code)
+    this.#transport.send(JSON.stringify({ type: 'error', code, message }))
+    const { close } = codes[code] as { close?: number }
+    this.#transport.close(close ?? codes.INTERNAL.close, code)
+  }
+
+  /** The handshake's timer (PROTOCOL §4); a session has its own. */
+  tick(now: number): void {
+    if (this.waitsForHandshake && now >= this.#handshakeEndsAt) {
+      this.refuse('PROTOCOL_ERROR', `no authenticate within ${handshakeSeconds} s`)
+    }
+  }
+
+  /** The transport is gone. */
+  lost(): void {
+    this.#state = 'closed'
+    this.#inbox = []
+    this.#session?.lost()
+  }
+}

@@ -1,0 +1,33 @@
+import type { DownstreamMessages } from '../../protocol/messages.js'
+import type { SessionEnvironment } from '../environment.js'
+import type { Peer } from '../peer.js'
+
+type Body<Type extends keyof DownstreamMessages> = Omit<DownstreamMessages[Type], 'seq' | 're'>
+
+/** What a handler answers; the session adds `seq`, `re` and the signature. */
+export type Reply = Body<'heartbeat'> | Body<'validation'> | Body<'ack'>
+
+/** What a handler may know and touch of its session. */
+export interface HandlerContext {
+  readonly environment: SessionEnvironment
+  readonly peer: Peer
+  /** When the session ends at the latest, unix milliseconds. */
+  readonly expiresAt: number
+  /** Licenses on which this session sits, see the validate handler. */
+  readonly seats: Set<string>
+  /** The fresh challenge that is out, if one is (PROTOCOL §6). */
+  readonly freshChallenge: FreshChallenge
+}
+
+/** The state of a session's fresh challenges. */
+export interface FreshChallenge {
+  /** Ends the challenge with this token. @returns whether it was answered rightly */
+  settle(challengeToken: string, challengeSignature: string): boolean
+}
+
+/**
+ * Answers one type of message.
+ * @throws ProtocolFault what the peer is told instead; its code says whether the session goes on
+ * @throws StoreUnavailable told as UNAVAILABLE
+ */
+export type Handler<Message> = (context: HandlerContext, message: Message) => Reply | Promise<Reply>

@@ -1,0 +1,143 @@
+import type { CodeName } from '../protocol/codes.js'
+import { ProtocolFault } from '../protocol/fault.js'
+import { hasValidSignature, readSignedText } from '../protocol/frame.js'
+import { deriveSession, type SessionKeys } from '../protocol/handshake.js'
+import { authenticateBytes, challengeSeconds, protocolName, sessionSeconds } from '../protocol/limits.js'
+import { sameText } from '../protocol/mac.js'
+import { createNodeMac } from '../protocol/mac-node.js'
+import { type Authenticate, type DownstreamMessages, decodeAuthenticate } from '../protocol/messages.js'
+import type { Credential } from '../registry/clients.js'
+import type { SessionEnvironment } from './environment.js'
+import type { Peer } from './peer.js'
+
+/** The handshake (PROTOCOL §4), for any transport. */
+
+const tokenBytes = 32
+const sessionIdBytes = 24
+
+/** An authenticated client: who it is, the keys of its session, and until when it may last. */
+export interface Authenticated {
+  readonly peer: Peer
+  readonly keys: SessionKeys
+  readonly expiresAt: number
+}
+
+/**
+ * Issues a challenge.
+ * @param binding  where alone it can be answered: a socket's id, or the bridge
+ * @throws StoreUnavailable
+ */
+export async function issueChallenge(
+  { store, now, randomText }: SessionEnvironment,
+  binding: string
+): Promise<DownstreamMessages['challenge']> {
+  const challengeToken = randomText(tokenBytes)
+  await store.challenges.put(challengeToken, binding, challengeSeconds * 1000)
+  return {
+    type: 'challenge',
+    protocol: protocolName,
+    challengeToken,
+    expiresIn: challengeSeconds,
+    serverTime: now()
+  }
+}
+
+/** Shape of the frame, before anything is looked up. */
+function readAuthenticate(frame: Uint8Array, depth: number): Authenticate {
+  if (frame.length > authenticateBytes) {
+    throw new ProtocolFault('FRAME_TOO_LARGE', `an authenticate has at most ${authenticateBytes} bytes`)
+  }
+  return decodeAuthenticate(readSignedText(frame, depth))
+}
+
+/** The credential that made both signatures. Every one is tried to the end, so that time does not tell which fits. */
+function findProof(
+  frame: Uint8Array,
+  message: Authenticate,
+  credentials: readonly Credential[]
+): { credential: Credential; keys: SessionKeys } | undefined {
+  let found: { credential: Credential; keys: SessionKeys } | undefined
+  for (const credential of credentials) {
+    const { challengeToken, clientNonce } = message
+    const session = deriveSession(createNodeMac, credential.secret, challengeToken, clientNonce)
+    const proved = sameText(session.challengeSignature, message.challengeSignature)
+    const signed = hasValidSignature(createNodeMac(session.clientKey), frame)
+    if (proved && signed && credential.usable) found = { credential, keys: session }
+  }
+  return found
+}
+
+/**
+ * Judges a client's first frame. The challenge is consumed before anything else is looked at, whatever the outcome.
+ * @param frame    as received
+ * @param binding  where it was received, see {@link issueChallenge}
+ * @throws ProtocolFault PROTOCOL_ERROR, UNSUPPORTED_PROTOCOL, FRAME_TOO_LARGE, AUTHENTICATION_FAILED (one answer for
+ *   every reason; the log has the reason)
+ * @throws StoreUnavailable
+ */
+export async function authenticate(
+  environment: SessionEnvironment,
+  frame: Uint8Array,
+  binding: string,
+  remoteAddress: string
+): Promise<Authenticated> {
+  const { store, registry, now, randomText, settings, log } = environment
+  const message = readAuthenticate(frame, settings.limits.depth)
+  const { clientId, keyId, challengeToken, attributes = {} } = message
+  const bound = await store.challenges.take(challengeToken)
+  const { capabilities, credentials } = await registry.clients.credentials(clientId, keyId)
+  const proof = findProof(frame, message, credentials)
+  if (bound !== binding || proof === undefined) {
+    const reason = bound === undefined ? 'no such challenge' : bound !== binding ? 'foreign challenge' : 'no such proof'
+    log.info({ clientId, keyId, reason, remoteAddress }, 'authentication failed')
+    throw new ProtocolFault('AUTHENTICATION_FAILED')
+  }
+  const { credential, keys } = proof
+  const latest = now() + sessionSeconds * 1000
+  return {
+    peer: {
+      sessionId: randomText(sessionIdBytes),
+      clientId,
+      keyId: credential.keyId,
+      capabilities,
+      attributes,
+      remoteAddress
+    },
+    keys,
+    expiresAt: Math.min(latest, credential.expiresAt ?? latest)
+  }
+}
+
+/** The first downstream frame of a session (PROTOCOL §4). */
+export function welcomeMessage(
+  { settings, now }: SessionEnvironment,
+  { peer, expiresAt }: Authenticated
+): Omit<DownstreamMessages['welcome'], 'seq'> {
+  return {
+    type: 'welcome',
+    re: 1,
+    protocol: protocolName,
+    sessionId: peer.sessionId,
+    clientId: peer.clientId,
+    keyId: peer.keyId,
+    heartbeatInterval: settings.heartbeatIntervalSeconds,
+    heartbeatTimeout: settings.heartbeatTimeoutSeconds,
+    serverTime: now(),
+    expiresAt,
+    limits: { ...settings.limits },
+    subscriptions: []
+  }
+}
+
+/** Codes that a peer without a session may be told: one text each, no detail (PROTOCOL §4). */
+export type RefusalCode = Extract<
+  CodeName,
+  | 'AUTHENTICATION_FAILED'
+  | 'PROTOCOL_ERROR'
+  | 'UNSUPPORTED_PROTOCOL'
+  | 'FRAME_TOO_LARGE'
+  | 'UNAVAILABLE'
+  | 'RATE_LIMITED'
+  | 'DRAINING'
+  | 'INTERNAL'
+>

@@ -1,0 +1,205 @@
+import type { EndingCode } from '../protocol/codes.js'
+import type { Client } from '../registry/clients.js'
+import type { SessionEntry } from '../store/store.js'
+import type { SessionEnvironment } from './environment.js'
+import type { Session } from './session.js'
+
+/**
+ * The sessions of this instance: told to the store in batches, held against the registry when something changed, and
+ * ended when their time has come. `tick` is to be called about once a second; nothing here has a timer of its own.
+ */
+
+/** Added to a session's deadline in the store: its own instance is to find it dead first, others only if that is gone. */
+export const reapGraceMs = 10_000
+/** Overdue sessions of others that one tick ends. */
+const reapBatch = 500
+/** Changes of rights that one look reads. */
+const topicBatch = 500
+/** Sessions told to the store anew at one time, after it was away. */
+const reopenBatch = 200
+
+export type Hub = ReturnType<typeof createHub>
+
+export function createHub(environment: SessionEnvironment) {
+  const { store, registry, settings, log, now, observer } = environment
+  const sessions = new Map<string, Session>()
+  const byClient = new Map<string, Set<Session>>()
+  let toldAt = now()
+  let storeWasAway = false
+  let topicSeq: number | undefined
+  let looking: Promise<void> | undefined
+
+  function entryOf(session: Session): SessionEntry {
+    const { sessionId, clientId, keyId, remoteAddress, attributes } = session.peer
+    return {
+      ...{ sessionId, clientId, keyId, remoteAddress, attributes },
+      instanceId: settings.instanceId,
+      transport: 'ws',
+      openedAt: session.openedAt,
+      expiresAt: session.expiresAt,
+      deadline: deadlineOf(session)
+    }
+  }
+
+  function deadlineOf(session: Session): number {
+    return session.lastSeenAt + settings.heartbeatTimeoutSeconds * 1000 + reapGraceMs
+  }
+
+  /**
+   * Keeps a new session.
+   * @returns false where its client has too many; the session is then not kept
+   * @throws StoreUnavailable
+   */
+  async function add(session: Session): Promise<boolean> {
+    if (!(await store.sessions.open(entryOf(session), settings.maxSessionsPerClient))) return false
+    if (session.ended) {
+      // Its socket closed while the store was asked.
+      await forget(session)
+      return true
+    }
+    sessions.set(session.peer.sessionId, session)
+    const siblings = byClient.get(session.peer.clientId) ?? new Set()
+    byClient.set(session.peer.clientId, siblings.add(session))
+    observer.opened(session.transportName)
+    return true
+  }
+
+  async function forget(session: Session): Promise<void> {
+    const { sessionId, clientId } = session.peer
+    sessions.delete(sessionId)
+    const siblings = byClient.get(clientId)
+    siblings?.delete(session)
+    if (siblings?.size === 0) byClient.delete(clientId)
+    await Promise.all([
+      store.sessions.end(sessionId),
+      session.seats.size === 0 ? undefined : store.seats.releaseAll(sessionId)
+    ])
+  }
+
+  /** To be called when a session has ended. What the store does not hear now, the reaper tells it later. */
+  function remove(session: Session): void {
+    forget(session).catch((error: unknown) => session.log.warn({ err: error }, 'the store was not told of an end'))
+  }
+
+  /** Signs of life since the last tick, in one write. */
+  async function tellStore(): Promise<void> {
+    const since = toldAt
+    toldAt = now()
+    const alive = [...sessions.values()].filter(session => session.lastSeenAt >= since)
+    try {
+      await store.sessions.touch(
+        alive.map(session => ({ sessionId: session.peer.sessionId, deadline: deadlineOf(session) }))
+      )
+      if (storeWasAway) await reopenAll()
+      storeWasAway = false
+    } catch (error) {
+      toldAt = since
+      if (!storeWasAway) log.warn({ err: error }, 'the store does not take signs of life')
+      storeWasAway = true
+    }
+  }
+
+  /** After the store was away it may have lost sessions, or another instance may have ended them as dead. */
+  async function reopenAll(): Promise<void> {
+    const all = [...sessions.values()]
+    for (let i = 0; i < all.length; i += reopenBatch) {
+      const batch = all.slice(i, i + reopenBatch).filter(session => !session.ended)
+      await Promise.all(batch.map(session => store.sessions.open(entryOf(session), Number.MAX_SAFE_INTEGER)))
+    }
+  }
+
+  /** Ends what instances that are gone have left behind. */
+  async function reap(): Promise<void> {
+    const overdue = await store.sessions.reap(now(), reapBatch)
+    // A session that lives here is only overdue because the store was away: it is told of it anew.
+    if (overdue.some(({ sessionId }) => sessions.has(sessionId))) storeWasAway = true
+    const dead = overdue.filter(({ sessionId }) => !sessions.has(sessionId))
+    for (const { sessionId, clientId, instanceId, transport } of dead) {
+      log.info({ sessionId, clientId, instanceId }, 'ended a dead session')
+      observer.ended(transport, 'HEARTBEAT_LOST')
+    }
+    await Promise.all(dead.map(({ sessionId }) => store.seats.releaseAll(sessionId)))
+  }
+
+  /** Holds sessions of one client against what the registry says of it now. @throws StoreUnavailable */
+  async function recheck(clientId: string, live: Iterable<Session> = byClient.get(clientId) ?? []): Promise<void> {
+    const client = await registry.clients.get(clientId)
+    for (const session of live) {
+      const ending = judgeStanding(client, session, now())
+      if (ending !== undefined) session.end(ending)
+    }
+  }
+
+  /** Reads which clients were changed since the last look. Right also where the signal of a change was lost. */
+  async function lookAtChanges(): Promise<void> {
+    topicSeq ??= (await store.records.auditHead()).seq
+    for (;;) {
+      const topics = await store.records.topicsAfter(topicSeq, topicBatch)
+      for (const { topic, seq } of topics) {
+        const [kind = ''] = topic.split(':', 1)
+        const id = topic.slice(kind.length + 1)
+        if (kind === 'client' && byClient.has(id)) await recheck(id)
+        if (kind === 'session') sessions.get(id)?.end('SESSION_REVOKED')
+        topicSeq = seq
+      }
+      if (topics.length < topicBatch) return
+    }
+  }
+
+  /** One look at a time; a hint that comes during one brings another after it. */
+  let lookAgain = false
+  function look(): Promise<void> {
+    lookAgain = looking !== undefined
+    looking ??= (async () => {
+      do {
+        lookAgain = false
+        await lookAtChanges()
+      } while (lookAgain)
+    })().finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+
+  const stopListening = store.records.onTopic(() => {
+    look().catch((error: unknown) => log.warn({ err: error }, 'could not read what changed'))
+  })
+
+  return {
+    add,
+    remove,
+    recheck,
+    get size(): number {
+      return sessions.size
+    },
+    get(sessionId: string): Session | undefined {
+      return sessions.get(sessionId)
+    },
+    /** Begins to follow changes of rights; to be awaited before the first handshake. @throws StoreUnavailable */
+    start: look,
+    /** About once a second. Failures of the store are logged and made up for later. */
+    async tick(): Promise<void> {
+      const at = now()
+      for (const session of sessions.values()) session.tick(at)
+      const results = await Promise.allSettled([tellStore(), reap(), look()])
+      for (const result of results) {
+        if (result.status === 'rejected') log.debug({ err: result.reason }, 'a tick could not reach the store')
+      }
+    },
+    /** Every session of this instance. */
+    all: (): Iterable<Session> => sessions.values(),
+    stop: stopListening
+  }
+}
+
+/** Whether a session may go on; also brings its end forward where its key ends sooner than it did. */
+function judgeStanding(client: Client | undefined, session: Session, now: number): EndingCode | undefined {
+  if (client === undefined || client.status !== 'active') return 'SESSION_REVOKED'
+  const key = client.keys.find(each => each.keyId === session.peer.keyId)
+  if (key === undefined || key.revokedAt !== undefined) return 'SESSION_REVOKED'
+  if (key.expiresAt !== undefined) session.expiresAt = Math.min(session.expiresAt, key.expiresAt)
+  if (now >= session.expiresAt) return 'SESSION_EXPIRED'
+  const { subscribe, publish, services } = session.peer.capabilities
+  const before = JSON.stringify([subscribe, publish, services])
+  return before === JSON.stringify([client.subscribe, client.publish, client.services]) ? undefined : 'SESSION_EXPIRED'
+}

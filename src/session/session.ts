@@ -1,0 +1,239 @@
+import { type CodeName, closeNormal, codes, type EndingCode } from '../protocol/codes.js'
+import { ProtocolFault } from '../protocol/fault.js'
+import { signMessage, verifyFrame } from '../protocol/frame.js'
+import { signChallenge } from '../protocol/handshake.js'
+import { challengeSeconds, outboxBytes } from '../protocol/limits.js'
+import type { Mac } from '../protocol/mac.js'
+import { createNodeMac } from '../protocol/mac-node.js'
+import { type Downstream, decodeUpstream, type Upstream } from '../protocol/messages.js'
+import { StoreUnavailable } from '../store/store.js'
+import { dispatch } from './dispatch.js'
+import type { Log, SessionEnvironment } from './environment.js'
+import { FreshChallenges } from './fresh-challenge.js'
+import type { HandlerContext, Reply } from './handlers/handler.js'
+import { type Authenticated, welcomeMessage } from './handshake.js'
+import type { Peer } from './peer.js'
+import { TokenBucket } from './rate.js'
+import type { Transport } from './transport.js'
+
+/** How long a peer should wait after UNAVAILABLE, in milliseconds. */
+const unavailableRetryMs = 1000
+
+type WithoutSeq<Message> = Message extends unknown ? Omit<Message, 'seq'> : never
+/** Anything downstream, before it has its seq and signature. */
+export type Outgoing = WithoutSeq<Downstream>
+
+/** Why a session is over: a code that the peer was told, its own `bye`, or a connection that went away. */
+export type Ending = EndingCode | 'bye' | 'lost'
+
+function endingOf(code: CodeName): EndingCode | undefined {
+  return 'close' in codes[code] ? (code as EndingCode) : undefined
+}
+
+/**
+ * One session on a transport that keeps order: verifies, counts, gates and answers one frame after another, and signs
+ * whatever goes down. It ends once, and the peer is told why before the transport closes.
+ */
+export class Session {
+  readonly peer: Peer
+  readonly log: Log
+  readonly #environment: SessionEnvironment
+  readonly #transport: Transport
+  readonly #verifier: Mac
+  readonly #signer: Mac
+  readonly #context: HandlerContext
+  readonly #fresh: FreshChallenges
+  readonly #bucket: TokenBucket
+  readonly #onEnd: (session: Session, ending: Ending) => void
+  readonly openedAt: number
+  expiresAt: number
+  lastSeenAt: number
+  #received = 1 // the authenticate was 1 (PROTOCOL §4)
+  #sent = 0
+  #ended = false
+
+  constructor(
+    environment: SessionEnvironment,
+    transport: Transport,
+    authenticated: Authenticated,
+    onEnd: (session: Session, ending: Ending) => void
+  ) {
+    const { peer, keys, expiresAt } = authenticated
+    const { now, settings } = environment
+    this.peer = peer
+    this.expiresAt = expiresAt
+    this.openedAt = now()
+    this.lastSeenAt = this.openedAt
+    this.log = environment.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
+    this.#environment = environment
+    this.#transport = transport
+    this.#verifier = createNodeMac(keys.clientKey)
+    this.#signer = createNodeMac(keys.serverKey)
+    this.#fresh = new FreshChallenges(settings.freshChallengeMs, this.openedAt)
+    this.#bucket = new TokenBucket(settings.framesPerSecond, this.openedAt)
+    this.#onEnd = onEnd
+    this.#context = { environment, peer, expiresAt, seats: new Set(), freshChallenge: this.#fresh }
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  get transportName(): string {
+    return this.#transport.name
+  }
+
+  /** Licenses on which this session sits. */
+  get seats(): ReadonlySet<string> {
+    return this.#context.seats
+  }
+
+  /** Signs and sends. A peer that does not read fast enough is let go rather than held in memory (PROTOCOL §11). */
+  send(message: Outgoing): void {
+    if (this.#ended) return
+    const { type, ...members } = message
+    this.#transport.send(signMessage(this.#signer, { type, seq: ++this.#sent, ...members }))
+    if (this.#transport.bufferedBytes > outboxBytes) this.end('SLOW_CONSUMER')
+  }
+
+  welcome(authenticated: Authenticated): void {
+    this.send(welcomeMessage(this.#environment, authenticated))
+  }
+
+  /** Tells the peer why, signed, then closes (PROTOCOL §5). The first ending counts. */
+  end(code: EndingCode, message: string = codes[code].message): void {
+    if (this.#ended) return
+    this.#sayAndClose({ type: 'error', code, message }, code)
+  }
+
+  /** The transport is gone. */
+  lost(): void {
+    this.#finish('lost')
+  }
+
+  /**
+   * Takes the next frame. The caller brings frames one after another, waiting for each promise.
+   * @returns nothing where the answer is already on its way
+   */
+  receive(frame: Uint8Array): undefined | Promise<void> {
+    if (this.#ended) return undefined
+    try {
+      const { message, seq } = this.#accept(frame)
+      if (message === undefined) return undefined
+      const reply = dispatch(this.#context, message)
+      if (!(reply instanceof Promise)) {
+        this.#answer(message, seq, reply)
+        return undefined
+      }
+      return reply.then(
+        settled => this.#answer(message, seq, settled),
+        (error: unknown) => this.#refuse(error, seq)
+      )
+    } catch (error) {
+      this.#refuse(error)
+      return undefined
+    }
+  }
+
+  /** PROTOCOL §2, §5: the signature, then the text, then the seq; only then what the frame says. */
+  #accept(frame: Uint8Array): { message?: Upstream; seq: number } {
+    const { settings, now, observer } = this.#environment
+    const decoded = decodeUpstream(verifyFrame(this.#verifier, frame, settings.limits.depth))
+    const { seq } = decoded
+    if (seq !== this.#received + 1) throw new ProtocolFault('SEQUENCE_INVALID', `expected seq ${this.#received + 1}`)
+    this.#received = seq
+    this.lastSeenAt = now()
+    const retryAfterMs = this.#bucket.take(this.lastSeenAt)
+    if (retryAfterMs > 0) {
+      this.#reportRefusal('RATE_LIMITED')
+      this.send({ type: 'error', re: seq, code: 'RATE_LIMITED', message: codes.RATE_LIMITED.message, retryAfterMs })
+      return { seq }
+    }
+    if ('fault' in decoded) throw decoded.fault
+    observer.received(decoded.message.type)
+    return { message: decoded.message, seq }
+  }
+
+  #answer(message: Upstream, seq: number, reply: Reply): void {
+    const { type, ...members } = reply
+    this.send({ type, re: seq, ...members } as Outgoing)
+    if (message.type === 'bye' && !this.#ended) {
+      this.#transport.close(closeNormal, 'bye')
+      this.#finish('bye')
+    }
+  }
+
+  /** What went wrong with a frame: said with its `re` where the session goes on, else the last word. */
+  #refuse(error: unknown, asked?: number): void {
+    if (error instanceof StoreUnavailable) {
+      this.log.warn({ err: error.cause }, 'the store does not answer')
+      const { message } = codes.UNAVAILABLE
+      this.#reply(asked, { code: 'UNAVAILABLE', message, retryAfterMs: unavailableRetryMs })
+      return
+    }
+    if (!(error instanceof ProtocolFault)) {
+      this.log.error({ err: error }, 'a handler failed')
+      this.end('INTERNAL')
+      return
+    }
+    const seq = asked ?? error.seq
+    const ending = endingOf(error.code)
+    const passing = error.code === 'RATE_LIMITED' || error.code === 'UNAVAILABLE'
+    this.log.info({ code: error.code, reason: error.message, seq }, 'a frame was refused')
+    if (ending === undefined || (passing && seq !== undefined)) {
+      this.#reply(seq, { code: error.code, message: error.message })
+      return
+    }
+    this.#reportRefusal(error.code)
+    const re = seq === undefined ? {} : { re: seq }
+    this.#sayAndClose({ type: 'error', ...re, code: ending, message: error.message }, ending)
+  }
+
+  #reply(seq: number | undefined, error: { code: CodeName; message: string; retryAfterMs?: number }): void {
+    this.#reportRefusal(error.code)
+    this.send({ type: 'error', re: seq ?? this.#received, ...error })
+  }
+
+  #reportRefusal(code: CodeName): void {
+    this.#environment.observer.refused(code)
+  }
+
+  #sayAndClose(message: Outgoing, code: EndingCode): void {
+    this.send(message)
+    if (this.#ended) return // it was slow as well, and has been told that
+    this.#transport.close(codes[code].close, code)
+    this.#finish(code)
+  }
+
+  #finish(ending: Ending): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#environment.observer.ended(this.#transport.name, ending)
+    this.log.info({ ending }, 'session ended')
+    this.#onEnd(this, ending)
+  }
+
+  /** What time brings: the session's own end, silence, the next fresh challenge. Called about once a second. */
+  tick(now: number): void {
+    if (now >= this.expiresAt) this.end('SESSION_EXPIRED')
+    else if (now - this.lastSeenAt >= this.#environment.settings.heartbeatTimeoutSeconds * 1000) {
+      this.end('HEARTBEAT_LOST')
+    } else if (this.#fresh.isOverdue(now)) this.end('HEARTBEAT_LOST', 'a challenge was not answered in time')
+    else if (this.#fresh.isDue(now)) {
+      this.#challengeAnew().catch((error: unknown) => this.log.warn({ err: error }, 'no fresh challenge this time'))
+    }
+  }
+
+  async #challengeAnew(): Promise<void> {
+    const { registry, randomText, now } = this.#environment
+    const { credentials } = await registry.clients.credentials(this.peer.clientId, this.peer.keyId)
+    const [credential] = credentials
+    if (credential === undefined || !credential.usable) {
+      this.end('SESSION_REVOKED')
+      return
+    }
+    const challengeToken = randomText(32)
+    this.#fresh.start(challengeToken, signChallenge(createNodeMac, credential.secret, challengeToken), now())
+    this.send({ type: 'challenge', challengeToken, expiresIn: challengeSeconds })
+  }
+}

@@ -1,0 +1,29 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Store } from '../store.js'
+import { lockDataDir } from './lock.js'
+import { createEmbeddedChallenges, createEmbeddedSeats, createEmbeddedSessions } from './passing.js'
+import { openEmbeddedRecords } from './records.js'
+
+/**
+ * Opens the store of a single process: lasting things in `dataDir`, passing things in memory.
+ * @param now  unix milliseconds
+ * @throws DataDirInUse
+ */
+export function openEmbeddedStore(dataDir: string, now: () => number): Store {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const unlock = lockDataDir(join(dataDir, 'countersign.lock'))
+  const records = openEmbeddedRecords(join(dataDir, 'countersign.mdb'))
+  return {
+    kind: 'embedded',
+    records,
+    challenges: createEmbeddedChallenges(now),
+    sessions: createEmbeddedSessions(),
+    seats: createEmbeddedSeats(),
+    ping: async () => {},
+    async close() {
+      await records.close()
+      unlock()
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs'
+import { Cluster, Redis } from 'ioredis'
+import { StoreUnavailable } from '../store.js'
+
+/**
+ * Connections. ioredis' defaults queue and repeat commands; ours never do: a command that was written when the
+ * connection broke is rejected, not sent again (it may have run), and one that cannot be written now is rejected now.
+ */
+
+/** A command without an answer for so long is given up. Its outcome is unknown. */
+const commandTimeoutMs = 2000
+const connectTimeoutMs = 2000
+/** Longest pause between attempts to connect. */
+const reconnectMaxMs = 1000
+
+const scriptNames = {
+  commit: 'commit',
+  sessionOpen: 'session-open',
+  sessionEnd: 'session-end',
+  sessionReap: 'session-reap',
+  seatTake: 'seat-take'
+} as const
+
+export type ScriptName = keyof typeof scriptNames
+type Argument = string | number
+
+export interface RedisClient {
+  /** One command. @throws StoreUnavailable for whatever keeps it from a good answer */
+  command(name: string, ...args: readonly Argument[]): Promise<unknown>
+  /** One script; its text travels once per connection, then its hash (EVALSHA). @throws StoreUnavailable */
+  script(name: ScriptName, keys: readonly string[], args: readonly Argument[]): Promise<unknown>
+  /** Resolves once the first connection stands. @throws StoreUnavailable when it does not within `withinMs` */
+  ready(withinMs: number): Promise<void>
+  disconnect(): void
+}
+
+interface QueueOptions {
+  /** Whether commands wait for a connection. */
+  readonly enableOfflineQueue: boolean
+  /** Reconnections after which waiting commands are rejected; null: never. */
+  readonly maxRetriesPerRequest: number | null
+}
+
+const failFast: QueueOptions = { enableOfflineQueue: false, maxRetriesPerRequest: 0 }
+const waitForEver: QueueOptions = { enableOfflineQueue: true, maxRetriesPerRequest: null }
+
+function retryDelay(attempt: number): number {
+  return Math.min(50 * 2 ** (attempt - 1), reconnectMaxMs) * (0.5 + Math.random() / 2)
+}
+
+// After a failover the old primary is read-only: connect anew, but never repeat the command (`true`, not 2).
+function isDemoted(error: Error): boolean {
+  return error.message.startsWith('READONLY')
+}
+
+function addresses(url: URL, text: string): { host: string; port: number }[] {
+  const hosts = text
+    .slice(text.indexOf('://') + 3)
+    .replace(/^[^@/]*@/, '')
+    .replace(/[/?].*$/, '')
+  return hosts.split(',').map(each => {
+    const at = each.lastIndexOf(':')
+    return at < 0
+      ? { host: each, port: Number(url.port || 6379) }
+      : { host: each.slice(0, at), port: Number(each.slice(at + 1)) }
+  })
+}
+
+/**
+ * Opens a connection by the forms of COUNTERSIGN_STORE.
+ * @param text  redis://…, rediss://…, redis+sentinel://[user:password@]host:port,…/name, redis+cluster://…
+ */
+function connect(text: string, queue: QueueOptions): Redis | Cluster {
+  const options = {
+    ...queue,
+    connectTimeout: connectTimeoutMs,
+    commandTimeout: commandTimeoutMs,
+    enableAutoPipelining: false,
+    retryStrategy: retryDelay,
+    reconnectOnError: isDemoted
+  }
+  if (!/^redis\+(sentinel|cluster):/.test(text)) return new Redis(text, options)
+
+  const url = new URL(text.replace(/^redis\+[a-z]+:/, 'http:').replace(/,[^/]*/, ''))
+  const credentials = {
+    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) })
+  }
+  if (text.startsWith('redis+sentinel:')) {
+    const name = url.pathname.slice(1)
+    if (name === '') throw new Error('redis+sentinel://… ends in /<name of the primary>')
+    return new Redis({ ...options, ...credentials, sentinels: addresses(url, text), name, failoverDetector: true })
+  }
+  const { enableOfflineQueue, retryStrategy, ...redisOptions } = { ...options, ...credentials }
+  return new Cluster(addresses(url, text), { redisOptions, enableOfflineQueue, clusterRetryStrategy: retryStrategy })
+}
+
+function loadScripts(): Record<ScriptName, string> {
+  const load = (name: ScriptName) =>
+    readFileSync(new URL(`./scripts/${scriptNames[name]}.lua`, import.meta.url), 'utf8')
+  return {
+    commit: load('commit'),
+    sessionOpen: load('sessionOpen'),
+    sessionEnd: load('sessionEnd'),
+    sessionReap: load('sessionReap'),
+    seatTake: load('seatTake')
+  }
+}
+
+type Runner = (keyCount: number, ...args: Argument[]) => Promise<unknown>
+
+/** @param onError  told of every connection error; ioredis reconnects by itself */
+export function createRedisClient(url: string, onError: (error: Error) => void): RedisClient {
+  const client = connect(url, failFast)
+  client.on('error', onError)
+  const runners = new Map<ScriptName, Runner>()
+  for (const [name, lua] of Object.entries(loadScripts())) {
+    client.defineCommand(name, { lua })
+    runners.set(name as ScriptName, (Reflect.get(client, name) as Runner).bind(client))
+  }
+
+  async function answered<T>(reply: Promise<T>): Promise<T> {
+    try {
+      return await reply
+    } catch (error) {
+      throw new StoreUnavailable(error)
+    }
+  }
+
+  return {
+    command: (name, ...args) => answered(client.call(name, ...args)),
+    script(name, keys, args) {
+      const run = runners.get(name)
+      if (run === undefined) throw new Error(`no script ${name}`)
+      return answered(run(keys.length, ...keys, ...args))
+    },
+    ready(withinMs) {
+      if (client.status === 'ready') return Promise.resolve()
+      return new Promise((resolve, reject) => {
+        const onReady = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+        const timer = setTimeout(() => {
+          client.off('ready', onReady)
+          reject(new StoreUnavailable(new Error('no connection')))
+        }, withinMs)
+        client.once('ready', onReady)
+      })
+    },
+    disconnect: () => client.disconnect()
+  }
+}
+
+/**
+ * A connection of its own for subscriptions: one that falls under Redis' output limits must not take commands along.
+ * @param onMessage  called for each message, and with nothing after each reconnection: messages may have been missed
+ */
+export function subscribe(
+  url: string,
+  channel: string,
+  onMessage: (message?: string) => void,
+  onError: (error: Error) => void
+): { close(): void } {
+  const client = connect(url, waitForEver)
+  client.on('error', onError)
+  client.on('message', (_channel: string, message: string) => onMessage(message))
+  client.on('ready', () => onMessage())
+  client.subscribe(channel).catch(onError)
+  return { close: () => client.disconnect() }
+}

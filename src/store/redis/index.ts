@@ -1,0 +1,71 @@
+import { type Store, StoreUnavailable } from '../store.js'
+import { createRedisClient, subscribe } from './client.js'
+import { createKeys } from './keys.js'
+import { createRedisChallenges, createRedisSeats, createRedisSessions } from './passing.js'
+import { createRedisRecords } from './records.js'
+
+/** Longest wait of a ping: readiness must turn red within a second of the store's loss. */
+const pingTimeoutMs = 800
+
+export interface RedisStoreOptions {
+  /** Keeps several gateways apart in one Redis. Default `cs`. */
+  readonly prefix?: string
+  /** Longest wait for the first connection, in milliseconds. Default 30,000. */
+  readonly connectWithinMs?: number
+  /** Told of every connection error. */
+  readonly onError?: (error: Error) => void
+}
+
+/**
+ * Opens the store that any number of instances share.
+ * @param url  see `connect`
+ * @throws StoreUnavailable when Redis does not answer within `connectWithinMs`
+ */
+export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
+  const { prefix = 'cs', connectWithinMs = 30_000, onError = () => {} } = options
+  const keys = createKeys(prefix)
+  const redis = createRedisClient(url, onError)
+  try {
+    await redis.ready(connectWithinMs)
+  } catch (error) {
+    redis.disconnect()
+    throw error
+  }
+  const listeners = new Set<() => void>()
+  const subscription = subscribe(
+    url,
+    keys.topicChannel,
+    () => {
+      for (const listener of listeners) listener()
+    },
+    onError
+  )
+
+  return {
+    kind: 'redis',
+    records: createRedisRecords(redis, keys, listener => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    }),
+    challenges: createRedisChallenges(redis, keys),
+    sessions: createRedisSessions(redis, keys),
+    seats: createRedisSeats(redis, keys),
+    ping: () => within(pingTimeoutMs, redis.command('PING')),
+    async close() {
+      subscription.close()
+      redis.disconnect()
+    }
+  }
+}
+
+async function within(limitMs: number, answer: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new StoreUnavailable(new Error(`no answer within ${limitMs} ms`))), limitMs)
+  })
+  try {
+    await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,44 @@
+import type { RecordKey } from '../store.js'
+
+/**
+ * Every key and channel of the Redis store, built in one place. What one script touches together shares a hash tag,
+ * so that it lies in one slot of a cluster (redis.io, cluster specification, "Hash tags").
+ */
+export interface Keys {
+  record(key: RecordKey): string
+  /** Ids of one kind of record, for lists in order. */
+  index(kind: string): string
+  readonly auditHead: string
+  readonly auditLog: string
+  readonly topics: string
+  readonly topicChannel: string
+  challenge(token: string): string
+  readonly sessionPrefix: string
+  readonly sessionDeadlines: string
+  readonly sessionIds: string
+  readonly sessionsOfClientPrefix: string
+  seats(licenseId: string): string
+  /** Licenses on which a session sits. */
+  seatsOf(sessionId: string): string
+}
+
+/** @param prefix  keeps several gateways apart in one Redis; `cs` by default */
+export function createKeys(prefix: string): Keys {
+  const records = `${prefix}:{records}`
+  const sessions = `${prefix}:{sessions}`
+  return {
+    record: key => `${records}:${key}`,
+    index: kind => `${records}@index:${kind}`,
+    auditHead: `${records}@audit:head`,
+    auditLog: `${records}@audit:log`,
+    topics: `${records}@topics`,
+    topicChannel: `${prefix}:topics`,
+    challenge: token => `${prefix}:challenge:${token}`,
+    sessionPrefix: `${sessions}:`,
+    sessionDeadlines: `${sessions}@deadlines`,
+    sessionIds: `${sessions}@ids`,
+    sessionsOfClientPrefix: `${sessions}@client:`,
+    seats: licenseId => `${prefix}:seats:{${licenseId}}`,
+    seatsOf: sessionId => `${prefix}:seats-of:{${sessionId}}`
+  }
+}

@@ -1,0 +1,106 @@
+import type { ChallengeStore, SeatStore, SessionEntry, SessionStore } from '../store.js'
+import type { RedisClient } from './client.js'
+import type { Keys } from './keys.js'
+import { integerOf, listOf, textOf, textsOf } from './replies.js'
+
+/** Keys of a session outlive any session (24 h) by an hour: a backstop behind the reaper. */
+const sessionKeyLifeMs = 25 * 60 * 60 * 1000
+
+export function createRedisChallenges(redis: RedisClient, keys: Keys): ChallengeStore {
+  return {
+    async put(token, binding, lifeMs) {
+      await redis.command('SET', keys.challenge(token), binding, 'PX', lifeMs, 'NX')
+    },
+    async take(token) {
+      // One command, atomic. Where its answer is lost the challenge counts as used: the client asks for another.
+      const binding = await redis.command('GETDEL', keys.challenge(token))
+      return binding === null ? undefined : textOf(binding)
+    }
+  }
+}
+
+function parseEntry(text: string, deadline: number): SessionEntry {
+  return { ...(JSON.parse(text) as SessionEntry), deadline }
+}
+
+export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStore {
+  const { sessionPrefix, sessionDeadlines, sessionIds, sessionsOfClientPrefix } = keys
+
+  async function read(ids: readonly string[]): Promise<readonly SessionEntry[]> {
+    if (ids.length === 0) return []
+    const [entries, deadlines] = await Promise.all([
+      redis.command('MGET', ...ids.map(id => sessionPrefix + id)),
+      redis.command('ZMSCORE', sessionDeadlines, ...ids)
+    ])
+    const scores = listOf(deadlines)
+    return listOf(entries).flatMap((entry, i) =>
+      typeof entry === 'string' && scores[i] !== null ? [parseEntry(entry, Number(scores[i]))] : []
+    )
+  }
+
+  return {
+    async open(entry, maxPerClient) {
+      const touched = [
+        sessionPrefix + entry.sessionId,
+        sessionDeadlines,
+        sessionIds,
+        sessionsOfClientPrefix + entry.clientId
+      ]
+      const args = [entry.sessionId, JSON.stringify(entry), entry.deadline, maxPerClient, sessionKeyLifeMs]
+      return integerOf(await redis.script('sessionOpen', touched, args)) === 1
+    },
+    async touch(deadlines) {
+      if (deadlines.length === 0) return
+      const pairs = deadlines.flatMap(({ sessionId, deadline }) => [deadline, sessionId])
+      await redis.command('ZADD', sessionDeadlines, 'XX', 'GT', ...pairs)
+    },
+    async end(sessionId) {
+      const touched = [sessionPrefix + sessionId, sessionDeadlines, sessionIds]
+      return integerOf(await redis.script('sessionEnd', touched, [sessionId, sessionsOfClientPrefix])) === 1
+    },
+    async get(sessionId) {
+      return (await read([sessionId]))[0]
+    },
+    async list(after, limit, clientId) {
+      const ids = clientId === undefined ? sessionIds : sessionsOfClientPrefix + clientId
+      const from = after === '' ? '-' : `(${after}`
+      return read(textsOf(await redis.command('ZRANGE', ids, from, '+', 'BYLEX', 'LIMIT', 0, limit)))
+    },
+    async count() {
+      return integerOf(await redis.command('ZCARD', sessionDeadlines))
+    },
+    async reap(now, limit) {
+      const args = [now, limit, sessionPrefix, sessionsOfClientPrefix]
+      const rows = textsOf(await redis.script('sessionReap', [sessionDeadlines, sessionIds], args))
+      const reaped: SessionEntry[] = []
+      for (let i = 0; i + 1 < rows.length; i += 2) reaped.push(parseEntry(textOf(rows[i + 1]), Number(rows[i])))
+      return reaped
+    }
+  }
+}
+
+export function createRedisSeats(redis: RedisClient, keys: Keys): SeatStore {
+  return {
+    async take(licenseId, sessionId, max, endsAt, now) {
+      const args = [sessionId, max, endsAt, now]
+      // Noted first: a note without a seat does no harm, a seat without a note would outlive a crash of this instance.
+      await redis.command('SADD', keys.seatsOf(sessionId), licenseId)
+      const [seated] = await Promise.all([
+        redis.script('seatTake', [keys.seats(licenseId)], args),
+        redis.command('PEXPIRE', keys.seatsOf(sessionId), sessionKeyLifeMs)
+      ])
+      return integerOf(seated) === 1
+    },
+    async release(licenseId, sessionId) {
+      await Promise.all([
+        redis.command('ZREM', keys.seats(licenseId), sessionId),
+        redis.command('SREM', keys.seatsOf(sessionId), licenseId)
+      ])
+    },
+    async releaseAll(sessionId) {
+      const held = textsOf(await redis.command('SMEMBERS', keys.seatsOf(sessionId)))
+      await Promise.all(held.map(licenseId => redis.command('ZREM', keys.seats(licenseId), sessionId)))
+      if (held.length > 0) await redis.command('DEL', keys.seatsOf(sessionId))
+    }
+  }
+}

@@ -1,0 +1,48 @@
+--[[
+Commits a change of records, its audit entry and its topic: all of it or nothing.
+Input
+  KEYS[1]  audit head (hash: seq, hash)      KEYS[2]  audit log (list, entry n at index n - 1)
+  KEYS[3]  topics (zset: topic -> seq)       KEYS[4 ..]  per write: the record, the index of its kind
+  ARGV[1]  audit seq that the entry follows  ARGV[2]  the entry's hash   ARGV[3]  the entry's text
+  ARGV[4]  topic or ''                       ARGV[5]  channel of topic signals
+  ARGV[6]  topics to keep, the newest
+  ARGV[7 ..]  per write: expected version, id, 'put' or 'remove', text
+Output
+  { 1, seq } committed   { 0 } a record has another version   { -1, seq, hash } the audit log has moved on
+]]
+local head, log, topics = KEYS[1], KEYS[2], KEYS[3]
+local follows, entryHash, entryText, topic, channel = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local writes = (#KEYS - 3) / 2
+local maxTopics = tonumber(ARGV[6])
+
+for i = 0, writes - 1 do
+  local stored = redis.call('GET', KEYS[4 + 2 * i])
+  local version = stored and string.match(stored, '^%d+') or '0'
+  if version ~= ARGV[7 + 4 * i] then return { 0 } end
+end
+
+local seq = tonumber(redis.call('HGET', head, 'seq') or '0')
+if seq ~= follows then return { -1, seq, redis.call('HGET', head, 'hash') or '' } end
+
+seq = seq + 1
+local version = string.format('%d', seq)
+for i = 0, writes - 1 do
+  local record, index = KEYS[4 + 2 * i], KEYS[5 + 2 * i]
+  local expected, id, operation, text = ARGV[7 + 4 * i], ARGV[8 + 4 * i], ARGV[9 + 4 * i], ARGV[10 + 4 * i]
+  if operation == 'put' then
+    redis.call('SET', record, version .. '\n' .. text)
+    if expected == '0' then redis.call('ZADD', index, 0, id) end
+  else
+    redis.call('DEL', record)
+    redis.call('ZREM', index, id)
+  end
+end
+
+redis.call('RPUSH', log, entryText)
+redis.call('HSET', head, 'seq', version, 'hash', entryHash)
+if topic ~= '' then
+  redis.call('ZADD', topics, seq, topic)
+  redis.call('ZREMRANGEBYRANK', topics, 0, -maxTopics - 1)
+  redis.call('PUBLISH', channel, topic)
+end
+return { 1, seq }

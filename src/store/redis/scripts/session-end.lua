@@ -1,0 +1,17 @@
+--[[
+Forgets a session.
+Input
+  KEYS[1]  the session   KEYS[2]  deadlines   KEYS[3]  ids
+  ARGV[1]  session id    ARGV[2]  prefix of the clients' id sets (same slot as the keys)
+Output
+  1 it was there   0 it was not
+]]
+local session, deadlines, ids = KEYS[1], KEYS[2], KEYS[3]
+local id, ofClientPrefix = ARGV[1], ARGV[2]
+
+local entry = redis.call('GET', session)
+redis.call('DEL', session)
+redis.call('ZREM', ids, id)
+local known = redis.call('ZREM', deadlines, id)
+if entry then redis.call('ZREM', ofClientPrefix .. cjson.decode(entry).clientId, id) end
+return known

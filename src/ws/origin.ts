@@ -1,0 +1,18 @@
+import type { OriginRule } from '../config.js'
+
+/** Browsers' loopback pages: a developer's own machine. */
+const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/**
+ * Whether a page of this origin may open a socket. CORS does not apply to WebSockets, so the gateway has to ask.
+ * Programs that are no browsers send no Origin and are not judged by it.
+ * @param origin  the header, as sent
+ * @param host    the gateway's own host as the browser addressed it
+ */
+export function isOriginAllowed(rule: OriginRule, origin: string | undefined, host: string | undefined): boolean {
+  if (origin === undefined || rule.kind === 'any') return true
+  if (rule.kind === 'list') return rule.origins.includes(origin)
+  if (!URL.canParse(origin)) return false
+  const url = new URL(origin)
+  return url.host === host || loopbackHosts.has(url.hostname)
+}
