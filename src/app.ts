@@ -36,6 +36,8 @@ export interface AppOptions {
   readonly adminToken: string
   /** A pino logger, or none. */
   readonly logger?: FastifyBaseLogger
+  /** Where the build has put the demo page, ending in `/`; absent: no pages are served. */
+  readonly pagesFolder?: URL
   /** Unix milliseconds. Default: the system's clock. */
   readonly now?: () => number
   /** So many random bytes in base64url. Default: node:crypto. */
@@ -64,7 +66,7 @@ function trustOf({ trustProxy }: Config): string[] | false {
  * @throws WrongMasterKey, StoreUnavailable
  */
 export async function buildApp(options: AppOptions): Promise<App> {
-  const { config, store, masterKeys, adminToken, logger } = options
+  const { config, store, masterKeys, adminToken, logger, pagesFolder } = options
   const { now = Date.now, randomText = bytes => randomBytes(bytes).toString('base64url') } = options
 
   const server = Fastify({
@@ -129,7 +131,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   server.get('/metrics', { config: { rateLimit: false } }, async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.render())
   )
-  await server.register(pageRoutes(new URL('./web/', import.meta.url)))
+  if (pagesFolder !== undefined) await server.register(pageRoutes(pagesFolder))
   const silenceMs = config.heartbeatTimeoutSeconds * 1000 + reapGraceMs
   await server.register(
     async admin => {

@@ -12,6 +12,7 @@ import { gatherEnvironment } from './flags.js'
 
 /** The process of a gateway: configuration, store, listening, signals. */
 
+const pagesFolder = new URL('../web/', import.meta.url)
 const tickEveryMs = 1000
 /** What a stop may take beyond the drain before the process ends itself. */
 const stopGraceMs = 10_000
@@ -70,7 +71,7 @@ async function start(config: Config, logger: FastifyBaseLogger): Promise<{ app: 
     store = await openStore(config, Date.now, error => logger.warn({ err: error }, 'the connection to Redis failed'))
     const masterKeys = config.masterKeys ?? readMasterKeyFile(config.dataDir)
     const adminToken = config.adminToken ?? readAdminTokenFile(config.dataDir)
-    const app = await buildApp({ config, store, masterKeys, adminToken, logger })
+    const app = await buildApp({ config, store, masterKeys, adminToken, logger, pagesFolder })
     const url = await app.server.listen({ host: config.host, port: config.port })
     return { app, url }
   } catch (error) {

@@ -6,11 +6,11 @@ const maxTries = 64
 /** A registry's refusal: the thing asked for is not there, or is there already. */
 export class RegistryError extends Error {
   override readonly name = 'RegistryError'
-  readonly kind: 'missing' | 'conflict' | 'invalid'
+  readonly code: 'NOT_FOUND' | 'CONFLICT' | 'BAD_REQUEST'
 
-  constructor(kind: RegistryError['kind'], message: string) {
+  constructor(code: RegistryError['code'], message: string) {
     super(message)
-    this.kind = kind
+    this.code = code
   }
 }
 

@@ -100,7 +100,7 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
   }
 
   function missing(clientId: string): RegistryError {
-    return new RegistryError('missing', `there is no client ${clientId}`)
+    return new RegistryError('NOT_FOUND', `there is no client ${clientId}`)
   }
 
   /** Changes an existing client; `decide` returns what is new of it and what to log. */
@@ -119,7 +119,7 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
   }
 
   return {
-    /** @throws RegistryError conflict: the clientId is taken */
+    /** @throws RegistryError CONFLICT: the clientId is taken */
     create(wanted: NewClient, actor: string): Promise<NewKey & { readonly client: Client }> {
       const clientId = wanted.clientId ?? createId('client')
       const { key, secret } = makeKey(clientId)
@@ -135,7 +135,7 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
         keys: [key]
       }
       return changeRecord<ClientRecord, NewKey & { client: Client }>(records, keyOf(clientId), existing => {
-        if (existing !== undefined) throw new RegistryError('conflict', `the client ${clientId} exists already`)
+        if (existing !== undefined) throw new RegistryError('CONFLICT', `the client ${clientId} exists already`)
         return {
           write: client,
           audit: audit.entry(actor, 'client.create', keyOf(clientId), { keyId: key.keyId }),
@@ -155,7 +155,7 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
       return (await records.list('client', after, limit)).map(stored => publicOf(readRecord<ClientRecord>(stored)))
     },
 
-    /** @throws RegistryError missing */
+    /** @throws RegistryError NOT_FOUND */
     update(clientId: string, patch: ClientPatch, actor: string): Promise<Client> {
       return changeClient(clientId, actor, 'client.update', client => {
         const write: ClientRecord = { ...client, ...patch, updatedAt: now() }
@@ -163,7 +163,7 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
       })
     },
 
-    /** @throws RegistryError missing */
+    /** @throws RegistryError NOT_FOUND */
     remove(clientId: string, actor: string): Promise<void> {
       return changeClient(clientId, actor, 'client.delete', () => ({ write: 'remove', result: undefined }))
     },
@@ -172,7 +172,7 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
      * Gives the client a new key; those that it has end after the overlap.
      * @param overlapSeconds  0: at once
      * @param force           also while an earlier overlap runs
-     * @throws RegistryError missing; conflict: an earlier overlap still runs
+     * @throws RegistryError NOT_FOUND; CONFLICT: an earlier overlap still runs
      */
     rotateKey(
       clientId: string,
@@ -185,7 +185,7 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
         const at = now()
         const live = client.keys.filter(each => isLive(each, at))
         if (live.length > 1 && !force) {
-          throw new RegistryError('conflict', 'an earlier rotation still overlaps: wait for its end, or use force')
+          throw new RegistryError('CONFLICT', 'an earlier rotation still overlaps: wait for its end, or use force')
         }
         const previousExpiresAt = at + overlapSeconds * 1000
         const kept = new Set(live.slice(-(maxLiveKeys - 1)))
@@ -204,11 +204,11 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
       })
     },
 
-    /** @throws RegistryError missing: no such client, or no such key of it */
+    /** @throws RegistryError NOT_FOUND: no such client, or no such key of it */
     revokeKey(clientId: string, keyId: string, actor: string): Promise<void> {
       return changeClient(clientId, actor, 'key.revoke', client => {
         if (!client.keys.some(each => each.keyId === keyId)) {
-          throw new RegistryError('missing', `the client ${clientId} has no key ${keyId}`)
+          throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key ${keyId}`)
         }
         const keys = client.keys.map(each =>
           each.keyId === keyId ? { ...each, revokedAt: each.revokedAt ?? now() } : each

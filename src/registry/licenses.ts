@@ -62,7 +62,7 @@ export function createLicenses(records: RecordStore, hash: Hasher, audit: Audit,
     decide: (license: License) => { write: License | 'remove'; detail?: Record<string, unknown>; result: R }
   ): Promise<R> {
     return changeRecord<License, R>(records, keyOf(licenseId), license => {
-      if (license === undefined) throw new RegistryError('missing', `there is no license ${licenseId}`)
+      if (license === undefined) throw new RegistryError('NOT_FOUND', `there is no license ${licenseId}`)
       const { write, detail, result } = decide(license)
       return { write, audit: audit.entry(actor, action, keyOf(licenseId), detail), result }
     })
@@ -71,7 +71,7 @@ export function createLicenses(records: RecordStore, hash: Hasher, audit: Audit,
   return {
     /**
      * @returns the license and its key, which is shown this once
-     * @throws RegistryError conflict: the service has this key already
+     * @throws RegistryError CONFLICT: the service has this key already
      */
     create(wanted: NewLicense, actor: string): Promise<{ readonly license: License; readonly key: string }> {
       const { key = createLicenseKey(), serviceId, ...rest } = wanted
@@ -91,7 +91,7 @@ export function createLicenses(records: RecordStore, hash: Hasher, audit: Audit,
       }
       return changeRecord<License, { license: License; key: string }>(records, keyOf(licenseId), existing => {
         if (existing !== undefined) {
-          throw new RegistryError('conflict', `the service ${serviceId} has a license with this key already`)
+          throw new RegistryError('CONFLICT', `the service ${serviceId} has a license with this key already`)
         }
         const entry = audit.entry(actor, 'license.create', keyOf(licenseId), { serviceId })
         return { write: license, audit: entry, result: { license, key } }
@@ -107,7 +107,7 @@ export function createLicenses(records: RecordStore, hash: Hasher, audit: Audit,
       return (await records.list('license', after, limit)).map(readRecord<License>)
     },
 
-    /** @throws RegistryError missing */
+    /** @throws RegistryError NOT_FOUND */
     update(licenseId: string, patch: LicensePatch, actor: string): Promise<License> {
       return changeLicense(licenseId, actor, 'license.update', license => {
         const { startsAt, expiresAt, maxSessions, ...rest } = { ...license, ...patch, updatedAt: now() }
@@ -121,31 +121,31 @@ export function createLicenses(records: RecordStore, hash: Hasher, audit: Audit,
       })
     },
 
-    /** @throws RegistryError missing */
+    /** @throws RegistryError NOT_FOUND */
     remove(licenseId: string, actor: string): Promise<void> {
       return changeLicense(licenseId, actor, 'license.delete', () => ({ write: 'remove', result: undefined }))
     },
 
     /**
      * Frees the seat of one hwid, or of all.
-     * @throws RegistryError missing: no such license, or the hwid is not bound
+     * @throws RegistryError NOT_FOUND: no such license, or the hwid is not bound
      */
     resetHwids(licenseId: string, hwid: string | undefined, actor: string): Promise<void> {
       return changeLicense(licenseId, actor, 'license.reset', license => {
         const hwids = hwid === undefined ? [] : license.hwids.filter(each => each.hwid !== hwid)
         if (hwid !== undefined && hwids.length === license.hwids.length) {
-          throw new RegistryError('missing', 'this hwid is not bound to the license')
+          throw new RegistryError('NOT_FOUND', 'this hwid is not bound to the license')
         }
         return { write: { ...license, hwids, updatedAt: now() }, detail: { hwid: hwid ?? '*' }, result: undefined }
       })
     },
 
-    /** @throws RegistryError missing; invalid: too many bans */
+    /** @throws RegistryError NOT_FOUND; BAD_REQUEST: too many bans */
     setBanned(licenseId: string, hwid: string, banned: boolean, actor: string): Promise<License> {
       return changeLicense(licenseId, actor, banned ? 'license.ban' : 'license.unban', license => {
         const others = license.bannedHwids.filter(each => each !== hwid)
         if (banned && others.length >= maxHwidsBanned) {
-          throw new RegistryError('invalid', `a license bans at most ${maxHwidsBanned} hwids`)
+          throw new RegistryError('BAD_REQUEST', `a license bans at most ${maxHwidsBanned} hwids`)
         }
         const write = { ...license, bannedHwids: banned ? [...others, hwid] : others, updatedAt: now() }
         return { write, detail: { hwid }, result: write }

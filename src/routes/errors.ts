@@ -6,8 +6,6 @@ import { StoreUnavailable } from '../store/store.js'
 
 /** Every error of the HTTP API leaves as `{code, message}` with the right status. */
 
-const registryCodes = { missing: 'NOT_FOUND', conflict: 'CONFLICT', invalid: 'BAD_REQUEST' } as const
-
 // Fastify's own codes that mean something to a caller.
 const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
   FST_ERR_VALIDATION: 'BAD_REQUEST',
@@ -28,8 +26,7 @@ function answerTo(error: Error & { code?: string; statusCode?: number }): Answer
   if (error instanceof ApiError) return { status: error.statusCode, code: error.code, message: error.message }
   if (error instanceof StoreUnavailable) return { ...apiErrors.UNAVAILABLE, code: 'UNAVAILABLE' }
   if (error instanceof RegistryError) {
-    const code = registryCodes[error.kind]
-    return { status: apiErrors[code].status, code, message: error.message }
+    return { status: apiErrors[error.code].status, code: error.code, message: error.message }
   }
   const { statusCode = 500, code: name = '' } = error
   if (statusCode === 429) return { ...apiErrors.RATE_LIMITED, code: 'RATE_LIMITED' }

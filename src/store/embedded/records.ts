@@ -46,9 +46,13 @@ function after(prefix: string): string {
 }
 
 /**
- * @param path  the database file; its folder exists
+ * @param path        the database file; its folder exists
+ * @param topicsKept  see {@link maxTopics}
  */
-export function openEmbeddedRecords(path: string): RecordStore & { close(): Promise<void> } {
+export function openEmbeddedRecords(
+  path: string,
+  topicsKept: number = maxTopics
+): RecordStore & { close(): Promise<void> } {
   // Without overlapping syncs a transaction's promise means that it is on disk, not merely in the page cache.
   const env = open({ path, maxDbs: 8, overlappingSync: false, noSubdir: true })
   for (const file of [path, `${path}-lock`]) chmodSync(file, 0o600)
@@ -66,7 +70,7 @@ export function openEmbeddedRecords(path: string): RecordStore & { close(): Prom
 
   function forgetOldTopic(): void {
     const { entryCount = 0 }: { entryCount?: number } = tables.topicsBySeq.getStats() // its type is {}
-    if (entryCount <= maxTopics) return
+    if (entryCount <= topicsKept) return
     const [oldest] = tables.topicsBySeq.getRange({ limit: 1 })
     if (oldest === undefined) return
     tables.topics.removeSync(oldest.value)

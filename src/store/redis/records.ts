@@ -20,12 +20,14 @@ function parseRecord(key: StoredRecord['key'], stored: string): StoredRecord {
 
 /**
  * Records in Redis: `<version>\n<text>` at one key each, all in one slot, so that one script commits a change.
- * @param onTopic  registers a listener of topic signals, returns the undoing
+ * @param onTopic     registers a listener of topic signals, returns the undoing
+ * @param topicsKept  see {@link maxTopics}
  */
 export function createRedisRecords(
   redis: RedisClient,
   keys: Keys,
-  onTopic: (listener: () => void) => () => void
+  onTopic: (listener: () => void) => () => void,
+  topicsKept: number = maxTopics
 ): RecordStore {
   // The head as this instance saw it last. Only a guess: the script says when the log has moved on.
   let head: AuditHead = { seq: 0, hash: '' }
@@ -51,7 +53,7 @@ export function createRedisRecords(
     ])
     for (let i = 0; i < maxAuditTries; i++) {
       const entry = change.audit(head)
-      const args = [head.seq, entry.hash, entry.text, change.topic ?? '', keys.topicChannel, maxTopics, ...operations]
+      const args = [head.seq, entry.hash, entry.text, change.topic ?? '', keys.topicChannel, topicsKept, ...operations]
       const [code, seq, hash] = listOf(await redis.script('commit', touched, args))
       if (code === 0) return 'conflict'
       if (code === 1) {

@@ -1,0 +1,111 @@
+// Makes what one needs to try a gateway: a client with its credential, and a license. It uses the admin API, as any
+// backend would. The `export` line goes to stdout and all else to stderr: eval "$(node examples/setup.mjs)" works too.
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const help = `node examples/setup.mjs [--url http://127.0.0.1:8080] [--client example_client]
+
+Makes a client and the license example_service / example_key on a running gateway (npm start), and prints what to do
+next. The admin token is read from ADMIN_TOKEN, else from the gateway's data folder. Run again, it gives the client a
+new key; the one before lives an hour longer.
+`
+const overlapSeconds = 3600
+const yearMs = 365 * 24 * 60 * 60 * 1000
+const timeoutMs = 10_000
+
+/** Ends the program with one line that says what to do. */
+class Stop extends Error {}
+
+function readArgs() {
+  try {
+    return parseArgs({
+      options: {
+        url: { type: 'string', default: 'http://127.0.0.1:8080' },
+        client: { type: 'string', default: 'example_client' },
+        help: { type: 'boolean', short: 'h', default: false }
+      }
+    }).values
+  } catch (error) {
+    throw new Stop(`${error.message}. Try: node examples/setup.mjs --help`)
+  }
+}
+
+/** From the environment, else where `npm start` puts it. */
+function readAdminToken() {
+  if (process.env.ADMIN_TOKEN) return process.env.ADMIN_TOKEN
+  const dataDir = process.env.COUNTERSIGN_DATA_DIR ?? 'data'
+  const file = [`${dataDir}/admin.token`, fileURLToPath(new URL('../data/admin.token', import.meta.url))].find(
+    existsSync
+  )
+  if (file === undefined)
+    throw new Stop('there is no data/admin.token: start the gateway (npm start), or set ADMIN_TOKEN')
+  return readFileSync(file, 'utf8').trim()
+}
+
+/** @returns the answer, or nothing where the thing exists already */
+async function post(url, path, body) {
+  let response
+  try {
+    response = await fetch(new URL(path, url), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${readAdminToken()}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(timeoutMs)
+    })
+  } catch (error) {
+    if (error instanceof Stop) throw error
+    throw new Stop(`${url} does not answer: is the gateway running (npm start)?`)
+  }
+  const answer = await response.json().catch(() => ({}))
+  if (response.status === 409) return undefined
+  if (response.ok) return answer
+  const hint = response.status === 401 ? ' (is this the admin token of that gateway?)' : ''
+  throw new Stop(`${path} was refused: ${response.status} ${answer.code ?? ''} ${answer.message ?? ''}${hint}`)
+}
+
+async function main() {
+  const { url, client: clientId, help: wantsHelp } = readArgs()
+  if (wantsHelp) {
+    process.stdout.write(help)
+    return
+  }
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new Stop(`not an http:// or https:// URL: ${url}`)
+  const made = await post(url, '/v1/admin/clients', { clientId })
+  const credential =
+    made ?? (await post(url, `/v1/admin/clients/${clientId}/keys`, { overlap: overlapSeconds, force: true }))
+  const license = await post(url, '/v1/admin/licenses', {
+    serviceId: 'example_service',
+    key: 'example_key',
+    expiresAt: new Date(Date.now() + yearMs).toISOString()
+  })
+  const { keyId, secret } = credential
+  const socketUrl = new URL('/v1/ws', url.replace(/^http/, 'ws')).href
+  const urlFlag = socketUrl === 'ws://127.0.0.1:8080/v1/ws' ? '' : ` --url ${socketUrl}`
+
+  process.stderr.write(`
+  client   ${clientId}: ${made === undefined ? 'was there already, and has a new key' : 'made'}
+  license  example_service / example_key: ${license === undefined ? 'was there already, which is fine' : 'made, one seat'}
+
+${process.stdout.isTTY ? 'Paste this line into your shell, or into the demo page.' : 'The credential went to stdout.'} The secret is shown this once.
+
+`)
+  process.stdout.write(`export CLIENT_ID=${clientId} KEY_ID=${keyId} CLIENT_SECRET=${secret}\n`)
+  process.stderr.write(`
+Then
+
+  node examples/validate.mjs --service example_service --hwid example_hwid --key example_key${urlFlag}
+
+or open ${new URL('/demo', url).href}
+
+`)
+}
+
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof Stop)) throw error
+  process.stderr.write(`setup: ${error.message}\n`)
+  process.exitCode = 1
+}

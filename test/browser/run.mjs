@@ -1,0 +1,271 @@
+// The demo page and the SDK's bundle in a real Chromium, against a real gateway: `npm run test:browser`.
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { gzipSync } from 'node:zlib'
+import { chromium } from 'playwright-core'
+import { createGateway } from './gateway.mjs'
+
+const executablePath = '/usr/bin/chromium'
+const args = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync'
+]
+/** What one step in the page may take. */
+const stepMs = 15_000
+/** A stopped gateway's return: its start, perhaps a build, and a client's longest pause. */
+const returnMs = 150_000
+const allMs = 600_000
+const bundleBytes = 15 * 1024
+
+if (!existsSync(executablePath)) {
+  process.stderr.write('test:browser needs Chromium: apt-get install chromium\n')
+  process.exit(1)
+}
+
+const gateways = []
+const counts = { passed: 0, failed: 0 }
+process.once('exit', () => {
+  for (const gateway of gateways) gateway.discard()
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+setTimeout(() => {
+  process.stderr.write('test:browser took too long\n')
+  process.exit(1)
+}, allMs).unref()
+
+async function check(name, run) {
+  try {
+    await run()
+    counts.passed++
+    process.stdout.write(`ok      ${name}\n`)
+  } catch (error) {
+    counts.failed++
+    process.stdout.write(`FAILED  ${name}\n        ${String(error.stack ?? error).replaceAll('\n', '\n        ')}\n`)
+  }
+}
+
+async function startGateway(settings) {
+  const gateway = await createGateway(settings)
+  gateways.push(gateway)
+  await gateway.start()
+  return gateway
+}
+
+/** A page, with all that its console and its CSP complain about. */
+async function openPage(browser, url) {
+  const context = await browser.newContext()
+  context.setDefaultTimeout(stepMs)
+  const page = await context.newPage()
+  const complaints = []
+  page.on('pageerror', error => complaints.push(String(error)))
+  page.on('console', message => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
+  })
+  await page.addInitScript(() => {
+    addEventListener('securitypolicyviolation', event => console.error(`CSP: ${event.violatedDirective}`))
+  })
+  const response = await page.goto(url)
+  return { context, page, complaints, response }
+}
+
+/** An empty page from somewhere else. */
+async function servePage() {
+  const server = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html')
+    response.end('<!doctype html><link rel="icon" href="data:,"><title>elsewhere</title>')
+  })
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  return server
+}
+
+/** What becomes of a socket that a page opens: `challenge`, or `closed`. */
+function trySocket(page, url) {
+  return page.evaluate(
+    address =>
+      new Promise(resolve => {
+        const socket = new WebSocket(address, 'countersign.v1')
+        socket.onmessage = ({ data }) => resolve(JSON.parse(data).type)
+        socket.onclose = () => resolve('closed')
+      }),
+    url
+  )
+}
+
+const browser = await chromium.launch({ executablePath, args })
+try {
+  const gateway = await startGateway()
+  const { clientId, keyId, secret } = await gateway.post('clients', { clientId: 'browser-1' })
+  await gateway.post('licenses', { serviceId: 'example_service', key: 'example_key', maxHwids: 1 })
+
+  const { context, page, complaints, response } = await openPage(browser, `${gateway.url}/demo`)
+  const state = name => page.locator(`#state[data-state="${name}"]`).waitFor()
+  const verdict = code => page.locator('#verdict .badge', { hasText: new RegExp(`^${code}$`) }).waitFor()
+  const frames = selector => page.locator(`.frame${selector}`).count()
+  const validate = async hwid => {
+    await page.getByLabel('Hardware').fill(hwid)
+    await page.getByRole('button', { name: 'Validate' }).click()
+  }
+  const connect = async given => {
+    await page.getByLabel('Client id').fill(clientId)
+    await page.getByLabel('Key id').fill(keyId)
+    await page.getByLabel('Secret').fill(given)
+    await page.getByRole('button', { name: 'Connect', exact: true }).click()
+  }
+
+  await check('the page comes with a strict policy, and asks for the gateway that served it', async () => {
+    assert.match(response.headers()['content-security-policy'], /^default-src 'none'; script-src 'self'/)
+    assert.equal(await page.getByLabel('Gateway').inputValue(), gateway.wsUrl)
+    await state('disconnected')
+  })
+
+  await check('a wrong secret is told, and connects nothing', async () => {
+    await connect('not-the-secret')
+    await page.locator('#message', { hasText: /Not connected: AUTHENTICATION_FAILED/ }).waitFor()
+    await state('disconnected')
+    assert.equal(await frames('[data-type="welcome"]'), 0)
+    assert.equal(await frames('[data-direction="down"][data-mark="verified"]'), 0)
+  })
+
+  await check('what setup prints can be pasted, and connects', async () => {
+    await page.getByLabel('Client id').evaluate((field, text) => {
+      const clipboardData = new DataTransfer()
+      clipboardData.setData('text', text)
+      field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))
+    }, `export CLIENT_ID=${clientId} KEY_ID=${keyId} CLIENT_SECRET=${secret}`)
+    assert.equal(await page.getByLabel('Secret').inputValue(), secret)
+    await page.getByRole('button', { name: 'Clear' }).click()
+    await page.getByRole('button', { name: 'Connect', exact: true }).click()
+    await state('connected')
+    assert.match(await page.locator('#session').textContent(), new RegExp(`${clientId}\\s*${keyId}`))
+  })
+
+  await check('validate says VALID, with the seat', async () => {
+    await validate('example_hwid')
+    await verdict('VALID')
+    assert.match(await page.locator('#verdict').textContent(), /1 of 1 bound/)
+  })
+
+  await check('other hardware gets HWID_MISMATCH', async () => {
+    await validate('other_hwid')
+    await verdict('HWID_MISMATCH')
+  })
+
+  await check('frames are listed, signed and verified all but the challenge', async () => {
+    const listed = await page
+      .locator('.frame:not([data-type="heartbeat"])')
+      .evaluateAll(rows => rows.map(({ dataset }) => `${dataset.direction} ${dataset.type} ${dataset.mark}`).reverse())
+    assert.deepEqual(listed, [
+      'down challenge unsigned',
+      'up authenticate signed',
+      'down welcome verified',
+      'up validate signed',
+      'down validation verified',
+      'up validate signed',
+      'down validation verified'
+    ])
+  })
+
+  await check('a frame opens, with its signature apart', async () => {
+    const row = page.locator('.frame[data-type="validation"]').first()
+    await row.locator('summary').click()
+    const message = JSON.parse(await row.locator('.json').textContent())
+    assert.equal(message.code, 'HWID_MISMATCH')
+    assert.equal(message.signature, undefined)
+    assert.match(await row.locator('.signature code').textContent(), /^[0-9a-f]{64}$/)
+  })
+
+  for (const [name, mark, told] of [
+    ['Replay a frame', 'replayed', /Refused by the gateway: SEQUENCE_INVALID/],
+    ['Change a byte', 'changed', /Refused by the gateway: SIGNATURE_INVALID/],
+    ['Drop a frame', 'dropped', /Refused by the gateway: SEQUENCE_INVALID/],
+    ['Forge a VALID', 'forged', /Refused by this page: its signature does not verify/]
+  ]) {
+    await check(`in the middle: ${name.toLowerCase()} is noticed, and the client comes back`, async () => {
+      await page.getByRole('button', { name }).click()
+      const outcome = page.locator('#outcome', { hasText: 'Connected again' })
+      await outcome.waitFor()
+      assert.match(await outcome.textContent(), told)
+      assert.equal(await frames(`[data-mark="${mark}"]`), 1)
+      await state('connected')
+    })
+  }
+
+  await check('the forged VALID was not believed', () => verdict('NOT_FOUND'))
+
+  await check('nothing was complained about', () => assert.deepEqual(complaints, []))
+
+  await check('a gateway that stops and returns finds the page connected again by itself', async () => {
+    const session = await page.locator('#session').textContent()
+    assert.equal(await gateway.stop(), 0)
+    await state('connecting')
+    await gateway.start()
+    await page.locator('#state[data-state="connected"]').waitFor({ timeout: returnMs })
+    assert.notEqual(await page.locator('#session').textContent(), session)
+    await validate('example_hwid')
+    await verdict('VALID')
+    // The browser's own words on sockets that found nobody; there is no way to keep it from them.
+    const others = complaints.filter(text => !/^WebSocket connection to 'ws:\S+' failed/.test(text))
+    assert.deepEqual(others, [])
+  })
+
+  await check('the credential is stored nowhere', async () => {
+    assert.deepEqual(await context.storageState({ indexedDB: true }), { cookies: [], origins: [] })
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0)
+    assert.equal(page.url(), `${gateway.url}/demo`)
+  })
+
+  await check('disconnect says bye and stays away', async () => {
+    await page.getByRole('button', { name: 'Disconnect' }).click()
+    await state('disconnected')
+    assert.equal(await page.locator('.frame').first().getAttribute('data-type'), 'bye')
+  })
+  await context.close()
+
+  await check(`the client's bundle has at most ${bundleBytes} bytes, gzipped`, async () => {
+    const bundle = await fetch(`${gateway.url}/demo/countersign-client.js`)
+    assert.equal(bundle.status, 200)
+    const { length } = gzipSync(Buffer.from(await bundle.arrayBuffer()))
+    process.stdout.write(`        ${length} bytes\n`)
+    assert.ok(length > 0 && length <= bundleBytes, `${length} bytes`)
+  })
+
+  const elsewhere = await servePage()
+  const { port } = elsewhere.address()
+  await check('a page from a foreign origin may not connect; one from loopback may', async () => {
+    const foreign = await openPage(browser, `http://foreign.localhost:${port}/`)
+    assert.equal(await trySocket(foreign.page, gateway.wsUrl), 'closed')
+    assert.match(foreign.complaints.join(), /Unexpected response code: 403/)
+    await foreign.context.close()
+    const loopback = await openPage(browser, `http://localhost:${port}/`)
+    assert.equal(await trySocket(loopback.page, gateway.wsUrl), 'challenge')
+    await loopback.context.close()
+  })
+  elsewhere.close()
+
+  await check('an origin that is not on the list may not connect, and the page says so', async () => {
+    const strict = await startGateway({ COUNTERSIGN_ALLOWED_ORIGINS: 'https://example.com' })
+    const own = await openPage(browser, `${strict.url}/demo`)
+    await own.page.getByLabel('Client id').fill('browser-1')
+    await own.page.getByLabel('Secret').fill('any')
+    await own.page.getByRole('button', { name: 'Connect', exact: true }).click()
+    await own.page.locator('#message', { hasText: /Not connected: .*COUNTERSIGN_ALLOWED_ORIGINS/ }).waitFor()
+    await own.page.locator('#state[data-state="disconnected"]').waitFor()
+    assert.match(own.complaints.join(), /Unexpected response code: 403/)
+    await own.context.close()
+  })
+} catch (error) {
+  counts.failed++
+  process.stdout.write(`FAILED  ${error.stack}\n`)
+} finally {
+  await browser.close()
+  for (const gateway of gateways) await gateway.stop()
+}
+
+process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`)
+process.exit(counts.failed === 0 ? 0 : 1)

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { openEmbeddedStore } from '../../src/store/embedded/index.js'
+import { openRedisStore } from '../../src/store/redis/index.js'
+import type { Store } from '../../src/store/store.js'
+
+/** Both stores, for suites that must hold on each. */
+
+export interface StoreUnderTest {
+  readonly store: Store
+  /** Another instance's view of the same store; the embedded one has no other. */
+  another(): Promise<Store>
+}
+
+export type OpenStoreForTest = (t: Test, now: () => number) => Promise<StoreUnderTest>
+
+export function redisUrl(): string {
+  const { url }: { url: string } = JSON.parse(readFileSync('.tap/redis.json', 'utf8'))
+  return url
+}
+
+export const stores: Readonly<Record<'embedded' | 'redis', OpenStoreForTest>> = {
+  async embedded(t, now) {
+    const dir = mkdtempSync(join(tmpdir(), 'countersign-store-'))
+    const store = openEmbeddedStore(dir, now)
+    t.teardown(async () => {
+      await store.close()
+      rmSync(dir, { recursive: true, force: true })
+    })
+    return { store, another: async () => store }
+  },
+
+  async redis(t) {
+    // A prefix of its own keeps this test's keys apart from all others'; Redis goes away with the run.
+    const prefix = `test-${randomBytes(6).toString('hex')}`
+    const open = async () => {
+      const store = await openRedisStore(redisUrl(), { prefix })
+      t.teardown(() => store.close())
+      return store
+    }
+    return { store: await open(), another: open }
+  }
+}

@@ -1,0 +1,150 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import t from 'tap'
+import { openEmbeddedStore } from '../../src/store/embedded/index.js'
+import { maxOpenChallenges } from '../../src/store/embedded/passing.js'
+import { openEmbeddedRecords } from '../../src/store/embedded/records.js'
+import { createRedisClient } from '../../src/store/redis/client.js'
+import { openRedisStore } from '../../src/store/redis/index.js'
+import { createKeys } from '../../src/store/redis/keys.js'
+import { createRedisRecords } from '../../src/store/redis/records.js'
+import { DataDirInUse, type Store, StoreUnavailable } from '../../src/store/store.js'
+import { startRedis } from '../helper/redis-server.js'
+import { redisUrl, stores } from '../helper/stores.js'
+import { storeContract } from './contract.js'
+
+/** Resolves when the store answers again. */
+async function answers(store: Store): Promise<void> {
+  for (;;) {
+    try {
+      return await store.ping()
+    } catch {
+      await setImmediate()
+    }
+  }
+}
+
+for (const [kind, open] of Object.entries(stores))
+  t.test(kind, t => {
+    storeContract(t, open)
+    t.end()
+  })
+
+t.test('embedded: what was committed is there after a restart', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'countersign-restart-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const first = openEmbeddedStore(dir, Date.now)
+  const audit = () => ({ hash: 'h', text: 'entry' })
+  await first.records.commit({ writes: [{ key: 'client:a', expect: 0, text: 'a' }], audit, topic: 'client:a' })
+  await first.close()
+  const second = openEmbeddedStore(dir, Date.now)
+  t.match(await second.records.get('client:a'), { text: 'a', version: 1 })
+  t.same(await second.records.auditHead(), { seq: 1, hash: 'h' })
+  t.same(await second.records.topicsAfter(0, 9), [{ topic: 'client:a', seq: 1 }])
+  await second.close()
+})
+
+t.test('embedded: a second process on the same folder is refused, until the first is killed', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'countersign-lock-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const other = fork(new URL('../helper/hold-data-dir.mjs', import.meta.url), [dir], { execArgv: [] })
+  await once(other, 'message')
+  t.throws(() => openEmbeddedStore(dir, Date.now), DataDirInUse)
+  other.kill('SIGKILL')
+  await once(other, 'exit')
+  const store = openEmbeddedStore(dir, Date.now)
+  t.pass('the lock went with its process')
+  await store.close()
+})
+
+t.test('embedded: open challenges are bounded, and honest ones are not thrown away', async t => {
+  let time = 0
+  const { store } = await stores.embedded(t, () => time)
+  for (let i = 0; i < maxOpenChallenges; i++) await store.challenges.put(`t${i}`, 'b', 60_000)
+  await t.rejects(store.challenges.put('one more', 'b', 60_000), StoreUnavailable)
+  t.equal(await store.challenges.take('t0'), 'b')
+  time = 60_000
+  await store.challenges.put('later', 'b', 60_000)
+  t.equal(await store.challenges.take('later'), 'b')
+})
+
+t.test('topics are bounded: the oldest is forgotten', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'countersign-topics-'))
+  const redis = createRedisClient(redisUrl(), () => {})
+  await redis.ready(5000)
+  const embedded = openEmbeddedRecords(join(dir, 'topics.mdb'), 3)
+  t.teardown(async () => {
+    redis.disconnect()
+    await embedded.close()
+    rmSync(dir, { recursive: true, force: true })
+  })
+  const keys = createKeys(`topics-${process.pid}`)
+  for (const records of [embedded, createRedisRecords(redis, keys, () => () => {}, 3)]) {
+    const audit = ({ seq }: { seq: number }) => ({ hash: `${seq}`, text: 'e' })
+    for (const name of 'abacd') await records.commit({ writes: [], audit, topic: `client:${name}` })
+    t.same(await records.topicsAfter(0, 9), [
+      { topic: 'client:a', seq: 3 },
+      { topic: 'client:c', seq: 4 },
+      { topic: 'client:d', seq: 5 }
+    ])
+  }
+})
+
+t.test('redis: gone, everything is refused quickly; back, everything works, and nothing ran twice', async t => {
+  const server = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''])
+  t.teardown(() => server.stop())
+  const store = await openRedisStore(server.url)
+  t.teardown(() => store.close())
+  const audit = (head: { seq: number }) => ({ hash: `h${head.seq + 1}`, text: 'e' })
+  await store.records.commit({ writes: [{ key: 'client:a', expect: 0, text: 'a' }], audit })
+  await store.challenges.put('token', 'b', 60_000)
+
+  await server.kill()
+  const began = performance.now()
+  await t.rejects(store.ping(), StoreUnavailable)
+  await t.rejects(store.challenges.take('token'), StoreUnavailable)
+  await t.rejects(store.records.get('client:a'), StoreUnavailable)
+  await t.rejects(store.records.commit({ writes: [], audit }), StoreUnavailable)
+  t.ok(performance.now() - began < 5000, 'within 5 s all together')
+
+  await server.start()
+  await answers(store)
+  t.equal((await store.records.get('client:a'))?.text, 'a', 'acknowledged and there')
+  t.equal(await store.challenges.take('token'), 'b', 'a take that was refused had not taken')
+  t.equal(await store.records.commit({ writes: [], audit }), 2, 'the refused change had not run')
+})
+
+t.test('redis: a silent server does not hang anyone', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const store = await openRedisStore(server.url)
+  t.teardown(() => store.close())
+  process.kill(server.pid, 'SIGSTOP')
+  const began = performance.now()
+  await t.rejects(store.ping(), StoreUnavailable)
+  t.ok(performance.now() - began < 1000, 'readiness knows within a second')
+  await t.rejects(store.challenges.take('x'), StoreUnavailable)
+  process.kill(server.pid, 'SIGCONT')
+})
+
+t.test('redis: scripts that the server has forgotten are sent again', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const store = await openRedisStore(server.url)
+  t.teardown(() => store.close())
+  const audit = () => ({ hash: 'h', text: 'e' })
+  t.equal(await store.records.commit({ writes: [], audit }), 1)
+  const { Redis } = await import('ioredis')
+  const admin = new Redis(server.url)
+  await admin.script('FLUSH')
+  admin.disconnect()
+  t.equal(await store.records.commit({ writes: [], audit }), 2)
+})
+
+t.test('redis: a start without Redis says so', async t => {
+  await t.rejects(openRedisStore('redis://127.0.0.1:1', { connectWithinMs: 50 }), StoreUnavailable)
+})
