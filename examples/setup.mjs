@@ -33,8 +33,9 @@ function readArgs() {
 
 /** From the environment, else where `npm start` puts it. */
 function readAdminToken() {
-  if (process.env.ADMIN_TOKEN) return process.env.ADMIN_TOKEN
-  const dataDir = process.env.COUNTERSIGN_DATA_DIR ?? 'data'
+  const { ADMIN_TOKEN, COUNTERSIGN_ADMIN_TOKEN, COUNTERSIGN_DATA_DIR: dataDir = 'data' } = process.env
+  const given = ADMIN_TOKEN || COUNTERSIGN_ADMIN_TOKEN
+  if (given) return given
   const file = [`${dataDir}/admin.token`, fileURLToPath(new URL('../data/admin.token', import.meta.url))].find(
     existsSync
   )
@@ -43,18 +44,17 @@ function readAdminToken() {
   return readFileSync(file, 'utf8').trim()
 }
 
-/** @returns the answer, or nothing where the thing exists already */
-async function post(url, path, body) {
+/** The admin API. @returns the answer, or nothing where the thing exists already */
+async function post({ url, token }, path, body) {
   let response
   try {
     response = await fetch(new URL(path, url), {
       method: 'POST',
-      headers: { authorization: `Bearer ${readAdminToken()}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(timeoutMs)
     })
-  } catch (error) {
-    if (error instanceof Stop) throw error
+  } catch {
     throw new Stop(`${url} does not answer: is the gateway running (npm start)?`)
   }
   const answer = await response.json().catch(() => ({}))
@@ -72,10 +72,11 @@ async function main() {
   }
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new Stop(`not an http:// or https:// URL: ${url}`)
-  const made = await post(url, '/v1/admin/clients', { clientId })
+  const gateway = { url, token: readAdminToken() }
+  const made = await post(gateway, '/v1/admin/clients', { clientId })
   const credential =
-    made ?? (await post(url, `/v1/admin/clients/${clientId}/keys`, { overlap: overlapSeconds, force: true }))
-  const license = await post(url, '/v1/admin/licenses', {
+    made ?? (await post(gateway, `/v1/admin/clients/${clientId}/keys`, { overlap: overlapSeconds, force: true }))
+  const license = await post(gateway, '/v1/admin/licenses', {
     serviceId: 'example_service',
     key: 'example_key',
     expiresAt: new Date(Date.now() + yearMs).toISOString()

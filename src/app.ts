@@ -152,10 +152,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     sessionCount: () => hub.size,
     async tick() {
       const at = now()
-      for (const connection of server.waitingConnections) {
-        connection.tick(at)
-        if (!connection.waitsForHandshake) server.waitingConnections.delete(connection)
-      }
+      for (const connection of server.waitingConnections) connection.tick(at)
       await hub.tick()
     },
     async stop() {

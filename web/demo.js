@@ -41,6 +41,7 @@ class TappedSocket extends WebSocket {
   constructor(url, protocols) {
     super(url, protocols)
     live = this
+    meddling.down = undefined
     this.addEventListener('close', ({ code, reason }) => addBreak(closeText(code, reason)))
   }
 
@@ -68,7 +69,7 @@ class TappedSocket extends WebSocket {
       if (this.readyState === WebSocket.OPEN) tell('The forged frame was taken. That must never happen.')
       else
         tell(
-          'its signature does not verify, so nothing of it was read, and the client hung up.',
+          'the signature does not verify, so nothing of the answer was read, and the client hung up.',
           'Refused by this page:'
         )
     }
@@ -263,7 +264,7 @@ const cheats = {
   forge() {
     tell('A made-up key is asked for, and the answer is turned into VALID on the way …')
     meddling.down = text =>
-      /^\{"type":"validation"/.test(text)
+      /^\{"type":"validation".*"valid":false/.test(text)
         ? text.replace('"valid":false', '"valid":true').replace(/"code":"[A-Z_]+"/, '"code":"VALID"')
         : undefined
     void ask({ ...question(), key: 'made-up-key' })

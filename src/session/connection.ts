@@ -11,9 +11,18 @@ import type { Transport } from './transport.js'
 /** Frames that wait while one is handled; then reading stops until they are done. */
 export const inboxFrames = 64
 
-/** What a peer on a connection without a session has done. */
+/** Told of handshakes that failed by the peer's own doing. */
 export interface HandshakeWatcher {
   failed(remoteAddress: string): void
+}
+
+/** Who is at the other end of a connection. */
+export interface ConnectionPeer {
+  /** Where alone the connection's challenge is good. */
+  readonly binding: string
+  readonly remoteAddress: string
+  /** Called once the handshake is over, one way or the other. */
+  readonly onSettled: () => void
 }
 
 /**
@@ -26,6 +35,7 @@ export class Connection {
   readonly #transport: Transport
   readonly #binding: string
   readonly #remoteAddress: string
+  readonly #onSettled: () => void
   readonly #watcher: HandshakeWatcher
   readonly #handshakeEndsAt: number
   #state: 'challenged' | 'authenticating' | 'open' | 'closed' = 'challenged'
@@ -38,7 +48,7 @@ export class Connection {
     environment: SessionEnvironment,
     hub: Hub,
     transport: Transport,
-    peer: { readonly binding: string; readonly remoteAddress: string },
+    peer: ConnectionPeer,
     watcher: HandshakeWatcher
   ) {
     this.#environment = environment
@@ -46,12 +56,15 @@ export class Connection {
     this.#transport = transport
     this.#binding = peer.binding
     this.#remoteAddress = peer.remoteAddress
+    this.#onSettled = peer.onSettled
     this.#watcher = watcher
     this.#handshakeEndsAt = environment.now() + handshakeSeconds * 1000
   }
 
-  get waitsForHandshake(): boolean {
-    return this.#state === 'challenged' || this.#state === 'authenticating'
+  #settleHandshake(state: 'open' | 'closed'): void {
+    const settles = this.#state === 'challenged' || this.#state === 'authenticating'
+    this.#state = state
+    if (settles) this.#onSettled()
   }
 
   /** The next frame from the peer, as bytes. */
@@ -75,7 +88,7 @@ export class Connection {
       return this.#authenticate(frame)
     }
     const pending = this.#session?.receive(frame)
-    if (this.#session?.ended === true) this.#state = 'closed'
+    if (this.#session?.ended === true) this.#settleHandshake('closed')
     return pending
   }
 
@@ -122,10 +135,10 @@ export class Connection {
       // What was revoked between the look at the key and now was told to a hub that did not know this session.
       await this.#hub.recheck(session.peer.clientId, [session])
       if (session.ended) {
-        this.#state = 'closed'
+        this.#settleHandshake('closed')
         return
       }
-      this.#state = 'open'
+      this.#settleHandshake('open')
       session.welcome(authenticated)
       observer.handshake('welcome')
       session.log.info({ keyId: session.peer.keyId, remoteAddress: this.#remoteAddress }, 'session opened')
@@ -146,12 +159,11 @@ export class Connection {
   /** The last word to a peer without a session: unsigned, one text per code (PROTOCOL §4). */
   refuse(code: CodeName, message: string = codes[code].message): void {
     if (this.#state === 'closed') return
+    this.#settleHandshake('closed')
     if (this.#session !== undefined) {
       this.#session.end(code as EndingCode)
-      this.#state = 'closed'
       return
     }
-    this.#state = 'closed'
     this.#environment.observer.handshake(code)
     this.#transport.send(JSON.stringify({ type: 'error', code, message }))
     const { close } = codes[code] as { close?: number }
@@ -160,14 +172,15 @@ export class Connection {
 
   /** The handshake's timer (PROTOCOL §4); a session has its own. */
   tick(now: number): void {
-    if (this.waitsForHandshake && now >= this.#handshakeEndsAt) {
+    const waits = this.#state === 'challenged' || this.#state === 'authenticating'
+    if (waits && now >= this.#handshakeEndsAt) {
       this.refuse('PROTOCOL_ERROR', `no authenticate within ${handshakeSeconds} s`)
     }
   }
 
   /** The transport is gone. */
   lost(): void {
-    this.#state = 'closed'
+    this.#settleHandshake('closed')
     this.#inbox = []
     this.#session?.lost()
   }

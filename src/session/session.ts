@@ -91,9 +91,13 @@ export class Session {
   /** Signs and sends. A peer that does not read fast enough is let go rather than held in memory (PROTOCOL §11). */
   send(message: Outgoing): void {
     if (this.#ended) return
+    this.#write(message)
+    if (this.#transport.bufferedBytes > outboxBytes) this.end('SLOW_CONSUMER')
+  }
+
+  #write(message: Outgoing): void {
     const { type, ...members } = message
     this.#transport.send(signMessage(this.#signer, { type, seq: ++this.#sent, ...members }))
-    if (this.#transport.bufferedBytes > outboxBytes) this.end('SLOW_CONSUMER')
   }
 
   welcome(authenticated: Authenticated): void {
@@ -199,8 +203,7 @@ export class Session {
   }
 
   #sayAndClose(message: Outgoing, code: EndingCode): void {
-    this.send(message)
-    if (this.#ended) return // it was slow as well, and has been told that
+    this.#write(message)
     this.#transport.close(codes[code].close, code)
     this.#finish(code)
   }

@@ -69,18 +69,14 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
   /** Listeners are attached at once: what arrives while something is awaited would be lost. */
   function open(socket: WebSocket, request: FastifyRequest, { binding, challenge }: Handshake): void {
     const transport = createWsTransport(socket, request.raw.socket)
-    const peer = { binding, remoteAddress: request.ip }
-    const connection = new Connection(environment, hub, transport, peer, brake)
+    const peer = { binding, remoteAddress: request.ip, onSettled: () => waiting.delete(connection) }
+    const connection: Connection = new Connection(environment, hub, transport, peer, brake)
     waiting.add(connection)
     socket.on('message', (data: RawData, isBinary: boolean) => {
       if (isBinary) socket.close(closeUnsupportedData, 'text only')
       else connection.receive(bytesOf(data))
-      if (!connection.waitsForHandshake) waiting.delete(connection)
     })
-    socket.on('close', () => {
-      waiting.delete(connection)
-      connection.lost()
-    })
+    socket.on('close', () => connection.lost())
     transport.send(JSON.stringify(challenge))
   }
 

@@ -184,7 +184,7 @@ try {
     ['Replay a frame', 'replayed', /Refused by the gateway: SEQUENCE_INVALID/],
     ['Change a byte', 'changed', /Refused by the gateway: SIGNATURE_INVALID/],
     ['Drop a frame', 'dropped', /Refused by the gateway: SEQUENCE_INVALID/],
-    ['Forge a VALID', 'forged', /Refused by this page: its signature does not verify/]
+    ['Forge a VALID', 'forged', /Refused by this page: the signature does not verify/]
   ]) {
     await check(`in the middle: ${name.toLowerCase()} is noticed, and the client comes back`, async () => {
       await page.getByRole('button', { name }).click()

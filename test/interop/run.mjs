@@ -90,11 +90,12 @@ async function startRedis(port) {
 
 function isOpen(port) {
   return new Promise(resolve => {
-    const socket = connect({ host, port, timeout: 1000 })
-    for (const event of ['error', 'timeout']) socket.once(event, () => resolve(false))
-    socket.once('connect', () => resolve(true))
-    socket.once('close', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
+    const socket = connect({ host, port })
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
   })
 }
 

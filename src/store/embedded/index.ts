@@ -14,6 +14,7 @@ export function openEmbeddedStore(dataDir: string, now: () => number): Store {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(join(dataDir, 'countersign.lock'))
   const records = openEmbeddedRecords(join(dataDir, 'countersign.mdb'))
+  let closed: Promise<void> | undefined
   return {
     kind: 'embedded',
     records,
@@ -21,9 +22,9 @@ export function openEmbeddedStore(dataDir: string, now: () => number): Store {
     sessions: createEmbeddedSessions(),
     seats: createEmbeddedSeats(),
     ping: async () => {},
-    async close() {
-      await records.close()
-      unlock()
+    close() {
+      closed ??= records.close().then(unlock)
+      return closed
     }
   }
 }
