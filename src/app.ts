@@ -135,7 +135,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const silenceMs = config.heartbeatTimeoutSeconds * 1000 + reapGraceMs
   await server.register(
     async admin => {
-      admin.addHook('onRequest', createAdminGuard(adminToken, config.allowInsecureHttp))
+      // After onRequest, where the rate limit is: guesses at the token are counted like everything else.
+      admin.addHook('preParsing', createAdminGuard(adminToken, config.allowInsecureHttp))
       await admin.register(clientRoutes(registry.clients))
       await admin.register(licenseRoutes(registry.licenses))
       await admin.register(sessionRoutes(store, registry, silenceMs))

@@ -1,9 +1,10 @@
 import { createPortableMac } from '../protocol/mac-portable.js'
-import { type ClientOptions, CountersignClient } from './client.js'
+import { CountersignClient } from './client.js'
+import type { ClientOptions } from './options.js'
 import { openBrowserSocket } from './socket-browser.js'
 
-export type { ClientEvents, ClientOptions, ClientState, Validation, Welcome } from './client.js'
 export { CountersignClient } from './client.js'
+export type { ClientEvents, ClientOptions, ClientState, Validation, Welcome } from './options.js'
 export { RequestError } from './requests.js'
 export type { Credential } from './session.js'
 

@@ -1,11 +1,12 @@
 import { codes } from '../protocol/codes.js'
-import type { MacMaker } from '../protocol/mac.js'
-import type { Attributes, Downstream, DownstreamMessages } from '../protocol/messages.js'
+import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
 import { pauseMs, triesBeforeTelling } from './backoff.js'
 import { Emitter } from './events.js'
+import type { ClientEvents, ClientOptions, ClientState, Platform, Validation, Welcome } from './options.js'
 import { maxPendingRequests, type Request, RequestError, Requests } from './requests.js'
 import { ClientSession, type Credential } from './session.js'
-import type { ClientSocket, OpenSocket } from './socket.js'
+import type { ClientSocket } from './socket.js'
+import { Timers } from './timers.js'
 
 /** PROTOCOL §6: without a verified frame for so long after a heartbeat the connection counts as dead. */
 const heartbeatAnswerMs = 10_000
@@ -14,74 +15,51 @@ const handshakeMs = 10_000
 /** A session is exchanged for a new one so long before its end. */
 const renewBeforeMs = 30_000
 const defaultTimeoutMs = 10_000
+const normalClosure = 1000
 
-export type ClientState = 'disconnected' | 'connecting' | 'connected'
-
-/** A session as the gateway welcomed it. */
-export type Welcome = DownstreamMessages['welcome']
-export type Validation = Pick<
-  DownstreamMessages['validation'],
-  'valid' | 'code' | 'serviceId' | 'licenseId' | 'expiresAt' | 'maxHwids' | 'boundHwids'
->
-
-export interface ClientEvents {
-  state: ClientState
-  welcome: Welcome
-  /** A frame as it passed. `signed`: its signature was made or verified here. */
-  frame: { readonly direction: 'up' | 'down'; readonly text: string; readonly signed: boolean }
-  /** Tries go on, but the application should know: nothing has come of them so far. */
-  trouble: { readonly reason: string; readonly tries: number }
-  /** The end: the gateway said, signed, that coming back would not help. */
-  stopped: { readonly code: string; readonly message: string }
-}
-
-export interface ClientOptions {
-  /** ws:// or wss://, e.g. `wss://example.com/v1/ws`. */
-  readonly url: string
-  /** The credential, or what fetches one before each handshake (a ticket from your backend). */
-  readonly credential: Credential | (() => Credential | Promise<Credential>)
-  /** Shown to operators: at most 16 short texts. */
-  readonly attributes?: Attributes
-}
-
-/** What a platform brings. */
-export interface Platform {
-  readonly createMac: MacMaker
-  readonly openSocket: OpenSocket
-  /** From 0 to 1, for pauses. */
-  readonly random: () => number
-  /** 22 or more random base64url characters. */
-  readonly nonce: () => string
-  readonly setTimer: (call: () => void, ms: number) => unknown
-  readonly clearTimer: (timer: unknown) => void
-}
-
+/** A connection, with its session once it is welcomed. */
 interface Link {
   readonly session: ClientSession
   readonly socket: ClientSocket
-  welcomed: boolean
   over: boolean
+}
+
+/** The close code of a code that ends sessions; nothing for one that this version does not know. */
+function closeOf(code: string): number | undefined {
+  return Object.hasOwn(codes, code) ? (codes as Record<string, { close?: number }>)[code]?.close : undefined
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /**
  * A client that keeps itself connected: verifies every frame, sends heartbeats, answers challenges, comes back by the
- * rules of PROTOCOL §5, and asks again what a lost session left unanswered.
+ * rules of PROTOCOL §5, and asks again what a lost session left unanswered. Listeners may call anything, also `close`.
  */
 export class CountersignClient extends Emitter<ClientEvents> {
   readonly #options: ClientOptions
   readonly #platform: Platform
   readonly #requests = new Requests()
-  readonly #timers = new Map<'retry' | 'handshake' | 'heartbeat' | 'silence' | 'renew', unknown>()
+  readonly #timers: Timers
   #state: ClientState = 'disconnected'
   #wanted = false
+  /** The connection that has a session. */
   #link: Link | undefined
+  /** The connection that is to have one; during a move there is a link beside it (PROTOCOL §4). */
+  #next: Link | undefined
   #failures = 0
   #hadSession = false
 
+  /** @throws TypeError for a url that is not ws:// or wss:// */
   constructor(platform: Platform, options: ClientOptions) {
     super()
+    if (!URL.canParse(options.url) || !/^wss?:$/.test(new URL(options.url).protocol)) {
+      throw new TypeError(`url must begin with ws:// or wss://: ${options.url}`)
+    }
     this.#platform = platform
     this.#options = options
+    this.#timers = new Timers(platform)
   }
 
   get state(): ClientState {
@@ -93,6 +71,7 @@ export class CountersignClient extends Emitter<ClientEvents> {
     if (!this.#wanted) {
       this.#wanted = true
       this.#failures = 0
+      this.#setState('connecting')
       void this.#open()
     }
     return this
@@ -123,34 +102,29 @@ export class CountersignClient extends Emitter<ClientEvents> {
   /** Says bye and stays away. Requests that wait are rejected. */
   close(): void {
     this.#wanted = false
-    if (this.#link?.welcomed === true) this.#send(this.#link, { type: 'bye' })
-    this.#drop(1000)
-    this.#rejectAll('CLOSED', 'the client was closed')
-    this.#setState('disconnected')
+    this.#leave(this.#link)
+    this.#stop('CLOSED', 'the client was closed')
   }
 
-  // ── Connection ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Connections ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #open(): Promise<void> {
-    this.#setState('connecting')
-    let credential: Credential
     try {
-      const { credential: given } = this.#options
-      credential = typeof given === 'function' ? await given() : given
+      const { credential: given, attributes, url } = this.#options
+      const credential: Credential = typeof given === 'function' ? await given() : given
+      if (!this.#wanted || this.#next !== undefined) return
+      const { createMac, nonce, openSocket } = this.#platform
+      const session = new ClientSession(createMac, credential, nonce(), attributes)
+      const socket = openSocket(url, {
+        onMessage: frame => this.#receive(link, frame),
+        onClose: code => this.#lose(link, `the connection closed with ${code}`)
+      })
+      const link: Link = { session, socket, over: false }
+      this.#next = link
+      this.#timers.set('handshake', handshakeMs, () => this.#lose(link, 'no welcome in time'))
     } catch (error) {
-      this.#retry(`no credential: ${error instanceof Error ? error.message : String(error)}`)
-      return
+      if (this.#wanted) this.#retry(`could not connect: ${textOf(error)}`)
     }
-    if (!this.#wanted || this.#link !== undefined) return
-    const { createMac, nonce, openSocket } = this.#platform
-    const session = new ClientSession(createMac, credential, nonce(), this.#options.attributes)
-    const socket = openSocket(this.#options.url, {
-      onMessage: frame => this.#receive(link, frame),
-      onClose: code => this.#lose(link, `the connection closed with ${code}`)
-    })
-    const link: Link = { session, socket, welcomed: false, over: false }
-    this.#link = link
-    this.#setTimer('handshake', handshakeMs, () => this.#lose(link, 'no welcome in time'))
   }
 
   #receive(link: Link, frame: Uint8Array): void {
@@ -158,40 +132,32 @@ export class CountersignClient extends Emitter<ClientEvents> {
     try {
       const received = link.session.receive(frame)
       const signed = received.kind !== 'challenge' && received.kind !== 'hint'
+      if (signed) this.#timers.clear('silence')
       this.emit('frame', { direction: 'down', text: new TextDecoder().decode(frame), signed })
-      if (signed) this.#clearTimer('silence')
-      switch (received.kind) {
-        case 'challenge':
-          this.#sendFrame(link, received.answer)
-          break
-        case 'welcome':
-          this.#welcome(link, received.welcome)
-          break
-        case 'message':
-          this.#handle(link, received.message)
-          break
-        case 'hint':
-          this.#lose(link, `${received.code}: ${received.message}`)
-          break
-        case 'unknown':
-          break
-      }
+      if (link.over) return
+      if (received.kind === 'challenge') this.#sendFrame(link, received.answer)
+      else if (received.kind === 'welcome') this.#welcome(link, received.welcome)
+      else if (received.kind === 'message') this.#handle(link, received.message)
+      else if (received.kind === 'hint') this.#lose(link, `${received.code}: ${received.message}`)
     } catch (error) {
-      this.#lose(link, error instanceof Error ? error.message : String(error))
+      this.#lose(link, textOf(error))
     }
   }
 
   #welcome(link: Link, welcome: Welcome): void {
-    link.welcomed = true
+    const before = this.#link
+    this.#link = link
+    this.#next = undefined
     this.#failures = 0
     this.#hadSession = true
-    this.#clearTimer('handshake')
-    this.#setState('connected')
-    this.emit('welcome', welcome)
+    this.#timers.clear('handshake', 'retry')
+    this.#leave(before)
     this.#beatEvery(link, welcome.heartbeatInterval * 1000)
     const leftMs = welcome.expiresAt - welcome.serverTime - renewBeforeMs
-    this.#setTimer('renew', Math.max(leftMs, 0), () => this.#move(link, 0))
+    this.#timers.set('renew', Math.max(leftMs, 0), () => void this.#open())
     for (const request of this.#requests.restart()) this.#ask(link, request)
+    this.#setState('connected')
+    if (!link.over) this.emit('welcome', welcome)
   }
 
   #handle(link: Link, message: Downstream): void {
@@ -200,7 +166,8 @@ export class CountersignClient extends Emitter<ClientEvents> {
         this.#sendFrame(link, link.session.answerChallenge(message.challengeToken).frame)
         return
       case 'reconnect':
-        this.#move(link, message.afterMs)
+        // The next session is opened first; its welcome ends this one (PROTOCOL §4).
+        this.#timers.set('renew', message.afterMs, () => void this.#open())
         return
       case 'error':
         this.#fail(link, message)
@@ -210,68 +177,77 @@ export class CountersignClient extends Emitter<ClientEvents> {
     }
   }
 
-  /** PROTOCOL §5: only a signed error of class 44xx is the end; with `re` and a code that ends nothing it is an answer. */
+  /** PROTOCOL §5: only a signed error of class 44xx is the end; with `re` and a code that ends nothing it answers. */
   #fail(link: Link, { code, message, re, retryAfterMs }: DownstreamMessages['error']): void {
-    const close = Object.hasOwn(codes, code) ? (codes as Record<string, { close?: number }>)[code]?.close : undefined
+    const close = closeOf(code)
     const passing = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
     if (close === undefined || passing) {
       this.#settle(re, request => request.reject(new RequestError(code, message, retryAfterMs)))
-      return
+    } else if (close >= 4500) this.#lose(link, `${code}: ${message}`)
+    else {
+      this.#wanted = false
+      this.#stop(code, message)
+      this.emit('stopped', { code, message })
     }
-    if (close >= 4500) {
-      this.#lose(link, `${code}: ${message}`)
-      return
-    }
-    this.#wanted = false
-    this.#drop()
-    this.#rejectAll(code, message)
-    this.#setState('disconnected')
-    this.emit('stopped', { code, message })
   }
 
-  /** Leaves this session for another one. */
-  #move(link: Link, afterMs: number): void {
-    this.#setTimer('renew', afterMs, () => {
-      if (link.over) return
-      this.#send(link, { type: 'bye' })
-      this.#drop(1000)
-      if (this.#wanted) void this.#open()
-    })
-  }
-
+  /** A connection is over. Another one may stand, or be on its way. */
   #lose(link: Link, reason: string): void {
-    if (link.over || this.#link !== link) return
-    this.#drop()
-    if (this.#wanted) this.#retry(reason)
+    if (link.over) return
+    link.over = true
+    link.socket.close()
+    if (this.#next === link) {
+      this.#next = undefined
+      this.#timers.clear('handshake')
+    } else {
+      this.#link = undefined
+      this.#timers.clear('heartbeat', 'silence', 'renew')
+      if (this.#wanted) this.#setState('connecting')
+    }
+    if (this.#wanted && this.#next === undefined) this.#retry(reason)
   }
 
   #retry(reason: string): void {
-    this.#failures++
-    this.#setState('connecting')
-    if (!this.#hadSession && this.#failures % triesBeforeTelling === 0) {
-      this.emit('trouble', { reason, tries: this.#failures })
-    }
-    const pause = pauseMs(this.#failures, this.#platform.random(), this.#hadSession)
-    this.#setTimer('retry', pause, () => void this.#open())
+    const tries = ++this.#failures
+    const pause = pauseMs(tries, this.#platform.random(), this.#hadSession)
+    this.#timers.set('retry', pause, () => void this.#open())
+    if (this.#hadSession) this.emit('lost', { reason })
+    else if (tries % triesBeforeTelling === 0) this.emit('trouble', { reason, tries })
   }
 
-  /** Lets the link go. What it was asked stays asked. */
-  #drop(code?: number): void {
-    for (const name of this.#timers.keys()) this.#clearTimer(name)
-    const link = this.#link
-    this.#link = undefined
-    if (link === undefined) return
+  /** Says bye where there is a session. What it was asked stays asked. */
+  #leave(link: Link | undefined): void {
+    if (link === undefined || link.over) return
+    this.#send(link, { type: 'bye' })
     link.over = true
-    link.socket.close(code)
+    link.socket.close(normalClosure)
+  }
+
+  /** Lets everything go. */
+  #stop(code: string, message: string): void {
+    this.#timers.clear('retry', 'handshake', 'heartbeat', 'silence', 'renew')
+    for (const link of [this.#link, this.#next]) {
+      if (link === undefined || link.over) continue
+      link.over = true
+      link.socket.close(normalClosure)
+    }
+    this.#link = undefined
+    this.#next = undefined
+    for (const request of this.#requests.restart()) {
+      this.#requests.drop(request)
+      this.#platform.clearTimer(request.timer)
+      request.reject(new RequestError(code, message))
+    }
+    this.#setState('disconnected')
   }
 
   // ── Heartbeats and requests ────────────────────────────────────────────────────────────────────────────────────────
 
   #beatEvery(link: Link, intervalMs: number): void {
-    this.#setTimer('heartbeat', intervalMs, () => {
-      this.#send(link, { type: 'heartbeat' })
-      this.#setTimer('silence', heartbeatAnswerMs, () => this.#lose(link, 'no answer to a heartbeat'))
+    this.#timers.set('heartbeat', intervalMs, () => {
+      this.#timers.set('silence', heartbeatAnswerMs, () => this.#lose(link, 'no answer to a heartbeat'))
       this.#beatEvery(link, intervalMs)
+      this.#send(link, { type: 'heartbeat' })
     })
   }
 
@@ -287,12 +263,12 @@ export class CountersignClient extends Emitter<ClientEvents> {
         reject(new RequestError('TIMEOUT', `no answer within ${timeoutMs} ms`))
       }, timeoutMs)
       this.#requests.add(request)
-      if (this.#link?.welcomed === true) this.#ask(this.#link, request)
+      if (this.#link !== undefined) this.#ask(this.#link, request)
     })
   }
 
   #ask(link: Link, request: Request): void {
-    this.#requests.sentAs(request, this.#send(link, request.message))
+    if (!link.over) this.#requests.sentAs(request, this.#send(link, request.message))
   }
 
   #settle(re: number | undefined, settle: (request: Request) => void): void {
@@ -300,14 +276,6 @@ export class CountersignClient extends Emitter<ClientEvents> {
     if (request === undefined) return
     this.#platform.clearTimer(request.timer)
     settle(request)
-  }
-
-  #rejectAll(code: string, message: string): void {
-    for (const request of this.#requests.restart()) {
-      this.#requests.drop(request)
-      this.#platform.clearTimer(request.timer)
-      request.reject(new RequestError(code, message))
-    }
   }
 
   /** @returns the frame's seq */
@@ -326,16 +294,5 @@ export class CountersignClient extends Emitter<ClientEvents> {
     if (this.#state === state) return
     this.#state = state
     this.emit('state', state)
-  }
-
-  #setTimer(name: 'retry' | 'handshake' | 'heartbeat' | 'silence' | 'renew', ms: number, call: () => void): void {
-    this.#clearTimer(name)
-    // Timers hold 31 bits of milliseconds; a session of 24 h fits.
-    this.#timers.set(name, this.#platform.setTimer(call, ms))
-  }
-
-  #clearTimer(name: 'retry' | 'handshake' | 'heartbeat' | 'silence' | 'renew'): void {
-    this.#platform.clearTimer(this.#timers.get(name))
-    this.#timers.delete(name)
   }
 }

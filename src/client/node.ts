@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { createNodeMac } from '../protocol/mac-node.js'
-import { type ClientOptions, CountersignClient } from './client.js'
+import { CountersignClient } from './client.js'
+import type { ClientOptions } from './options.js'
 import { openNodeSocket } from './socket-node.js'
 
-export type { ClientEvents, ClientOptions, ClientState, Validation, Welcome } from './client.js'
 export { CountersignClient } from './client.js'
+export type { ClientEvents, ClientOptions, ClientState, Validation, Welcome } from './options.js'
 export { RequestError } from './requests.js'
 export type { Credential } from './session.js'
 

@@ -67,7 +67,13 @@ export class ClientSession {
     this.#received = seq
     if (this.#open) return message === undefined ? { kind: 'unknown' } : { kind: 'message', message }
     if (message?.type === 'error') return { kind: 'message', message }
-    if (message?.type !== 'welcome' || message.clientId !== this.#credential.clientId) {
+    const { clientId, keyId } = this.#credential
+    if (
+      message?.type !== 'welcome' ||
+      message.protocol !== protocolName ||
+      message.clientId !== clientId ||
+      (keyId !== undefined && message.keyId !== keyId)
+    ) {
       throw new ProtocolFault('PROTOCOL_ERROR', 'not the welcome of this client')
     }
     this.#open = true

@@ -46,7 +46,10 @@ export function isTextRecord(value: unknown, maxPairs: number, nameMaxBytes: num
     pairs.length <= maxPairs &&
     pairs.every(
       ([name, text]) =>
-        hasAtMostBytes(name, nameMaxBytes) && typeof text === 'string' && hasAtMostBytes(text, valueMaxBytes)
+        name !== '' &&
+        hasAtMostBytes(name, nameMaxBytes) &&
+        typeof text === 'string' &&
+        hasAtMostBytes(text, valueMaxBytes)
     )
   )
 }

@@ -10,7 +10,7 @@ export const upstreamMembers = {
     { name: 'challengeToken', required: true, expected: '43 base64url characters', check: (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{43}$/.test(v) },
     { name: 'challengeSignature', required: true, expected: '64 lower-case hex characters', check: (v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v) },
     { name: 'clientNonce', required: true, expected: '22 to 64 base64url characters', check: (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$/.test(v) },
-    { name: 'attributes', required: false, expected: 'at most 16 short texts (name 32, value 128 bytes)', isObject: true, check: (v: unknown) => isTextRecord(v, 16, 32, 128) }
+    { name: 'attributes', required: false, expected: 'at most 16 short texts (name 1 to 32, value up to 128 bytes)', isObject: true, check: (v: unknown) => isTextRecord(v, 16, 32, 128) }
   ],
   validate: [
     { name: 'seq', required: true, expected: 'an integer from 1 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 9007199254740991 },

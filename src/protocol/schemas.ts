@@ -44,7 +44,7 @@ export const attributesSchema = Type.Record(Type.String(), Type.String(), {
   maxProperties: attributePairs,
   nameMaxBytes: attributeNameBytes,
   valueMaxBytes: attributeValueBytes,
-  description: `at most ${attributePairs} short texts (name ${attributeNameBytes}, value ${attributeValueBytes} bytes)`
+  description: `at most ${attributePairs} short texts (name 1 to ${attributeNameBytes}, value up to ${attributeValueBytes} bytes)`
 })
 
 const message = <T extends Record<string, TSchema>>(members: T) => Type.Object(members)

@@ -22,7 +22,7 @@ export const hwidSchema = Type.String({ minLength: 1, maxLength: hwidBytes })
 export const licenseKeySchema = Type.String({ minLength: 1, maxLength: licenseKeyBytes })
 export const attributesSchema = Type.Record(Type.String(), Type.String({ maxLength: attributeValueBytes }), {
   maxProperties: attributePairs,
-  propertyNames: { maxLength: attributeNameBytes }
+  propertyNames: { minLength: 1, maxLength: attributeNameBytes }
 })
 
 const patternList = (pattern: string) => Type.Array(Type.String({ pattern }), { maxItems: maxPatterns })

@@ -1,7 +1,7 @@
 import type { HandshakeWatcher } from './connection.js'
 
 /** Addresses that are remembered; the longest remembered is forgotten first. */
-const maxAddresses = 100_000
+export const maxAddresses = 100_000
 const windowMs = 60_000
 
 export interface Brake extends HandshakeWatcher {

@@ -2,7 +2,7 @@ import { type CodeName, closeNormal, codes, type EndingCode } from '../protocol/
 import { ProtocolFault } from '../protocol/fault.js'
 import { signMessage, verifyFrame } from '../protocol/frame.js'
 import { signChallenge } from '../protocol/handshake.js'
-import { challengeSeconds, outboxBytes } from '../protocol/limits.js'
+import { challengeSeconds, outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Downstream, decodeUpstream, type Upstream } from '../protocol/messages.js'
@@ -92,7 +92,8 @@ export class Session {
   send(message: Outgoing): void {
     if (this.#ended) return
     this.#write(message)
-    if (this.#transport.bufferedBytes > outboxBytes) this.end('SLOW_CONSUMER')
+    const { bufferedBytes, bufferedFrames } = this.#transport
+    if (bufferedBytes > outboxBytes || bufferedFrames > outboxFrames) this.end('SLOW_CONSUMER')
   }
 
   #write(message: Outgoing): void {

@@ -5,6 +5,8 @@ export interface Transport {
   send(frame: string): void
   /** Bytes that were sent and have not left this process. */
   readonly bufferedBytes: number
+  /** Frames that were sent and have not left this process. */
+  readonly bufferedFrames: number
   /** Says goodbye once everything sent has left; then the peer is let go, soon, whether it answers or not. */
   close(code: number, reason: string): void
   /** Stops and resumes reading: what the peer sends meanwhile waits in its own network. */

@@ -14,6 +14,10 @@ const maxReasonBytes = 123
  */
 export function createWsTransport(socket: WebSocket, tcp: Socket): Transport {
   let corked = false
+  let waitingFrames = 0
+  const left = () => {
+    waitingFrames--
+  }
 
   function cork(): void {
     if (corked) return
@@ -30,10 +34,14 @@ export function createWsTransport(socket: WebSocket, tcp: Socket): Transport {
     get bufferedBytes() {
       return socket.bufferedAmount
     },
+    get bufferedFrames() {
+      return waitingFrames
+    },
     send(frame) {
       if (socket.readyState !== socket.OPEN) return
       cork()
-      socket.send(frame)
+      waitingFrames++
+      socket.send(frame, left)
     },
     close(code, reason) {
       socket.close(code, reason.slice(0, maxReasonBytes))

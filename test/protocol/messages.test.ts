@@ -191,6 +191,8 @@ t.test('an empty array is taken for an empty object (Luau)', async t => {
   refused({ attributes: [1] }, 'PROTOCOL_ERROR')
   refused({ attributes: { a: 'x'.repeat(129) } }, 'PROTOCOL_ERROR')
   refused({ attributes: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`a${i}`, 'x'])) }, 'PROTOCOL_ERROR')
+  refused({ attributes: { '': 'x' } }, 'PROTOCOL_ERROR')
+  refused({ attributes: { ['n'.repeat(33)]: 'x' } }, 'PROTOCOL_ERROR')
   refused({ seq: 2 }, 'PROTOCOL_ERROR')
   refused({ challengeToken: 'A'.repeat(42) }, 'PROTOCOL_ERROR')
   refused({ clientNonce: 'n'.repeat(21) }, 'PROTOCOL_ERROR')

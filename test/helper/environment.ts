@@ -1,0 +1,27 @@
+import { randomBytes } from 'node:crypto'
+import type { Test } from 'tap'
+import { defaultLimits } from '../../src/protocol/limits.js'
+import { openRegistry } from '../../src/registry/index.js'
+import type { Log, SessionEnvironment } from '../../src/session/environment.js'
+import { createClock } from './clock.js'
+import { stores } from './stores.js'
+
+const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
+
+/** What sessions stand on, without a gateway around it. */
+export async function createTestEnvironment(t: Test): Promise<SessionEnvironment> {
+  const { now } = createClock()
+  const { store } = await stores.embedded(t, now)
+  return {
+    settings: {
+      ...{ instanceId: 'i', heartbeatIntervalSeconds: 15, heartbeatTimeoutSeconds: 45, freshChallengeMs: 0 },
+      ...{ framesPerSecond: 0, maxSessions: 10, maxSessionsPerClient: 10, limits: defaultLimits }
+    },
+    store,
+    registry: await openRegistry(store.records, [Buffer.alloc(32, 1)], now),
+    observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
+    log,
+    now,
+    randomText: bytes => randomBytes(bytes).toString('base64url')
+  }
+}
