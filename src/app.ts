@@ -29,6 +29,11 @@ const maxParamLength = 1024
 /** Requests of one address in a minute to the HTTP API, health and metrics apart. */
 const requestsPerMinute = 3000
 
+/** A request's time to arrive whole, in milliseconds. Its answer may take longer: a poll is held. */
+const requestTimeoutMs = 30_000
+/** Time for requests to end by themselves when the server closes, in milliseconds. */
+const stragglersMs = 2000
+
 export interface AppOptions {
   readonly config: Config
   readonly store: Store
@@ -75,6 +80,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     bodyLimit: bodyBytes,
     routerOptions: { maxParamLength },
     forceCloseConnections: 'idle',
+    requestTimeout: requestTimeoutMs,
     ...(config.tls === undefined
       ? {}
       : { https: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) } }),
@@ -143,6 +149,10 @@ export async function buildApp(options: AppOptions): Promise<App> {
     },
     { prefix: '/v1/admin' }
   )
+  // Whoever is still in the middle of a request then is cut off: a stop takes seconds.
+  server.addHook('preClose', async () => {
+    setTimeout(() => server.server.closeAllConnections(), stragglersMs).unref()
+  })
   server.addHook('onClose', async () => {
     hub.stop()
     await store.close()

@@ -114,26 +114,16 @@ export async function serve(
   const { app, url } = started
   process.stderr.write(greeting(config, url))
 
-  let ticking = false
   const timer = setInterval(() => {
-    if (ticking) return
-    ticking = true
-    app
-      .tick()
-      .catch((error: unknown) => logger.error({ err: error }, 'a tick failed'))
-      .finally(() => {
-        ticking = false
-      })
+    app.tick().catch((error: unknown) => logger.error({ err: error }, 'a tick failed'))
   }, tickEveryMs)
 
   return new Promise(resolve => {
     closeWithGrace({ delay: config.drainMs + stopGraceMs, logger }, async ({ err, signal }) => {
       if (err !== undefined) logger.error({ err }, 'stopping on a fault')
       else logger.info({ signal }, 'stopping')
-      clearInterval(timer)
-      const drainTicks = setInterval(() => void app.tick().catch(() => {}), tickEveryMs)
       await app.stop()
-      clearInterval(drainTicks)
+      clearInterval(timer)
       resolve(err === undefined ? 0 : 1)
     })
   })

@@ -1,4 +1,4 @@
-import { codes } from '../protocol/codes.js'
+import { closeNormal, endingClassOf } from '../protocol/codes.js'
 import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
 import { pauseMs, triesBeforeTelling } from './backoff.js'
 import { Emitter } from './events.js'
@@ -15,18 +15,12 @@ const handshakeMs = 10_000
 /** A session is exchanged for a new one so long before its end. */
 const renewBeforeMs = 30_000
 const defaultTimeoutMs = 10_000
-const normalClosure = 1000
 
 /** A connection, with its session once it is welcomed. */
 interface Link {
   readonly session: ClientSession
   readonly socket: ClientSocket
   over: boolean
-}
-
-/** The close code of a code that ends sessions; nothing for one that this version does not know. */
-function closeOf(code: string): number | undefined {
-  return Object.hasOwn(codes, code) ? (codes as Record<string, { close?: number }>)[code]?.close : undefined
 }
 
 function textOf(error: unknown): string {
@@ -179,11 +173,11 @@ export class CountersignClient extends Emitter<ClientEvents> {
 
   /** PROTOCOL §5: only a signed error of class 44xx is the end; with `re` and a code that ends nothing it answers. */
   #fail(link: Link, { code, message, re, retryAfterMs }: DownstreamMessages['error']): void {
-    const close = closeOf(code)
+    const ending = endingClassOf(code)
     const passing = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
-    if (close === undefined || passing) {
+    if (ending === 'none' || passing) {
       this.#settle(re, request => request.reject(new RequestError(code, message, retryAfterMs)))
-    } else if (close >= 4500) this.#lose(link, `${code}: ${message}`)
+    } else if (ending === 'passing') this.#lose(link, `${code}: ${message}`)
     else {
       this.#wanted = false
       this.#stop(code, message)
@@ -220,7 +214,7 @@ export class CountersignClient extends Emitter<ClientEvents> {
     if (link === undefined || link.over) return
     this.#send(link, { type: 'bye' })
     link.over = true
-    link.socket.close(normalClosure)
+    link.socket.close(closeNormal)
   }
 
   /** Lets everything go. */
@@ -229,7 +223,7 @@ export class CountersignClient extends Emitter<ClientEvents> {
     for (const link of [this.#link, this.#next]) {
       if (link === undefined || link.over) continue
       link.over = true
-      link.socket.close(normalClosure)
+      link.socket.close(closeNormal)
     }
     this.#link = undefined
     this.#next = undefined

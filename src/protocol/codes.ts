@@ -40,6 +40,9 @@ export type CodeName = keyof typeof codes
 /** Codes that end a session, in the table's order. */
 export type EndingCode = { [K in CodeName]: (typeof codes)[K] extends { close: number } ? K : never }[CodeName]
 
+/** Close codes from here on are ours or passing. */
+const firstPassingClose = 4500
+
 /** WebSocket's own close codes that we use (RFC 6455 §7.4.1). */
 export const closeNormal = 1000
 export const closeUnsupportedData = 1003
@@ -60,3 +63,14 @@ export const validationCodes = [
 ] as const
 
 export type ValidationCode = (typeof validationCodes)[number]
+
+/**
+ * What a signed error with this code means for a session: `final`, the client stops for good (44xx); `passing`, it
+ * reconnects (45xx); `none`, the session goes on. A code that this version does not know ends nothing.
+ */
+export function endingClassOf(code: string): 'final' | 'passing' | 'none' {
+  if (!Object.hasOwn(codes, code)) return 'none'
+  const { close }: Code = codes[code as CodeName]
+  if (close === undefined) return 'none'
+  return close < firstPassingClose ? 'final' : 'passing'
+}

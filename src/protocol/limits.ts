@@ -50,7 +50,5 @@ export const attributeValueBytes = 128
 /** A hwid and a license key, in bytes (PROTOCOL §11). */
 export const hwidBytes = 256
 export const licenseKeyBytes = 256
-/** A secret, in bytes of printable ASCII (PROTOCOL §3). */
-export const secretBytes = 64
 
 export const protocolName = 'countersign.v1'

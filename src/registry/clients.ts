@@ -1,3 +1,4 @@
+import { keysWithoutKeyId } from '../protocol/limits.js'
 import type { Attributes } from '../protocol/messages.js'
 import type { RecordKey, RecordStore, StoredRecord } from '../store/store.js'
 import type { Audit } from './audit.js'
@@ -5,8 +6,8 @@ import { changeRecord, RegistryError, readRecord } from './changes.js'
 import type { Keyring } from './keyring.js'
 import { createId, createSecret } from './secrets.js'
 
-/** Keys of one client that can be used at one time (PROTOCOL §4: those tried without a keyId). */
-export const maxLiveKeys = 4
+/** Keys of one client that can be used at one time: as many as are tried without a keyId (PROTOCOL §4). */
+export const maxLiveKeys = keysWithoutKeyId
 /** Keys kept on a client's record, ended ones included; the oldest ended ones are forgotten. */
 export const maxKeptKeys = 16
 

@@ -1,4 +1,3 @@
-import type { CodeName } from '../protocol/codes.js'
 import { ProtocolFault } from '../protocol/fault.js'
 import { hasValidSignature, readSignedText } from '../protocol/frame.js'
 import { deriveSession, type SessionKeys } from '../protocol/handshake.js'
@@ -128,16 +127,3 @@ export function welcomeMessage(
     subscriptions: []
   }
 }
-
-/** Codes that a peer without a session may be told: one text each, no detail (PROTOCOL §4). */
-export type RefusalCode = Extract<
-  CodeName,
-  | 'AUTHENTICATION_FAILED'
-  | 'PROTOCOL_ERROR'
-  | 'UNSUPPORTED_PROTOCOL'
-  | 'FRAME_TOO_LARGE'
-  | 'UNAVAILABLE'
-  | 'RATE_LIMITED'
-  | 'DRAINING'
-  | 'INTERNAL'
->

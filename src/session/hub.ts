@@ -161,6 +161,14 @@ export function createHub(environment: SessionEnvironment) {
     return looking
   }
 
+  let storeWork: Promise<void> | undefined
+  async function workWithStore(): Promise<void> {
+    const results = await Promise.allSettled([tellStore(), reap(), look()])
+    for (const result of results) {
+      if (result.status === 'rejected') log.debug({ err: result.reason }, 'a tick could not reach the store')
+    }
+  }
+
   const stopListening = store.records.onTopic(() => {
     look().catch((error: unknown) => log.warn({ err: error }, 'could not read what changed'))
   })
@@ -177,14 +185,17 @@ export function createHub(environment: SessionEnvironment) {
     },
     /** Begins to follow changes of rights; to be awaited before the first handshake. @throws StoreUnavailable */
     start: look,
-    /** About once a second. Failures of the store are logged and made up for later. */
+    /**
+     * About once a second. What time does to sessions happens at once, also while the store is slow; the store's part
+     * is one at a time, and its failures are logged and made up for later.
+     */
     async tick(): Promise<void> {
       const at = now()
       for (const session of sessions.values()) session.tick(at)
-      const results = await Promise.allSettled([tellStore(), reap(), look()])
-      for (const result of results) {
-        if (result.status === 'rejected') log.debug({ err: result.reason }, 'a tick could not reach the store')
-      }
+      storeWork ??= workWithStore().finally(() => {
+        storeWork = undefined
+      })
+      await storeWork
     },
     /** Every session of this instance. */
     all: (): Iterable<Session> => sessions.values(),

@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { openEmbeddedStore } from '../../src/store/embedded/index.js'
 import { maxOpenChallenges } from '../../src/store/embedded/passing.js'
@@ -12,21 +11,11 @@ import { createRedisClient } from '../../src/store/redis/client.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { createKeys } from '../../src/store/redis/keys.js'
 import { createRedisRecords } from '../../src/store/redis/records.js'
-import { DataDirInUse, type Store, StoreUnavailable } from '../../src/store/store.js'
+import { DataDirInUse, StoreUnavailable } from '../../src/store/store.js'
 import { startRedis } from '../helper/redis-server.js'
 import { redisUrl, stores } from '../helper/stores.js'
+import { until } from '../helper/until.js'
 import { storeContract } from './contract.js'
-
-/** Resolves when the store answers again. */
-async function answers(store: Store): Promise<void> {
-  for (;;) {
-    try {
-      return await store.ping()
-    } catch {
-      await setImmediate()
-    }
-  }
-}
 
 for (const [kind, open] of Object.entries(stores))
   t.test(kind, t => {
@@ -112,7 +101,12 @@ t.test('redis: gone, everything is refused quickly; back, everything works, and 
   t.ok(performance.now() - began < 5000, 'within 5 s all together')
 
   await server.start()
-  await answers(store)
+  await until('the store answers', () =>
+    store.ping().then(
+      () => true,
+      () => false
+    )
+  )
   t.equal((await store.records.get('client:a'))?.text, 'a', 'acknowledged and there')
   t.equal(await store.challenges.take('token'), 'b', 'a take that was refused had not taken')
   t.equal(await store.records.commit({ writes: [], audit }), 2, 'the refused change had not run')
