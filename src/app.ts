@@ -66,6 +66,15 @@ function trustOf({ trustProxy }: Config): string[] | false {
   return trustProxy.length === 0 ? false : [...trustProxy]
 }
 
+/** Many programs send `content-type: application/json` with every request, a DELETE without a body included. */
+function acceptEmptyJson(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error')
+  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parse(request, body, done)
+  })
+}
+
 /**
  * Composes the gateway over a store: the one file that knows all folders. It does not listen, and has no timers.
  * @throws WrongMasterKey, StoreUnavailable
@@ -124,6 +133,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     if (request.ws && request.routeOptions.url !== '/v1/ws') throw new ApiError('NOT_FOUND')
   })
   server.decorateRequest('actor', '')
+  acceptEmptyJson(server)
 
   await server.register(ws, {
     environment,

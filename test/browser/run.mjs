@@ -6,7 +6,8 @@ import { gzipSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
 import { createGateway } from './gateway.mjs'
 
-const executablePath = '/usr/bin/chromium'
+const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+const executablePath = browsers.find(existsSync)
 const args = [
   '--no-sandbox',
   '--disable-gpu',
@@ -23,7 +24,7 @@ const returnMs = 150_000
 const allMs = 600_000
 const bundleBytes = 15 * 1024
 
-if (!existsSync(executablePath)) {
+if (executablePath === undefined) {
   process.stderr.write('test:browser needs Chromium: apt-get install chromium\n')
   process.exit(1)
 }

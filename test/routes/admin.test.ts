@@ -184,6 +184,8 @@ t.test('bad requests are refused, with a clear word, and change nothing', async 
   t.equal((await post('{', json)).status, 400)
   t.equal((await post('', json)).status, 400)
   t.equal((await post('{"clientId":"a","__proto__":{}}', json)).status, 400)
+  const bodiless = await fetch(`${url}/v1/admin/clients/nobody`, { method: 'DELETE', headers: { ...bearer, ...json } })
+  t.equal(bodiless.status, 404, 'a content type without a body is no fault where none is wanted')
   t.equal((await post('a=b', { 'content-type': 'text/csv' })).status, 415)
   const large = await post(JSON.stringify({ clientId: 'a', attributes: { a: 'x'.repeat(70_000) } }), json)
   t.match({ status: large.status, body: await large.json() }, { status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } })
