@@ -36,16 +36,23 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-/** @param args  beyond port and folder, e.g. `--appendonly yes` */
-export async function startRedis(args: readonly string[] = ['--save', '', '--appendonly', 'no']): Promise<RedisServer> {
+/**
+ * @param args     beyond port and folder, e.g. `--appendonly yes`
+ * @param prepare  writes a configuration file into the server's folder and returns its path
+ */
+export async function startRedis(
+  args: readonly string[] = ['--save', '', '--appendonly', 'no'],
+  prepare?: (dir: string) => string
+): Promise<RedisServer> {
   const binary = findRedisBinary()
   if (binary === undefined) throw new Error(howToInstall)
   const dir = mkdtempSync(join(tmpdir(), 'countersign-redis-'))
   const port = await freePort()
+  const file = prepare === undefined ? [] : [prepare(dir)]
   let child: ChildProcess | undefined
 
   async function start(): Promise<void> {
-    child = spawn(binary ?? '', ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...args], {
+    child = spawn(binary ?? '', [...file, '--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...args], {
       stdio: 'ignore'
     })
     const probe = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null, retryStrategy: () => 20 })

@@ -53,24 +53,52 @@ function isDemoted(error: Error): boolean {
   return error.message.startsWith('READONLY')
 }
 
-function addresses(url: URL, text: string): { host: string; port: number }[] {
-  const hosts = text
-    .slice(text.indexOf('://') + 3)
-    .replace(/^[^@/]*@/, '')
-    .replace(/[/?].*$/, '')
-  return hosts.split(',').map(each => {
-    const at = each.lastIndexOf(':')
-    return at < 0
-      ? { host: each, port: Number(url.port || 6379) }
-      : { host: each.slice(0, at), port: Number(each.slice(at + 1)) }
-  })
+interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+interface Credentials {
+  readonly username?: string
+  readonly password?: string
+}
+
+/** What a form of COUNTERSIGN_STORE asks for. */
+export type Connections =
+  | { readonly kind: 'single'; readonly url: string }
+  | ({ readonly kind: 'cluster'; readonly hosts: readonly Address[] } & Credentials)
+  | ({ readonly kind: 'sentinel'; readonly hosts: readonly Address[]; readonly name: string } & Credentials)
+
+const defaultPort = 6379
+
+/** `host`, `host:port` or `[v6]:port`. */
+function parseAddress(text: string): Address {
+  const { hostname, port } = new URL(`tcp://${text}`)
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? defaultPort : Number(port) }
 }
 
 /**
- * Opens a connection by the forms of COUNTERSIGN_STORE.
- * @param text  redis://…, rediss://…, redis+sentinel://[user:password@]host:port,…/name, redis+cluster://…
+ * Reads a form of COUNTERSIGN_STORE: redis://…, rediss://…, redis+sentinel://[user:password@]host:port,…/name,
+ * redis+cluster://[user:password@]host:port,…
+ * @throws Error for one that says too little
  */
-function connect(text: string, queue: QueueOptions): Redis | Cluster {
+export function connectionsOf(url: string): Connections {
+  const form = /^redis\+(sentinel|cluster):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?/.exec(url)
+  if (form === null) return { kind: 'single', url }
+  const [, kind, username = '', password = '', list = '', name = ''] = form
+  if (list === '') throw new Error(`redis+${kind}:// needs a host`)
+  const hosts = list.split(',').map(parseAddress)
+  const credentials = {
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) })
+  }
+  if (kind === 'cluster') return { kind, hosts, ...credentials }
+  if (name === '') throw new Error('redis+sentinel://… ends in /<name of the primary>')
+  return { kind: 'sentinel', hosts, name, ...credentials }
+}
+
+/** Opens a connection by one of the forms of COUNTERSIGN_STORE. */
+function connect(url: string, queue: QueueOptions): Redis | Cluster {
   const options = {
     ...queue,
     connectTimeout: connectTimeoutMs,
@@ -79,20 +107,12 @@ function connect(text: string, queue: QueueOptions): Redis | Cluster {
     retryStrategy: retryDelay,
     reconnectOnError: isDemoted
   }
-  if (!/^redis\+(sentinel|cluster):/.test(text)) return new Redis(text, options)
-
-  const url = new URL(text.replace(/^redis\+[a-z]+:/, 'http:').replace(/,[^/]*/, ''))
-  const credentials = {
-    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
-    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) })
-  }
-  if (text.startsWith('redis+sentinel:')) {
-    const name = url.pathname.slice(1)
-    if (name === '') throw new Error('redis+sentinel://… ends in /<name of the primary>')
-    return new Redis({ ...options, ...credentials, sentinels: addresses(url, text), name, failoverDetector: true })
-  }
-  const { enableOfflineQueue, retryStrategy, ...redisOptions } = { ...options, ...credentials }
-  return new Cluster(addresses(url, text), { redisOptions, enableOfflineQueue, clusterRetryStrategy: retryStrategy })
+  const wanted = connectionsOf(url)
+  if (wanted.kind === 'single') return new Redis(wanted.url, options)
+  const { kind, hosts, ...rest } = wanted
+  if (kind === 'sentinel') return new Redis({ ...options, ...rest, sentinels: [...hosts], failoverDetector: true })
+  const { enableOfflineQueue, retryStrategy, ...redisOptions } = { ...options, ...rest }
+  return new Cluster([...hosts], { redisOptions, enableOfflineQueue, clusterRetryStrategy: retryStrategy })
 }
 
 function loadScripts(): Record<ScriptName, string> {

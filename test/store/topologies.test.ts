@@ -1,0 +1,99 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { connectionsOf } from '../../src/store/redis/client.js'
+import { openRedisStore } from '../../src/store/redis/index.js'
+import { startRedis } from '../helper/redis-server.js'
+import { until } from '../helper/until.js'
+import { storeContract } from './contract.js'
+
+/** The store on a Redis Cluster and behind Sentinel: real ones, on this machine. */
+
+const totalSlots = 16_384
+
+t.test('cluster of three: the whole contract', async t => {
+  const options = ['--cluster-enabled', 'yes', '--save', '', '--appendonly', 'no', '--cluster-node-timeout', '2000']
+  const nodes = await Promise.all([startRedis(options), startRedis(options), startRedis(options)])
+  t.teardown(() => Promise.all(nodes.map(node => node.stop())))
+  const ports = nodes.map(({ url }) => Number(new URL(url).port))
+  const { Redis } = await import('ioredis')
+  const admins = ports.map(port => new Redis({ port, host: '127.0.0.1' }))
+  t.teardown(() => {
+    for (const admin of admins) admin.disconnect()
+  })
+  for (const [i, admin] of admins.entries()) {
+    await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
+    const share = (n: number) => Math.floor((n * totalSlots) / nodes.length)
+    await admin.call('CLUSTER', 'ADDSLOTSRANGE', share(i), share(i + 1) - 1)
+    for (const port of ports) await admin.call('CLUSTER', 'MEET', '127.0.0.1', port)
+  }
+  for (const admin of admins) {
+    await until('the cluster stands', async () => {
+      const info = String(await admin.call('CLUSTER', 'INFO'))
+      return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')
+    })
+  }
+  const url = `redis+cluster://${ports.map(port => `127.0.0.1:${port}`).join(',')}`
+  let count = 0
+  storeContract(t, async t => {
+    const prefix = `c${count++}`
+    const open = async () => {
+      const store = await openRedisStore(url, { prefix })
+      t.teardown(() => store.close())
+      return store
+    }
+    return { store: await open(), another: open }
+  })
+})
+
+t.test('sentinel: finds the primary by its name, and the new one after a failover', async t => {
+  const primary = await startRedis()
+  const { port } = new URL(primary.url)
+  const replica = await startRedis(['--save', '', '--replicaof', '127.0.0.1', port])
+  // A sentinel writes to its configuration file.
+  const sentinel = await startRedis(['--sentinel'], dir => {
+    const path = join(dir, 'sentinel.conf')
+    const settings = [
+      `sentinel monitor main 127.0.0.1 ${port} 1`,
+      'sentinel down-after-milliseconds main 300',
+      'sentinel failover-timeout main 2000'
+    ]
+    writeFileSync(path, `${settings.join('\n')}\n`)
+    return path
+  })
+  t.teardown(() => Promise.all([primary, replica, sentinel].map(node => node.stop())))
+  const { Redis } = await import('ioredis')
+  const admin = new Redis(sentinel.url)
+  t.teardown(() => admin.disconnect())
+  await until('the sentinel knows the replica', async () =>
+    String(await admin.call('SENTINEL', 'REPLICAS', 'main')).includes(new URL(replica.url).port)
+  )
+
+  const store = await openRedisStore(`redis+sentinel://127.0.0.1:${new URL(sentinel.url).port}/main`)
+  t.teardown(() => store.close())
+  const audit = ({ seq }: { seq: number }) => ({ hash: `h${seq + 1}`, text: 'e' })
+  const commit = () => store.records.commit({ writes: [], audit })
+  t.equal(await commit(), 1)
+  await primary.kill()
+  await until('the replica has taken over', () =>
+    commit().then(
+      () => true,
+      () => false
+    )
+  )
+  t.ok((await store.records.auditHead()).seq >= 1)
+})
+
+t.test('forms of COUNTERSIGN_STORE', async t => {
+  const hosts = [
+    { host: 'a', port: 1 },
+    { host: 'b', port: 6379 }
+  ]
+  t.match(connectionsOf('redis+cluster://u:p%40@a:1,b'), { kind: 'cluster', hosts, username: 'u', password: 'p@' })
+  t.match(connectionsOf('redis+sentinel://a:1,b/main'), { kind: 'sentinel', hosts, name: 'main' })
+  t.match(connectionsOf('redis+sentinel://:p@a:1/main?x'), { kind: 'sentinel', password: 'p', name: 'main' })
+  t.match(connectionsOf('redis+cluster://[::1]:7000'), { hosts: [{ host: '::1', port: 7000 }] })
+  t.match(connectionsOf('rediss://a:1'), { kind: 'single', url: 'rediss://a:1' })
+  t.throws(() => connectionsOf('redis+sentinel://a:1'), /name of the primary/)
+  t.throws(() => connectionsOf('redis+cluster://'), /host/)
+})
