@@ -1,7 +1,8 @@
-// Builds dist/: TypeScript, Redis scripts, browser bundle and pages. It works in a folder of its own and renames it
+// Builds dist/: JavaScript, Redis scripts, pages and the browser's bundle in a second or two; with --types the type
+// declarations as well (what a package needs, and a start does not). It works in a folder of its own and renames it
 // into place, so that a build that is cut short leaves no half dist behind.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -9,32 +10,38 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const startedAt = new Date()
 const out = mkdtempSync(`${root}dist-`)
 
-try {
-  const tsc = spawnSync(
-    process.execPath,
-    [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`, '--outDir', out],
-    { stdio: 'inherit' }
-  )
-  if (tsc.status !== 0) process.exitCode = tsc.status ?? 1
-  else {
-    cpSync(`${root}src/store/redis/scripts`, `${out}/store/redis/scripts`, { recursive: true })
-    cpSync(`${root}web`, `${out}/web`, { recursive: true })
-    await build({
-      entryPoints: [`${root}src/client/browser.ts`],
-      outfile: `${out}/web/countersign-client.js`,
-      bundle: true,
-      minify: true,
-      format: 'esm',
-      target: 'es2022',
-      legalComments: 'none'
-    })
-    // As old as the start of the build: a source that changed meanwhile is newer.
-    writeFileSync(`${out}/.built`, '')
-    utimesSync(`${out}/.built`, startedAt, startedAt)
-    place()
-  }
-} finally {
-  rmSync(out, { recursive: true, force: true })
+/** One file of JavaScript for each of ours. Types are checked by tsc, apart (`npm run typecheck`). */
+async function transpile() {
+  const sources = readdirSync(`${root}src`, { recursive: true }).filter(name => /(?<!\.d)\.ts$/.test(name))
+  await build({
+    entryPoints: sources.map(name => `${root}src/${name}`),
+    outdir: out,
+    outbase: `${root}src`,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    sourcemap: true,
+    logLevel: 'warning'
+  })
+}
+
+async function bundleClient() {
+  await build({
+    entryPoints: [`${root}src/client/browser.ts`],
+    outfile: `${out}/web/countersign-client.js`,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    legalComments: 'none',
+    logLevel: 'warning'
+  })
+}
+
+function emitTypes() {
+  const tsc = `${root}node_modules/typescript/bin/tsc`
+  const options = ['-p', `${root}tsconfig.build.json`, '--outDir', out, '--emitDeclarationOnly']
+  if (spawnSync(process.execPath, [tsc, ...options], { stdio: 'inherit' }).status !== 0) throw new Error('tsc failed')
 }
 
 /** Puts the new folder in the place of dist. */
@@ -43,4 +50,21 @@ function place() {
   if (existsSync(`${root}dist`)) renameSync(`${root}dist`, old)
   renameSync(out, `${root}dist`)
   rmSync(old, { recursive: true, force: true })
+}
+
+try {
+  await transpile()
+  cpSync(`${root}src/store/redis/scripts`, `${out}/store/redis/scripts`, { recursive: true })
+  cpSync(`${root}web`, `${out}/web`, { recursive: true })
+  await bundleClient()
+  if (process.argv.includes('--types')) emitTypes()
+  // As old as the start of the build: a source that changed meanwhile is newer.
+  writeFileSync(`${out}/.built`, '')
+  utimesSync(`${out}/.built`, startedAt, startedAt)
+  place()
+} catch (error) {
+  process.stderr.write(`the build failed: ${error.message}\n`)
+  process.exitCode = 1
+} finally {
+  rmSync(out, { recursive: true, force: true })
 }

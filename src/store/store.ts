@@ -30,6 +30,8 @@ export interface Store {
   readonly challenges: ChallengeStore
   readonly sessions: SessionStore
   readonly seats: SeatStore
+  readonly tickets: TicketStore
+  readonly limits: LimitStore
   /** Resolves when the store answers right now; rejects with StoreUnavailable after at most a second. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -156,4 +158,23 @@ export interface SeatStore {
   take(licenseId: string, sessionId: string, max: number, endsAt: number, now: number): Promise<boolean>
   release(licenseId: string, sessionId: string): Promise<void>
   releaseAll(sessionId: string): Promise<void>
+}
+
+/** Short-lived credentials (PROTOCOL §3), each kept as a text until it ends. */
+export interface TicketStore {
+  /** @throws StoreUnavailable also where there are too many */
+  put(keyId: string, text: string, lifeMs: number): Promise<void>
+  get(keyId: string): Promise<string | undefined>
+  /** @returns whether it was there */
+  remove(keyId: string): Promise<boolean>
+}
+
+/** Rates that all instances count together, by the generic cell rate algorithm: no window has an edge. */
+export interface LimitStore {
+  /**
+   * Takes `cost` of what `name` may do: `perMinute` in the long run and as many at once.
+   * @param cost  0 only looks
+   * @returns 0 when there was enough, else the milliseconds until there is; then nothing was taken
+   */
+  take(name: string, cost: number, perMinute: number): Promise<number>
 }

@@ -260,4 +260,37 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
     const race = Array.from({ length: 8 }, (_, i) => (i % 2 === 0 ? store : second).seats.take('l', `s${i}`, 1, far, 0))
     t.equal((await Promise.all(race)).filter(seated => seated).length, 1)
   })
+
+  t.test('tickets: kept until they end or are taken away', async t => {
+    const clock = createClock(Date.now())
+    const { store, another } = await open(t, clock.now)
+    const { tickets } = await another()
+    await store.tickets.put('t1', 'text', 60_000)
+    await store.tickets.put('t2', 'text', 1)
+    t.equal(await tickets.get('t1'), 'text')
+    t.equal(await tickets.remove('t1'), true)
+    t.equal(await store.tickets.remove('t1'), false)
+    t.equal(await store.tickets.get('t1'), undefined)
+    clock.advance(2)
+    const end = Date.now() + 2
+    while (Date.now() <= end) await store.ping()
+    t.equal(await tickets.get('t2'), undefined)
+  })
+
+  t.test('limits: as many as allowed, counted by all instances together, and none lost to looking', async t => {
+    const { store, another } = await open(t, Date.now)
+    const { limits } = await another()
+    for (let i = 0; i < 6; i++) {
+      t.equal(await store.limits.take('a', 0, 6), 0, 'looking costs nothing')
+      t.equal(await (i % 2 === 0 ? limits : store.limits).take('a', 1, 6), 0)
+    }
+    for (const cost of [0, 1]) {
+      const wait = await limits.take('a', cost, 6)
+      t.ok(wait > 9000 && wait <= 10_000, `the next one in ${wait} ms`)
+    }
+    t.equal(await limits.take('b', 6, 6), 0, 'another name')
+    t.ok((await limits.take('b', 6, 6)) > 50_000)
+    const race = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? limits : store.limits).take('c', 1, 8))
+    t.equal((await Promise.all(race)).filter(wait => wait === 0).length, 8)
+  })
 }

@@ -2,7 +2,13 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Store } from '../store.js'
 import { lockDataDir } from './lock.js'
-import { createEmbeddedChallenges, createEmbeddedSeats, createEmbeddedSessions } from './passing.js'
+import {
+  createEmbeddedChallenges,
+  createEmbeddedLimits,
+  createEmbeddedSeats,
+  createEmbeddedSessions,
+  createEmbeddedTickets
+} from './passing.js'
 import { openEmbeddedRecords } from './records.js'
 
 /**
@@ -21,6 +27,8 @@ export function openEmbeddedStore(dataDir: string, now: () => number): Store {
     challenges: createEmbeddedChallenges(now),
     sessions: createEmbeddedSessions(),
     seats: createEmbeddedSeats(),
+    tickets: createEmbeddedTickets(now),
+    limits: createEmbeddedLimits(now),
     ping: async () => {},
     close() {
       closed ??= records.close().then(unlock)

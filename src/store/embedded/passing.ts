@@ -1,9 +1,11 @@
 import {
   type ChallengeStore,
+  type LimitStore,
   type SeatStore,
   type SessionEntry,
   type SessionStore,
-  StoreUnavailable
+  StoreUnavailable,
+  type TicketStore
 } from '../store.js'
 
 /**
@@ -35,6 +37,62 @@ export function createEmbeddedChallenges(now: () => number): ChallengeStore {
       const challenge = open.get(token)
       open.delete(token)
       return challenge !== undefined && challenge.endsAt > now() ? challenge.binding : undefined
+    }
+  }
+}
+
+/** Tickets that live at one time. At the bound new ones are refused. */
+export const maxLiveTickets = 500_000
+
+export function createEmbeddedTickets(now: () => number): TicketStore {
+  const live = new Map<string, { text: string; endsAt: number }>()
+
+  function forgetEnded(): void {
+    for (const [keyId, { endsAt }] of live) if (endsAt <= now()) live.delete(keyId)
+  }
+
+  return {
+    async put(keyId, text, lifeMs) {
+      if (live.size >= maxLiveTickets) forgetEnded()
+      if (live.size >= maxLiveTickets) throw new StoreUnavailable(new Error('too many live tickets'))
+      live.set(keyId, { text, endsAt: now() + lifeMs })
+    },
+    async get(keyId) {
+      const ticket = live.get(keyId)
+      return ticket !== undefined && ticket.endsAt > now() ? ticket.text : undefined
+    },
+    async remove(keyId) {
+      const ticket = live.get(keyId)
+      return live.delete(keyId) && ticket !== undefined && ticket.endsAt > now()
+    }
+  }
+}
+
+/** Names whose rates are remembered; those that are back at rest are forgotten first, then the longest known. */
+export const maxLimitNames = 200_000
+
+export function createEmbeddedLimits(now: () => number): LimitStore {
+  // The theoretical arrival time of the next one, were everything spread evenly.
+  const arrivals = new Map<string, number>()
+
+  function makeRoom(): void {
+    for (const [name, arrival] of arrivals) if (arrival <= now()) arrivals.delete(name)
+    const [oldest] = arrivals.keys()
+    if (arrivals.size >= maxLimitNames && oldest !== undefined) arrivals.delete(oldest)
+  }
+
+  return {
+    async take(name, cost, perMinute) {
+      const intervalMs = 60_000 / perMinute
+      const arrival = Math.max(arrivals.get(name) ?? 0, now())
+      const next = arrival + intervalMs * Math.max(cost, 1)
+      const waitMs = Math.ceil(next - intervalMs * perMinute - now())
+      if (waitMs > 0) return waitMs
+      if (cost > 0) {
+        if (!arrivals.has(name) && arrivals.size >= maxLimitNames) makeRoom()
+        arrivals.set(name, arrival + intervalMs * cost)
+      }
+      return 0
     }
   }
 }

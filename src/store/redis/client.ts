@@ -18,7 +18,8 @@ const scriptNames = {
   sessionOpen: 'session-open',
   sessionEnd: 'session-end',
   sessionReap: 'session-reap',
-  seatTake: 'seat-take'
+  seatTake: 'seat-take',
+  limitTake: 'limit-take'
 } as const
 
 export type ScriptName = keyof typeof scriptNames
@@ -123,7 +124,8 @@ function loadScripts(): Record<ScriptName, string> {
     sessionOpen: load('sessionOpen'),
     sessionEnd: load('sessionEnd'),
     sessionReap: load('sessionReap'),
-    seatTake: load('seatTake')
+    seatTake: load('seatTake'),
+    limitTake: load('limitTake')
   }
 }
 

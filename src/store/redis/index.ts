@@ -1,7 +1,13 @@
 import { type Store, StoreUnavailable } from '../store.js'
 import { createRedisClient, subscribe } from './client.js'
 import { createKeys } from './keys.js'
-import { createRedisChallenges, createRedisSeats, createRedisSessions } from './passing.js'
+import {
+  createRedisChallenges,
+  createRedisLimits,
+  createRedisSeats,
+  createRedisSessions,
+  createRedisTickets
+} from './passing.js'
 import { createRedisRecords } from './records.js'
 
 /** Longest wait of a ping: readiness must turn red within a second of the store's loss. */
@@ -50,6 +56,8 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     challenges: createRedisChallenges(redis, keys),
     sessions: createRedisSessions(redis, keys),
     seats: createRedisSeats(redis, keys),
+    tickets: createRedisTickets(redis, keys),
+    limits: createRedisLimits(redis, keys),
     ping: () => within(pingTimeoutMs, redis.command('PING')),
     async close() {
       subscription.close()

@@ -20,6 +20,8 @@ export interface Keys {
   seats(licenseId: string): string
   /** Licenses on which a session sits. */
   seatsOf(sessionId: string): string
+  ticket(keyId: string): string
+  limit(name: string): string
 }
 
 /** @param prefix  keeps several gateways apart in one Redis; `cs` by default */
@@ -39,6 +41,8 @@ export function createKeys(prefix: string): Keys {
     sessionIds: `${sessions}@ids`,
     sessionsOfClientPrefix: `${sessions}@client:`,
     seats: licenseId => `${prefix}:seats:{${licenseId}}`,
-    seatsOf: sessionId => `${prefix}:seats-of:{${sessionId}}`
+    seatsOf: sessionId => `${prefix}:seats-of:{${sessionId}}`,
+    ticket: keyId => `${prefix}:ticket:${keyId}`,
+    limit: name => `${prefix}:limit:${name}`
   }
 }

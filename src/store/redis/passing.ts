@@ -1,4 +1,4 @@
-import type { ChallengeStore, SeatStore, SessionEntry, SessionStore } from '../store.js'
+import type { ChallengeStore, LimitStore, SeatStore, SessionEntry, SessionStore, TicketStore } from '../store.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
@@ -102,5 +102,27 @@ export function createRedisSeats(redis: RedisClient, keys: Keys): SeatStore {
       await Promise.all(held.map(licenseId => redis.command('ZREM', keys.seats(licenseId), sessionId)))
       if (held.length > 0) await redis.command('DEL', keys.seatsOf(sessionId))
     }
+  }
+}
+
+export function createRedisTickets(redis: RedisClient, keys: Keys): TicketStore {
+  return {
+    async put(keyId, text, lifeMs) {
+      await redis.command('SET', keys.ticket(keyId), text, 'PX', lifeMs)
+    },
+    async get(keyId) {
+      const text = await redis.command('GET', keys.ticket(keyId))
+      return text === null ? undefined : textOf(text)
+    },
+    async remove(keyId) {
+      return integerOf(await redis.command('DEL', keys.ticket(keyId))) === 1
+    }
+  }
+}
+
+export function createRedisLimits(redis: RedisClient, keys: Keys): LimitStore {
+  return {
+    take: async (name, cost, perMinute) =>
+      integerOf(await redis.script('limitTake', [keys.limit(name)], [cost, perMinute]))
   }
 }
