@@ -7,13 +7,15 @@ import { ApiError } from './errors.js'
 import { createMetrics } from './metrics.js'
 import { defaultLimits } from './protocol/limits.js'
 import { openRegistry } from './registry/index.js'
-import { createAdminGuard } from './routes/auth.js'
+import { createAuth } from './routes/auth.js'
 import { clientRoutes } from './routes/clients.js'
 import errors from './routes/errors.js'
 import { healthRoutes } from './routes/health.js'
 import { licenseRoutes } from './routes/licenses.js'
 import { pageRoutes } from './routes/pages.js'
 import { sessionRoutes } from './routes/sessions.js'
+import { ticketRoutes } from './routes/tickets.js'
+import { tokenRoutes } from './routes/tokens.js'
 import { createBrake } from './session/brake.js'
 import { createDrain } from './session/drain.js'
 import type { Log, SessionEnvironment } from './session/environment.js'
@@ -97,7 +99,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } }
   }) as FastifyInstance
 
-  const registry = await openRegistry(store.records, masterKeys, now)
+  const registry = await openRegistry(store, masterKeys, now)
   const metrics = createMetrics(() => hub.size)
   const environment: SessionEnvironment = {
     settings: {
@@ -133,13 +135,14 @@ export async function buildApp(options: AppOptions): Promise<App> {
     if (request.ws && request.routeOptions.url !== '/v1/ws') throw new ApiError('NOT_FOUND')
   })
   server.decorateRequest('actor', '')
+  server.decorateRequest('cappedBy', undefined)
   acceptEmptyJson(server)
 
   await server.register(ws, {
     environment,
     hub,
     config,
-    brake: createBrake(config.rateLimit ? config.failedHandshakesPerMinute : 0, now),
+    brake: createBrake(store.limits, config.rateLimit ? config.failedHandshakesPerMinute : 0, environment.log),
     isDraining: drain.isDraining
   })
 
@@ -149,15 +152,25 @@ export async function buildApp(options: AppOptions): Promise<App> {
   )
   if (pagesFolder !== undefined) await server.register(pageRoutes(pagesFolder))
   const silenceMs = config.heartbeatTimeoutSeconds * 1000 + reapGraceMs
+  const requireScope = createAuth({ adminToken, tokens: registry.tokens, allowInsecureHttp: config.allowInsecureHttp })
+  // preParsing comes after onRequest, where the rate limit is: guesses at a token are counted like everything else.
+  const adminGuard = requireScope(({ method }) => (method === 'GET' || method === 'HEAD' ? ['read'] : []))
   await server.register(
     async admin => {
-      // After onRequest, where the rate limit is: guesses at the token are counted like everything else.
-      admin.addHook('preParsing', createAdminGuard(adminToken, config.allowInsecureHttp))
-      await admin.register(clientRoutes(registry.clients))
+      admin.addHook('preParsing', adminGuard)
+      await admin.register(clientRoutes(registry.clients, registry.tickets))
       await admin.register(licenseRoutes(registry.licenses))
+      await admin.register(tokenRoutes(registry.tokens))
       await admin.register(sessionRoutes(store, registry, silenceMs))
     },
     { prefix: '/v1/admin' }
+  )
+  await server.register(
+    ticketRoutes(
+      registry.tickets,
+      requireScope(() => ['tickets'])
+    ),
+    { prefix: '/v1' }
   )
   // Whoever is still in the middle of a request then is cut off: a stop takes seconds.
   server.addHook('preClose', async () => {

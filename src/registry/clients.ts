@@ -47,6 +47,14 @@ export interface Credential {
   readonly expiresAt?: number
 }
 
+/** What a handshake may use. */
+export interface Credentials {
+  readonly capabilities: Capabilities
+  /** What is known of the peer, before what it says of itself. */
+  readonly attributes: Attributes
+  readonly credentials: readonly Credential[]
+}
+
 export interface NewClient extends Partial<Capabilities> {
   readonly clientId?: string
   readonly attributes?: Attributes
@@ -206,7 +214,7 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
     },
 
     /** @throws RegistryError NOT_FOUND: no such client, or no such key of it */
-    revokeKey(clientId: string, keyId: string, actor: string): Promise<void> {
+    revoke(clientId: string, keyId: string, actor: string): Promise<void> {
       return changeClient(clientId, actor, 'key.revoke', client => {
         if (!client.keys.some(each => each.keyId === keyId)) {
           throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key ${keyId}`)
@@ -226,7 +234,7 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
     async credentials(
       clientId: string,
       keyId?: string
-    ): Promise<{ readonly capabilities: Capabilities; readonly credentials: readonly Credential[] }> {
+    ): Promise<Credentials & { readonly status: 'active' | 'suspended' | 'unknown' }> {
       const stored = await records.get(keyOf(clientId))
       const client = readRecord<ClientRecord>(stored ?? decoy)
       const usable =
@@ -241,7 +249,8 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
         return { keyId: id, secret, usable: key !== undefined, ...(expiresAt === undefined ? {} : { expiresAt }) }
       })
       const { subscribe, publish, services } = client
-      return { capabilities: { subscribe, publish, services }, credentials }
+      const status = stored === undefined ? 'unknown' : client.status
+      return { status, capabilities: { subscribe, publish, services }, attributes: {}, credentials }
     }
   }
 }

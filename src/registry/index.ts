@@ -1,16 +1,25 @@
 import { randomBytes } from 'node:crypto'
-import type { RecordKey, RecordStore } from '../store/store.js'
+import type { RecordKey, RecordStore, Store } from '../store/store.js'
 import { type Audit, createAudit } from './audit.js'
 import { readRecord } from './changes.js'
-import { type Clients, createClients } from './clients.js'
+import { type Clients, type Credentials, createClients } from './clients.js'
 import { CannotUnseal, createHasher, createKeyring, type Keyring } from './keyring.js'
 import { createLicenses, type Licenses } from './licenses.js'
+import { createTickets, isTicketId, type Tickets } from './tickets.js'
+import { createTokens, type Tokens } from './tokens.js'
 
-/** What lasts: clients and their keys, licenses, the audit log, behind the key ring. */
+/** Clients and their keys, licenses, tokens, tickets and the audit log, behind the key ring. */
 export interface Registry {
   readonly clients: Clients
   readonly licenses: Licenses
+  readonly tokens: Tokens
+  readonly tickets: Tickets
   readonly audit: Audit
+  /**
+   * What a handshake may use: of a client's key, or of a ticket, which needs no record of its client but is refused
+   * where there is a suspended one. See {@link Clients} `credentials` for what it says of those that do not exist.
+   */
+  credentials(clientId: string, keyId?: string): Promise<Credentials>
 }
 
 /** None of the master keys opens this store. */
@@ -52,16 +61,32 @@ async function openPepper(records: RecordStore, keyring: Keyring, now: () => num
  * @throws WrongMasterKey, StoreUnavailable
  */
 export async function openRegistry(
-  records: RecordStore,
+  { records, tickets: ticketStore }: Pick<Store, 'records' | 'tickets'>,
   masterKeys: readonly Uint8Array[],
   now: () => number
 ): Promise<Registry> {
   const keyring = createKeyring(masterKeys)
   const pepper = await openPepper(records, keyring, now)
   const audit = createAudit(records, createHasher(pepper, 'audit'), now)
+  const clients = createClients(records, keyring, audit, now)
+  const tickets = createTickets(ticketStore, records, keyring, audit, now)
+
   return {
     audit,
-    clients: createClients(records, keyring, audit, now),
-    licenses: createLicenses(records, createHasher(pepper, 'license'), audit, now)
+    clients,
+    tickets,
+    licenses: createLicenses(records, createHasher(pepper, 'license'), audit, now),
+    tokens: createTokens(records, createHasher(pepper, 'token'), audit, now),
+    async credentials(clientId, keyId) {
+      if (keyId === undefined || !isTicketId(keyId)) return clients.credentials(clientId, keyId)
+      const [ticket, known] = await Promise.all([tickets.open(clientId, keyId), clients.credentials(clientId, keyId)])
+      if (ticket === undefined || known.status === 'suspended') return known
+      const { subscribe, publish, services, attributes, secret, expiresAt } = ticket
+      return {
+        capabilities: { subscribe, publish, services },
+        attributes,
+        credentials: [{ keyId, secret, usable: true, expiresAt }]
+      }
+    }
   }
 }

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { ApiError } from '../errors.js'
 import type { Client, Clients } from '../registry/clients.js'
+import { isTicketId, type Tickets } from '../registry/tickets.js'
 import {
   attributesSchema,
   capabilitySchemas,
@@ -55,7 +56,7 @@ function show({ createdAt, updatedAt, keys, ...client }: Client) {
 }
 
 /** `/v1/admin/clients`: clients and their keys. A secret is in one answer only, that of its making. */
-export function clientRoutes(clients: Clients): FastifyPluginAsyncTypebox {
+export function clientRoutes(clients: Clients, tickets: Tickets): FastifyPluginAsyncTypebox {
   return async app => {
     app.post('/clients', { schema: { body: newClientSchema } }, async (request, reply) => {
       requireAttributes(request.body.attributes)
@@ -95,7 +96,7 @@ export function clientRoutes(clients: Clients): FastifyPluginAsyncTypebox {
 
     app.delete('/clients/:clientId/keys/:keyId', { schema: { params: keyParams } }, async (request, reply) => {
       const { clientId, keyId } = request.params
-      await clients.revokeKey(clientId, keyId, request.actor)
+      await (isTicketId(keyId) ? tickets : clients).revoke(clientId, keyId, request.actor)
       return reply.code(204).send()
     })
   }

@@ -27,6 +27,8 @@ export const attributesSchema = Type.Record(Type.String(), Type.String({ maxLeng
 
 const patternList = (pattern: string) => Type.Array(Type.String({ pattern }), { maxItems: maxPatterns })
 
+export const clientPatternsSchema = Type.Optional(patternList('^(?=.)[A-Za-z0-9._-]{0,64}\\*?$'))
+
 /** Literal characters, then at most one final `*` (PROTOCOL §3). */
 export const capabilitySchemas = {
   subscribe: Type.Optional(patternList('^(?=.)[A-Za-z0-9_.:-]{0,128}\\*?$')),

@@ -1,38 +1,42 @@
-import type { HandshakeWatcher } from './connection.js'
+import type { LimitStore } from '../store/store.js'
+import type { Log } from './environment.js'
 
-/** Addresses that are remembered; the longest remembered is forgotten first. */
-export const maxAddresses = 100_000
-const windowMs = 60_000
+/** Failures against one client's id, from anywhere, after which each further one costs its address more. */
+const failuresOfClientPerMinute = 100
+/** What a failure against such a client costs. */
+const costUnderAttack = 5
 
-export interface Brake extends HandshakeWatcher {
-  /** 0, or how long the address has to wait before its next handshake. */
-  retryAfterMs(remoteAddress: string): number
+/** Slows down who fails handshakes. */
+export interface Brake {
+  /** A handshake failed by the peer's own doing. `clientId` is what it claimed, where it got that far. */
+  failed(remoteAddress: string, clientId?: string): void
+  /** 0, or how long the address has to wait before its next handshake, in milliseconds. */
+  retryAfterMs(remoteAddress: string): Promise<number>
 }
 
 /**
- * Slows an address down that fails handshakes, by nothing but its address: a stranger who fails in somebody's name
- * locks out nobody but itself.
+ * A brake by the peer's address alone, counted by all instances together. What is known of a client id only makes
+ * failures dearer for the address that fails: a stranger who fails in somebody's name locks out nobody but itself.
  * @param perMinute  failures that an address may have in a minute; 0: any number
  */
-export function createBrake(perMinute: number, now: () => number): Brake {
-  const failures = new Map<string, { count: number; endsAt: number }>()
+export function createBrake(limits: LimitStore, perMinute: number, log: Log): Brake {
+  const ofAddress = (remoteAddress: string) => `failed:address:${remoteAddress}`
+
+  async function count(remoteAddress: string, clientId: string | undefined): Promise<void> {
+    const attacked =
+      clientId !== undefined && (await limits.take(`failed:client:${clientId}`, 1, failuresOfClientPerMinute)) > 0
+    for (let i = 0; i < (attacked ? costUnderAttack : 1); i++) await limits.take(ofAddress(remoteAddress), 1, perMinute)
+  }
 
   return {
-    failed(remoteAddress) {
+    failed(remoteAddress, clientId) {
       if (perMinute === 0) return
-      const seen = failures.get(remoteAddress)
-      failures.delete(remoteAddress)
-      const running = seen !== undefined && seen.endsAt > now()
-      const endsAt = running ? seen.endsAt : now() + windowMs
-      failures.set(remoteAddress, { count: running ? seen.count + 1 : 1, endsAt })
-      if (failures.size > maxAddresses) {
-        const [oldest] = failures.keys()
-        if (oldest !== undefined) failures.delete(oldest)
-      }
+      count(remoteAddress, clientId).catch((error: unknown) => log.debug({ err: error }, 'a failure was not counted'))
     },
-    retryAfterMs(remoteAddress) {
-      const seen = failures.get(remoteAddress)
-      return seen !== undefined && seen.count >= perMinute && seen.endsAt > now() ? seen.endsAt - now() : 0
+    async retryAfterMs(remoteAddress) {
+      if (perMinute === 0) return 0
+      // Without a store there are no handshakes either: the upgrade is refused a step later.
+      return limits.take(ofAddress(remoteAddress), 0, perMinute).catch(() => 0)
     }
   }
 }

@@ -2,19 +2,15 @@ import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
 import { ProtocolFault } from '../protocol/fault.js'
 import { handshakeSeconds } from '../protocol/limits.js'
 import { StoreUnavailable } from '../store/store.js'
+import type { Brake } from './brake.js'
 import type { SessionEnvironment } from './environment.js'
-import { authenticate } from './handshake.js'
+import { AuthenticationFault, authenticate } from './handshake.js'
 import type { Hub } from './hub.js'
 import { Session } from './session.js'
 import type { Transport } from './transport.js'
 
 /** Frames that wait while one is handled; then reading stops until they are done. */
 export const inboxFrames = 64
-
-/** Told of handshakes that failed by the peer's own doing. */
-export interface HandshakeWatcher {
-  failed(remoteAddress: string): void
-}
 
 /** Who is at the other end of a connection. */
 export interface ConnectionPeer {
@@ -36,7 +32,7 @@ export class Connection {
   readonly #binding: string
   readonly #remoteAddress: string
   readonly #onSettled: () => void
-  readonly #watcher: HandshakeWatcher
+  readonly #brake: Brake
   readonly #handshakeEndsAt: number
   #state: 'challenged' | 'authenticating' | 'open' | 'closed' = 'challenged'
   #session: Session | undefined
@@ -44,20 +40,14 @@ export class Connection {
   #busy = false
   #paused = false
 
-  constructor(
-    environment: SessionEnvironment,
-    hub: Hub,
-    transport: Transport,
-    peer: ConnectionPeer,
-    watcher: HandshakeWatcher
-  ) {
+  constructor(environment: SessionEnvironment, hub: Hub, transport: Transport, peer: ConnectionPeer, brake: Brake) {
     this.#environment = environment
     this.#hub = hub
     this.#transport = transport
     this.#binding = peer.binding
     this.#remoteAddress = peer.remoteAddress
     this.#onSettled = peer.onSettled
-    this.#watcher = watcher
+    this.#brake = brake
     this.#handshakeEndsAt = environment.now() + handshakeSeconds * 1000
   }
 
@@ -132,8 +122,7 @@ export class Connection {
         this.refuse('RATE_LIMITED')
         return
       }
-      // What was revoked between the look at the key and now was told to a hub that did not know this session.
-      await this.#hub.recheck(session.peer.clientId, [session])
+      await this.#hub.recheck(session)
       if (session.ended) {
         this.#settleHandshake('closed')
         return
@@ -147,7 +136,7 @@ export class Connection {
         if (error.code !== 'AUTHENTICATION_FAILED') {
           log.info({ code: error.code, reason: error.message, remoteAddress: this.#remoteAddress }, 'not a handshake')
         }
-        this.#watcher.failed(this.#remoteAddress)
+        this.#brake.failed(this.#remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
         this.refuse(error.code)
       } else if (error instanceof StoreUnavailable) {
         log.warn({ err: error.cause }, 'no handshake: the store does not answer')

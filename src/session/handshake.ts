@@ -14,6 +14,16 @@ import type { Peer } from './peer.js'
 const tokenBytes = 32
 const sessionIdBytes = 24
 
+/** A handshake that proves nothing. The peer is told one thing, whatever the reason; `clientId` is what it claimed. */
+export class AuthenticationFault extends ProtocolFault {
+  readonly clientId: string
+
+  constructor(clientId: string) {
+    super('AUTHENTICATION_FAILED')
+    this.clientId = clientId
+  }
+}
+
 /** An authenticated client: who it is, the keys of its session, and until when it may last. */
 export interface Authenticated {
   readonly peer: Peer
@@ -84,12 +94,12 @@ export async function authenticate(
   const message = readAuthenticate(frame, settings.limits.depth)
   const { clientId, keyId, challengeToken, attributes = {} } = message
   const bound = await store.challenges.take(challengeToken)
-  const { capabilities, credentials } = await registry.clients.credentials(clientId, keyId)
+  const { capabilities, credentials, attributes: known } = await registry.credentials(clientId, keyId)
   const proof = findProof(frame, message, credentials)
   if (bound !== binding || proof === undefined) {
     const reason = bound === undefined ? 'no such challenge' : bound !== binding ? 'foreign challenge' : 'no such proof'
     log.info({ clientId, keyId, reason, remoteAddress }, 'authentication failed')
-    throw new ProtocolFault('AUTHENTICATION_FAILED')
+    throw new AuthenticationFault(clientId)
   }
   const { credential, keys } = proof
   const latest = now() + sessionSeconds * 1000
@@ -99,7 +109,7 @@ export async function authenticate(
       clientId,
       keyId: credential.keyId,
       capabilities,
-      attributes,
+      attributes: { ...attributes, ...known },
       remoteAddress
     },
     keys,

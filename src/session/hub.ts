@@ -1,5 +1,6 @@
 import type { EndingCode } from '../protocol/codes.js'
-import type { Client } from '../registry/clients.js'
+import type { Capabilities, Client } from '../registry/clients.js'
+import { isTicketId } from '../registry/tickets.js'
 import type { SessionEntry } from '../store/store.js'
 import type { SessionEnvironment } from './environment.js'
 import type { Session } from './session.js'
@@ -121,11 +122,18 @@ export function createHub(environment: SessionEnvironment) {
     await Promise.all(dead.map(({ sessionId }) => store.seats.releaseAll(sessionId)))
   }
 
-  /** Holds sessions of one client against what the registry says of it now. @throws StoreUnavailable */
-  async function recheck(clientId: string, live: Iterable<Session> = byClient.get(clientId) ?? []): Promise<void> {
+  /**
+   * Holds sessions of one client against what the registry says now.
+   * @param clientChanged  the client's own record was changed: where there is none it was deleted, and tickets go with it
+   * @throws StoreUnavailable
+   */
+  async function recheck(clientId: string, live: Iterable<Session>, clientChanged: boolean): Promise<void> {
     const client = await registry.clients.get(clientId)
     for (const session of live) {
-      const ending = judgeStanding(client, session, now())
+      const { keyId } = session.peer
+      const key = isTicketId(keyId) ? await registry.tickets.get(clientId, keyId) : keyOf(client, keyId)
+      const gone = client === undefined && (clientChanged || !isTicketId(keyId))
+      const ending = gone || client?.status === 'suspended' ? 'SESSION_REVOKED' : judgeKey(key, session, now())
       if (ending !== undefined) session.end(ending)
     }
   }
@@ -138,7 +146,8 @@ export function createHub(environment: SessionEnvironment) {
       for (const { topic, seq } of topics) {
         const [kind = ''] = topic.split(':', 1)
         const id = topic.slice(kind.length + 1)
-        if (kind === 'client' && byClient.has(id)) await recheck(id)
+        const live = kind === 'client' || kind === 'ticket' ? byClient.get(id) : undefined
+        if (live !== undefined) await recheck(id, [...live], kind === 'client')
         if (kind === 'session') sessions.get(id)?.end('SESSION_REVOKED')
         topicSeq = seq
       }
@@ -176,7 +185,8 @@ export function createHub(environment: SessionEnvironment) {
   return {
     add,
     remove,
-    recheck,
+    /** Judges a new session once more: what changed while it was opened was told to a hub that did not know it. */
+    recheck: (session: Session) => recheck(session.peer.clientId, [session], false),
     get size(): number {
       return sessions.size
     },
@@ -203,14 +213,22 @@ export function createHub(environment: SessionEnvironment) {
   }
 }
 
+/** What a session's key, or its ticket, allows now. */
+type Standing = Capabilities & { readonly expiresAt?: number; readonly revokedAt?: number }
+
+function keyOf(client: Client | undefined, keyId: string): Standing | undefined {
+  const key = client?.keys.find(each => each.keyId === keyId)
+  return client === undefined || key === undefined ? undefined : { ...client, ...key }
+}
+
+function rightsOf({ subscribe, publish, services }: Capabilities): string {
+  return JSON.stringify([subscribe, publish, services])
+}
+
 /** Whether a session may go on; also brings its end forward where its key ends sooner than it did. */
-function judgeStanding(client: Client | undefined, session: Session, now: number): EndingCode | undefined {
-  if (client === undefined || client.status !== 'active') return 'SESSION_REVOKED'
-  const key = client.keys.find(each => each.keyId === session.peer.keyId)
+function judgeKey(key: Standing | undefined, session: Session, now: number): EndingCode | undefined {
   if (key === undefined || key.revokedAt !== undefined) return 'SESSION_REVOKED'
   if (key.expiresAt !== undefined) session.expiresAt = Math.min(session.expiresAt, key.expiresAt)
   if (now >= session.expiresAt) return 'SESSION_EXPIRED'
-  const { subscribe, publish, services } = session.peer.capabilities
-  const before = JSON.stringify([subscribe, publish, services])
-  return before === JSON.stringify([client.subscribe, client.publish, client.services]) ? undefined : 'SESSION_EXPIRED'
+  return rightsOf(session.peer.capabilities) === rightsOf(key) ? undefined : 'SESSION_EXPIRED'
 }

@@ -10,8 +10,3 @@ export interface Peer {
   readonly attributes: Attributes
   readonly remoteAddress: string
 }
-
-/** Whether a name is matched by one of the patterns: literal characters, then at most one final `*` (PROTOCOL §3). */
-export function isAllowed(patterns: readonly string[], name: string): boolean {
-  return patterns.some(pattern => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern))
-}

@@ -230,7 +230,7 @@ export class Session {
 
   async #challengeAnew(): Promise<void> {
     const { registry, randomText, now } = this.#environment
-    const { credentials } = await registry.clients.credentials(this.peer.clientId, this.peer.keyId)
+    const { credentials } = await registry.credentials(this.peer.clientId, this.peer.keyId)
     const [credential] = credentials
     if (credential === undefined || !credential.usable) {
       this.end('SESSION_REVOKED')

@@ -77,7 +77,7 @@ export interface AuditHead {
 export interface Change {
   readonly writes: readonly RecordWrite[]
   readonly audit: (head: AuditHead) => { readonly hash: string; readonly text: string }
-  /** A topic whose watchers are told after the change, on every instance: `client:<clientId>`, `session:<sessionId>`. */
+  /** A topic whose watchers are told after the change, on every instance: `client:<clientId>`, `ticket:<clientId>`, `session:<sessionId>`. */
   readonly topic?: string
 }
 

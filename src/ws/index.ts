@@ -52,7 +52,7 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
       throw new ApiError('PERMISSION_DENIED', 'this origin may not connect (COUNTERSIGN_ALLOWED_ORIGINS)')
     }
     if (hub.size + waiting.size >= config.maxSessions) throw new ApiError('UNAVAILABLE', 'this instance is full')
-    const retryAfterMs = brake.retryAfterMs(request.ip)
+    const retryAfterMs = await brake.retryAfterMs(request.ip)
     if (retryAfterMs > 0) {
       reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
       throw new ApiError('RATE_LIMITED', 'too many failed handshakes from this address')

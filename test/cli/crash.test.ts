@@ -76,7 +76,7 @@ t.test('embedded', async t => {
   }
   const store = openEmbeddedStore(dataDir, Date.now)
   t.teardown(() => store.close())
-  await check(t, await openRegistry(store.records, readMasterKeyFile(dataDir), Date.now), done)
+  await check(t, await openRegistry(store, readMasterKeyFile(dataDir), Date.now), done)
 })
 
 t.test('Redis with AOF always, killed together with the gateway', async t => {
@@ -99,5 +99,5 @@ t.test('Redis with AOF always, killed together with the gateway', async t => {
   }
   const store = await openRedisStore(redis.url)
   t.teardown(() => store.close())
-  await check(t, await openRegistry(store.records, [masterKey], Date.now), done)
+  await check(t, await openRegistry(store, [masterKey], Date.now), done)
 })

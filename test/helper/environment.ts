@@ -18,7 +18,7 @@ export async function createTestEnvironment(t: Test): Promise<SessionEnvironment
       ...{ framesPerSecond: 0, maxSessions: 10, maxSessionsPerClient: 10, limits: defaultLimits }
     },
     store,
-    registry: await openRegistry(store.records, [Buffer.alloc(32, 1)], now),
+    registry: await openRegistry(store, [Buffer.alloc(32, 1)], now),
     observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
     log,
     now,

@@ -50,7 +50,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
     const clock = createClock()
     const open = async (t: Test) => {
       const under = await openStore(t, clock.now)
-      return { ...under, registry: await openRegistry(under.store.records, [oldKey], clock.now) }
+      return { ...under, registry: await openRegistry(under.store, [oldKey], clock.now) }
     }
     const validate = async (registry: Registry, hwid: string | undefined, key = 'key', serviceId = 'svc') =>
       (await registry.licenses.validate(serviceId, key, hwid, seated, 'client:c')).code
@@ -59,8 +59,8 @@ for (const [kind, openStore] of Object.entries(stores)) {
       const { store, registry } = await open(t)
       const { clientId, keyId, secret } = await registry.clients.create({}, 'admin')
       await registry.licenses.create({ serviceId: 'svc', key: 'key' }, 'admin')
-      await t.rejects(openRegistry(store.records, [newKey], clock.now), WrongMasterKey)
-      const rotated = await openRegistry(store.records, [newKey, oldKey], clock.now)
+      await t.rejects(openRegistry(store, [newKey], clock.now), WrongMasterKey)
+      const rotated = await openRegistry(store, [newKey, oldKey], clock.now)
       const { credentials } = await rotated.clients.credentials(clientId, keyId)
       t.match(credentials, [{ secret, usable: true }])
       t.equal(await validate(rotated, 'h'), 'VALID', 'hashes are what they were')
@@ -70,8 +70,8 @@ for (const [kind, openStore] of Object.entries(stores)) {
       const { store, another } = await openStore(t, clock.now)
       const second = await another()
       const [a, b] = await Promise.all([
-        openRegistry(store.records, [oldKey], clock.now),
-        openRegistry(second.records, [oldKey], clock.now)
+        openRegistry(store, [oldKey], clock.now),
+        openRegistry(second, [oldKey], clock.now)
       ])
       await a.licenses.create({ serviceId: 'svc', key: 'key' }, 'admin')
       t.equal(await validate(b, 'h'), 'VALID')
@@ -129,10 +129,10 @@ for (const [kind, openStore] of Object.entries(stores)) {
       t.same(await usable(), [third.keyId])
       const fourth = await registry.clients.rotateKey(clientId, 0, false, 'admin')
       t.same(await usable(), [fourth.keyId], 'no overlap')
-      await registry.clients.revokeKey(clientId, fourth.keyId, 'admin')
+      await registry.clients.revoke(clientId, fourth.keyId, 'admin')
       t.same(await usable(), [])
-      await t.rejects(registry.clients.revokeKey(clientId, 'other', 'admin'), { code: 'NOT_FOUND' })
-      await t.rejects(registry.clients.revokeKey('nobody', first, 'admin'), { code: 'NOT_FOUND' })
+      await t.rejects(registry.clients.revoke(clientId, 'other', 'admin'), { code: 'NOT_FOUND' })
+      await t.rejects(registry.clients.revoke('nobody', first, 'admin'), { code: 'NOT_FOUND' })
     })
 
     t.test('keys: a client never has more than it can use, nor keeps them for ever', async t => {
@@ -215,7 +215,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
 
     t.test('licenses: eight hwids race for one seat, exactly one wins', async t => {
       const { registry, another } = await open(t)
-      const second = await openRegistry((await another()).records, [oldKey], clock.now)
+      const second = await openRegistry(await another(), [oldKey], clock.now)
       await registry.licenses.create({ serviceId: 'svc', key: 'key' }, 'admin')
       const race = Array.from({ length: 8 }, (_, i) => validate(i % 2 === 0 ? registry : second, `hwid-${i}`))
       const codes = (await Promise.all(race)).sort()

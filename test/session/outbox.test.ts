@@ -1,12 +1,18 @@
 import t from 'tap'
 import { outboxBytes, outboxFrames } from '../../src/protocol/limits.js'
 import { createNodeMac } from '../../src/protocol/mac-node.js'
-import { createBrake, maxAddresses } from '../../src/session/brake.js'
+import { isAllowed } from '../../src/registry/patterns.js'
+import { createBrake } from '../../src/session/brake.js'
 import { maxSeatsPerSession } from '../../src/session/handlers/validate.js'
-import { isAllowed } from '../../src/session/peer.js'
 import { TokenBucket } from '../../src/session/rate.js'
 import { Session } from '../../src/session/session.js'
 import type { Transport } from '../../src/session/transport.js'
+import {
+  createEmbeddedLimits,
+  createEmbeddedTickets,
+  maxLimitNames,
+  maxLiveTickets
+} from '../../src/store/embedded/passing.js'
 import { createClock } from '../helper/clock.js'
 import { createTestEnvironment } from '../helper/environment.js'
 
@@ -90,18 +96,42 @@ t.test('token bucket', async t => {
   t.equal(off.take(0), 0)
 })
 
-t.test('the brake remembers only so many addresses', async t => {
+t.test('rates are remembered for so many names; those at rest are forgotten first', async t => {
   const clock = createClock()
-  const brake = createBrake(1, clock.now)
-  brake.failed('first')
-  t.equal(brake.retryAfterMs('first'), 60_000)
-  for (let i = 0; i < maxAddresses - 1; i++) brake.failed(`a${i}`)
-  t.equal(brake.retryAfterMs('first'), 60_000)
-  brake.failed('one more')
-  t.equal(brake.retryAfterMs('first'), 0)
-  t.equal(brake.retryAfterMs('one more'), 60_000)
-  clock.advance(60_000)
-  t.equal(brake.retryAfterMs('one more'), 0)
+  const limits = createEmbeddedLimits(clock.now)
+  t.equal(await limits.take('resting', 1, 60), 0)
+  clock.advance(1000)
+  for (let i = 0; i < maxLimitNames - 1; i++) await limits.take(`n${i}`, 1, 1)
+  t.ok((await limits.take('n0', 1, 1)) > 0)
+  t.equal(await limits.take('one more', 1, 1), 0)
+  t.ok((await limits.take('n0', 1, 1)) > 0, 'who is braked stays so')
+  await limits.take('and another', 1, 1)
+  t.equal(await limits.take('n0', 1, 1), 0, 'until there are too many')
+})
+
+t.test('tickets are bounded, and ended ones make room', async t => {
+  const clock = createClock()
+  const tickets = createEmbeddedTickets(clock.now)
+  for (let i = 0; i < maxLiveTickets; i++) await tickets.put(`t${i}`, '', 1000)
+  await t.rejects(tickets.put('one more', '', 1000), { name: 'StoreUnavailable' })
+  t.equal(await tickets.get('t0'), '')
+  clock.advance(1000)
+  await tickets.put('one more', 'text', 1000)
+  t.equal(await tickets.get('one more'), 'text')
+})
+
+t.test('the brake: failures against a client under attack cost more, and hit nobody else', async t => {
+  const clock = createClock()
+  const brake = createBrake(createEmbeddedLimits(clock.now), 20, (await createTestEnvironment(t)).log)
+  const settle = () => new Promise(resolve => setImmediate(resolve))
+  for (let i = 0; i < 100; i++) brake.failed(`stranger ${i}`, 'victim')
+  await settle()
+  for (let i = 0; i < 4; i++) brake.failed('attacker', 'victim')
+  for (let i = 0; i < 4; i++) brake.failed('clumsy', 'other')
+  await settle()
+  t.ok((await brake.retryAfterMs('attacker')) > 0)
+  t.equal(await brake.retryAfterMs('clumsy'), 0)
+  t.equal(await brake.retryAfterMs('honest'), 0)
 })
 
 t.test('patterns: literal, then at most one final *', async t => {

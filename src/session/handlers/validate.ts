@@ -1,7 +1,7 @@
 import { ProtocolFault } from '../../protocol/fault.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import type { License } from '../../registry/licenses.js'
-import { isAllowed } from '../peer.js'
+import { isAllowed } from '../../registry/patterns.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 
 /**
