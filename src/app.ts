@@ -11,6 +11,7 @@ import { createAuth } from './routes/auth.js'
 import { clientRoutes } from './routes/clients.js'
 import errors from './routes/errors.js'
 import { healthRoutes } from './routes/health.js'
+import { importRoutes } from './routes/imports.js'
 import { licenseRoutes } from './routes/licenses.js'
 import { pageRoutes } from './routes/pages.js'
 import { sessionRoutes } from './routes/sessions.js'
@@ -160,6 +161,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       admin.addHook('preParsing', adminGuard)
       await admin.register(clientRoutes(registry.clients, registry.tickets))
       await admin.register(licenseRoutes(registry.licenses))
+      await admin.register(importRoutes(registry.imports))
       await admin.register(tokenRoutes(registry.tokens))
       await admin.register(sessionRoutes(store, registry, silenceMs))
     },

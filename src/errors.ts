@@ -29,9 +29,12 @@ export class ApiError extends Error {
   override readonly name = 'ApiError'
   readonly code: ApiErrorCode
   readonly statusCode: number
+  /** Which of a list is refused. */
+  readonly index: number | undefined
 
-  constructor(code: ApiErrorCode, message: string = apiErrors[code].message) {
+  constructor(code: ApiErrorCode, message: string = apiErrors[code].message, index?: number) {
     super(message)
+    this.index = index
     this.code = code
     this.statusCode = apiErrors[code].status
   }

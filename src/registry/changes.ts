@@ -5,7 +5,7 @@ const maxTries = 64
 
 /** A registry's refusal: the thing asked for is not there, or is there already. */
 export class RegistryError extends Error {
-  override readonly name = 'RegistryError'
+  override readonly name: string = 'RegistryError'
   readonly code: 'NOT_FOUND' | 'CONFLICT' | 'BAD_REQUEST'
 
   constructor(code: RegistryError['code'], message: string) {
@@ -14,6 +14,11 @@ export class RegistryError extends Error {
   }
 }
 
+/** What to make of a record, or a result without a change. */
+export type Decision<T, R> =
+  | { readonly write: T | 'remove'; readonly audit: Change['audit']; readonly topic?: string; readonly result: R }
+  | { readonly result: R }
+
 /**
  * Reads a record, lets `decide` make a change of it, commits; again from the start when another changed it meanwhile.
  * @param decide  returns the new record, `remove`, or a result without a change; may throw
@@ -21,13 +26,11 @@ export class RegistryError extends Error {
 export async function changeRecord<T, R>(
   records: RecordStore,
   key: RecordKey,
-  decide: (
-    current: T | undefined
-  ) => { write: T | 'remove'; audit: Change['audit']; topic?: string; result: R } | { result: R }
+  decide: (current: T | undefined) => Decision<T, R> | Promise<Decision<T, R>>
 ): Promise<R> {
   for (let i = 0; i < maxTries; i++) {
     const stored = await records.get(key)
-    const decision = decide(stored === undefined ? undefined : readRecord<T>(stored))
+    const decision = await decide(stored === undefined ? undefined : readRecord<T>(stored))
     if (!('write' in decision)) return decision.result
     const { write, audit, topic, result } = decision
     const expect = stored?.version ?? 0

@@ -159,6 +159,33 @@ export function createClients(records: RecordStore, keyring: Keyring, audit: Aud
       return stored === undefined ? undefined : publicOf(readRecord<ClientRecord>(stored))
     },
 
+    /**
+     * Seals anew, under the master key in use, what was sealed under another: one page of clients.
+     * @returns how many keys, and where the next page begins, if there is one
+     */
+    async reencrypt(
+      after: string,
+      limit: number,
+      actor: string
+    ): Promise<{ readonly resealed: number; readonly next?: string }> {
+      const page = (await records.list('client', after, limit)).map(readRecord<ClientRecord>)
+      let resealed = 0
+      for (const { clientId, keys } of page) {
+        if (!keys.some(key => keyring.isStale(key.sealed))) continue
+        resealed += await changeClient(clientId, actor, 'key.reencrypt', client => {
+          const stale = client.keys.filter(key => keyring.isStale(key.sealed))
+          const fresh = client.keys.map(key => {
+            if (!stale.includes(key)) return key
+            const place = sealPlace(clientId, key.keyId)
+            return { ...key, sealed: keyring.seal(keyring.unseal(key.sealed, place), place) }
+          })
+          return { write: { ...client, keys: fresh }, detail: { keys: stale.length }, result: stale.length }
+        })
+      }
+      const last = page.length === limit ? page.at(-1)?.clientId : undefined
+      return { resealed, ...(last === undefined ? {} : { next: last }) }
+    },
+
     /** In the order of their ids, after `after`. */
     async list(after: string, limit: number): Promise<readonly Client[]> {
       return (await records.list('client', after, limit)).map(stored => publicOf(readRecord<ClientRecord>(stored)))

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { RecordKey, RecordStore, Store } from '../store/store.js'
 import { type Audit, createAudit } from './audit.js'
-import { readRecord } from './changes.js'
+import { changeRecord, readRecord } from './changes.js'
 import { type Clients, type Credentials, createClients } from './clients.js'
+import { createImportOutcomes, createImports, type Imports } from './imports.js'
 import { CannotUnseal, createHasher, createKeyring, type Keyring } from './keyring.js'
 import { createLicenses, type Licenses } from './licenses.js'
 import { createTickets, isTicketId, type Tickets } from './tickets.js'
@@ -12,6 +13,7 @@ import { createTokens, type Tokens } from './tokens.js'
 export interface Registry {
   readonly clients: Clients
   readonly licenses: Licenses
+  readonly imports: Imports
   readonly tokens: Tokens
   readonly tickets: Tickets
   readonly audit: Audit
@@ -20,6 +22,8 @@ export interface Registry {
    * where there is a suspended one. See {@link Clients} `credentials` for what it says of those that do not exist.
    */
   credentials(clientId: string, keyId?: string): Promise<Credentials>
+  /** Seals the pepper anew where it was sealed under another master key. @returns whether it was */
+  reencryptPepper(actor: string): Promise<boolean>
 }
 
 /** None of the master keys opens this store. */
@@ -69,14 +73,23 @@ export async function openRegistry(
   const pepper = await openPepper(records, keyring, now)
   const audit = createAudit(records, createHasher(pepper, 'audit'), now)
   const clients = createClients(records, keyring, audit, now)
+  const outcomes = createImportOutcomes(records)
+  const licenses = createLicenses(records, outcomes, createHasher(pepper, 'license'), audit, now)
   const tickets = createTickets(ticketStore, records, keyring, audit, now)
 
   return {
     audit,
     clients,
     tickets,
-    licenses: createLicenses(records, createHasher(pepper, 'license'), audit, now),
+    licenses,
+    imports: createImports(records, outcomes, licenses.prepare, audit, now),
     tokens: createTokens(records, createHasher(pepper, 'token'), audit, now),
+    reencryptPepper: actor =>
+      changeRecord<{ sealed: string }, boolean>(records, pepperKey, stored => {
+        if (stored === undefined || !keyring.isStale(stored.sealed)) return { result: false }
+        const write = { sealed: keyring.seal(keyring.unseal(stored.sealed, pepperKey), pepperKey) }
+        return { write, audit: audit.entry(actor, 'store.reencrypt', 'store'), result: true }
+      }),
     async credentials(clientId, keyId) {
       if (keyId === undefined || !isTicketId(keyId)) return clients.credentials(clientId, keyId)
       const [ticket, known] = await Promise.all([tickets.open(clientId, keyId), clients.credentials(clientId, keyId)])

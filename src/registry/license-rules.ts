@@ -14,6 +14,8 @@ export interface LicenseRecord {
   /** Good before this moment. */
   readonly expiresAt?: number
   readonly attributes: Attributes
+  /** The import that brought it: until that is committed the license is not there for anyone. */
+  readonly importId?: string
   readonly hwids: readonly { readonly hwid: string; readonly boundAt: number }[]
   readonly bannedHwids: readonly string[]
   readonly createdAt: number

@@ -3,6 +3,7 @@ import type { Attributes } from '../protocol/messages.js'
 import type { RecordKey, RecordStore } from '../store/store.js'
 import type { Audit } from './audit.js'
 import { changeRecord, RegistryError, readRecord } from './changes.js'
+import type { createImportOutcomes } from './imports.js'
 import type { Hasher } from './keyring.js'
 import { judge, type LicenseRecord } from './license-rules.js'
 import { createLicenseKey } from './secrets.js'
@@ -46,7 +47,13 @@ function keyOf(licenseId: string): RecordKey {
 export type Licenses = ReturnType<typeof createLicenses>
 
 /** Licenses and the hardware ids that are bound to them. */
-export function createLicenses(records: RecordStore, hash: Hasher, audit: Audit, now: () => number) {
+export function createLicenses(
+  records: RecordStore,
+  outcomes: ReturnType<typeof createImportOutcomes>,
+  hash: Hasher,
+  audit: Audit,
+  now: () => number
+) {
   /**
    * A license's id follows from its service and key by a keyed hash (128 bits of it), so that a key is found with one
    * look, exists once, and is stored nowhere. No serviceId contains a space.
@@ -55,13 +62,36 @@ export function createLicenses(records: RecordStore, hash: Hasher, audit: Audit,
     return `lic_${hash(`${serviceId} ${key}`).slice(0, 32)}`
   }
 
+  /** A license of an import that was not committed is not there. */
+  async function visible(license: License | undefined): Promise<License | undefined> {
+    return license !== undefined && (await outcomes.isVisible(license)) ? license : undefined
+  }
+
+  /** The record of a new license; its key stays out of it. */
+  function prepare({ key, serviceId, ...rest }: NewLicense & { readonly key: string }): License {
+    const at = now()
+    return {
+      maxHwids: 1,
+      attributes: {},
+      ...rest,
+      licenseId: idOf(serviceId, key),
+      serviceId,
+      status: 'active',
+      hwids: [],
+      bannedHwids: [],
+      createdAt: at,
+      updatedAt: at
+    }
+  }
+
   function changeLicense<R>(
     licenseId: string,
     actor: string,
     action: string,
     decide: (license: License) => { write: License | 'remove'; detail?: Record<string, unknown>; result: R }
   ): Promise<R> {
-    return changeRecord<License, R>(records, keyOf(licenseId), license => {
+    return changeRecord<License, R>(records, keyOf(licenseId), async stored => {
+      const license = await visible(stored)
       if (license === undefined) throw new RegistryError('NOT_FOUND', `there is no license ${licenseId}`)
       const { write, detail, result } = decide(license)
       return { write, audit: audit.entry(actor, action, keyOf(licenseId), detail), result }
@@ -74,37 +104,38 @@ export function createLicenses(records: RecordStore, hash: Hasher, audit: Audit,
      * @throws RegistryError CONFLICT: the service has this key already
      */
     create(wanted: NewLicense, actor: string): Promise<{ readonly license: License; readonly key: string }> {
-      const { key = createLicenseKey(), serviceId, ...rest } = wanted
-      const licenseId = idOf(serviceId, key)
-      const at = now()
-      const license: License = {
-        maxHwids: 1,
-        attributes: {},
-        ...rest,
-        licenseId,
-        serviceId,
-        status: 'active',
-        hwids: [],
-        bannedHwids: [],
-        createdAt: at,
-        updatedAt: at
-      }
-      return changeRecord<License, { license: License; key: string }>(records, keyOf(licenseId), existing => {
-        if (existing !== undefined) {
-          throw new RegistryError('CONFLICT', `the service ${serviceId} has a license with this key already`)
+      const key = wanted.key ?? createLicenseKey()
+      const license = prepare({ ...wanted, key })
+      const { licenseId, serviceId } = license
+      return changeRecord<License, { license: License; key: string }>(records, keyOf(licenseId), async existing => {
+        const presence = existing === undefined ? 'left' : await outcomes.presenceOf(existing)
+        if (presence !== 'left') {
+          const soon = presence === 'pending' ? ', or gets one by the import that runs' : ' already'
+          throw new RegistryError('CONFLICT', `the service ${serviceId} has a license with this key${soon}`)
         }
         const entry = audit.entry(actor, 'license.create', keyOf(licenseId), { serviceId })
         return { write: license, audit: entry, result: { license, key } }
       })
     },
 
+    prepare,
+
     async get(licenseId: string): Promise<License | undefined> {
       const stored = await records.get(keyOf(licenseId))
-      return stored === undefined ? undefined : readRecord<License>(stored)
+      return visible(stored === undefined ? undefined : readRecord<License>(stored))
     },
 
+    /** In the order of their ids, after `after`. */
     async list(after: string, limit: number): Promise<readonly License[]> {
-      return (await records.list('license', after, limit)).map(readRecord<License>)
+      const found: License[] = []
+      let last = after
+      while (found.length < limit) {
+        const page = (await records.list('license', last, limit)).map(readRecord<License>)
+        for (const license of page) if (found.length < limit && (await visible(license))) found.push(license)
+        last = page.at(-1)?.licenseId ?? ''
+        if (page.length < limit) break
+      }
+      return found
     },
 
     /** @throws RegistryError NOT_FOUND */
@@ -173,7 +204,8 @@ export function createLicenses(records: RecordStore, hash: Hasher, audit: Audit,
       if (!(await takeSeat(license))) return { code: 'TOO_MANY_SESSIONS', license }
       if (first === 'VALID') return { code: 'VALID', license }
 
-      return changeRecord<License, Validation>(records, keyOf(licenseId), current => {
+      return changeRecord<License, Validation>(records, keyOf(licenseId), async stored => {
+        const current = await visible(stored)
         if (current === undefined) return { result: { code: 'NOT_FOUND' } }
         const verdict = judge(current, hwid, now())
         if (verdict !== 'BIND' || hwid === undefined) {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError, type ApiErrorCode, apiErrors } from '../errors.js'
 import { RegistryError } from '../registry/changes.js'
+import { ImportError } from '../registry/imports.js'
 import { StoreUnavailable } from '../store/store.js'
 
 /** Every error of the HTTP API leaves as `{code, message}` with the right status. */
@@ -47,7 +48,8 @@ async function errors(app: FastifyInstance): Promise<void> {
     const { status, code, message } = answerTo(error)
     if (status >= 500 && code === 'INTERNAL') request.log.error({ err: error }, 'a request failed')
     else request.log.info({ code, reason: message, cause: error.cause }, 'a request was refused')
-    return reply.code(status).send({ code, message })
+    const index = error instanceof ApiError || error instanceof ImportError ? error.index : undefined
+    return reply.code(status).send({ code, message, ...(index === undefined ? {} : { index }) })
   })
   app.setNotFoundHandler((_request, reply) => {
     const { status, message } = apiErrors.NOT_FOUND

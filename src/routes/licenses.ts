@@ -22,7 +22,7 @@ const maxHwidsSchema = Type.Integer({ minimum: 1, maximum: maxHwidsBound })
 const licenseParams = Type.Object({ licenseId: identifierSchema })
 const hwidParams = Type.Object({ licenseId: identifierSchema, hwid: hwidSchema })
 
-const newLicenseSchema = Type.Object(
+export const newLicenseSchema = Type.Object(
   {
     serviceId: identifierSchema,
     key: Type.Optional(licenseKeySchema),
@@ -51,7 +51,7 @@ const licensePatchSchema = Type.Object(
 
 const banSchema = Type.Object({ banned: Type.Boolean() }, { additionalProperties: false })
 
-function show({ startsAt, expiresAt, createdAt, updatedAt, hwids, ...license }: License) {
+function show({ startsAt, expiresAt, createdAt, updatedAt, hwids, importId: _, ...license }: License) {
   return {
     ...license,
     ...(startsAt === undefined ? {} : { startsAt: formatTime(startsAt) }),
@@ -74,7 +74,7 @@ function readDates<Body extends Static<typeof licensePatchSchema>>(body: Body) {
   }
 }
 
-function readNewLicense({ startsAt, expiresAt, ...rest }: Static<typeof newLicenseSchema>) {
+export function readNewLicense({ startsAt, expiresAt, ...rest }: Static<typeof newLicenseSchema>) {
   requireAttributes(rest.attributes)
   if (rest.key !== undefined) requireText('key', rest.key, licenseKeyBytes)
   return {

@@ -18,7 +18,7 @@ const auditQuery = Type.Object(
   { additionalProperties: false }
 )
 
-/** `/v1/admin/sessions` and `/v1/admin/audit`: who is on, and who did what. */
+/** `/v1/admin/sessions`, `/v1/admin/audit` and the change of the master key: who is on, who did what, upkeep. */
 export function sessionRoutes(store: Store, registry: Registry, silenceMs: number): FastifyPluginAsyncTypebox {
   function show({ openedAt, expiresAt, deadline, ...entry }: SessionEntry) {
     return {
@@ -49,6 +49,16 @@ export function sessionRoutes(store: Store, registry: Registry, silenceMs: numbe
       // The instance that holds it hears of the topic and ends it with SESSION_REVOKED.
       await store.records.commit({ writes: [], audit, topic: `session:${sessionId}` })
       return reply.code(204).send()
+    })
+
+    app.get('/audit/verify', () => registry.audit.verify())
+
+    app.post('/keys/reencrypt', { schema: { querystring: pageQuerySchema } }, async request => {
+      const { after = '' } = request.query
+      const pepper = after === '' && (await registry.reencryptPepper(request.actor)) ? 1 : 0
+      const limit = parseLimit(request.query.limit)
+      const { resealed, next } = await registry.clients.reencrypt(after, limit, request.actor)
+      return { resealed: resealed + pepper, ...(next === undefined ? {} : { next }) }
     })
 
     app.get('/audit', { schema: { querystring: auditQuery } }, async request => {
