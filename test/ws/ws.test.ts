@@ -231,6 +231,39 @@ t.test('failed handshakes slow their address down, not their client', async t =>
   t.equal((await upgrade(gateway, { 'x-forwarded-for': '203.0.113.1' })).status, 101)
 })
 
+t.test('ten thousand failed handshakes from one address leave an honest client of the same id served', async t => {
+  const gateway = await startGateway(t, { config: { rateLimit: true, trustProxy: ['127.0.0.1'] } })
+  const credential = await gateway.createClient()
+  const attacker = { 'x-forwarded-for': '203.0.113.1' }
+  const wanted = 10_000
+  const seen = { refused: 0, braked: 0 }
+  async function attack(): Promise<void> {
+    while (seen.refused + seen.braked < wanted) {
+      if ((await upgrade(gateway, attacker)).status !== 101) {
+        seen.braked++
+        continue
+      }
+      const wire = await connectWire(t, gateway.wsUrl, { headers: attacker }).catch(() => undefined)
+      if (wire === undefined) seen.braked++
+      else {
+        wire.authenticate({ ...credential, secret: 'wrong' })
+        await wire.closed()
+        seen.refused++
+      }
+    }
+  }
+  const attackers = Array.from({ length: 20 }, attack)
+  const honest = await connectWire(t, gateway.wsUrl, { headers: { 'x-forwarded-for': '203.0.113.2' } })
+  honest.authenticate(credential)
+  await honest.next('welcome')
+  await Promise.all(attackers)
+  t.match(await honest.ask({ type: 'heartbeat' }), { type: 'heartbeat' })
+  const another = await connectWire(t, gateway.wsUrl, { headers: { 'x-forwarded-for': '203.0.113.3' } })
+  another.authenticate(credential)
+  t.ok(await another.next('welcome'), `served, while ${seen.refused} were refused and ${seen.braked} braked`)
+  t.ok(seen.refused < 60, 'the brake held')
+})
+
 t.test('an address begins only so many handshakes a minute', async t => {
   const gateway = await startGateway(t, { config: { rateLimit: true, handshakesPerMinute: 2 } })
   t.equal((await upgrade(gateway)).status, 101)

@@ -1,0 +1,156 @@
+import { createHmac } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { adminOf, type RunningGateway, runGateway, tempDir } from '../helper/process.js'
+import { startRedis } from '../helper/redis-server.js'
+import { connectWire } from '../helper/wire.js'
+
+/**
+ * Secret material is in no log, no dump and no error: a gateway at its most talkative goes through everything that
+ * handles a secret, rightly and wrongly, and then all that was written anywhere is searched for each of them.
+ */
+
+const masterKey = Buffer.from('a master key of thirty-two bytes')
+const adminToken = 'an-admin-token-of-forty-characters-0123'
+
+/** A secret in the forms in which it could slip out. */
+function formsOf(secret: string | Buffer): string[] {
+  const bytes = Buffer.from(secret)
+  const forms = [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('base64url')]
+  return typeof secret === 'string' ? [secret, ...forms] : forms
+}
+
+/** Everything that handles a secret. @returns the secrets, by name, and all answers that should hold none */
+async function exercise(t: Test, gateway: RunningGateway, token: string) {
+  const secrets: Record<string, string | Buffer> = {}
+  const answers: string[] = []
+  const call = adminOf(gateway, token)
+  const hush = async (...request: Parameters<typeof call>) => {
+    const answer = await call(...request)
+    answers.push(JSON.stringify(answer))
+    return answer
+  }
+  const post = async (path: string, body: string, bearer = token) => {
+    const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' }
+    answers.push(await (await fetch(gateway.url + path, { method: 'POST', headers, body })).text())
+  }
+
+  const client = await call('POST', '/clients', { clientId: 'game' })
+  secrets['client secret'] = client.body.secret
+  const rotated = await call('POST', '/clients/game/keys', { overlap: 60 })
+  secrets['rotated secret'] = rotated.body.secret
+  const license = await call('POST', '/licenses', { serviceId: 'svc' })
+  secrets['license key'] = license.body.key
+  secrets['imported key'] = 'IMPORTED-KEY-0123456789'
+  const { importId } = (await call('POST', '/imports')).body
+  await hush('POST', `/imports/${importId}/licenses`, {
+    licenses: [{ serviceId: 'svc', key: secrets['imported key'] }]
+  })
+  await hush('POST', `/imports/${importId}/commit`)
+  const made = await call('POST', '/tokens', { name: 'web', scopes: ['tickets'] })
+  secrets['API token'] = made.body.token
+  const headers = { authorization: `Bearer ${made.body.token}`, 'content-type': 'application/json' }
+  const asked = await fetch(`${gateway.url}/v1/tickets`, { method: 'POST', headers, body: '{"clientId":"visitor"}' })
+  const ticket = await asked.json()
+  secrets['ticket secret'] = ticket.secret
+
+  const wsUrl = `${gateway.url.replace('http', 'ws')}/v1/ws`
+  for (const [name, credential] of Object.entries({ client: client.body, ticket })) {
+    const wire = await connectWire(t, wsUrl)
+    wire.authenticate(credential)
+    await wire.next('welcome')
+    secrets[`${name} session key up`] = wire.keys.client
+    secrets[`${name} session key down`] = wire.keys.server
+    for (const key of [license.body.key, secrets['imported key']]) {
+      answers.push(JSON.stringify(await wire.ask({ type: 'validate', serviceId: 'svc', hwid: 'h', key })))
+    }
+    // Secrets where they do not belong, in frames that are refused.
+    answers.push(JSON.stringify(await wire.ask({ type: 'validate', serviceId: credential.secret, key: 5 })))
+    answers.push(JSON.stringify(await wire.ask({ type: 'subscribe', channel: `${credential.secret} ` })))
+    wire.raw(wire.sign({ type: 'heartbeat', seq: 99, secret: credential.secret }))
+    answers.push(await wire.nextText())
+  }
+  const stranger = await connectWire(t, wsUrl)
+  stranger.authenticate({ clientId: 'game', secret: rotated.body.secret.slice(0, -1) })
+  answers.push(await stranger.nextText())
+  secrets['a secret that is nearly right'] = rotated.body.secret.slice(0, -1)
+
+  // Requests that fail, with secrets in them.
+  await post('/v1/admin/clients', JSON.stringify({ clientId: client.body.secret, nonsense: license.body.key }))
+  await post('/v1/admin/licenses', `{"serviceId":"svc","key":"${license.body.key}"`)
+  await post('/v1/admin/licenses', JSON.stringify({ serviceId: 'svc', key: license.body.key }))
+  await post('/v1/tickets', '{"clientId":"a","subscribe":["*"]}', made.body.token)
+  await post('/v1/admin/clients', '{}', `${made.body.token}x`)
+  for (const path of ['/clients', '/clients/game', '/licenses', '/tokens', '/sessions', '/audit?limit=1000']) {
+    await hush('GET', path)
+  }
+  await hush('DELETE', `/clients/game/keys/${client.body.keyId}`)
+  await hush('GET', '/metrics')
+  return { secrets, answers }
+}
+
+function filesIn(dir: string): string[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+}
+
+function search(t: Test, secrets: Record<string, string | Buffer>, places: Record<string, string>): void {
+  for (const [name, secret] of Object.entries(secrets)) {
+    for (const [place, text] of Object.entries(places)) {
+      for (const form of formsOf(secret)) if (text.includes(form)) t.fail(`${name} is in ${place}`)
+    }
+  }
+  t.ok(
+    Object.keys(secrets).length > 8 && Object.values(places).every(text => text.length > 100),
+    'there was much to search'
+  )
+}
+
+t.test('embedded', async t => {
+  const dataDir = tempDir(t)
+  const env = { COUNTERSIGN_MASTER_KEY: masterKey.toString('base64'), COUNTERSIGN_LOG_LEVEL: 'trace' }
+  const gateway = await runGateway(t, dataDir, env)
+  const token = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim()
+  const { secrets, answers } = await exercise(t, gateway, token)
+  gateway.child.kill('SIGTERM')
+  await gateway.ended
+  const own = { ...secrets, 'master key': masterKey, 'admin token': token }
+  const database = readFileSync(join(dataDir, 'countersign.mdb'))
+  const inStore = { ...secrets, 'master key': masterKey }
+  search(t, own, { 'the log': gateway.stdout() + gateway.stderr(), 'an answer': answers.join('\n') })
+  search(t, inStore, { 'the database': database.toString('latin1') })
+})
+
+t.test('Redis', async t => {
+  const redis = await startRedis(['--appendonly', 'yes', '--save', ''])
+  t.teardown(() => redis.stop())
+  const gateway = await runGateway(t, tempDir(t), {
+    COUNTERSIGN_STORE: redis.url,
+    COUNTERSIGN_MASTER_KEY: masterKey.toString('base64'),
+    COUNTERSIGN_ADMIN_TOKEN: adminToken,
+    COUNTERSIGN_LOG_LEVEL: 'trace'
+  })
+  const { secrets, answers } = await exercise(t, gateway, adminToken)
+  const own = { ...secrets, 'master key': masterKey, 'admin token': adminToken }
+  gateway.child.kill('SIGTERM')
+  await gateway.ended
+  const { Redis } = await import('ioredis')
+  const client = new Redis(redis.url)
+  await client.save()
+  client.disconnect()
+  await redis.kill()
+  const dumps = filesIn(redis.dir).map(file => readFileSync(file).toString('latin1'))
+  search(t, own, {
+    'the log': gateway.stdout() + gateway.stderr(),
+    'an answer': answers.join('\n'),
+    'a dump of Redis': dumps.join('\n')
+  })
+})
+
+t.test('the search finds what it looks for', async t => {
+  const key = createHmac('sha256', 'k').update('x').digest()
+  for (const form of formsOf(key)) t.ok(`log ${form} log`.includes(form))
+  t.match(formsOf('a secret'), ['a secret'])
+})
