@@ -12,8 +12,11 @@ import { Timers } from './timers.js'
 const heartbeatAnswerMs = 10_000
 /** From opening a socket to a verified welcome. */
 const handshakeMs = 10_000
-/** A session is exchanged for a new one so long before its end. */
+/** A session is exchanged for a new one so long before its end; a short one when a quarter of it is left. */
 const renewBeforeMs = 30_000
+const renewShare = 0.25
+/** A welcome that promises less is not answered by a storm of handshakes. */
+const minLifeMs = 1000
 const defaultTimeoutMs = 10_000
 
 /** A connection, with its session once it is welcomed. */
@@ -147,8 +150,8 @@ export class CountersignClient extends Emitter<ClientEvents> {
     this.#timers.clear('handshake', 'retry')
     this.#leave(before)
     this.#beatEvery(link, welcome.heartbeatInterval * 1000)
-    const leftMs = welcome.expiresAt - welcome.serverTime - renewBeforeMs
-    this.#timers.set('renew', Math.max(leftMs, 0), () => void this.#open())
+    const lifeMs = Math.max(welcome.expiresAt - welcome.serverTime, minLifeMs)
+    this.#timers.set('renew', lifeMs - Math.min(renewBeforeMs, lifeMs * renewShare), () => void this.#open())
     for (const request of this.#requests.restart()) this.#ask(link, request)
     this.#setState('connected')
     if (!link.over) this.emit('welcome', welcome)

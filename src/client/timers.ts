@@ -2,6 +2,9 @@ import type { Platform } from './options.js'
 
 export type TimerName = 'retry' | 'handshake' | 'heartbeat' | 'silence' | 'renew'
 
+/** What a timer holds: a longer one would fire at once. */
+const longestMs = 2 ** 31 - 1
+
 /** A client's timers, one of each name. */
 export class Timers {
   readonly #platform: Pick<Platform, 'setTimer' | 'clearTimer'>
@@ -11,15 +14,18 @@ export class Timers {
     this.#platform = platform
   }
 
-  /** Starts a timer, in the place of one of that name. @param ms  at most 2^31 - 1, which a session of 24 h is below */
+  /** Starts a timer, in the place of one of that name. */
   set(name: TimerName, ms: number, call: () => void): void {
     this.clear(name)
     this.#running.set(
       name,
-      this.#platform.setTimer(() => {
-        this.#running.delete(name)
-        call()
-      }, ms)
+      this.#platform.setTimer(
+        () => {
+          this.#running.delete(name)
+          call()
+        },
+        Math.min(ms, longestMs)
+      )
     )
   }
 

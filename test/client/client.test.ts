@@ -288,10 +288,26 @@ async function welcomed(t: Test, more: object = {}) {
   return { liar, client, timers, socket, receive }
 }
 
+t.test('how long a session is kept before the next one', async t => {
+  const renewal = async (expiresAt: number) => {
+    const { client, timers } = await welcomed(t, { expiresAt, heartbeatInterval: 3_000_000 })
+    const [first] = timers.running()
+    client.close()
+    return first
+  }
+  t.equal(await renewal(86_400_000), 86_370_000)
+  t.equal(await renewal(30_000), 22_500, 'a ticket of 30 s')
+  t.equal(await renewal(0), 750, 'no storm, whatever is promised')
+  t.equal(await renewal(Number.MAX_SAFE_INTEGER), 2 ** 31 - 1, 'nor by a date beyond all timers')
+})
+
 t.test('it moves without a gap: the next session first, then bye to the old one', async t => {
   for (const reason of ['its end is near', 'the instance stops']) {
     await t.test(reason, async t => {
-      const { liar, client, timers, socket, receive } = await welcomed(t, { expiresAt: 40_000 })
+      const { liar, client, timers, socket, receive } = await welcomed(t, {
+        expiresAt: 40_000,
+        heartbeatInterval: 3_000_000
+      })
       const states: string[] = []
       client.on('state', state => states.push(state))
       if (reason === 'the instance stops') {
@@ -300,7 +316,7 @@ t.test('it moves without a gap: the next session first, then bye to the old one'
         await heard
         timers.advance(4999)
         timers.advance(1)
-      } else timers.advance(10_000)
+      } else timers.advance(30_000)
       const second = await liar.next()
       second.socket.send(challenge)
       t.match(await second.receive(), /"type":"authenticate"/)
