@@ -194,6 +194,15 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
     t.equal(await store.sessions.count(), 0)
   })
 
+  t.test('sessions: a hundred thousand signs of life in one call', async t => {
+    const { sessions } = (await open(t, Date.now)).store
+    await sessions.open(session('last'), 1)
+    const many = Array.from({ length: 100_000 }, (_, i) => ({ sessionId: `unknown-${i}`, deadline: 5000 }))
+    await sessions.touch([...many, { sessionId: 'last', deadline: 5000 }])
+    t.equal((await sessions.get('last'))?.deadline, 5000)
+    t.equal(await sessions.count(), 1)
+  })
+
   t.test('sessions: a bound for each client, and lists', async t => {
     const { sessions } = (await open(t, Date.now)).store
     t.equal(await sessions.open(session('s1'), 2), true)

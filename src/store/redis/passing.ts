@@ -6,6 +6,9 @@ import { integerOf, listOf, textOf, textsOf } from './replies.js'
 /** Keys of a session outlive any session (24 h) by an hour: a backstop behind the reaper. */
 const sessionKeyLifeMs = 25 * 60 * 60 * 1000
 
+/** Sessions whose deadlines one command moves: a call has only so much room for arguments. */
+const touchBatch = 5000
+
 export function createRedisChallenges(redis: RedisClient, keys: Keys): ChallengeStore {
   return {
     async put(token, binding, lifeMs) {
@@ -50,9 +53,12 @@ export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStor
       return integerOf(await redis.script('sessionOpen', touched, args)) === 1
     },
     async touch(deadlines) {
-      if (deadlines.length === 0) return
-      const pairs = deadlines.flatMap(({ sessionId, deadline }) => [deadline, sessionId])
-      await redis.command('ZADD', sessionDeadlines, 'XX', 'GT', ...pairs)
+      const writes: Promise<unknown>[] = []
+      for (let i = 0; i < deadlines.length; i += touchBatch) {
+        const pairs = deadlines.slice(i, i + touchBatch).flatMap(({ sessionId, deadline }) => [deadline, sessionId])
+        writes.push(redis.command('ZADD', sessionDeadlines, 'XX', 'GT', ...pairs))
+      }
+      await Promise.all(writes)
     },
     async end(sessionId) {
       const touched = [sessionPrefix + sessionId, sessionDeadlines, sessionIds]
