@@ -35,6 +35,8 @@ function explain(error: unknown, config: Config): string | undefined {
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return `${config.host}:${config.port} is in use: stop what listens there, or set COUNTERSIGN_PORT`
   }
+  // What the system says of a file, a folder or an address is clear enough: `ENOENT: no such file …, open 'cert.pem'`.
+  if (error instanceof Error && 'syscall' in error) return `could not start: ${error.message}`
   return undefined
 }
 

@@ -76,6 +76,20 @@ t.test('.env is read, and comes after the environment and flags', async t => {
   t.ok(existsSync(join(cwd, 'from-file/master.key')))
 })
 
+t.test('files and folders that cannot be used are named in one line', async t => {
+  const dir = tempDir(t)
+  writeFileSync(join(dir, 'a-file'), '')
+  const cases = [
+    { COUNTERSIGN_DATA_DIR: join(dir, 'a-file') },
+    { COUNTERSIGN_DATA_DIR: join(dir, 'd'), COUNTERSIGN_TLS_CERT: 'nope.pem', COUNTERSIGN_TLS_KEY: 'nope.pem' }
+  ]
+  for (const env of cases) {
+    const program = run(t, ['--port', '0'], env)
+    t.match(await program.ended, { code: 1 })
+    t.match(program.stderr(), /^countersign: could not start: E[A-Z]+: .*(a-file|nope\.pem).*\n$/)
+  }
+})
+
 t.test('another master key than the store was made with is refused, in one line', async t => {
   const dataDir = tempDir(t)
   const first = await runGateway(t, dataDir)

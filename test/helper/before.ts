@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findRedisBinary, freePort, howToInstall } from './redis-server.js'
+import { runStateFile } from './run-state.js'
 
 /** Before all test files: one Redis for those that only need one, and a build for those that start the program. */
 
@@ -22,7 +23,7 @@ if (state.url === '') {
   Object.assign(state, { url: `redis://127.0.0.1:${port}`, pid: child.pid, dir })
 }
 mkdirSync('.tap', { recursive: true })
-writeFileSync('.tap/redis.json', JSON.stringify(state))
+writeFileSync(runStateFile, JSON.stringify(state))
 
 const build = spawnSync(process.execPath, ['bin/countersign.mjs', 'version'], {
   stdio: ['ignore', 'ignore', 'inherit']

@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import { openEmbeddedStore } from '../../src/store/embedded/index.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import type { Store } from '../../src/store/store.js'
+import { runStateFile } from './run-state.js'
 
 /** Both stores, for suites that must hold on each. */
 
@@ -18,7 +19,7 @@ export interface StoreUnderTest {
 export type OpenStoreForTest = (t: Test, now: () => number) => Promise<StoreUnderTest>
 
 export function redisUrl(): string {
-  const { url }: { url: string } = JSON.parse(readFileSync('.tap/redis.json', 'utf8'))
+  const { url }: { url: string } = JSON.parse(readFileSync(runStateFile, 'utf8'))
   return url
 }
 
