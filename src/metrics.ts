@@ -59,12 +59,20 @@ export function createMetrics(liveSessions: () => number): Metrics {
     }
   })
 
+  // Once a frame: the counter of its type is looked up by name rather than by hashing its labels.
+  const byType = new Map<string, ReturnType<typeof frames.labels>>()
+  function framesOf(type: string): ReturnType<typeof frames.labels> {
+    const known = byType.get(type) ?? frames.labels(type)
+    if (!byType.has(type)) byType.set(type, known)
+    return known
+  }
+
   return {
     observer: {
       handshake: result => handshakes.inc({ result }),
       opened: transport => opened.inc({ transport }),
       ended: (transport, code) => ended.inc({ transport, code }),
-      received: type => frames.inc({ type }),
+      received: type => framesOf(type).inc(),
       refused: code => refusals.inc({ code }),
       validated: code => validations.inc({ code })
     },
