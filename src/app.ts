@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import rateLimit from '@fastify/rate-limit'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Config } from './config.js'
-import { ApiError } from './errors.js'
+import { ApiError, apiErrors } from './errors.js'
 import { createMetrics } from './metrics.js'
-import { defaultLimits } from './protocol/limits.js'
+import { defaultLimits, type Limits } from './protocol/limits.js'
 import { openRegistry } from './registry/index.js'
 import { createAuth } from './routes/auth.js'
 import { clientRoutes } from './routes/clients.js'
@@ -13,6 +13,7 @@ import errors from './routes/errors.js'
 import { healthRoutes } from './routes/health.js'
 import { importRoutes } from './routes/imports.js'
 import { licenseRoutes } from './routes/licenses.js'
+import openapi from './routes/openapi.js'
 import { pageRoutes } from './routes/pages.js'
 import { sessionRoutes } from './routes/sessions.js'
 import { ticketRoutes } from './routes/tickets.js'
@@ -64,6 +65,11 @@ export interface App {
 
 const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
 
+/** A publication's data is at most half of a frame: the rest is names, escapes and the signature. */
+function limitsOf({ frameBytes }: Config): Limits {
+  return { ...defaultLimits, frameBytes, dataBytes: Math.min(defaultLimits.dataBytes, Math.floor(frameBytes / 2)) }
+}
+
 /** Proxies that are believed, as Fastify wants them. */
 function trustOf({ trustProxy }: Config): string[] | false {
   return trustProxy.length === 0 ? false : [...trustProxy]
@@ -96,6 +102,11 @@ export async function buildApp(options: AppOptions): Promise<App> {
     ...(config.tls === undefined
       ? {}
       : { https: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) } }),
+    // A path that cannot even be routed: refused like everything else, without repeating it.
+    frameworkErrors: (_error: Error, _request: FastifyRequest, reply: FastifyReply) => {
+      const { status, message } = apiErrors.BAD_REQUEST
+      return reply.code(status).send({ code: 'BAD_REQUEST', message })
+    },
     // What a caller sends is taken as it is or refused: nothing is coerced, nothing is dropped unseen.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } }
   }) as FastifyInstance
@@ -111,7 +122,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       framesPerSecond: config.rateLimit ? config.framesPerSecond : 0,
       maxSessions: config.maxSessions,
       maxSessionsPerClient: config.rateLimit ? config.maxSessionsPerClient : Number.MAX_SAFE_INTEGER,
-      limits: { ...defaultLimits, frameBytes: config.frameBytes }
+      limits: limitsOf(config)
     },
     store,
     registry,
@@ -138,6 +149,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
   server.decorateRequest('actor', '')
   server.decorateRequest('cappedBy', undefined)
   acceptEmptyJson(server)
+  // Before the routes that it describes, and after the rate limit, for its own.
+  await server.register(openapi)
 
   await server.register(ws, {
     environment,
@@ -147,10 +160,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     isDraining: drain.isDraining
   })
 
-  await server.register(healthRoutes(store, drain.isDraining), {})
-  server.get('/metrics', { config: { rateLimit: false } }, async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.render())
-  )
+  await server.register(healthRoutes(store, metrics, drain.isDraining), {})
   if (pagesFolder !== undefined) await server.register(pageRoutes(pagesFolder))
   const silenceMs = config.heartbeatTimeoutSeconds * 1000 + reapGraceMs
   const requireScope = createAuth({ adminToken, tokens: registry.tokens, allowInsecureHttp: config.allowInsecureHttp })
@@ -179,7 +189,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     setTimeout(() => server.server.closeAllConnections(), stragglersMs).unref()
   })
   server.addHook('onClose', async () => {
-    hub.stop()
+    await hub.stop(stragglersMs)
     await store.close()
   })
 

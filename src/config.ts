@@ -168,7 +168,9 @@ function readEnvironment(source: Readonly<Record<string, string | undefined>>, p
     if (Value.Check(schema, value)) read[name] = value
     else {
       // The value of a secret is never repeated.
-      const shown = /KEY|TOKEN/.test(name) ? '' : `, not ${JSON.stringify(text.slice(0, 64))}`
+      const shown = /KEY|TOKEN/.test(name)
+        ? ''
+        : `, not ${JSON.stringify(text.replace(/\/\/[^@]*@/, '//…@').slice(0, 64))}`
       const range =
         'minimum' in schema ? ` An integer from ${schema.minimum} to ${'maximum' in schema ? schema.maximum : ''}` : ''
       problems.push(`${name}: ${'description' in schema ? schema.description : ''}${range}${shown}`)
@@ -234,6 +236,12 @@ export function loadConfig(source: Readonly<Record<string, string | undefined>>)
   }
   if (redis && !URL.canParse(env.COUNTERSIGN_STORE.replace(/^redis\+?[a-z]*:/, 'http:').split(',')[0] ?? '')) {
     problems.push('COUNTERSIGN_STORE: not a URL')
+  }
+  if (/^redis\+sentinel:\/\/[^/]*\/?$/.test(env.COUNTERSIGN_STORE)) {
+    problems.push('COUNTERSIGN_STORE: redis+sentinel://… ends in /<name of the primary>')
+  }
+  if (/^redis\+(sentinel|cluster):\/\/([^@/]*@)?(\/|$)/.test(env.COUNTERSIGN_STORE)) {
+    problems.push('COUNTERSIGN_STORE: no host')
   }
   const trustProxy = env.COUNTERSIGN_TRUST_PROXY === 'none' ? [] : splitList(env.COUNTERSIGN_TRUST_PROXY)
   for (const each of trustProxy) {

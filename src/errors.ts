@@ -12,7 +12,6 @@ export const apiErrors = {
     message: 'refused over plain HTTP: use https, a trusted proxy (COUNTERSIGN_TRUST_PROXY) or loopback'
   },
   NOT_FOUND: { status: 404, message: 'there is no such thing' },
-  METHOD_NOT_ALLOWED: { status: 405, message: 'not with this method' },
   CONFLICT: { status: 409, message: 'it exists already' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'the body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'the body must be application/json' },

@@ -50,6 +50,25 @@ t.test('all faults are reported at once, and no secret is repeated', async t => 
   t.notMatch(problems.join(), /c2hvcnQ|tooshort/)
 })
 
+t.test('bug: a bad store is named without its password', async t => {
+  const [problem] = problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hunter2@host' })
+  t.match(problem, /redis\+x:\/\/…@host/)
+  t.notMatch(problem, /hunter2/)
+  t.equal(
+    problemsOf({
+      COUNTERSIGN_STORE: 'redis+sentinel://a:1',
+      COUNTERSIGN_MASTER_KEY: key,
+      COUNTERSIGN_ADMIN_TOKEN: token
+    }).length,
+    1
+  )
+  t.equal(
+    problemsOf({ COUNTERSIGN_STORE: 'redis+cluster:///x', COUNTERSIGN_MASTER_KEY: key, COUNTERSIGN_ADMIN_TOKEN: token })
+      .length,
+    1
+  )
+})
+
 t.test('master keys: one or several, each exactly 32 bytes', async t => {
   const load = (text: string) => problemsOf({ COUNTERSIGN_MASTER_KEY: text }).length
   t.equal(load(key), 0)

@@ -20,7 +20,7 @@ function read(path: string): string {
 
 /** Files of ours that a file imports, for types or for good. */
 function importsOf(file: string): { target: string; typeOnly: boolean }[] {
-  const pattern = /^(?:import|export)\s+(type\s)?[^;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/gm
+  const pattern = /^(?:import|export)\s+(type\s)?[^;'"]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/gm
   return [...read(file).matchAll(pattern)].map(match => ({
     target: normalize(join(dirname(file), (match[2] ?? match[3] ?? '').replace(/\.js$/, '.ts'))),
     typeOnly: match[1] !== undefined
@@ -48,7 +48,7 @@ const mayImport: Record<string, readonly string[]> = {
   errors: [],
   metrics: ['session', 'protocol'],
   app: ['routes', 'ws', 'session', 'registry', 'store', 'protocol', 'config', 'errors', 'metrics'],
-  cli: ['app', 'config', 'store', 'registry', 'protocol'],
+  cli: ['app', 'config', 'store', 'registry', 'client', 'protocol'],
   server: ['cli'],
   index: ['app', 'config', 'store']
 }
@@ -64,11 +64,14 @@ t.test('imports go one way', async t => {
       if (inStore.test(target) && !inStore.test(file)) t.equal(file, 'src/store/open.ts', `${file} imports ${target}`)
     }
   }
-  // Of the command line only serve, doctor and config may know the gateway's insides.
+  // Of the command line only serve, doctor and config may know the gateway's insides, and only connect is a client.
   const gateway = ['app', 'store', 'registry']
   const inner = ['serve', 'doctor', 'config', 'first-start'].map(name => `src/cli/${name}.ts`)
   for (const file of sources.filter(each => roomOf(each) === 'cli' && !inner.includes(each))) {
     for (const { target } of importsOf(file)) t.notOk(gateway.includes(roomOf(target)), `${file} imports ${target}`)
+  }
+  for (const file of sources.filter(each => roomOf(each) === 'cli' && each !== 'src/cli/connect.ts')) {
+    for (const { target } of importsOf(file)) t.not(roomOf(target), 'client', `${file} imports ${target}`)
   }
 })
 

@@ -37,6 +37,9 @@ function explain(error: unknown, config: Config): string | undefined {
   }
   // What the system says of a file, a folder or an address is clear enough: `ENOENT: no such file …, open 'cert.pem'`.
   if (error instanceof Error && 'syscall' in error) return `could not start: ${error.message}`
+  if (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_OSSL')) {
+    return `COUNTERSIGN_TLS_CERT and COUNTERSIGN_TLS_KEY do not hold a certificate and its key: ${error.message}`
+  }
   return undefined
 }
 
@@ -55,6 +58,7 @@ function greeting(config: Config, url: string): string {
   store        ${store}
   admin token  ${token}
   try it       ${url}/demo   (README.md: make a client and a license first)
+  reference    ${url}/docs   (and PROTOCOL.md for the wire)
   health       ${url}/readyz   ${url}/metrics
 
 `

@@ -7,16 +7,8 @@ import { maxPendingRequests, type Request, RequestError, Requests } from './requ
 import { ClientSession, type Credential } from './session.js'
 import type { ClientSocket } from './socket.js'
 import { Timers } from './timers.js'
+import { handshakeMs, heartbeatAnswerMs, renewAfterMs } from './timing.js'
 
-/** PROTOCOL §6: without a verified frame for so long after a heartbeat the connection counts as dead. */
-const heartbeatAnswerMs = 10_000
-/** From opening a socket to a verified welcome. */
-const handshakeMs = 10_000
-/** A session is exchanged for a new one so long before its end; a short one when a quarter of it is left. */
-const renewBeforeMs = 30_000
-const renewShare = 0.25
-/** A welcome that promises less is not answered by a storm of handshakes. */
-const minLifeMs = 1000
 const defaultTimeoutMs = 10_000
 
 /** A connection, with its session once it is welcomed. */
@@ -46,6 +38,8 @@ export class CountersignClient extends Emitter<ClientEvents> {
   /** The connection that is to have one; during a move there is a link beside it (PROTOCOL §4). */
   #next: Link | undefined
   #failures = 0
+  /** Handshakes refused since the last session. */
+  #refusals = 0
   #hadSession = false
 
   /** @throws TypeError for a url that is not ws:// or wss:// */
@@ -135,7 +129,7 @@ export class CountersignClient extends Emitter<ClientEvents> {
       if (received.kind === 'challenge') this.#sendFrame(link, received.answer)
       else if (received.kind === 'welcome') this.#welcome(link, received.welcome)
       else if (received.kind === 'message') this.#handle(link, received.message)
-      else if (received.kind === 'hint') this.#lose(link, `${received.code}: ${received.message}`)
+      else if (received.kind === 'hint') this.#hint(link, received)
     } catch (error) {
       this.#lose(link, textOf(error))
     }
@@ -146,12 +140,12 @@ export class CountersignClient extends Emitter<ClientEvents> {
     this.#link = link
     this.#next = undefined
     this.#failures = 0
+    this.#refusals = 0
     this.#hadSession = true
     this.#timers.clear('handshake', 'retry')
     this.#leave(before)
     this.#beatEvery(link, welcome.heartbeatInterval * 1000)
-    const lifeMs = Math.max(welcome.expiresAt - welcome.serverTime, minLifeMs)
-    this.#timers.set('renew', lifeMs - Math.min(renewBeforeMs, lifeMs * renewShare), () => void this.#open())
+    this.#timers.set('renew', renewAfterMs(welcome), () => void this.#open())
     for (const request of this.#requests.restart()) this.#ask(link, request)
     this.#setState('connected')
     if (!link.over) this.emit('welcome', welcome)
@@ -180,7 +174,7 @@ export class CountersignClient extends Emitter<ClientEvents> {
     const passing = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
     if (ending === 'none' || passing) {
       this.#settle(re, request => request.reject(new RequestError(code, message, retryAfterMs)))
-    } else if (ending === 'passing') this.#lose(link, `${code}: ${message}`)
+    } else if (ending === 'passing') this.#lose(link, `${code}: ${message}`, retryAfterMs)
     else {
       this.#wanted = false
       this.#stop(code, message)
@@ -188,8 +182,14 @@ export class CountersignClient extends Emitter<ClientEvents> {
     }
   }
 
+  /** The gateway refused the handshake, unsigned: not to be believed for good, but not to be hammered either. */
+  #hint(link: Link, { code, message, retryAfterMs }: { code: string; message: string; retryAfterMs: number }): void {
+    if (endingClassOf(code) === 'final') this.#refusals++
+    this.#lose(link, `${code}: ${message}`, retryAfterMs)
+  }
+
   /** A connection is over. Another one may stand, or be on its way. */
-  #lose(link: Link, reason: string): void {
+  #lose(link: Link, reason: string, hintedMs = 0): void {
     if (link.over) return
     link.over = true
     link.socket.close()
@@ -201,15 +201,16 @@ export class CountersignClient extends Emitter<ClientEvents> {
       this.#timers.clear('heartbeat', 'silence', 'renew')
       if (this.#wanted) this.#setState('connecting')
     }
-    if (this.#wanted && this.#next === undefined) this.#retry(reason)
+    if (this.#wanted && this.#next === undefined) this.#retry(reason, hintedMs)
   }
 
-  #retry(reason: string): void {
+  #retry(reason: string, hintedMs = 0): void {
     const tries = ++this.#failures
-    const pause = pauseMs(tries, this.#platform.random(), this.#hadSession)
+    const slowly = tries >= triesBeforeTelling && (!this.#hadSession || this.#refusals >= triesBeforeTelling)
+    const pause = pauseMs(tries, this.#platform.random(), slowly, hintedMs)
     this.#timers.set('retry', pause, () => void this.#open())
-    if (this.#hadSession) this.emit('lost', { reason })
-    else if (tries % triesBeforeTelling === 0) this.emit('trouble', { reason, tries })
+    if (slowly && tries % triesBeforeTelling === 0) this.emit('trouble', { reason, tries })
+    else if (this.#hadSession) this.emit('lost', { reason })
   }
 
   /** Says bye where there is a session. What it was asked stays asked. */

@@ -20,7 +20,7 @@ export type Received =
   /** A type that this version does not know: it took its seq. */
   | { readonly kind: 'unknown' }
   /** Unsigned, before a session: a hint and no more (PROTOCOL §5). */
-  | { readonly kind: 'hint'; readonly code: string; readonly message: string }
+  | { readonly kind: 'hint'; readonly code: string; readonly message: string; readonly retryAfterMs: number }
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
@@ -93,7 +93,10 @@ export class ClientSession {
 
   #receiveUnsigned(frame: Uint8Array): Received {
     const { message } = decodeDownstream(decoder.decode(frame))
-    if (message?.type === 'error') return { kind: 'hint', code: message.code, message: message.message }
+    if (message?.type === 'error') {
+      const { code, retryAfterMs = 0 } = message
+      return { kind: 'hint', code, message: message.message, retryAfterMs }
+    }
     if (message?.type !== 'challenge' || this.#keys !== undefined) {
       throw new ProtocolFault('PROTOCOL_ERROR', 'expected a challenge')
     }

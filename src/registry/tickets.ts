@@ -20,6 +20,11 @@ export interface Ticket extends Capabilities {
   readonly expiresAt: number
 }
 
+interface KeptTicket extends Ticket {
+  readonly sealed: string
+  readonly revokedAt?: number
+}
+
 export interface NewTicket extends Partial<Capabilities> {
   readonly clientId: string
   readonly ttlSeconds?: number
@@ -43,10 +48,15 @@ export function createTickets(
 ) {
   const sealPlace = (clientId: string, keyId: string) => `ticket:${clientId}:${keyId}`
 
-  async function read(clientId: string, keyId: string): Promise<(Ticket & { sealed: string }) | undefined> {
+  async function readAny(clientId: string, keyId: string): Promise<KeptTicket | undefined> {
     const text = await store.get(keyId)
-    const ticket: (Ticket & { sealed: string }) | undefined = text === undefined ? undefined : JSON.parse(text)
+    const ticket: KeptTicket | undefined = text === undefined ? undefined : JSON.parse(text)
     return ticket?.clientId === clientId && ticket.expiresAt > now() ? ticket : undefined
+  }
+
+  async function read(clientId: string, keyId: string): Promise<KeptTicket | undefined> {
+    const ticket = await readAny(clientId, keyId)
+    return ticket?.revokedAt === undefined ? ticket : undefined
   }
 
   return {
@@ -91,9 +101,13 @@ export function createTickets(
      * @throws RegistryError NOT_FOUND
      */
     async revoke(clientId: string, keyId: string, actor: string): Promise<void> {
-      if ((await read(clientId, keyId)) === undefined || !(await store.remove(keyId))) {
+      const ticket = await readAny(clientId, keyId)
+      if (ticket === undefined) {
         throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key or ticket ${keyId}`)
       }
+      // It stays, marked, until its end: a revocation whose second half failed can be asked for again.
+      const revoked: KeptTicket = { ...ticket, revokedAt: ticket.revokedAt ?? now() }
+      await store.put(keyId, JSON.stringify(revoked), ticket.expiresAt - now())
       const entry = audit.entry(actor, 'ticket.revoke', `ticket:${keyId}`, { clientId })
       await records.commit({ writes: [], audit: entry, topic: `ticket:${clientId}` })
     }

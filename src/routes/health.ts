@@ -1,17 +1,23 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Store } from '../store/store.js'
+import { healthCalls } from './schemas/health.js'
+
+export interface Metrics {
+  readonly contentType: string
+  render(): Promise<string>
+}
 
 /**
  * `/livez`: this process answers. It never looks at the store: a gateway whose store is gone is not mended by a restart.
- * `/readyz`: this instance can serve right now, asked of the store anew each time.
+ * `/readyz`: this instance can serve right now, asked of the store anew each time. `/metrics`: for Prometheus.
  */
-export function healthRoutes(store: Store, isDraining: () => boolean): FastifyPluginAsync {
+export function healthRoutes(store: Store, metrics: Metrics, isDraining: () => boolean): FastifyPluginAsync {
   return async app => {
     // Whoever watches over an instance must not be told that it asks too often.
     const config = { rateLimit: false }
-    app.get('/livez', { config }, () => ({ status: 'ok' }))
+    app.get('/livez', { config, schema: healthCalls.alive }, () => ({ status: 'ok' }))
 
-    app.get('/readyz', { config }, async (_request, reply) => {
+    app.get('/readyz', { config, schema: healthCalls.ready }, async (_request, reply) => {
       const checks: Record<string, string> = {}
       try {
         await store.ping()
@@ -23,5 +29,9 @@ export function healthRoutes(store: Store, isDraining: () => boolean): FastifyPl
       const ready = Object.values(checks).every(check => check === 'ok')
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable', checks })
     })
+
+    app.get('/metrics', { config, schema: healthCalls.metrics }, async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.render())
+    )
   }
 }

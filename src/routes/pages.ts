@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs'
 import type { FastifyPluginAsync } from 'fastify'
 
-/** The demo page and the browser's client: a few files, read once at the start. */
+/** The demo page with the browser's client, and the reference of the HTTP API: a few files, read once at the start. */
 
 const files = {
   '/demo': { name: 'demo.html', type: 'text/html; charset=utf-8' },
   '/demo/demo.js': { name: 'demo.js', type: 'text/javascript; charset=utf-8' },
   '/demo/demo.css': { name: 'demo.css', type: 'text/css; charset=utf-8' },
-  '/demo/countersign-client.js': { name: 'countersign-client.js', type: 'text/javascript; charset=utf-8' }
+  '/demo/countersign-client.js': { name: 'countersign-client.js', type: 'text/javascript; charset=utf-8' },
+  '/docs': { name: 'docs.html', type: 'text/html; charset=utf-8' },
+  '/docs/docs.js': { name: 'docs.js', type: 'text/javascript; charset=utf-8' },
+  '/docs/docs-schema.js': { name: 'docs-schema.js', type: 'text/javascript; charset=utf-8' },
+  '/docs/docs-text.js': { name: 'docs-text.js', type: 'text/javascript; charset=utf-8' },
+  '/docs/docs.css': { name: 'docs.css', type: 'text/css; charset=utf-8' }
 } as const
 
 const contentSecurityPolicy =

@@ -1,22 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { ApiError } from '../errors.js'
 import type { Registry } from '../registry/index.js'
 import type { SessionEntry, Store } from '../store/store.js'
-import { formatTime, identifierSchema, pageOf, pageQuerySchema, parseLimit } from './schemas.js'
-
-const sessionParams = Type.Object({ sessionId: Type.String({ pattern: '^[A-Za-z0-9_-]{22,64}$' }) })
-const sessionsQuery = Type.Object(
-  { ...pageQuerySchema.properties, clientId: Type.Optional(identifierSchema) },
-  { additionalProperties: false }
-)
-const auditQuery = Type.Object(
-  {
-    after: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'the `next` of the page before' })),
-    limit: pageQuerySchema.properties.limit
-  },
-  { additionalProperties: false }
-)
+import { auditCalls, sessionCalls, upkeepCalls } from './schemas/sessions.js'
+import { formatTime, pageOf, parseLimit } from './values.js'
 
 /** `/v1/admin/sessions`, `/v1/admin/audit` and the change of the master key: who is on, who did what, upkeep. */
 export function sessionRoutes(store: Store, registry: Registry, silenceMs: number): FastifyPluginAsyncTypebox {
@@ -30,7 +17,7 @@ export function sessionRoutes(store: Store, registry: Registry, silenceMs: numbe
   }
 
   return async app => {
-    app.get('/sessions', { schema: { querystring: sessionsQuery } }, request =>
+    app.get('/sessions', { schema: sessionCalls.list }, request =>
       pageOf(
         request.query,
         (after, limit) => store.sessions.list(after, limit, request.query.clientId),
@@ -39,7 +26,7 @@ export function sessionRoutes(store: Store, registry: Registry, silenceMs: numbe
       )
     )
 
-    app.delete('/sessions/:sessionId', { schema: { params: sessionParams } }, async (request, reply) => {
+    app.delete('/sessions/:sessionId', { schema: sessionCalls.end }, async (request, reply) => {
       const { sessionId } = request.params
       const entry = await store.sessions.get(sessionId)
       if (entry === undefined) throw new ApiError('NOT_FOUND', `there is no session ${sessionId}`)
@@ -51,21 +38,21 @@ export function sessionRoutes(store: Store, registry: Registry, silenceMs: numbe
       return reply.code(204).send()
     })
 
-    app.get('/audit/verify', () => registry.audit.verify())
+    app.get('/audit', { schema: auditCalls.list }, async request => {
+      const limit = parseLimit(request.query.limit)
+      const items = await registry.audit.list(Number(request.query.after ?? 0), limit)
+      const last = items.length === limit ? items.at(-1) : undefined
+      return { items, ...(last === undefined ? {} : { next: String(last.seq) }) }
+    })
 
-    app.post('/keys/reencrypt', { schema: { querystring: pageQuerySchema } }, async request => {
+    app.get('/audit/verify', { schema: auditCalls.verify }, () => registry.audit.verify())
+
+    app.post('/keys/reencrypt', { schema: upkeepCalls.reencrypt }, async request => {
       const { after = '' } = request.query
       const pepper = after === '' && (await registry.reencryptPepper(request.actor)) ? 1 : 0
       const limit = parseLimit(request.query.limit)
       const { resealed, next } = await registry.clients.reencrypt(after, limit, request.actor)
       return { resealed: resealed + pepper, ...(next === undefined ? {} : { next }) }
-    })
-
-    app.get('/audit', { schema: { querystring: auditQuery } }, async request => {
-      const limit = parseLimit(request.query.limit)
-      const items = await registry.audit.list(Number(request.query.after ?? 0), limit)
-      const last = items.length === limit ? items.at(-1) : undefined
-      return { items, ...(last === undefined ? {} : { next: String(last.seq) }) }
     })
   }
 }

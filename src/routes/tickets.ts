@@ -1,29 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import Type from 'typebox'
 import { ApiError } from '../errors.js'
+import type { Capabilities } from '../registry/clients.js'
 import { isAllowed, isWithin } from '../registry/patterns.js'
-import { type Tickets, ticketSeconds } from '../registry/tickets.js'
+import type { Tickets } from '../registry/tickets.js'
 import type { Token } from '../registry/tokens.js'
 import type { Guard } from './auth.js'
-import { attributesSchema, capabilitySchemas, formatTime, identifierSchema, requireAttributes } from './schemas.js'
-
-const newTicketSchema = Type.Object(
-  {
-    clientId: identifierSchema,
-    ttl: Type.Optional(
-      Type.Integer({ minimum: ticketSeconds.min, maximum: ticketSeconds.max, description: 'seconds' })
-    ),
-    ...capabilitySchemas,
-    attributes: Type.Optional(attributesSchema)
-  },
-  { additionalProperties: false }
-)
+import { ticketCalls } from './schemas/tickets.js'
+import { formatTime, requireAttributes } from './values.js'
 
 /** A ticket never exceeds its token (PROTOCOL §3). @throws ApiError PERMISSION_DENIED */
-function requireWithin(
-  token: Token,
-  wanted: { readonly clientId: string; subscribe?: string[]; publish?: string[]; services?: string[] }
-): void {
+function requireWithin(token: Token, wanted: { readonly clientId: string } & Partial<Capabilities>): void {
   if (!isAllowed(token.clients, wanted.clientId)) {
     throw new ApiError('PERMISSION_DENIED', `this token gives no tickets for the client ${wanted.clientId}`)
   }
@@ -37,7 +23,7 @@ function requireWithin(
 export function ticketRoutes(tickets: Tickets, guard: Guard): FastifyPluginAsyncTypebox {
   return async app => {
     app.addHook('preParsing', guard)
-    app.post('/tickets', { schema: { body: newTicketSchema } }, async (request, reply) => {
+    app.post('/tickets', { schema: ticketCalls.create }, async (request, reply) => {
       const { ttl, ...rest } = request.body
       requireAttributes(rest.attributes)
       if (request.cappedBy !== undefined) requireWithin(request.cappedBy, rest)

@@ -6,6 +6,23 @@ const failuresOfClientPerMinute = 100
 /** What a failure against such a client costs. */
 const costUnderAttack = 5
 
+const ipv6Groups = 8
+/** Who has an IPv6 address commonly has the 2^64 beside it. */
+const ipv6NetworkGroups = 4
+
+/** Whom an address stands for: itself, and in IPv6 its /64. An IPv4 address in IPv6's clothes is what it is. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
+  if (mapped !== undefined) return mapped
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.split('%')[0]?.split('::') ?? []
+  const first = head === '' ? [] : head.split(':')
+  const last = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? [] : Array<string>(Math.max(ipv6Groups - first.length - last.length, 0)).fill('0')
+  const groups = [...first, ...zeros, ...last].slice(0, ipv6NetworkGroups)
+  return `${groups.map(group => Number.parseInt(group, 16).toString(16)).join(':')}::/64`
+}
+
 /** Slows down who fails handshakes. */
 export interface Brake {
   /** A handshake failed by the peer's own doing. `clientId` is what it claimed, where it got that far. */
@@ -20,7 +37,7 @@ export interface Brake {
  * @param perMinute  failures that an address may have in a minute; 0: any number
  */
 export function createBrake(limits: LimitStore, perMinute: number, log: Log): Brake {
-  const ofAddress = (remoteAddress: string) => `failed:address:${remoteAddress}`
+  const ofAddress = (remoteAddress: string) => `failed:address:${networkOf(remoteAddress)}`
 
   async function count(remoteAddress: string, clientId: string | undefined): Promise<void> {
     const attacked =

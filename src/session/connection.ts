@@ -16,6 +16,7 @@ export const inboxFrames = 64
 export interface ConnectionPeer {
   /** Where alone the connection's challenge is good. */
   readonly binding: string
+  readonly challengeToken: string
   readonly remoteAddress: string
   /** Called once the handshake is over, one way or the other. */
   readonly onSettled: () => void
@@ -29,9 +30,7 @@ export class Connection {
   readonly #environment: SessionEnvironment
   readonly #hub: Hub
   readonly #transport: Transport
-  readonly #binding: string
-  readonly #remoteAddress: string
-  readonly #onSettled: () => void
+  readonly #peer: ConnectionPeer
   readonly #brake: Brake
   readonly #handshakeEndsAt: number
   #state: 'challenged' | 'authenticating' | 'open' | 'closed' = 'challenged'
@@ -44,17 +43,24 @@ export class Connection {
     this.#environment = environment
     this.#hub = hub
     this.#transport = transport
-    this.#binding = peer.binding
-    this.#remoteAddress = peer.remoteAddress
-    this.#onSettled = peer.onSettled
+    this.#peer = peer
     this.#brake = brake
     this.#handshakeEndsAt = environment.now() + handshakeSeconds * 1000
   }
 
   #settleHandshake(state: 'open' | 'closed'): void {
     const settles = this.#state === 'challenged' || this.#state === 'authenticating'
+    if (this.#state === 'challenged') this.#takeChallengeBack()
     this.#state = state
-    if (settles) this.#onSettled()
+    if (settles) this.#peer.onSettled()
+  }
+
+  /** Nobody can answer it any more: it need not wait for its 60 s in the store. */
+  #takeChallengeBack(): void {
+    const { store, log } = this.#environment
+    store.challenges
+      .take(this.#peer.challengeToken)
+      .catch((error: unknown) => log.debug({ err: error }, 'a challenge was left to its end'))
   }
 
   /** The next frame from the peer, as bytes. */
@@ -112,14 +118,23 @@ export class Connection {
 
   async #authenticate(frame: Uint8Array): Promise<void> {
     const { observer, log } = this.#environment
+    const { binding, remoteAddress } = this.#peer
     try {
-      const authenticated = await authenticate(this.#environment, frame, this.#binding, this.#remoteAddress)
+      // Asked again: many sockets may have been opened before any of them failed.
+      if ((await this.#brake.retryAfterMs(remoteAddress)) > 0) {
+        this.refuse('RATE_LIMITED')
+        return
+      }
+      const authenticated = await authenticate(this.#environment, frame, binding, remoteAddress)
       if (this.#state !== 'authenticating') return
       const session = new Session(this.#environment, this.#transport, authenticated, ended => this.#hub.remove(ended))
-      this.#session = session
       if (!(await this.#hub.add(session))) {
-        this.#session = undefined
         this.refuse('RATE_LIMITED')
+        return
+      }
+      this.#session = session
+      if (this.#state !== 'authenticating') {
+        session.lost()
         return
       }
       await this.#hub.recheck(session)
@@ -128,15 +143,15 @@ export class Connection {
         return
       }
       this.#settleHandshake('open')
-      session.welcome(authenticated)
+      session.welcome()
       observer.handshake('welcome')
-      session.log.info({ keyId: session.peer.keyId, remoteAddress: this.#remoteAddress }, 'session opened')
+      session.log.info({ keyId: session.peer.keyId, remoteAddress }, 'session opened')
     } catch (error) {
       if (error instanceof ProtocolFault) {
         if (error.code !== 'AUTHENTICATION_FAILED') {
-          log.info({ code: error.code, reason: error.message, remoteAddress: this.#remoteAddress }, 'not a handshake')
+          log.info({ code: error.code, reason: error.message, remoteAddress }, 'not a handshake')
         }
-        this.#brake.failed(this.#remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
+        this.#brake.failed(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
         this.refuse(error.code)
       } else if (error instanceof StoreUnavailable) {
         log.warn({ err: error.cause }, 'no handshake: the store does not answer')
@@ -161,8 +176,7 @@ export class Connection {
 
   /** The handshake's timer (PROTOCOL §4); a session has its own. */
   tick(now: number): void {
-    const waits = this.#state === 'challenged' || this.#state === 'authenticating'
-    if (waits && now >= this.#handshakeEndsAt) {
+    if (this.#state === 'challenged' && now >= this.#handshakeEndsAt) {
       this.refuse('PROTOCOL_ERROR', `no authenticate within ${handshakeSeconds} s`)
     }
   }

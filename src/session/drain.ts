@@ -19,6 +19,7 @@ export function createDrain(hub: Hub, drainMs: number): Drain {
       draining = true
       if (drainMs === 0) return
       for (const session of hub.all()) {
+        if (!session.welcomed) continue
         session.send({ type: 'reconnect', afterMs: Math.floor(Math.random() * drainMs * reconnectShare) })
       }
       const until = performance.now() + drainMs

@@ -8,6 +8,7 @@ import { sameText } from '../protocol/mac.js'
 export class FreshChallenges {
   readonly #intervalMs: number
   #nextAt: number
+  #preparing = false
   #open: { readonly token: string; readonly expected: string; readonly endsAt: number } | undefined
 
   /** @param intervalMs  0: none are sent */
@@ -18,13 +19,20 @@ export class FreshChallenges {
 
   /** Whether it is time for the next one. Asking moves the time on. */
   isDue(now: number): boolean {
-    if (this.#intervalMs === 0 || this.#open !== undefined || now < this.#nextAt) return false
+    if (this.#intervalMs === 0 || this.#preparing || this.#open !== undefined || now < this.#nextAt) return false
     this.#nextAt = now + this.#intervalMs
+    this.#preparing = true
     return true
   }
 
   start(token: string, expected: string, now: number): void {
+    this.#preparing = false
     this.#open = { token, expected, endsAt: now + challengeSeconds * 1000 }
+  }
+
+  /** The one that was due could not be made. */
+  giveUp(): void {
+    this.#preparing = false
   }
 
   /** Whether one went unanswered for too long. */

@@ -120,7 +120,8 @@ export async function authenticate(
 /** The first downstream frame of a session (PROTOCOL §4). */
 export function welcomeMessage(
   { settings, now }: SessionEnvironment,
-  { peer, expiresAt }: Authenticated
+  peer: Peer,
+  expiresAt: number
 ): Omit<DownstreamMessages['welcome'], 'seq'> {
   return {
     type: 'welcome',

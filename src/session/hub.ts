@@ -1,7 +1,7 @@
 import type { EndingCode } from '../protocol/codes.js'
 import type { Capabilities, Client } from '../registry/clients.js'
 import { isTicketId } from '../registry/tickets.js'
-import type { SessionEntry } from '../store/store.js'
+import type { AuditHead, SessionEntry } from '../store/store.js'
 import type { SessionEnvironment } from './environment.js'
 import type { Session } from './session.js'
 
@@ -12,6 +12,8 @@ import type { Session } from './session.js'
 
 /** Added to a session's deadline in the store: its own instance is to find it dead first, others only if that is gone. */
 export const reapGraceMs = 10_000
+/** How long an instance has to end an overdue session before another may. */
+const reapLeaseMs = 10_000
 /** Overdue sessions of others that one tick ends. */
 const reapBatch = 500
 /** Changes of rights that one look reads. */
@@ -25,9 +27,13 @@ export function createHub(environment: SessionEnvironment) {
   const { store, registry, settings, log, now, observer } = environment
   const sessions = new Map<string, Session>()
   const byClient = new Map<string, Set<Session>>()
+  /** Ends of which the store is being told. */
+  const endings = new Set<Promise<void>>()
   let toldAt = now()
   let storeWasAway = false
-  let topicSeq: number | undefined
+  let topicSeq = 0
+  /** The audit log's head at the last look. */
+  let seen: AuditHead | undefined
   let looking: Promise<void> | undefined
 
   function entryOf(session: Session): SessionEntry {
@@ -71,15 +77,17 @@ export function createHub(environment: SessionEnvironment) {
     const siblings = byClient.get(clientId)
     siblings?.delete(session)
     if (siblings?.size === 0) byClient.delete(clientId)
-    await Promise.all([
-      store.sessions.end(sessionId),
-      session.seats.size === 0 ? undefined : store.seats.releaseAll(sessionId)
-    ])
+    // Seats first: where this is cut short the session is still known, and whoever reaps it releases them.
+    if (session.seats.size > 0) await store.seats.releaseAll(sessionId)
+    await store.sessions.end(sessionId)
   }
 
   /** To be called when a session has ended. What the store does not hear now, the reaper tells it later. */
   function remove(session: Session): void {
-    forget(session).catch((error: unknown) => session.log.warn({ err: error }, 'the store was not told of an end'))
+    const ending = forget(session)
+      .catch((error: unknown) => session.log.warn({ err: error }, 'the store was not told of an end'))
+      .finally(() => endings.delete(ending))
+    endings.add(ending)
   }
 
   /** Signs of life since the last tick, in one write. */
@@ -111,15 +119,18 @@ export function createHub(environment: SessionEnvironment) {
 
   /** Ends what instances that are gone have left behind. */
   async function reap(): Promise<void> {
-    const overdue = await store.sessions.reap(now(), reapBatch)
+    const overdue = await store.sessions.reap(now(), reapBatch, reapLeaseMs)
     // A session that lives here is only overdue because the store was away: it is told of it anew.
     if (overdue.some(({ sessionId }) => sessions.has(sessionId))) storeWasAway = true
     const dead = overdue.filter(({ sessionId }) => !sessions.has(sessionId))
-    for (const { sessionId, clientId, instanceId, transport } of dead) {
-      log.info({ sessionId, clientId, instanceId }, 'ended a dead session')
-      observer.ended(transport, 'HEARTBEAT_LOST')
-    }
-    await Promise.all(dead.map(({ sessionId }) => store.seats.releaseAll(sessionId)))
+    await Promise.all(
+      dead.map(async ({ sessionId, clientId, instanceId, transport }) => {
+        await store.seats.releaseAll(sessionId)
+        if (!(await store.sessions.end(sessionId))) return
+        log.info({ sessionId, clientId, instanceId }, 'ended a dead session')
+        observer.ended(transport, 'HEARTBEAT_LOST')
+      })
+    )
   }
 
   /**
@@ -138,9 +149,24 @@ export function createHub(environment: SessionEnvironment) {
     }
   }
 
+  /** Whether an entry that was the log's head is in it, at its place. */
+  async function isStillThere({ seq, hash }: AuditHead): Promise<boolean> {
+    if (seq === 0) return true
+    const [entry] = await store.records.auditAfter(seq - 1, 1)
+    return entry?.text.includes(hash) === true
+  }
+
   /** Reads which clients were changed since the last look. Right also where the signal of a change was lost. */
   async function lookAtChanges(): Promise<void> {
-    topicSeq ??= (await store.records.auditHead()).seq
+    const head = await store.records.auditHead()
+    if (seen === undefined) topicSeq = head.seq
+    else if (!(await isStillThere(seen))) {
+      // The store was rewound: numbers come a second time, and changes may hide below those seen. All are looked at.
+      log.warn({ seen: seen.seq, head: head.seq }, 'the store was rewound')
+      for (const [clientId, live] of byClient) await recheck(clientId, [...live], false)
+      topicSeq = head.seq
+    }
+    seen = head
     for (;;) {
       const topics = await store.records.topicsAfter(topicSeq, topicBatch)
       for (const { topic, seq } of topics) {
@@ -209,7 +235,16 @@ export function createHub(environment: SessionEnvironment) {
     },
     /** Every session of this instance. */
     all: (): Iterable<Session> => sessions.values(),
-    stop: stopListening
+    /** Stops listening, and waits until the store has heard of every end, or no longer than `withinMs`. */
+    async stop(withinMs: number): Promise<void> {
+      stopListening()
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<void>(resolve => {
+        timer = setTimeout(resolve, withinMs)
+      })
+      await Promise.race([Promise.all(endings), late])
+      clearTimeout(timer)
+    }
   }
 }
 

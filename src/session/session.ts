@@ -51,6 +51,7 @@ export class Session {
   #received = 1 // the authenticate was 1 (PROTOCOL §4)
   #sent = 0
   #ended = false
+  #welcomed = false
 
   constructor(
     environment: SessionEnvironment,
@@ -72,7 +73,10 @@ export class Session {
     this.#fresh = new FreshChallenges(settings.freshChallengeMs, this.openedAt)
     this.#bucket = new TokenBucket(settings.framesPerSecond, this.openedAt)
     this.#onEnd = onEnd
-    this.#context = { environment, peer, expiresAt, seats: new Set(), freshChallenge: this.#fresh }
+    this.#context = {
+      ...{ environment, peer, expiresAt, seats: new Set(), freshChallenge: this.#fresh },
+      isOver: () => this.#ended
+    }
   }
 
   get ended(): boolean {
@@ -101,8 +105,15 @@ export class Session {
     this.#transport.send(signMessage(this.#signer, { type, seq: ++this.#sent, ...members }))
   }
 
-  welcome(authenticated: Authenticated): void {
-    this.send(welcomeMessage(this.#environment, authenticated))
+  /** The first frame. What else goes down waits for it: before it the client knows no session. */
+  welcome(): void {
+    this.#welcomed = true
+    this.send(welcomeMessage(this.#environment, this.peer, this.expiresAt))
+  }
+
+  /** Whether the client has been told of its session. */
+  get welcomed(): boolean {
+    return this.#welcomed && !this.#ended
   }
 
   /** Tells the peer why, signed, then closes (PROTOCOL §5). The first ending counts. */
@@ -224,7 +235,10 @@ export class Session {
       this.end('HEARTBEAT_LOST')
     } else if (this.#fresh.isOverdue(now)) this.end('HEARTBEAT_LOST', 'a challenge was not answered in time')
     else if (this.#fresh.isDue(now)) {
-      this.#challengeAnew().catch((error: unknown) => this.log.warn({ err: error }, 'no fresh challenge this time'))
+      this.#challengeAnew().catch((error: unknown) => {
+        this.#fresh.giveUp()
+        this.log.warn({ err: error }, 'no fresh challenge this time')
+      })
     }
   }
 

@@ -140,8 +140,11 @@ export interface SessionStore {
   /** In the order of session ids, after `after`, at most `limit`; of one client where `clientId` is given. */
   list(after: string, limit: number, clientId?: string): Promise<readonly SessionEntry[]>
   count(): Promise<number>
-  /** Ends sessions whose deadline has passed at `now`, at most `limit`; each is returned to exactly one caller. */
-  reap(now: number, limit: number): Promise<readonly SessionEntry[]>
+  /**
+   * Hands out sessions whose deadline has passed at `now`, at most `limit`: each to exactly one caller, who ends it. For
+   * one that does not, say because it died, the session is handed out again after `leaseMs`.
+   */
+  reap(now: number, limit: number, leaseMs: number): Promise<readonly SessionEntry[]>
 }
 
 /**
@@ -165,8 +168,6 @@ export interface TicketStore {
   /** @throws StoreUnavailable also where there are too many */
   put(keyId: string, text: string, lifeMs: number): Promise<void>
   get(keyId: string): Promise<string | undefined>
-  /** @returns whether it was there */
-  remove(keyId: string): Promise<boolean>
 }
 
 /** Rates that all instances count together, by the generic cell rate algorithm: no window has an edge. */

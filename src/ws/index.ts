@@ -42,7 +42,7 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
   const { environment, hub, config, brake, isDraining } = options
   const waiting = app.waitingConnections
 
-  async function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async function admit(request: FastifyRequest): Promise<void> {
     if (isDraining()) throw new ApiError('DRAINING')
     const offered = request.headers['sec-websocket-protocol']
     if (offered !== undefined && !offered.split(',').some(each => each.trim() === protocolName)) {
@@ -52,16 +52,16 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
       throw new ApiError('PERMISSION_DENIED', 'this origin may not connect (COUNTERSIGN_ALLOWED_ORIGINS)')
     }
     if (hub.size + waiting.size >= config.maxSessions) throw new ApiError('UNAVAILABLE', 'this instance is full')
+  }
+
+  // After the rate limit's own hook, and before the upgrade, so that without a store the client gets a plain 503.
+  async function prepare(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (!request.ws) return
     const retryAfterMs = await brake.retryAfterMs(request.ip)
     if (retryAfterMs > 0) {
       reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
       throw new ApiError('RATE_LIMITED', 'too many failed handshakes from this address')
     }
-  }
-
-  // Before the upgrade, so that without a store the client gets a plain 503.
-  async function prepare(request: FastifyRequest): Promise<void> {
-    if (!request.ws) return
     const binding = `ws:${environment.randomText(bindingBytes)}`
     request.handshake = { binding, challenge: await issueChallenge(environment, binding) }
   }
@@ -69,7 +69,8 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
   /** Listeners are attached at once: what arrives while something is awaited would be lost. */
   function open(socket: WebSocket, request: FastifyRequest, { binding, challenge }: Handshake): void {
     const transport = createWsTransport(socket, request.raw.socket)
-    const peer = { binding, remoteAddress: request.ip, onSettled: () => waiting.delete(connection) }
+    const { challengeToken } = challenge
+    const peer = { binding, challengeToken, remoteAddress: request.ip, onSettled: () => waiting.delete(connection) }
     const connection: Connection = new Connection(environment, hub, transport, peer, brake)
     waiting.add(connection)
     socket.on('message', (data: RawData, isBinary: boolean) => {

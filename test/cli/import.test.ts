@@ -305,6 +305,13 @@ t.test('a commit without an answer is not called a failure that left nothing', a
     call.endsWith('/commit') ? 'break' : call.startsWith('DELETE') ? over : undefined
   )
   t.match(await lost.run(10), { code: 1, err: /Whether it was imported is not known: look with licenses list/ })
+  const broken: [number, object] = [503, { code: 'UNAVAILABLE', message: 'not possible right now, try again' }]
+  const half = await fakeImports(t, call =>
+    call.endsWith('/commit') ? broken : call.startsWith('DELETE') ? over : undefined
+  )
+  t.match(await half.run(10), { code: 1, err: /Whether it was imported is not known/ })
+  const late = await fakeImports(t, call => (call.endsWith('/commit') || call.startsWith('DELETE') ? over : undefined))
+  t.match(await late.run(10), { code: 1, err: /is over \(CONFLICT\)\. Nothing was imported/ })
   const undone = await fakeImports(t, call => (call.endsWith('/commit') ? 'break' : undefined))
   t.match(await undone.run(10), { code: 1, err: /Nothing was imported\n$/ })
   const gone = await fakeImports(t, call => (call === 'POST ' ? undefined : 'break'))

@@ -167,6 +167,7 @@ t.test('bad requests are refused, with a clear word, and change nothing', async 
     { serviceId: 's', maxSessions: 1.5 },
     { serviceId: 's', expiresAt: '2026-02-30T00:00:00Z' },
     { serviceId: 's', expiresAt: 'tomorrow' },
+    { serviceId: 's', expiresAt: '9999-12-31T23:59:59-23:59' },
     { serviceId: 's', expiresAt: 1795334400000 }
   ]) {
     await refused('POST', '/licenses', license)
@@ -190,6 +191,20 @@ t.test('bad requests are refused, with a clear word, and change nothing', async 
   const large = await post(JSON.stringify({ clientId: 'a', attributes: { a: 'x'.repeat(70_000) } }), json)
   t.match({ status: large.status, body: await large.json() }, { status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } })
   t.same((await admin('GET', '/clients')).body.items, [])
+})
+
+t.test('bug: a path that cannot be routed is answered like everything else, without repeating it', async t => {
+  const { url } = await startGateway(t)
+  for (const path of ['/%ZZ', `/v1/admin/licenses/x/hwids/${'a'.repeat(1025)}`]) {
+    const answer = await fetch(url + path)
+    const text = await answer.text()
+    t.match(
+      { status: answer.status, keys: Object.keys(JSON.parse(text)) },
+      { status: /^40[04]$/, keys: ['code', 'message'] },
+      text
+    )
+    t.notMatch(text, /%ZZ|aaaa/)
+  }
 })
 
 t.test('who may call', async t => {
@@ -272,6 +287,24 @@ t.test('pages are served with a strict content security policy', async t => {
     'text/javascript; charset=utf-8'
   )
   t.equal((await server.inject('/')).headers.location, '/demo')
+  const reference = await server.inject('/docs')
+  t.equal(reference.headers['content-security-policy'], page.headers['content-security-policy'])
+  t.equal(reference.body, readFileSync('web/docs.html', 'utf8'))
+  for (const { body } of [page, reference]) {
+    t.notMatch(body, /<style|<script>|\sstyle=|\son\w+=/, 'nothing that the policy forbids')
+    for (const [, path = ''] of body.matchAll(/(?:href|src)="((?:demo|docs)\/[^"]+)"/g)) {
+      t.match(
+        await server.inject(`/${path}`),
+        { statusCode: 200, headers: { 'x-content-type-options': 'nosniff' } },
+        path
+      )
+    }
+  }
+  for (const name of ['docs.js', 'docs-schema.js', 'docs-text.js']) {
+    for (const [, module] of readFileSync(`web/${name}`, 'utf8').matchAll(/^import .* from '\.\/(.+)'$/gm)) {
+      t.equal((await server.inject(`/docs/${module}`)).statusCode, 200, `${name} finds ${module}`)
+    }
+  }
 })
 
 t.test('requests of one address are limited', async t => {
@@ -281,7 +314,7 @@ t.test('requests of one address are limited', async t => {
   let last = { statusCode: 0, headers: {}, json: () => ({}) } as Awaited<ReturnType<typeof app.server.inject>>
   for (let i = 0; i < limit; i++) last = await app.server.inject('/v1/admin/clients')
   t.equal(last.statusCode, 429)
-  t.match(last.json(), { code: 'RATE_LIMITED', message: /./ })
+  t.same(last.json(), { code: 'RATE_LIMITED', message: 'too many, slow down' })
   t.ok(Number(last.headers['retry-after']) > 0)
   t.equal((await fetch(`${url}/readyz`)).status, 200, 'but not those who watch over it')
 })

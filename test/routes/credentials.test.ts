@@ -155,11 +155,31 @@ for (const [kind, openStore] of Object.entries(stores)) {
       t.equal((await admin('DELETE', `/clients/visitor/keys/${one.keyId}`)).status, 204)
       t.match(await first.next('error'), { code: 'SESSION_REVOKED' })
       t.match(await second.ask({ type: 'heartbeat' }), { type: 'heartbeat' })
-      t.equal((await admin('DELETE', `/clients/visitor/keys/${one.keyId}`)).status, 404)
+      t.equal((await admin('DELETE', `/clients/visitor/keys/${one.keyId}`)).status, 204, 'again: the same')
       t.equal((await admin('DELETE', `/clients/other/keys/${two.keyId}`)).status, 404)
       const again = await gateway.wire()
       again.authenticate(one)
       t.match(JSON.parse(await again.nextText()), { code: 'AUTHENTICATION_FAILED' })
+    })
+
+    t.test('bug: a ticket revocation whose second half failed can be asked for again', async t => {
+      const clock = createClock()
+      const { store } = await openStore(t, clock.now)
+      const { StoreUnavailable } = await import('../../src/store/store.js')
+      const failing = { now: false }
+      const commit: typeof store.records.commit = change =>
+        failing.now ? Promise.reject(new StoreUnavailable()) : store.records.commit(change)
+      const gateway = await startGateway(t, { store: { ...store, records: { ...store.records, commit } }, clock })
+      const { body: ticket } = await caller(gateway, testAdminToken)('POST', '/v1/tickets', { clientId: 'visitor' })
+      const wire = await gateway.session(ticket)
+      const path = `/clients/visitor/keys/${ticket.keyId}`
+      failing.now = true
+      t.equal((await gateway.admin('DELETE', path)).status, 503)
+      failing.now = false
+      t.equal((await gateway.admin('DELETE', path)).status, 204)
+      t.match(await wire.next('error'), { code: 'SESSION_REVOKED' })
+      const { body } = await gateway.admin('GET', '/audit')
+      t.equal(body.items.at(-1).action, 'ticket.revoke')
     })
 
     t.test('a suspended client has no tickets either, and a deleted one loses its sessions', async t => {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { outboxBytes, outboxFrames } from '../../src/protocol/limits.js'
 import { createNodeMac } from '../../src/protocol/mac-node.js'
 import { isAllowed } from '../../src/registry/patterns.js'
-import { createBrake } from '../../src/session/brake.js'
+import { createBrake, networkOf } from '../../src/session/brake.js'
 import { maxSeatsPerSession } from '../../src/session/handlers/validate.js'
 import { TokenBucket } from '../../src/session/rate.js'
 import { Session } from '../../src/session/session.js'
@@ -134,6 +134,16 @@ t.test('the brake: failures against a client under attack cost more, and hit nob
   t.equal(await brake.retryAfterMs('honest'), 0)
 })
 
+t.test('an IPv6 address stands for its /64, an IPv4 address for itself', async t => {
+  t.equal(networkOf('203.0.113.7'), '203.0.113.7')
+  t.equal(networkOf('::ffff:203.0.113.7'), '203.0.113.7')
+  t.equal(networkOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64')
+  t.equal(networkOf('2001:0DB8:0001:0002::9'), '2001:db8:1:2::/64')
+  t.equal(networkOf('2001:db8::1'), '2001:db8:0:0::/64')
+  t.equal(networkOf('::1'), '0:0:0:0::/64')
+  t.equal(networkOf('fe80::1%eth0'), 'fe80:0:0:0::/64')
+})
+
 t.test('patterns: literal, then at most one final *', async t => {
   t.equal(isAllowed(['a', 'b*'], 'a'), true)
   t.equal(isAllowed(['a', 'b*'], 'ab'), false)
@@ -157,7 +167,8 @@ t.test('one session sits on so many licenses; beyond that only unbounded ones ar
     },
     expiresAt: Infinity,
     seats: new Set(Array.from({ length: maxSeatsPerSession }, (_, i) => `lic_${i}`)),
-    freshChallenge: { settle: () => false }
+    freshChallenge: { settle: () => false },
+    isOver: () => false
   }
   const ask = async (key: string) => validate(context, { type: 'validate', seq: 2, serviceId: 's', hwid: 'h', key })
   t.match(await ask('free'), { code: 'VALID' })

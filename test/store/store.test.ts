@@ -83,6 +83,36 @@ t.test('topics are bounded: the oldest is forgotten', async t => {
   }
 })
 
+t.test('bug: a record that vanishes while a list is read does not shorten its page', async t => {
+  const prefix = `vanish-${process.pid}`
+  const store = await openRedisStore(redisUrl(), { prefix })
+  t.teardown(() => store.close())
+  const audit = ({ seq }: { seq: number }) => ({ hash: `${seq}`, text: 'e' })
+  for (const id of 'abcde') {
+    await store.records.commit({ writes: [{ key: `client:${id}`, expect: 0, text: id }], audit })
+  }
+  const { Redis } = await import('ioredis')
+  const admin = new Redis(redisUrl())
+  await admin.del(`${prefix}:{records}:client:b`)
+  admin.disconnect()
+  const ids = (await store.records.list('client', '', 3)).map(({ text }) => text)
+  t.same(ids, ['a', 'c', 'd'])
+})
+
+t.test('bug: changes that wait for a silent server are given up, not one after another', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const store = await openRedisStore(server.url)
+  t.teardown(() => store.close())
+  const audit = () => ({ hash: 'h', text: 'e' })
+  process.kill(server.pid, 'SIGSTOP')
+  const began = performance.now()
+  const many = Array.from({ length: 8 }, () => store.records.commit({ writes: [], audit }))
+  for (const result of await Promise.allSettled(many)) t.equal(result.status, 'rejected')
+  t.ok(performance.now() - began < 5000, 'all of them within 5 s')
+  process.kill(server.pid, 'SIGCONT')
+})
+
 t.test('redis: gone, everything is refused quickly; back, everything works, and nothing ran twice', async t => {
   const server = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''])
   t.teardown(() => server.stop())

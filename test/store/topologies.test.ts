@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { connectionsOf } from '../../src/store/redis/client.js'
+import { connectionsOf, createRedisClient } from '../../src/store/redis/client.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { startRedis } from '../helper/redis-server.js'
 import { until } from '../helper/until.js'
@@ -44,6 +46,46 @@ t.test('cluster of three: the whole contract', async t => {
     }
     return { store: await open(), another: open }
   })
+})
+
+t.test('bug: on a cluster a command whose answer was lost is not sent again', async t => {
+  const node = await startRedis(['--cluster-enabled', 'yes', '--save', '', '--appendonly', 'no'])
+  t.teardown(() => node.stop())
+  const { Redis } = await import('ioredis')
+  const port = Number(new URL(node.url).port)
+  const admin = new Redis(node.url)
+  t.teardown(() => admin.disconnect())
+  await admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, totalSlots - 1)
+  await until('the cluster stands', async () =>
+    String(await admin.call('CLUSTER', 'INFO')).includes('cluster_state:ok')
+  )
+  // A way to the node that swallows answers when told to, and then breaks.
+  const swallow = { now: false }
+  const proxy = createServer(client => {
+    const upstream = connect(port, '127.0.0.1')
+    client.on('data', data => upstream.write(data))
+    upstream.on('data', data => {
+      if (swallow.now) client.destroy()
+      else client.write(data)
+    })
+    for (const socket of [client, upstream]) socket.on('error', () => {})
+    client.on('close', () => upstream.destroy())
+    upstream.on('close', () => client.destroy())
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  t.teardown(() => proxy.close())
+  const address = proxy.address()
+  const proxyPort = address === null || typeof address === 'string' ? 0 : address.port
+  await admin.config('SET', 'cluster-announce-ip', '127.0.0.1')
+  await admin.config('SET', 'cluster-announce-port', proxyPort)
+  const redis = createRedisClient(`redis+cluster://127.0.0.1:${proxyPort}`, () => {})
+  t.teardown(() => redis.disconnect())
+  await redis.ready(5000)
+  await redis.command('SET', 'counter', 0)
+  swallow.now = true
+  await t.rejects(redis.command('INCR', 'counter'), { name: 'StoreUnavailable' })
+  swallow.now = false
+  t.equal(await admin.get('counter'), '1', 'it ran once')
 })
 
 t.test('sentinel: finds the primary by its name, and the new one after a failover', async t => {

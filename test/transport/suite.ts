@@ -4,6 +4,7 @@ import type { codes } from '../../src/protocol/codes.js'
 import type { Store } from '../../src/store/store.js'
 import { createClock, type FakeClock } from '../helper/clock.js'
 import { type Gateway, type GatewayOptions, startGateway } from '../helper/gateway.js'
+import { until } from '../helper/until.js'
 import { hmac, type Message, signText, type Wire } from '../helper/wire.js'
 
 /**
@@ -612,6 +613,107 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     await pass(gateway, 1000)
     t.match(await wire.ask(validate), { code: 'VALID' })
     t.equal((await store.sessions.list('', 9)).length, 1, 'what the store lost meanwhile it is told anew')
+  })
+
+  /** A store of which some calls wait until they are let go, or fail. */
+  async function slowStore(t: Test, clock: FakeClock) {
+    const { store, another } = await openStore(t, clock.now)
+    const gate = { closed: false, open: () => {}, failing: false }
+    const pass = async () => {
+      const { StoreUnavailable } = await import('../../src/store/store.js')
+      if (gate.failing) throw new StoreUnavailable()
+      if (gate.closed) await new Promise<void>(resolve => Object.assign(gate, { open: resolve }))
+    }
+    const slow: Store = {
+      ...store,
+      sessions: { ...store.sessions, open: (...all) => pass().then(() => store.sessions.open(...all)) },
+      seats: { ...store.seats, take: (...all) => pass().then(() => store.seats.take(...all)) }
+    }
+    return { slow, store, another, gate }
+  }
+
+  t.test('bug: a session that drops during its validate leaves no seat behind', async t => {
+    const clock = createClock()
+    const { slow, store, gate } = await slowStore(t, clock)
+    const gateway = await startGateway(t, { store: slow, clock })
+    const made = await gateway.admin('POST', '/licenses', { serviceId: 'svc', key: 'key', maxSessions: 1 })
+    const credential = await gateway.createClient()
+    const wire = await gateway.session(credential)
+    gate.closed = true
+    wire.send(validate)
+    await until('the seat is being taken', () => gate.open.name !== 'open')
+    wire.socket.terminate()
+    await until('the session is gone', () => gateway.app.sessionCount() === 0)
+    gate.closed = false
+    gate.open()
+    await until('its seat is free', () => {
+      const { licenseId } = made.body
+      return store.seats.take(licenseId, 'probe', 1, clock.now() + 1000, clock.now())
+    })
+  })
+
+  t.test('bug: who authenticated in time is not told PROTOCOL_ERROR because the store is slow', async t => {
+    const clock = createClock()
+    const { slow, gate } = await slowStore(t, clock)
+    const gateway = await startGateway(t, { store: slow, clock })
+    const credential = await gateway.createClient()
+    const wire = await gateway.wire()
+    gate.closed = true
+    wire.authenticate(credential)
+    await until('the session is being opened', () => gate.open.name !== 'open')
+    await pass(gateway, 11_000)
+    gate.closed = false
+    gate.open()
+    t.match(await wire.next('welcome'), { re: 1 })
+  })
+
+  t.test('bug: a store that fails while a session is opened is told unsigned, and counted as such', async t => {
+    const clock = createClock()
+    const { slow, gate } = await slowStore(t, clock)
+    const gateway = await startGateway(t, { store: slow, clock })
+    const credential = await gateway.createClient()
+    const wire = await gateway.wire()
+    gate.failing = true
+    wire.authenticate(credential)
+    await refusedUnsigned(t, wire, 'UNAVAILABLE')
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text()
+    t.match(metrics, /handshakes_total\{result="UNAVAILABLE"\} 1/)
+    t.notMatch(metrics, /sessions_ended_total\{/)
+  })
+
+  t.test('bug: a revocation that a rewound store hides is found all the same', async t => {
+    const clock = createClock()
+    const { store } = await openStore(t, clock.now)
+    const rewound = { now: false }
+    const records: Store['records'] = {
+      ...store.records,
+      onTopic: () => () => {},
+      // After the rewind the log has another past, and the change has a number that was seen before.
+      auditAfter: (...all) => (rewound.now ? Promise.resolve([]) : store.records.auditAfter(...all)),
+      topicsAfter: (...all) => (rewound.now ? Promise.resolve([]) : store.records.topicsAfter(...all))
+    }
+    const gateway = await startGateway(t, { store: { ...store, records }, clock })
+    const credential = await gateway.createClient()
+    const wire = await gateway.session(credential)
+    const bystander = await gateway.session(await gateway.createClient())
+    await gateway.app.tick()
+    rewound.now = true
+    await gateway.admin('DELETE', `/clients/${credential.clientId}/keys/${credential.keyId}`)
+    await gateway.app.tick()
+    await endsWith(t, wire, 'SESSION_REVOKED')
+    t.match(await bystander.ask({ type: 'heartbeat' }), { type: 'heartbeat' })
+  })
+
+  t.test('bug: a challenge whose socket has closed does not stay in the store', async t => {
+    const gateway = await start(t)
+    const wire = await gateway.wire()
+    const { challengeToken } = wire
+    wire.socket.terminate()
+    await until('it is taken back', async () => {
+      const other = await gateway.wire()
+      other.socket.terminate()
+      return (await gateway.store.challenges.take(challengeToken)) === undefined
+    })
   })
 
   t.test('what a dead instance left behind is ended by another', async t => {

@@ -15,6 +15,8 @@ export interface HandlerContext {
   readonly expiresAt: number
   /** Licenses on which this session sits, see the validate handler. */
   readonly seats: Set<string>
+  /** Whether the session has ended while its message was handled. */
+  readonly isOver: () => boolean
   /** The fresh challenge that is out, if one is (PROTOCOL §6). */
   readonly freshChallenge: FreshChallenge
 }

@@ -11,15 +11,21 @@ import type { Handler, HandlerContext, Reply } from './handler.js'
 export const maxSeatsPerSession = 10_000
 
 /** Keeps a session counted on a license while its last validate of it was VALID (PROTOCOL §7, TOO_MANY_SESSIONS). */
-async function takeSeat({ environment, peer, expiresAt, seats }: HandlerContext, license: License): Promise<boolean> {
+async function takeSeat(context: HandlerContext, license: License): Promise<boolean> {
+  const { environment, peer, expiresAt, seats, isOver } = context
   const { licenseId, maxSessions = Number.MAX_SAFE_INTEGER } = license
   if (!seats.has(licenseId) && seats.size >= maxSeatsPerSession) {
     if (license.maxSessions === undefined) return true
     throw new ProtocolFault('RATE_LIMITED', `a session sits on at most ${maxSeatsPerSession} licenses`)
   }
   const { store, now } = environment
+  const had = seats.has(licenseId)
+  // Noted before it is taken: whoever ends the session meanwhile releases what is noted.
+  seats.add(licenseId)
   const seated = await store.seats.take(licenseId, peer.sessionId, maxSessions, expiresAt, now())
-  if (seated) seats.add(licenseId)
+  if (!seated && !had) seats.delete(licenseId)
+  // The end may have released it before it was taken.
+  if (isOver()) await store.seats.release(licenseId, peer.sessionId)
   return seated
 }
 

@@ -29,7 +29,7 @@ export function openEmbeddedStore(dataDir: string, now: () => number): Store {
     seats: createEmbeddedSeats(),
     tickets: createEmbeddedTickets(now),
     limits: createEmbeddedLimits(now),
-    ping: async () => {},
+    ping: records.ping,
     close() {
       closed ??= records.close().then(unlock)
       return closed

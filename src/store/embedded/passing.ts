@@ -60,10 +60,6 @@ export function createEmbeddedTickets(now: () => number): TicketStore {
     async get(keyId) {
       const ticket = live.get(keyId)
       return ticket !== undefined && ticket.endsAt > now() ? ticket.text : undefined
-    },
-    async remove(keyId) {
-      const ticket = live.get(keyId)
-      return live.delete(keyId) && ticket !== undefined && ticket.endsAt > now()
     }
   }
 }
@@ -142,13 +138,13 @@ export function createEmbeddedSessions(): SessionStore {
     async count() {
       return live.size
     },
-    async reap(now, limit) {
+    async reap(now, limit, leaseMs) {
       const dead: SessionEntry[] = []
       for (const entry of live.values()) {
         if (dead.length >= limit) break
         if (entry.deadline <= now) dead.push(entry)
       }
-      for (const { sessionId } of dead) remove(sessionId)
+      for (const entry of dead) live.set(entry.sessionId, { ...entry, deadline: now + leaseMs })
       return dead
     }
   }

@@ -6,7 +6,8 @@ import {
   maxTopics,
   type RecordKey,
   type RecordStore,
-  type StoredRecord
+  type StoredRecord,
+  StoreUnavailable
 } from '../store.js'
 
 /**
@@ -52,12 +53,13 @@ function after(prefix: string): string {
 export function openEmbeddedRecords(
   path: string,
   topicsKept: number = maxTopics
-): RecordStore & { close(): Promise<void> } {
+): RecordStore & { ping(): Promise<void>; close(): Promise<void> } {
   // Without overlapping syncs a transaction's promise means that it is on disk, not merely in the page cache.
   const env = open({ path, maxDbs: 8, overlappingSync: false, noSubdir: true })
   for (const file of [path, `${path}-lock`]) chmodSync(file, 0o600)
   const tables = openTables(env)
   const listeners = new Set<() => void>()
+  let failing = false
 
   function read(key: RecordKey): StoredRecord | undefined {
     const row = tables.records.get(key)
@@ -75,6 +77,18 @@ export function openEmbeddedRecords(
     if (oldest === undefined) return
     tables.topics.removeSync(oldest.value)
     tables.topicsBySeq.removeSync(oldest.key)
+  }
+
+  /** A full disk, say: what was asked for did not happen, and the store is not ready until a write works again. */
+  async function written<T>(act: () => T): Promise<T> {
+    try {
+      const result = await env.transaction(act)
+      failing = false
+      return result
+    } catch (error) {
+      failing = true
+      throw new StoreUnavailable(error)
+    }
   }
 
   /** Runs inside LMDB's transaction: what is read here nobody else changes before the commit. */
@@ -118,7 +132,7 @@ export function openEmbeddedRecords(
         }))
     },
     async commit(change) {
-      const result = await env.transaction(() => apply(change))
+      const result = await written(() => apply(change))
       if (result !== 'conflict' && change.topic !== undefined) for (const listener of listeners) listener()
       return result
     },
@@ -136,6 +150,9 @@ export function openEmbeddedRecords(
     onTopic(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    async ping() {
+      if (failing) await written(() => tables.meta.putSync('probe', { seq: 0, hash: '' }))
     },
     close: () => env.close()
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Cluster, Redis } from 'ioredis'
 import { StoreUnavailable } from '../store.js'
+import { within } from './within.js'
 
 /**
  * Connections. ioredis' defaults queue and repeat commands; ours never do: a command that was written when the
@@ -112,8 +113,15 @@ function connect(url: string, queue: QueueOptions): Redis | Cluster {
   if (wanted.kind === 'single') return new Redis(wanted.url, options)
   const { kind, hosts, ...rest } = wanted
   if (kind === 'sentinel') return new Redis({ ...options, ...rest, sentinels: [...hosts], failoverDetector: true })
-  const { enableOfflineQueue, retryStrategy, ...redisOptions } = { ...options, ...rest }
-  return new Cluster([...hosts], { redisOptions, enableOfflineQueue, clusterRetryStrategy: retryStrategy })
+  const { enableOfflineQueue: _, retryStrategy, ...redisOptions } = { ...options, ...rest }
+  return new Cluster([...hosts], {
+    redisOptions,
+    // Its nodes are connected when they are first asked: what is asked meanwhile waits, for as long as a command may take.
+    enableOfflineQueue: true,
+    clusterRetryStrategy: retryStrategy,
+    // Else a command that was written when its node's connection broke is sent again, though it may have run.
+    retryDelayOnFailover: 0
+  })
 }
 
 function loadScripts(): Record<ScriptName, string> {
@@ -141,11 +149,14 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
     runners.set(name as ScriptName, (Reflect.get(client, name) as Runner).bind(client))
   }
 
+  // A cluster's own queue knows no time-out; a single connection's commands have theirs.
+  const limitMs = client instanceof Cluster ? commandTimeoutMs : undefined
+
   async function answered<T>(reply: Promise<T>): Promise<T> {
     try {
-      return await reply
+      return await (limitMs === undefined ? reply : within(limitMs, reply))
     } catch (error) {
-      throw new StoreUnavailable(error)
+      throw error instanceof StoreUnavailable ? error : new StoreUnavailable(error)
     }
   }
 

@@ -1,4 +1,4 @@
-import { type Store, StoreUnavailable } from '../store.js'
+import type { Store } from '../store.js'
 import { createRedisClient, subscribe } from './client.js'
 import { createKeys } from './keys.js'
 import {
@@ -9,9 +9,11 @@ import {
   createRedisTickets
 } from './passing.js'
 import { createRedisRecords } from './records.js'
+import { within } from './within.js'
 
 /** Longest wait of a ping: readiness must turn red within a second of the store's loss. */
 const pingTimeoutMs = 800
+const probeLifeMs = 5000
 
 export interface RedisStoreOptions {
   /** Keeps several gateways apart in one Redis. Default `cs`. */
@@ -58,22 +60,13 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     seats: createRedisSeats(redis, keys),
     tickets: createRedisTickets(redis, keys),
     limits: createRedisLimits(redis, keys),
-    ping: () => within(pingTimeoutMs, redis.command('PING')),
+    // A write: a server that is read-only, full or paused answers PING all the same.
+    async ping() {
+      await within(pingTimeoutMs, redis.command('SET', keys.probe, '1', 'PX', probeLifeMs))
+    },
     async close() {
       subscription.close()
       redis.disconnect()
     }
-  }
-}
-
-async function within(limitMs: number, answer: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new StoreUnavailable(new Error(`no answer within ${limitMs} ms`))), limitMs)
-  })
-  try {
-    await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -22,6 +22,8 @@ export interface Keys {
   seatsOf(sessionId: string): string
   ticket(keyId: string): string
   limit(name: string): string
+  /** Written to see whether writes work. */
+  readonly probe: string
 }
 
 /** @param prefix  keeps several gateways apart in one Redis; `cs` by default */
@@ -43,6 +45,7 @@ export function createKeys(prefix: string): Keys {
     seats: licenseId => `${prefix}:seats:{${licenseId}}`,
     seatsOf: sessionId => `${prefix}:seats-of:{${sessionId}}`,
     ticket: keyId => `${prefix}:ticket:${keyId}`,
-    limit: name => `${prefix}:limit:${name}`
+    limit: name => `${prefix}:limit:${name}`,
+    probe: `${prefix}:probe`
   }
 }

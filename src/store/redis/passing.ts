@@ -1,6 +1,7 @@
 import type { ChallengeStore, LimitStore, SeatStore, SessionEntry, SessionStore, TicketStore } from '../store.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
+import { collectPages, idsAfter } from './pages.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
 
 /** Keys of a session outlive any session (24 h) by an hour: a backstop behind the reaper. */
@@ -68,15 +69,17 @@ export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStor
       return (await read([sessionId]))[0]
     },
     async list(after, limit, clientId) {
-      const ids = clientId === undefined ? sessionIds : sessionsOfClientPrefix + clientId
-      const from = after === '' ? '-' : `(${after}`
-      return read(textsOf(await redis.command('ZRANGE', ids, from, '+', 'BYLEX', 'LIMIT', 0, limit)))
+      const index = clientId === undefined ? sessionIds : sessionsOfClientPrefix + clientId
+      return collectPages(after, limit, async (from, count) => {
+        const ids = await idsAfter(redis, index, from, count)
+        return { ids, found: await read(ids) }
+      })
     },
     async count() {
       return integerOf(await redis.command('ZCARD', sessionDeadlines))
     },
-    async reap(now, limit) {
-      const args = [now, limit, sessionPrefix, sessionsOfClientPrefix]
+    async reap(now, limit, leaseMs) {
+      const args = [now, limit, leaseMs, sessionPrefix]
       const rows = textsOf(await redis.script('sessionReap', [sessionDeadlines, sessionIds], args))
       const reaped: SessionEntry[] = []
       for (let i = 0; i + 1 < rows.length; i += 2) reaped.push(parseEntry(textOf(rows[i + 1]), Number(rows[i])))
@@ -119,9 +122,6 @@ export function createRedisTickets(redis: RedisClient, keys: Keys): TicketStore 
     async get(keyId) {
       const text = await redis.command('GET', keys.ticket(keyId))
       return text === null ? undefined : textOf(text)
-    },
-    async remove(keyId) {
-      return integerOf(await redis.command('DEL', keys.ticket(keyId))) === 1
     }
   }
 }

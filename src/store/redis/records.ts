@@ -8,8 +8,13 @@ import {
 } from '../store.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
+import { collectPages, idsAfter } from './pages.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
 
+/** A change that has waited so long for those before it is given up, unrun. */
+const commitWaitMs = 2000
+/** Changes that may wait for each other. */
+const maxWaitingCommits = 10_000
 /** Tries to append to the audit log while other instances do; each try loses only to one that succeeded. */
 const maxAuditTries = 64
 
@@ -33,6 +38,7 @@ export function createRedisRecords(
   let head: AuditHead = { seq: 0, hash: '' }
   // Changes of one instance come one after the other, so that they do not overtake each other's audit entries.
   let previous: Promise<unknown> = Promise.resolve()
+  let waiting = 0
 
   async function tryCommit(change: Change): Promise<number | 'conflict'> {
     const writes = change.writes.map(write => {
@@ -71,17 +77,26 @@ export function createRedisRecords(
       return stored === null ? undefined : parseRecord(key, textOf(stored))
     },
     async list(kind, after, limit) {
-      const from = after === '' ? '-' : `(${after}`
-      const ids = textsOf(await redis.command('ZRANGE', keys.index(kind), from, '+', 'BYLEX', 'LIMIT', 0, limit))
-      if (ids.length === 0) return []
-      const found = listOf(await redis.command('MGET', ...ids.map(id => keys.record(`${kind}:${id}`))))
-      return ids.flatMap((id, i) => {
-        const stored = found[i]
-        return typeof stored === 'string' ? [parseRecord(`${kind}:${id}`, stored)] : []
+      return collectPages(after, limit, async (from, count) => {
+        const ids = await idsAfter(redis, keys.index(kind), from, count)
+        if (ids.length === 0) return { ids, found: [] }
+        const texts = listOf(await redis.command('MGET', ...ids.map(id => keys.record(`${kind}:${id}`))))
+        const found = ids.flatMap((id, i) => {
+          const stored = texts[i]
+          return typeof stored === 'string' ? [parseRecord(`${kind}:${id}`, stored)] : []
+        })
+        return { ids, found }
       })
     },
     commit(change) {
-      const result = previous.then(() => tryCommit(change))
+      if (waiting >= maxWaitingCommits) return Promise.reject(new StoreUnavailable(new Error('too many changes wait')))
+      waiting++
+      const since = performance.now()
+      const result = previous.then(() => {
+        waiting--
+        if (performance.now() - since > commitWaitMs) throw new StoreUnavailable(new Error('waited too long'))
+        return tryCommit(change)
+      })
       previous = result.catch(() => {})
       return result
     },

@@ -1,27 +1,28 @@
 --[[
-Ends sessions that are overdue. Each is handed to exactly one caller.
+Hands out sessions that are overdue, each to one caller until its lease ends. Whoever gets one ends it; a caller that
+dies before leaves it to the next.
 Input
-  KEYS[1]  deadlines   KEYS[2]  ids
-  ARGV[1]  now, unix ms   ARGV[2]  at most so many
-  ARGV[3]  prefix of the sessions   ARGV[4]  prefix of the clients' id sets (both in the slot of the keys)
+  KEYS[1]  deadlines (zset: session id -> unix ms)   KEYS[2]  ids (zset)
+  ARGV[1]  now, unix ms   ARGV[2]  at most so many   ARGV[3]  lease, ms
+  ARGV[4]  prefix of the sessions (in the slot of the keys)
 Output
   { deadline, entry, deadline, entry, ... }
 ]]
 local deadlines, ids = KEYS[1], KEYS[2]
-local now, most, sessionPrefix, ofClientPrefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local now, most, lease, sessionPrefix = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
 local reaped = {}
 local due = redis.call('ZRANGE', deadlines, '-inf', now, 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
 for i = 1, #due, 2 do
   local id, deadline = due[i], due[i + 1]
   local entry = redis.call('GET', sessionPrefix .. id)
-  redis.call('ZREM', deadlines, id)
-  redis.call('ZREM', ids, id)
   if entry then
-    redis.call('DEL', sessionPrefix .. id)
-    redis.call('ZREM', ofClientPrefix .. cjson.decode(entry).clientId, id)
+    redis.call('ZADD', deadlines, string.format('%d', now + lease), id)
     reaped[#reaped + 1] = deadline
     reaped[#reaped + 1] = entry
+  else
+    redis.call('ZREM', deadlines, id)
+    redis.call('ZREM', ids, id)
   end
 end
 return reaped

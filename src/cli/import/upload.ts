@@ -1,0 +1,78 @@
+import { Failure, Interrupted, type Io } from '../command.js'
+import { type Gateway, path, Refused, textOf } from '../gateway.js'
+import type { Progress } from '../progress.js'
+import type { CheckedLicense } from './check.js'
+
+/** Sends checked licenses, all or nothing: nobody sees one of them before the last is there. */
+
+/** Of one request, as the API takes them. */
+const chunkLicenses = 500
+const chunkTimeoutMs = 60_000
+/** A commit of many licenses cleans up behind itself. */
+const commitTimeoutMs = 5 * 60_000
+const abortTimeoutMs = 30_000
+
+const importsPath = '/v1/admin/imports'
+
+/** Ends an import as if it had never been, whatever Ctrl-C says. @returns whether that is certain */
+async function abort(gateway: Gateway, importId: string): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(abortTimeoutMs)
+    await gateway.call('DELETE', importsPath + path`/${importId}`, undefined, { signal, timeoutMs: abortTimeoutMs })
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function sendChunk(gateway: Gateway, importId: string, chunk: readonly CheckedLicense[]): Promise<void> {
+  const body = { licenses: chunk.map(({ license }) => license) }
+  try {
+    const address = importsPath + path`/${importId}/licenses`
+    const { accepted } = await gateway.call('POST', address, body, { timeoutMs: chunkTimeoutMs })
+    if (accepted !== chunk.length) throw new Failure(`the gateway took ${accepted} of ${chunk.length} licenses`)
+  } catch (error) {
+    const line = error instanceof Refused && error.index !== undefined ? chunk[error.index]?.line : undefined
+    throw line === undefined ? error : new Failure(`line ${line}: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+/**
+ * @returns how many licenses the gateway has made
+ * @throws Failure that says whether nothing was imported, or that it is not known
+ */
+export async function upload(
+  io: Io,
+  gateway: Gateway,
+  licenses: readonly CheckedLicense[],
+  progress: Progress
+): Promise<unknown> {
+  const importId = textOf(await gateway.call('POST', importsPath), 'importId')
+  let committing = false
+  try {
+    for (let at = 0; at < licenses.length; at += chunkLicenses) {
+      if (io.signal.aborted) throw new Interrupted()
+      const chunk = licenses.slice(at, at + chunkLicenses)
+      await sendChunk(gateway, importId, chunk)
+      await progress.add(chunk.length)
+    }
+    if (io.signal.aborted) throw new Interrupted()
+    committing = true
+    // From here on Ctrl-C waits: the answer says what became of it.
+    const signal = AbortSignal.timeout(commitTimeoutMs)
+    const address = importsPath + path`/${importId}/commit`
+    return (await gateway.call('POST', address, undefined, { signal, timeoutMs: commitTimeoutMs }))['licenses']
+  } catch (error) {
+    await progress.stop()
+    const undone = await abort(gateway, importId)
+    const why = error instanceof Error ? error.message : String(error)
+    const fail = (outcome: string) =>
+      error instanceof Interrupted ? new Interrupted(outcome) : new Failure(`${why}. ${outcome}`)
+    if (undone) throw fail('Nothing was imported')
+    // A commit that was refused did not happen; one whose answer was lost, or that broke on its way, may have.
+    if (committing && !(error instanceof Refused && error.status < 500)) {
+      throw fail('Whether it was imported is not known: look with licenses list before trying again')
+    }
+    throw fail('Nothing was imported; what was staged is cleared when the next import starts')
+  }
+}

@@ -1,0 +1,110 @@
+import type { Io, Output } from './command.js'
+import { shortTime } from './times.js'
+
+/** What people read. Machines get JSON (`--json`), which is printed as the gateway said it. */
+
+/** Resolves once it is out: a slow reader slows us down, instead of filling memory. */
+export function write(stream: Output, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(text, error => (error == null ? resolve() : reject(error)))
+  })
+}
+
+export function printLine(io: Io, text: string): Promise<void> {
+  return write(io.stdout, `${text}\n`)
+}
+
+/** For whoever sits there; never into a pipe. Where nobody reads it, the work goes on. */
+export function note(io: Io, text: string): Promise<void> {
+  return write(io.stderr, `${text}\n`).catch(() => {})
+}
+
+export function printJson(io: Io, value: unknown): Promise<void> {
+  return printLine(io, JSON.stringify(value, null, 2))
+}
+
+/**
+ * Names, hwids and attributes come from strangers: nothing in them may move the cursor, change colours or turn the
+ * direction of writing.
+ */
+export function clean(text: string): string {
+  return text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
+  )
+}
+
+const styles = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39] } as const
+
+/** Colours, only on a terminal and never with NO_COLOR (https://no-color.org). */
+export function painter(stream: Output, env: Io['env']): (style: keyof typeof styles, text: string) => string {
+  const plain = !stream.isTTY || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb'
+  return (style, text) => (plain ? text : `\u001b[${styles[style][0]}m${text}\u001b[${styles[style][1]}m`)
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
+
+/** Any member of an answer as one cell. */
+export function cell(value: unknown): string {
+  if (value === undefined || value === null) return '-'
+  if (typeof value === 'string') return value === '' ? '-' : clean(isoTime.test(value) ? shortTime(value) : value)
+  if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(cell).join(',')
+  if (isRecord(value)) {
+    const pairs = Object.entries(value).map(([name, each]) => `${clean(name)}=${cell(each)}`)
+    return pairs.length === 0 ? '-' : pairs.join(' ')
+  }
+  return String(value)
+}
+
+export interface Column {
+  readonly title: string
+  readonly of: (row: Readonly<Record<string, unknown>>) => unknown
+}
+
+/** Columns of members with the titles that are given. */
+export function columns(titles: Readonly<Record<string, string | Column['of']>>): readonly Column[] {
+  return Object.entries(titles).map(([title, of]) => ({ title, of: typeof of === 'string' ? row => row[of] : of }))
+}
+
+/** Prints tables of the same columns below each other: the widths only grow, and the titles come once. */
+export function tablePrinter(io: Io, cols: readonly Column[]) {
+  const widths = cols.map(({ title }) => title.length)
+  const paint = painter(io.stdout, io.env)
+  let started = false
+
+  function line(cells: readonly string[]): string {
+    return cells
+      .map((text, i) => (i === cells.length - 1 ? text : text.padEnd(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd()
+  }
+
+  return async (rows: readonly unknown[]): Promise<void> => {
+    const cells = rows.filter(isRecord).map(row => cols.map(({ of }) => cell(of(row))))
+    for (const row of cells) {
+      for (const [i, text] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, text.length)
+    }
+    const lines = cells.map(line)
+    if (!started) lines.unshift(paint('bold', line(cols.map(({ title }) => title))))
+    started = true
+    await write(io.stdout, lines.map(each => `${each}\n`).join(''))
+  }
+}
+
+/** One thing, a member a line, in the order of `names`; members that are absent or listed elsewhere are left out. */
+export async function printMembers(
+  io: Io,
+  thing: Readonly<Record<string, unknown>>,
+  names: readonly string[]
+): Promise<void> {
+  const shown = names.filter(name => thing[name] !== undefined)
+  const width = Math.max(...shown.map(name => name.length))
+  const paint = painter(io.stdout, io.env)
+  const lines = shown.map(name => `${paint('dim', name.padEnd(width))}  ${cell(thing[name])}\n`)
+  await write(io.stdout, lines.join(''))
+}

@@ -1,0 +1,63 @@
+import type { Io } from './command.js'
+import { write } from './output.js'
+import { shortSpan } from './times.js'
+
+/** How far something long is, on stderr: a bar that moves on a terminal; elsewhere one line at the end. */
+
+export interface Progress {
+  add(count: number): Promise<void>
+  /** Takes the bar away, to make room for what went wrong. */
+  stop(): Promise<void>
+  finish(): Promise<void>
+}
+
+const barCells = 24
+/** A bar that is drawn more often is not read more often. */
+const redrawMs = 100
+
+/**
+ * @param what   what is counted, e.g. `licenses`
+ * @param total  absent: not known beforehand
+ * @param shown  whether there is a bar. Default: on a terminal
+ */
+export function startProgress(
+  io: Io,
+  what: string,
+  total?: number,
+  shown: boolean = io.stderr.isTTY === true
+): Progress {
+  const began = io.now()
+  let done = 0
+  let drawnAt = Number.NEGATIVE_INFINITY
+
+  function rate(): number {
+    return done / Math.max((io.now() - began) / 1000, 0.001)
+  }
+
+  function draw(): string {
+    const speed = `${Math.round(rate())}/s`
+    if (total === undefined) return `${done} ${what}  ${speed}`
+    const filled = total === 0 ? barCells : Math.floor((done / total) * barCells)
+    const left = rate() === 0 ? '' : `  ${shortSpan((total - done) / rate())} left`
+    return `${'█'.repeat(filled)}${'░'.repeat(barCells - filled)} ${done}/${total} ${what}  ${speed}${left}`
+  }
+
+  async function clear(): Promise<void> {
+    if (shown) await write(io.stderr, '\r\u001b[K')
+  }
+
+  return {
+    async add(count) {
+      done += count
+      if (!shown || (io.now() - drawnAt < redrawMs && done !== total)) return
+      drawnAt = io.now()
+      await write(io.stderr, `\r\u001b[K${draw()}`)
+    },
+    stop: clear,
+    async finish() {
+      await clear()
+      const seconds = (io.now() - began) / 1000
+      await write(io.stderr, `${done} ${what} in ${shortSpan(seconds)} (${Math.round(rate())}/s)\n`)
+    }
+  }
+}

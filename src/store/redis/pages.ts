@@ -1,0 +1,33 @@
+import type { RedisClient } from './client.js'
+import { textsOf } from './replies.js'
+
+/** Lists by an index: ids first, then what they name. What vanishes between the two never shortens a page. */
+
+/** Ids of an index in their order, after `after`, at most `count`. */
+export async function idsAfter(
+  redis: RedisClient,
+  index: string,
+  after: string,
+  count: number
+): Promise<readonly string[]> {
+  const from = after === '' ? '-' : `(${after}`
+  return textsOf(await redis.command('ZRANGE', index, from, '+', 'BYLEX', 'LIMIT', 0, count))
+}
+
+/** Reads on until there are `limit` things or no more ids. */
+export async function collectPages<T>(
+  after: string,
+  limit: number,
+  read: (after: string, count: number) => Promise<{ readonly ids: readonly string[]; readonly found: readonly T[] }>
+): Promise<readonly T[]> {
+  const all: T[] = []
+  let last = after
+  while (all.length < limit) {
+    const wanted = limit - all.length
+    const { ids, found } = await read(last, wanted)
+    all.push(...found)
+    if (ids.length < wanted) break
+    last = ids.at(-1) ?? last
+  }
+  return all
+}

@@ -1,0 +1,66 @@
+import type { Test } from 'tap'
+import { Compile } from 'typebox/schema'
+import { type Body, type Gateway, testAdminToken } from '../helper/gateway.js'
+
+/** The document of the HTTP API, and answers held against it. */
+
+/** `METHOD /path` of every call of the document. */
+export function callsOf(document: Body): string[] {
+  return Object.entries<object>(document.paths).flatMap(([path, item]) =>
+    Object.keys(item).map(method => `${method.toUpperCase()} ${path}`)
+  )
+}
+
+export function operationsOf(document: Body): Body[] {
+  return Object.values<Body>(document.paths).flatMap(item => Object.values<Body>(item))
+}
+
+export async function documentOf({ url }: Gateway): Promise<Body> {
+  return (await fetch(`${url}/openapi.json`)).json()
+}
+
+interface Checker {
+  /** Calls, and holds the answer against the document. */
+  call(method: string, path: string, body?: unknown, token?: string): Promise<{ status: number; body: Body }>
+  /** Calls of the document that have answered with success. */
+  readonly seen: Set<string>
+}
+
+export function createChecker(t: Test, { url }: Gateway, document: Body): Checker {
+  const seen = new Set<string>()
+  const templates = Object.keys(document.paths).map(path => ({
+    path,
+    pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`)
+  }))
+  return {
+    seen,
+    async call(method, path, body, token = testAdminToken) {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+      const answer = await fetch(url + path, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) })
+      })
+      const text = await answer.text()
+      const { pathname } = new URL(url + path)
+      // The more literal path first: /audit/verify is no audit entry.
+      const template =
+        templates.find(each => each.path === pathname) ?? templates.find(each => each.pattern.test(pathname))
+      const name = `${method} ${template?.path}`
+      const response = document.paths[template?.path ?? '']?.[method.toLowerCase()]?.responses[answer.status]
+      t.ok(response, `${name} says that it may answer ${answer.status}`)
+      if (answer.status < 300) seen.add(name)
+      const type = answer.headers.get('content-type')?.split(';')[0]
+      if (response?.content === undefined) {
+        t.equal(text, '', `${name} ${answer.status} has no body`)
+        return { status: answer.status, body: undefined }
+      }
+      t.same(Object.keys(response.content), [type], `${name} ${answer.status} has its type`)
+      if (type !== 'application/json') return { status: answer.status, body: text }
+      const value = JSON.parse(text)
+      const check = Compile({ ...response.content[type].schema, components: document.components })
+      t.same(check.Errors(value)[1], [], `${name} ${answer.status} is as described`)
+      return { status: answer.status, body: value }
+    }
+  }
+}

@@ -1,0 +1,263 @@
+import { readFileSync } from 'node:fs'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import t from 'tap'
+import { apiErrors } from '../../src/errors.js'
+import { StoreUnavailable } from '../../src/store/store.js'
+import { type Body, type Gateway, startGateway } from '../helper/gateway.js'
+import { stores } from '../helper/stores.js'
+import { callsOf, createChecker, documentOf, operationsOf } from './document.js'
+
+/** The HTTP API says of itself what is so. */
+
+/** `METHOD /path` of every route that the server has; HEAD goes with GET. */
+function routesOf({ app }: Gateway): string[] {
+  const parents: string[] = []
+  return app.server
+    .printRoutes({ commonPrefix: false })
+    .split('\n')
+    .flatMap(line => {
+      const [, indent = '', name = '', list = ''] = /^([│ ]*)[├└]── (\S*) \(([A-Z, ]+)\)$/.exec(line) ?? []
+      const depth = indent.length / 4
+      parents[depth] = name
+      const path = parents.slice(0, depth + 1).join('')
+      return list
+        .split(', ')
+        .filter(method => method !== 'HEAD' && method !== '')
+        .map(method => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)
+    })
+}
+
+t.test('the document is OpenAPI 3.1, whole and without a token', async t => {
+  const gateway = await startGateway(t)
+  const answer = await fetch(`${gateway.url}/openapi.json`)
+  t.equal(answer.status, 200)
+  t.equal(answer.headers.get('content-type'), 'application/json; charset=utf-8')
+  const document: Body = await answer.json()
+  t.equal(document.openapi, '3.1.0')
+  t.equal(document.info.version, JSON.parse(readFileSync('package.json', 'utf8')).version)
+  t.same(document.servers, [{ url: '/' }])
+  t.same(await new Validator().validate(structuredClone(document)), { valid: true })
+
+  const operations = operationsOf(document)
+  const ids = operations.map(({ operationId }) => operationId)
+  t.equal(new Set(ids).size, ids.length, 'operation ids are unique')
+  const tags = document.tags.map(({ name }: Body) => name)
+  for (const { operationId, summary, tags: own, security, responses } of operations) {
+    t.match({ summary, security }, { summary: /./, security: Array }, operationId)
+    t.ok(own.length === 1 && tags.includes(own[0]), `${operationId} has a tag that is described`)
+    for (const [status, { description }] of Object.entries<Body>(responses)) {
+      t.not(description, 'Default Response', `${operationId} says what ${status} means`)
+    }
+  }
+  const used = new Set([...JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name))
+  t.same([...used].sort(), Object.keys(document.components.schemas).sort(), 'no reference to nothing, nothing unused')
+  for (const [code, { status, message }] of Object.entries(apiErrors)) {
+    t.ok(document.info.description.includes(`| ${status} | \`${code}\` | ${message} |`), code)
+  }
+})
+
+t.test('every route is in the document, and nothing else', async t => {
+  const gateway = await startGateway(t)
+  const wanted = routesOf(gateway).filter(call => /^[A-Z]+ \/(v1\/|livez|readyz|metrics)/.test(call))
+  const document = await documentOf(gateway)
+  t.same(callsOf(document).sort(), wanted.filter(call => call !== 'GET /v1/ws').sort())
+  t.ok(wanted.includes('GET /v1/ws'), 'which the text describes')
+  t.match(document.info.description, /`GET \/v1\/ws`.*\s.*PROTOCOL\.md/)
+})
+
+t.test('docs/admin-api.md has exactly the calls of the document', async t => {
+  const document = await documentOf(await startGateway(t))
+  const rows = [...readFileSync('docs/admin-api.md', 'utf8').matchAll(/^\| (`[A-Z]+ \/[^|]*) \|/gm)]
+  const written = rows
+    .flatMap(([, cell = '']) => [...cell.matchAll(/`([A-Z]+) ([^`]+)`/g)])
+    .map(
+      ([, method, path = '']) => `${method} ${/^\/(v1|livez|readyz|metrics)/.test(path) ? path : `/v1/admin${path}`}`
+    )
+  t.same(written.sort(), callsOf(document).sort())
+})
+
+t.test('who may call is as the document says', async t => {
+  const gateway = await startGateway(t)
+  const document = await documentOf(gateway)
+  const tokens = new Map<string, string>()
+  for (const scope of ['admin', 'read', 'tickets', 'publish']) {
+    tokens.set(scope, (await gateway.admin('POST', '/tokens', { name: scope, scopes: [scope] })).body.token)
+  }
+  for (const call of callsOf(document)) {
+    const [method = '', path = ''] = call.split(' ')
+    const { security, responses } = document.paths[path][method.toLowerCase()]
+    const ask = async (token?: string) =>
+      (
+        await fetch(gateway.url + path.replace(/\{\w+\}/g, 'none'), {
+          method,
+          headers: token === undefined ? {} : { authorization: `Bearer ${token}` }
+        })
+      ).status
+    if (security.length === 0) {
+      t.equal(await ask(), 200, call)
+      continue
+    }
+    const allowed = security.flatMap(({ bearer }: { bearer: string[] }) => bearer)
+    t.equal(await ask(), 401, call)
+    for (const [scope, token] of tokens) {
+      const status = await ask(token)
+      t.equal(status !== 403, allowed.includes(scope), `${call} with ${scope}: ${status}`)
+      t.ok(status in responses, `${call} says that it may answer ${status}`)
+    }
+  }
+})
+
+for (const [kind, openStore] of Object.entries(stores)) {
+  t.test(`every call answers as described, and with all that there is: ${kind}`, async t => {
+    const { store } = await openStore(t, Date.now)
+    const gateway = await startGateway(t, { store })
+    const { clock } = gateway
+    const document = await documentOf(gateway)
+    const { call, seen } = createChecker(t, gateway, document)
+    const admin = (method: string, path: string, body?: unknown) => call(method, `/v1/admin${path}`, body)
+    const at = (ms = 0) => new Date(clock.now() + ms).toISOString()
+    // Names that a careless map would lose.
+    const attributes = { team: 'blue', 'two\nlines': 'x\ny', toString: '"\u2028', 'ключ 🗝': '🙂' }
+
+    const wanted = { clientId: 'game-1', subscribe: ['match:*'], publish: ['match:1'], services: ['svc'], attributes }
+    const { body: made, status } = await admin('POST', '/clients', wanted)
+    t.equal(status, 201)
+    const { keyId, secret } = made
+    const client = {
+      ...{ ...wanted, status: 'active', createdAt: at(), updatedAt: at() },
+      keys: [{ keyId, createdAt: at() }]
+    }
+    t.same(made, { ...client, keyId, secret }, 'a client, whole')
+    t.same((await admin('GET', '/clients/game-1')).body, client)
+    t.equal((await admin('POST', '/clients', wanted)).status, 409)
+    t.equal((await admin('POST', '/clients', { nonsense: 1 })).status, 400)
+    const patched = await admin('PATCH', '/clients/game-1', { services: ['*'] })
+    t.same(patched.body, { ...client, services: ['*'] })
+    await admin('POST', '/clients', {})
+    const page = await admin('GET', '/clients?limit=1')
+    t.same(Object.keys(page.body).sort(), ['items', 'next'])
+    const { body: rotated } = await admin('POST', '/clients/game-1/keys', { overlap: 60 })
+    const second = { keyId: rotated.keyId, createdAt: at() }
+    t.same(rotated, { clientId: 'game-1', ...rotated, previousExpiresAt: at(60_000) })
+    t.same(Object.keys(rotated).sort(), ['clientId', 'keyId', 'previousExpiresAt', 'secret'])
+    t.equal((await admin('POST', '/clients/game-1/keys', { overlap: 60 })).status, 409)
+
+    const wire = await gateway.wire()
+    const seat = { clientId: 'game-1', keyId: rotated.keyId, secret: rotated.secret }
+    wire.raw(wire.authenticateFrame(seat, (message: object) => ({ ...message, attributes: { placeId: '7' } })))
+    wire.seq = 2
+    const { sessionId } = await wire.next('welcome')
+    const { body: on } = await admin('GET', '/sessions?clientId=game-1')
+    const { instanceId, remoteAddress, lastSeenAt, expiresAt } = on.items[0]
+    t.same(
+      on,
+      {
+        items: [
+          {
+            ...{ sessionId, clientId: 'game-1', keyId: rotated.keyId, transport: 'ws', openedAt: at() },
+            ...{ instanceId, remoteAddress, lastSeenAt, expiresAt, attributes: { placeId: '7' } }
+          }
+        ]
+      },
+      'a session, whole'
+    )
+    t.match([instanceId, remoteAddress, lastSeenAt, expiresAt], [/^i_/, '127.0.0.1', /Z$/, /Z$/])
+
+    const bounds = { maxHwids: 2, maxSessions: 3, startsAt: at(-1000), expiresAt: at(60_000), attributes }
+    const { body: license } = await admin('POST', '/licenses', { serviceId: 'svc', key: 'KEY', ...bounds })
+    const { licenseId } = license
+    t.match(await wire.ask({ type: 'validate', serviceId: 'svc', key: 'KEY', hwid: 'h/1' }), { code: 'VALID' })
+    const whole = {
+      ...{ licenseId, serviceId: 'svc', status: 'active', ...bounds, createdAt: at(), updatedAt: at() },
+      ...{ hwids: [], bannedHwids: [] }
+    }
+    t.same(license, { ...whole, key: 'KEY' }, 'a license, whole')
+    const { body: banned } = await admin('PUT', `/licenses/${licenseId}/hwids/h2`, { banned: true })
+    t.same(banned, { ...whole, hwids: [{ hwid: 'h/1', boundAt: at() }], bannedHwids: ['h2'] })
+    t.same((await admin('GET', `/licenses/${licenseId}`)).body, banned)
+    t.same((await admin('GET', '/licenses')).body, { items: [banned] })
+    const { startsAt: _, maxSessions: __, ...bare } = banned
+    const taken = await admin('PATCH', `/licenses/${licenseId}`, { startsAt: null, maxSessions: null })
+    t.same(taken.body, bare)
+    t.equal((await admin('DELETE', `/licenses/${licenseId}/hwids/h%2F1`)).status, 204)
+    t.equal((await admin('DELETE', `/licenses/${licenseId}/hwids`)).status, 204)
+    t.equal((await admin('DELETE', `/licenses/${licenseId}/hwids/h2`)).status, 404)
+    t.equal((await admin('DELETE', `/licenses/${licenseId}`)).status, 204)
+
+    const { body: started } = await admin('POST', '/imports')
+    t.same(Object.keys(started), ['importId'])
+    const path = `/imports/${started.importId}`
+    const chunk = (...keys: string[]) => ({ licenses: keys.map(key => ({ serviceId: 'svc', key })) })
+    t.same(await admin('POST', `${path}/licenses`, chunk('a', 'b')), { status: 200, body: { accepted: 2 } })
+    const refused = await admin('POST', `${path}/licenses`, chunk('c', 'a'))
+    const message = 'the service has a license with this key already'
+    t.same(refused, { status: 409, body: { code: 'CONFLICT', message, index: 1 } }, 'a refusal, whole')
+    t.same(await admin('POST', `${path}/commit`), { status: 200, body: { licenses: 2 } })
+    t.equal((await admin('POST', `${path}/commit`)).status, 409)
+    t.equal((await admin('DELETE', `/imports/${(await admin('POST', '/imports')).body.importId}`)).status, 204)
+
+    const lists = { clients: ['web-*'], subscribe: ['news'], publish: ['say'], services: ['svc'] }
+    const order = { name: 'shop "1"', scopes: ['tickets', 'read'], ...lists, expiresAt: at(60_000) }
+    const { body: token } = await admin('POST', '/tokens', order)
+    const record = { tokenId: token.tokenId, ...order, createdAt: at() }
+    t.same(token, { ...record, token: token.token }, 'a token, whole')
+    t.same((await admin('GET', '/tokens')).body, { items: [record] })
+    const { body: ticket } = await call('POST', '/v1/tickets', { clientId: 'web-1', services: ['svc'] }, token.token)
+    t.same(ticket, { clientId: 'web-1', keyId: ticket.keyId, secret: ticket.secret, expiresAt: at(300_000) })
+    t.equal((await call('POST', '/v1/tickets', { clientId: 'other' }, token.token)).status, 403)
+    t.equal((await call('GET', '/v1/admin/clients', undefined, 'wrong')).status, 401)
+
+    t.equal((await admin('DELETE', `/sessions/${sessionId}`)).status, 204)
+    t.equal((await admin('DELETE', `/sessions/${'x'.repeat(24)}`)).status, 404)
+    t.equal((await admin('DELETE', `/clients/game-1/keys/${keyId}`)).status, 204)
+    t.same((await admin('GET', '/clients/game-1')).body.keys, [
+      { keyId, createdAt: at(), expiresAt: at(60_000), revokedAt: at() },
+      second
+    ])
+
+    const { body: audit } = await admin('GET', '/audit')
+    const rows = await store.records.auditAfter(0, 100)
+    t.same(
+      audit.items,
+      rows.map(({ text }) => JSON.parse(text)),
+      'the audit log, whole: its hashes can be checked'
+    )
+    t.ok(
+      audit.items.some(({ detail }: Body) => Array.isArray(detail.scopes)),
+      'with details of every form'
+    )
+    t.same((await admin('GET', '/audit/verify')).body, { entries: audit.items.length })
+    t.same((await admin('POST', '/keys/reencrypt')).body, { resealed: 0 })
+    t.match((await admin('POST', '/keys/reencrypt?limit=1')).body, { resealed: 0, next: /./ })
+    t.equal((await admin('DELETE', `/tokens/${token.tokenId}`)).status, 204)
+    t.equal((await admin('DELETE', '/clients/game-1')).status, 204)
+    t.same((await call('GET', '/livez')).body, { status: 'ok' })
+    t.same((await call('GET', '/readyz')).body, { status: 'ok', checks: { store: 'ok', drain: 'ok' } })
+    t.match((await call('GET', '/metrics')).body, /^countersign_sessions \d/m)
+    t.same([...seen].sort(), callsOf(document).sort(), 'every call was made')
+  })
+}
+
+t.test('without a store it says so, as described', async t => {
+  const { store } = await stores.embedded(t, Date.now)
+  const gone = async () => {
+    throw new StoreUnavailable(new Error('gone'))
+  }
+  const away = { ...store, ping: gone, records: { ...store.records, list: gone } }
+  const gateway = await startGateway(t, { store: away })
+  const { call } = createChecker(t, gateway, await documentOf(gateway))
+  t.same(await call('GET', '/v1/admin/clients'), {
+    status: 503,
+    body: { code: 'UNAVAILABLE', message: apiErrors.UNAVAILABLE.message }
+  })
+  t.same(await call('GET', '/readyz'), {
+    status: 503,
+    body: { status: 'unavailable', checks: { store: 'gone', drain: 'ok' } }
+  })
+})
+
+t.test('bug: an attribute whose name has a line break may be no number either', async t => {
+  const { admin } = await startGateway(t)
+  const refused = await admin('POST', '/clients', { attributes: { 'a\nb': 5 } })
+  t.match(refused, { status: 400, body: { code: 'BAD_REQUEST', message: /must be string/ } })
+})
