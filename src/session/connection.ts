@@ -155,6 +155,9 @@ export class Connection {
         this.refuse(error.code)
       } else if (error instanceof StoreUnavailable) {
         log.warn({ err: error.cause }, 'no handshake: the store does not answer')
+        // What was opened but never welcomed is no session to the peer: it is told unsigned.
+        this.#session?.lost()
+        this.#session = undefined
         this.refuse('UNAVAILABLE')
       } else throw error
     }

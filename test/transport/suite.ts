@@ -681,6 +681,37 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     t.notMatch(metrics, /sessions_ended_total\{/)
   })
 
+  t.test('bug: a store that fails between opening and welcoming leaves no session behind', async t => {
+    const clock = createClock()
+    const { store } = await openStore(t, clock.now)
+    const { StoreUnavailable } = await import('../../src/store/store.js')
+    const opened = { yet: false }
+    const gateway = await startGateway(t, {
+      clock,
+      store: {
+        ...store,
+        records: {
+          ...store.records,
+          get: key => (opened.yet ? Promise.reject(new StoreUnavailable()) : store.records.get(key))
+        },
+        sessions: {
+          ...store.sessions,
+          async open(...all) {
+            const kept = await store.sessions.open(...all)
+            opened.yet = true
+            return kept
+          }
+        }
+      }
+    })
+    const credential = await gateway.createClient()
+    const wire = await gateway.wire()
+    wire.authenticate(credential)
+    await refusedUnsigned(t, wire, 'UNAVAILABLE')
+    t.equal(gateway.app.sessionCount(), 0)
+    await until('the store has forgotten it', async () => (await store.sessions.count()) === 0)
+  })
+
   t.test('bug: a revocation that a rewound store hides is found all the same', async t => {
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
