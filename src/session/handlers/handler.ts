@@ -5,7 +5,18 @@ import type { Peer } from '../peer.js'
 type Body<Type extends keyof DownstreamMessages> = Omit<DownstreamMessages[Type], 'seq' | 're'>
 
 /** What a handler answers; the session adds `seq`, `re` and the signature. */
-export type Reply = Body<'heartbeat'> | Body<'validation'> | Body<'ack'>
+export type Reply =
+  | Body<'heartbeat'>
+  | Body<'validation'>
+  | Body<'ack'>
+  | Body<'subscribed'>
+  | Body<'published'>
+
+/** A publication that goes down with an answer, right after it. */
+export type FollowUp = Omit<DownstreamMessages['publication'], 'seq'>
+
+/** The answer alone, or with what has to come before anything newer (PROTOCOL §10.3). */
+export type Answer = Reply | readonly [Reply, ...FollowUp[]]
 
 /** What a handler may know and touch of its session. */
 export interface HandlerContext {
