@@ -117,11 +117,21 @@ export async function authenticate(
   }
 }
 
-/** The first downstream frame of a session (PROTOCOL §4). */
+/** What a welcome says that differs by session and transport. */
+export interface WelcomeTerms {
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+  readonly heartbeatIntervalSeconds: number
+  readonly heartbeatTimeoutSeconds: number
+  /** The channels that are joined from the start (PROTOCOL §10.1). */
+  readonly subscriptions: NonNullable<DownstreamMessages['welcome']['subscriptions']>
+}
+
+/** The first downstream frame of a session (PROTOCOL §4.5). */
 export function welcomeMessage(
   { settings, now }: SessionEnvironment,
   peer: Peer,
-  expiresAt: number
+  { expiresAt, heartbeatIntervalSeconds, heartbeatTimeoutSeconds, subscriptions }: WelcomeTerms
 ): Omit<DownstreamMessages['welcome'], 'seq'> {
   return {
     type: 'welcome',
@@ -130,11 +140,11 @@ export function welcomeMessage(
     sessionId: peer.sessionId,
     clientId: peer.clientId,
     keyId: peer.keyId,
-    heartbeatInterval: settings.heartbeatIntervalSeconds,
-    heartbeatTimeout: settings.heartbeatTimeoutSeconds,
+    heartbeatInterval: heartbeatIntervalSeconds,
+    heartbeatTimeout: heartbeatTimeoutSeconds,
     serverTime: now(),
     expiresAt,
     limits: { ...settings.limits },
-    subscriptions: []
+    subscriptions
   }
 }

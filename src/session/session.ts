@@ -6,7 +6,6 @@ import { challengeSeconds, outboxBytes, outboxFrames } from '../protocol/limits.
 import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Downstream, decodeUpstream, type Upstream } from '../protocol/messages.js'
-import { StoreUnavailable } from '../store/store.js'
 import { dispatch } from './dispatch.js'
 import type { Log, SessionEnvironment } from './environment.js'
 import { FreshChallenges } from './fresh-challenge.js'
@@ -14,10 +13,8 @@ import type { HandlerContext, Reply } from './handlers/handler.js'
 import { type Authenticated, welcomeMessage } from './handshake.js'
 import type { Peer } from './peer.js'
 import { TokenBucket } from './rate.js'
+import { refusalOf } from './refusal.js'
 import type { Transport } from './transport.js'
-
-/** How long a peer should wait after UNAVAILABLE, in milliseconds. */
-const unavailableRetryMs = 1000
 
 type WithoutSeq<Message> = Message extends unknown ? Omit<Message, 'seq'> : never
 /** Anything downstream, before it has its seq and signature. */
@@ -25,10 +22,6 @@ export type Outgoing = WithoutSeq<Downstream>
 
 /** Why a session is over: a code that the peer was told, its own `bye`, or a connection that went away. */
 export type Ending = EndingCode | 'bye' | 'lost'
-
-function endingOf(code: CodeName): EndingCode | undefined {
-  return 'close' in codes[code] ? (code as EndingCode) : undefined
-}
 
 /**
  * One session on a transport that keeps order: verifies, counts, gates and answers one frame after another, and signs
@@ -108,7 +101,13 @@ export class Session {
   /** The first frame. What else goes down waits for it: before it the client knows no session. */
   welcome(): void {
     this.#welcomed = true
-    this.send(welcomeMessage(this.#environment, this.peer, this.expiresAt))
+    const { heartbeatIntervalSeconds, heartbeatTimeoutSeconds } = this.#environment.settings
+    const { expiresAt } = this
+    this.send(
+      welcomeMessage(this.#environment, this.peer, {
+        ...{ expiresAt, heartbeatIntervalSeconds, heartbeatTimeoutSeconds, subscriptions: [] }
+      })
+    )
   }
 
   /** Whether the client has been told of its session. */
@@ -181,33 +180,15 @@ export class Session {
 
   /** What went wrong with a frame: said with its `re` where the session goes on, else the last word. */
   #refuse(error: unknown, asked?: number): void {
-    if (error instanceof StoreUnavailable) {
-      this.log.warn({ err: error.cause }, 'the store does not answer')
-      const { message } = codes.UNAVAILABLE
-      this.#reply(asked, { code: 'UNAVAILABLE', message, retryAfterMs: unavailableRetryMs })
-      return
+    if (this.#ended) return
+    const refusal = refusalOf(error, asked, this.log)
+    const { ends: _ends, seq, ...told } = refusal
+    this.#reportRefusal(refusal.code)
+    if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.#received, ...told })
+    else {
+      const re = seq === undefined ? {} : { re: seq }
+      this.#sayAndClose({ type: 'error', ...re, ...told }, refusal.code)
     }
-    if (!(error instanceof ProtocolFault)) {
-      this.log.error({ err: error }, 'a handler failed')
-      this.end('INTERNAL')
-      return
-    }
-    const seq = asked ?? error.seq
-    const ending = endingOf(error.code)
-    const passing = error.code === 'RATE_LIMITED' || error.code === 'UNAVAILABLE'
-    this.log.info({ code: error.code, reason: error.message, seq }, 'a frame was refused')
-    if (ending === undefined || (passing && seq !== undefined)) {
-      this.#reply(seq, { code: error.code, message: error.message })
-      return
-    }
-    this.#reportRefusal(error.code)
-    const re = seq === undefined ? {} : { re: seq }
-    this.#sayAndClose({ type: 'error', ...re, code: ending, message: error.message }, ending)
-  }
-
-  #reply(seq: number | undefined, error: { code: CodeName; message: string; retryAfterMs?: number }): void {
-    this.#reportRefusal(error.code)
-    this.send({ type: 'error', re: seq ?? this.#received, ...error })
   }
 
   #reportRefusal(code: CodeName): void {

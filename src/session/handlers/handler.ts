@@ -5,12 +5,7 @@ import type { Peer } from '../peer.js'
 type Body<Type extends keyof DownstreamMessages> = Omit<DownstreamMessages[Type], 'seq' | 're'>
 
 /** What a handler answers; the session adds `seq`, `re` and the signature. */
-export type Reply =
-  | Body<'heartbeat'>
-  | Body<'validation'>
-  | Body<'ack'>
-  | Body<'subscribed'>
-  | Body<'published'>
+export type Reply = Body<'heartbeat'> | Body<'validation'> | Body<'ack'> | Body<'subscribed'> | Body<'published'>
 
 /** A publication that goes down with an answer, right after it. */
 export type FollowUp = Omit<DownstreamMessages['publication'], 'seq'>
