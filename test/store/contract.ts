@@ -266,6 +266,13 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
     t.equal(await seats.take('l', 's2', 1, now + 90_000, now + 50_000), true)
   })
 
+  t.test("bug: seats ended at once where the caller's clock is far behind the store's", async t => {
+    const { seats } = (await open(t, Date.now)).store
+    const now = Date.parse('2020-01-01T00:00:00Z')
+    t.equal(await seats.take('l', 's1', 1, now + 50_000, now), true)
+    t.equal(await seats.take('l', 's2', 1, now + 50_000, now), false)
+  })
+
   t.test('seats: eight race for one, exactly one gets it', async t => {
     const { store, another } = await open(t, Date.now)
     const second = await another()

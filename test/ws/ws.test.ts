@@ -5,8 +5,10 @@ import t, { type Test } from 'tap'
 import type WebSocket from 'ws'
 import { codes } from '../../src/protocol/codes.js'
 import { inboxFrames } from '../../src/session/connection.js'
+import type { Store } from '../../src/store/store.js'
 import { type Gateway, startGateway } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
+import { until } from '../helper/until.js'
 import { connectWire, patienceMs } from '../helper/wire.js'
 import { transportSuite } from '../transport/suite.js'
 
@@ -178,6 +180,47 @@ t.test('frames of a flood wait in the network, not in memory, and none is lost',
   const count = inboxFrames * 20
   for (let i = 0; i < count; i++) wire.send({ type: 'validate', serviceId: 'svc', hwid: 'h', key: 'key' })
   for (let i = 0; i < count; i++) t.match(await wire.next(), { code: 'VALID', re: i + 2 })
+})
+
+t.test('bug: the ack of a bye came before its seat and its session were free', async t => {
+  const { store } = await stores.embedded(t, Date.now)
+  const gate = { waits: false, open: () => {} }
+  const seats: Store['seats'] = {
+    ...store.seats,
+    async releaseAll(sessionId) {
+      await new Promise<void>(open => Object.assign(gate, { waits: true, open }))
+      await store.seats.releaseAll(sessionId)
+    }
+  }
+  const gateway = await startGateway(t, { store: { ...store, seats } })
+  await gateway.admin('POST', '/licenses', { serviceId: 'svc', key: 'key', maxSessions: 1 })
+  const wire = await gateway.session(await gateway.createClient())
+  const { licenseId } = await wire.ask({ type: 'validate', serviceId: 'svc', hwid: 'h', key: 'key' })
+  let acked = false
+  wire.send({ type: 'bye' })
+  const ack = wire.next('ack').then(() => {
+    acked = true
+  })
+  await until('the seat is being released', () => gate.waits)
+  // Whatever was written before comes before the pong.
+  wire.socket.ping()
+  await once(wire.socket, 'pong')
+  t.equal(acked, false)
+  gate.open()
+  await ack
+  t.ok(await store.seats.take(String(licenseId), 'another', 1, Date.now() + 1000, Date.now()))
+  t.equal(await store.sessions.count(), 0)
+})
+
+t.test('a bye is answered without a store as well', async t => {
+  const { StoreUnavailable } = await import('../../src/store/store.js')
+  const { store } = await stores.embedded(t, Date.now)
+  const end = () => Promise.reject(new StoreUnavailable())
+  const gateway = await startGateway(t, { store: { ...store, sessions: { ...store.sessions, end } } })
+  const wire = await gateway.session(await gateway.createClient())
+  t.match(await wire.ask({ type: 'bye' }), { type: 'ack' })
+  t.equal((await wire.closed()).code, 1000)
+  t.equal(gateway.app.sessionCount(), 0)
 })
 
 t.test('frames before the welcome are handled after it, in order', async t => {

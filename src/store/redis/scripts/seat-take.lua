@@ -13,5 +13,6 @@ redis.call('ZREMRANGEBYSCORE', seats, '-inf', now)
 if not redis.call('ZSCORE', seats, id) and redis.call('ZCARD', seats) >= most then return 0 end
 redis.call('ZADD', seats, deadline, id)
 local last = redis.call('ZRANGE', seats, -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', seats, string.format('%d', tonumber(last[2])))
+-- Counted from the caller's now: this server's own clock decides of nothing.
+redis.call('PEXPIRE', seats, string.format('%d', math.max(tonumber(last[2]) - tonumber(now), 1)))
 return 1
