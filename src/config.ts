@@ -78,7 +78,9 @@ export const environmentSchema = Type.Object({
     'Failed handshakes an address may make a minute.'
   ),
   COUNTERSIGN_HANDSHAKES_PER_MINUTE: integer(1, 1_000_000, 1200, 'Handshakes an address may begin a minute.'),
-  COUNTERSIGN_FRAMES_PER_SECOND: integer(1, 1_000_000, 200, 'Frames a session may send a second, in the long run.')
+  COUNTERSIGN_FRAMES_PER_SECOND: integer(1, 1_000_000, 200, 'Frames a session may send a second, in the long run.'),
+  COUNTERSIGN_HISTORY_SIZE: integer(1, 65_536, 1024, 'Publications that a channel keeps for recovery, the newest.'),
+  COUNTERSIGN_HISTORY_SECONDS: integer(1, 86_400, 300, "Seconds that a channel's history outlives its newest entry.")
 })
 
 export type Environment = Static<typeof environmentSchema>
@@ -113,6 +115,7 @@ export interface Config {
   readonly failedHandshakesPerMinute: number
   readonly handshakesPerMinute: number
   readonly framesPerSecond: number
+  readonly history: { readonly size: number; readonly lifeMs: number }
 }
 
 /** The start is refused; `problems` says everything that is wrong, one sentence each. */
@@ -288,7 +291,8 @@ export function loadConfig(source: Readonly<Record<string, string | undefined>>)
     maxSessionsPerClient: env.COUNTERSIGN_MAX_SESSIONS_PER_CLIENT,
     failedHandshakesPerMinute: env.COUNTERSIGN_FAILED_HANDSHAKES_PER_MINUTE,
     handshakesPerMinute: env.COUNTERSIGN_HANDSHAKES_PER_MINUTE,
-    framesPerSecond: env.COUNTERSIGN_FRAMES_PER_SECOND
+    framesPerSecond: env.COUNTERSIGN_FRAMES_PER_SECOND,
+    history: { size: env.COUNTERSIGN_HISTORY_SIZE, lifeMs: env.COUNTERSIGN_HISTORY_SECONDS * 1000 }
   }
   return { config: Object.freeze(config), warnings }
 }

@@ -38,18 +38,29 @@ export interface ChannelState {
 export interface PublishOptions {
   /** Unix milliseconds. */
   readonly publishedAt: number
-  /** Made unique by the caller (client id and key). Remembered for `idempotencySeconds` (PROTOCOL §7). */
+  /**
+   * Made unique within the channel by the caller (client id and key); '' for none. Its result is remembered for
+   * {@link idempotencyLifeMs} (PROTOCOL §7).
+   */
   readonly idempotencyKey: string
 }
 
-/** What a store keeps of each channel. */
+/** How long a publication's result is kept for repeats with its idempotency key, in milliseconds (PROTOCOL §7). */
+export const idempotencyLifeMs = 5 * 60 * 1000
+/** What a channel's history may hold, in bytes of data; older publications are dropped first. */
+export const historyBytes = 4 * 1024 * 1024
+
+/** What a store keeps of each channel, beside {@link historyBytes}. */
 export interface HistoryBounds {
   /** Publications kept, the newest. */
   readonly size: number
-  /** How long a publication is kept after the newest one. */
+  /** How long a channel's history is kept after its newest publication, in milliseconds. */
   readonly lifeMs: number
 }
 
+export const defaultHistory: HistoryBounds = Object.freeze({ size: 1024, lifeMs: 300_000 })
+
+/** Told synchronously, one thing at a time. Neither may throw. */
 export interface ChannelListener {
   /** A publication of a channel that was listened to. In order per channel, but any may be missing, or come twice. */
   publication(channel: string, epoch: string, publication: StoredPublication): void
@@ -61,16 +72,23 @@ export interface ChannelStore {
   /**
    * Publishes: idempotency, offset, history and word to the listeners, all in one step or nothing.
    * @returns the publication's position; `conflict` where the key was used with other data
+   * @throws StoreUnavailable: whether it was published is unknown, unless too much was kept to take it
    */
   publish(channel: string, data: string, options: PublishOptions): Promise<Published | 'conflict'>
   /**
    * The channel's top and, where `after` is given, what came after it: all of it, at most `limit`, or nothing. A channel
    * that is not known is made, with a new epoch and offset 0.
+   * @param limit  most publications; more than these are none
    */
   read(channel: string, after: Position | undefined, limit: number): Promise<ChannelState>
   /** The tops of many channels, in their order, in as few round trips as there can be. Unknown ones are made. */
   tops(channels: readonly string[]): Promise<readonly Position[]>
-  /** Resolves once publications of these channels will be heard. Many calls of one moment travel together. */
+  /**
+   * Resolves once publications of these channels will be heard: what is published from then on arrives, or
+   * `mayHaveMissed` is called. Many calls of one moment travel together. Where it rejects, the channel is wanted all the
+   * same and heard as soon as it can be; `unlisten` takes it back.
+   * @throws StoreUnavailable
+   */
   listen(channels: readonly string[]): Promise<void>
   unlisten(channels: readonly string[]): void
   /** Sets who is told. One listener, set once before the first `listen`. */

@@ -1,3 +1,4 @@
+import type { HistoryBounds } from './channels.js'
 import { openEmbeddedStore } from './embedded/index.js'
 import { openRedisStore } from './redis/index.js'
 import type { Store } from './store.js'
@@ -5,6 +6,7 @@ import type { Store } from './store.js'
 export interface StoreChoice {
   readonly store: { readonly kind: 'embedded' } | { readonly kind: 'redis'; readonly url: string }
   readonly dataDir: string
+  readonly history: HistoryBounds
 }
 
 /**
@@ -13,9 +15,10 @@ export interface StoreChoice {
  * @throws DataDirInUse, StoreUnavailable
  */
 export async function openStore(
-  { store, dataDir }: StoreChoice,
+  { store, dataDir, history }: StoreChoice,
   now: () => number,
   onError: (error: Error) => void
 ): Promise<Store> {
-  return store.kind === 'embedded' ? openEmbeddedStore(dataDir, now) : openRedisStore(store.url, { onError })
+  if (store.kind === 'embedded') return openEmbeddedStore(dataDir, now, { history })
+  return openRedisStore(store.url, { onError, history })
 }

@@ -6,6 +6,8 @@
  * their own, each atomic. Every call may reject with {@link StoreUnavailable}; no call runs twice, none hangs.
  */
 
+import type { ChannelStore } from './channels.js'
+
 /** The store did not answer in time. What was asked for may or may not have happened. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
@@ -32,6 +34,7 @@ export interface Store {
   readonly seats: SeatStore
   readonly tickets: TicketStore
   readonly limits: LimitStore
+  readonly channels: ChannelStore
   /** Resolves when the store answers right now; rejects with StoreUnavailable after at most a second. */
   ping(): Promise<void>
   close(): Promise<void>

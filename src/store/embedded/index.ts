@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Store } from '../store.js'
+import { createEmbeddedChannels, type EmbeddedChannelsOptions } from './channels.js'
 import { lockDataDir } from './lock.js'
 import {
   createEmbeddedChallenges,
@@ -16,7 +17,7 @@ import { openEmbeddedRecords } from './records.js'
  * @param now  unix milliseconds
  * @throws DataDirInUse
  */
-export function openEmbeddedStore(dataDir: string, now: () => number): Store {
+export function openEmbeddedStore(dataDir: string, now: () => number, channels: EmbeddedChannelsOptions = {}): Store {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(join(dataDir, 'countersign.lock'))
   const records = openEmbeddedRecords(join(dataDir, 'countersign.mdb'))
@@ -29,6 +30,7 @@ export function openEmbeddedStore(dataDir: string, now: () => number): Store {
     seats: createEmbeddedSeats(),
     tickets: createEmbeddedTickets(now),
     limits: createEmbeddedLimits(now),
+    channels: createEmbeddedChannels(now, channels),
     ping: records.ping,
     close() {
       closed ??= records.close().then(unlock)

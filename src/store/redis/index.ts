@@ -1,4 +1,5 @@
-import type { Store } from '../store.js'
+import type { ChannelStore, HistoryBounds } from '../channels.js'
+import { type Store, StoreUnavailable } from '../store.js'
 import { createRedisClient, subscribe } from './client.js'
 import { createKeys } from './keys.js'
 import {
@@ -22,6 +23,21 @@ export interface RedisStoreOptions {
   readonly connectWithinMs?: number
   /** Told of every connection error. */
   readonly onError?: (error: Error) => void
+  readonly history?: HistoryBounds
+}
+
+function refuse(): Promise<never> {
+  return Promise.reject(new StoreUnavailable(new Error('channels are not served over Redis yet')))
+}
+
+const noChannels: ChannelStore = {
+  publish: refuse,
+  read: refuse,
+  tops: refuse,
+  listen: refuse,
+  unlisten() {},
+  onPublication() {},
+  hears: true
 }
 
 /**
@@ -60,6 +76,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     seats: createRedisSeats(redis, keys),
     tickets: createRedisTickets(redis, keys),
     limits: createRedisLimits(redis, keys),
+    channels: noChannels,
     // A write: a server that is read-only, full or paused answers PING all the same.
     async ping() {
       await within(pingTimeoutMs, redis.command('SET', keys.probe, '1', 'PX', probeLifeMs))

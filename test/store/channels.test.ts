@@ -1,0 +1,86 @@
+import t from 'tap'
+import { createEmbeddedChannels } from '../../src/store/embedded/channels.js'
+import { StoreUnavailable } from '../../src/store/store.js'
+import { createClock } from '../helper/clock.js'
+import { type ChannelsUnderTest, channelsContract, publish, record } from './channels-contract.js'
+
+t.test('embedded', t => {
+  channelsContract(t, async (_t, history): Promise<ChannelsUnderTest> => {
+    const clock = createClock()
+    const channels = createEmbeddedChannels(clock.now, history === undefined ? {} : { history })
+    return { channels, another: async () => channels, lapse: async ms => clock.advance(ms) }
+  })
+  t.end()
+})
+
+t.test('embedded: word comes before the answer, and what a listener publishes comes after it', async t => {
+  const channels = createEmbeddedChannels(Date.now)
+  const heard: string[] = []
+  channels.onPublication({
+    publication(channel, _epoch, { data }) {
+      heard.push(`${data} begins`)
+      if (data === '1') channels.publish(channel, '2', { publishedAt: 1, idempotencyKey: '' })
+      heard.push(`${data} ends`)
+    },
+    mayHaveMissed() {}
+  })
+  await channels.listen(['a'])
+  const answer = publish(channels, 'a', '1')
+  t.same(heard, ['1 begins', '1 ends', '2 begins', '2 ends'])
+  await answer
+})
+
+t.test('embedded: channels are bounded, those that are listened to are forgotten last', async t => {
+  const channels = createEmbeddedChannels(Date.now, { channels: 3 })
+  await channels.listen(['followed'])
+  const followed = await publish(channels, 'followed', '1')
+  const [a, b] = await channels.tops(['a', 'b'])
+  await channels.read('a', undefined, 0)
+  await channels.tops(['c'])
+  t.same(await channels.tops(['followed', 'a']), [{ offset: 1, epoch: followed.epoch }, a])
+  const [again] = await channels.tops(['b'])
+  t.equal(again?.offset, 0)
+  t.not(again?.epoch, b?.epoch, 'a forgotten channel comes back with a new epoch')
+  await channels.listen(['x', 'y', 'z'])
+  await channels.tops(['x', 'y', 'z'])
+  const [last] = await channels.tops(['followed'])
+  t.not(last?.epoch, followed.epoch, 'the bound holds even where all are listened to')
+})
+
+t.test('embedded: bytes of one channel and of all are bounded', async t => {
+  const channels = createEmbeddedChannels(Date.now, { channelBytes: 10, totalBytes: 25 })
+  const { epoch } = await publish(channels, 'a', 'xxxxx')
+  await publish(channels, 'a', 'yyyyy')
+  await publish(channels, 'a', 'z')
+  t.equal((await channels.read('a', { offset: 0, epoch }, 9)).publications, undefined)
+  t.equal((await channels.read('a', { offset: 1, epoch }, 9)).publications?.length, 2)
+  await publish(channels, 'a', 'larger than all')
+  t.same((await channels.read('a', { offset: 4, epoch }, 9)).publications, [], 'one that does not fit is not kept')
+  t.equal((await channels.read('a', { offset: 3, epoch }, 9)).publications, undefined)
+  for (const name of ['b', 'c', 'd']) await publish(channels, name, '1234567890')
+  const [b, c, d] = await channels.tops(['b', 'c', 'd'])
+  t.equal(b?.offset, 0, 'the one longest untouched was forgotten')
+  t.equal(c?.offset, 1)
+  t.equal(d?.offset, 1)
+})
+
+t.test('embedded: results for repeats are bounded; no repeat runs because of it', async t => {
+  const clock = createClock()
+  const channels = createEmbeddedChannels(clock.now, { idempotencyResults: 2 })
+  await publish(channels, 'a', '1', 'k1')
+  await publish(channels, 'a', '2', 'k2')
+  await t.rejects(publish(channels, 'a', '3', 'k3'), StoreUnavailable)
+  t.match(await publish(channels, 'a', '1', 'k1'), { offset: 1, duplicate: true })
+  t.match(await publish(channels, 'a', '3'), { offset: 3 }, 'without a key it is published')
+  clock.advance(300_000)
+  t.match(await publish(channels, 'a', '4', 'k3'), { offset: 4, duplicate: false })
+})
+
+t.test('embedded: a store that is opened anew has new epochs', async t => {
+  const first = await publish(createEmbeddedChannels(Date.now), 'a', '1')
+  const second = createEmbeddedChannels(Date.now)
+  record(second)
+  const { top, publications } = await second.read('a', first, 9)
+  t.equal(publications, undefined)
+  t.equal(top.offset, 0)
+})
