@@ -1,0 +1,1 @@
+export function resolveRequire(from: string, path: string): string
