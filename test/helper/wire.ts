@@ -8,8 +8,8 @@ import WebSocket from 'ws'
  * from the code under test, and keeps every frame that arrives, so that none can be missed.
  */
 
-/** Longest wait for anything, in milliseconds: a test that waits in vain fails with a name. */
-export const patienceMs = 10_000
+/** Longest wait for anything, in milliseconds: a test that waits in vain fails with a name. Nothing is slower for it. */
+export const patienceMs = 30_000
 
 export type Message = { type: string; [member: string]: unknown }
 
@@ -62,7 +62,7 @@ export async function connectWire(t: Test, url: string, options: WebSocket.Clien
     frames.push(String(data))
     arrived.notify()
   })
-  const end = once(socket, 'close', { signal: AbortSignal.timeout(patienceMs * 6) })
+  const end = once(socket, 'close', { signal: AbortSignal.timeout(patienceMs * 2) })
   end.catch(() => {})
   socket.on('close', () => arrived.notify())
   socket.on('error', () => {})
