@@ -1,3 +1,5 @@
+import type { BridgeStore } from './bridge.js'
+
 /**
  * What the gateway keeps, as verbs. There are two stores: `embedded/` (one process, no other service) and `redis/`
  * (any number of instances). Both pass the contract suite in `test/store/contract.ts`; nothing here speaks of Redis.
@@ -35,6 +37,7 @@ export interface Store {
   readonly tickets: TicketStore
   readonly limits: LimitStore
   readonly channels: ChannelStore
+  readonly bridge: BridgeStore
   /** Resolves when the store answers right now; rejects with StoreUnavailable after at most a second. */
   ping(): Promise<void>
   close(): Promise<void>

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Store } from '../store.js'
+import { createEmbeddedBridge } from './bridge.js'
 import { createEmbeddedChannels, type EmbeddedChannelsOptions } from './channels.js'
 import { lockDataDir } from './lock.js'
 import {
@@ -31,6 +32,7 @@ export function openEmbeddedStore(dataDir: string, now: () => number, channels: 
     tickets: createEmbeddedTickets(now),
     limits: createEmbeddedLimits(now),
     channels: createEmbeddedChannels(now, channels),
+    bridge: createEmbeddedBridge(now),
     ping: records.ping,
     close() {
       closed ??= records.close().then(unlock)

@@ -20,7 +20,13 @@ const scriptNames = {
   sessionEnd: 'session-end',
   sessionReap: 'session-reap',
   seatTake: 'seat-take',
-  limitTake: 'limit-take'
+  limitTake: 'limit-take',
+  bridgeOpen: 'bridge-open',
+  bridgeExchange: 'bridge-exchange',
+  bridgeRead: 'bridge-read',
+  bridgeCommit: 'bridge-commit',
+  bridgeTakeOver: 'bridge-take-over',
+  bridgeEnd: 'bridge-end'
 } as const
 
 export type ScriptName = keyof typeof scriptNames
@@ -124,17 +130,15 @@ function connect(url: string, queue: QueueOptions): Redis | Cluster {
   })
 }
 
-function loadScripts(): Record<ScriptName, string> {
-  const load = (name: ScriptName) =>
-    readFileSync(new URL(`./scripts/${scriptNames[name]}.lua`, import.meta.url), 'utf8')
-  return {
-    commit: load('commit'),
-    sessionOpen: load('sessionOpen'),
-    sessionEnd: load('sessionEnd'),
-    sessionReap: load('sessionReap'),
-    seatTake: load('seatTake'),
-    limitTake: load('limitTake')
-  }
+/** A script's text; functions that several share stand in `scripts/include`, asked for by lines `-- include <name>`. */
+function readScript(file: string): string {
+  const text = readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8')
+  return text.replace(/^-- include (.+)$/gm, (_line, name: string) => readScript(`include/${name}`))
+}
+
+function loadScripts(): Readonly<Record<ScriptName, string>> {
+  const texts = Object.entries(scriptNames).map(([name, file]) => [name, readScript(file)])
+  return Object.fromEntries(texts)
 }
 
 type Runner = (keyCount: number, ...args: Argument[]) => Promise<unknown>

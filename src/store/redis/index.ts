@@ -1,5 +1,6 @@
 import type { ChannelStore, HistoryBounds } from '../channels.js'
 import { type Store, StoreUnavailable } from '../store.js'
+import { createRedisBridge } from './bridge.js'
 import { createRedisClient, subscribe } from './client.js'
 import { createKeys } from './keys.js'
 import {
@@ -65,6 +66,8 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     onError
   )
 
+  const wordSubscriptions = new Set<{ close(): void }>()
+
   return {
     kind: 'redis',
     records: createRedisRecords(redis, keys, listener => {
@@ -77,12 +80,21 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     tickets: createRedisTickets(redis, keys),
     limits: createRedisLimits(redis, keys),
     channels: noChannels,
+    bridge: createRedisBridge(redis, keys, (channel, onMessage) => {
+      const words = subscribe(url, channel, onMessage, onError)
+      wordSubscriptions.add(words)
+      return () => {
+        wordSubscriptions.delete(words)
+        words.close()
+      }
+    }),
     // A write: a server that is read-only, full or paused answers PING all the same.
     async ping() {
       await within(pingTimeoutMs, redis.command('SET', keys.probe, '1', 'PX', probeLifeMs))
     },
     async close() {
       subscription.close()
+      for (const words of wordSubscriptions) words.close()
       redis.disconnect()
     }
   }

@@ -21,6 +21,13 @@ export interface Keys {
   /** Licenses on which a session sits. */
   seatsOf(sessionId: string): string
   ticket(keyId: string): string
+  /** A session of the bridge, and the frames that wait for it. */
+  bridge(sessionId: string): string
+  bridgeOutbox(sessionId: string): string
+  /** Before an instance's id: the channel of words for it. */
+  readonly wordPrefix: string
+  /** There while the instance lives. */
+  instance(instanceId: string): string
   limit(name: string): string
   /** Written to see whether writes work. */
   readonly probe: string
@@ -44,6 +51,10 @@ export function createKeys(prefix: string): Keys {
     sessionsOfClientPrefix: `${sessions}@client:`,
     seats: licenseId => `${prefix}:seats:{${licenseId}}`,
     seatsOf: sessionId => `${prefix}:seats-of:{${sessionId}}`,
+    bridge: sessionId => `${prefix}:bridge:{${sessionId}}`,
+    bridgeOutbox: sessionId => `${prefix}:bridge:{${sessionId}}@outbox`,
+    wordPrefix: `${prefix}:words:`,
+    instance: instanceId => `${prefix}:instance:${instanceId}`,
     ticket: keyId => `${prefix}:ticket:${keyId}`,
     limit: name => `${prefix}:limit:${name}`,
     probe: `${prefix}:probe`

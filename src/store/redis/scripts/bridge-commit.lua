@@ -1,0 +1,56 @@
+-- include identity
+--[[
+Commits answers and publications: claims are removed, frames get their place in the outbox, positions move. All of it or
+nothing, and only on the version that the frames were signed on.
+Input
+  KEYS[1]  the session (see bridge-exchange.lua)   KEYS[2]  its outbox
+  ARGV[1]  instance       ARGV[2]  version          ARGV[3]  1 where a held poll is to be woken
+  ARGV[4]  most frames    ARGV[5]  most bytes       ARGV[6]  prefix of the channels of words
+  ARGV[7]  session id     ARGV[8]  life of the outbox, ms
+  ARGV[9]  next challenge, unix ms, or ''           ARGV[10] open challenge, or ''
+  ARGV[11] answered seqs  ARGV[12] frames           ARGV[13 ..]  the seqs, the frames, per channel: name, position or ''
+Output
+  'done'   'changed'   'full'   'gone'
+]]
+local session, outbox = KEYS[1], KEYS[2]
+local instance, version, wakes = ARGV[1], ARGV[2], ARGV[3] == '1'
+local maxFrames, maxBytes, words, id, lifeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local challengeAt, challenge = ARGV[9], ARGV[10]
+local answered, frames = tonumber(ARGV[11]), tonumber(ARGV[12])
+local firstSeq = 13
+local firstFrame = firstSeq + answered
+local firstChannel = firstFrame + frames
+
+local names = { 'version', 'identity', 'ended', 'bytes', 'sent', 'ack', 'holder', 'waiters' }
+local known, kept, ended, bytes, sent, ack, holder, waiters = unpack(redis.call('HMGET', session, unpack(names)))
+if not known or ended or kept ~= identity() then return 'gone' end
+if known ~= version then return 'changed' end
+for i = firstSeq, firstFrame - 1 do
+  local claim = redis.call('HGET', session, 'c:' .. ARGV[i])
+  if not claim or string.match(claim, '^[^\n]*') ~= instance then return 'changed' end
+end
+
+for i = firstFrame, firstChannel - 1 do bytes = bytes + #ARGV[i] end
+if frames > 0 and (sent - ack + frames > maxFrames or tonumber(bytes) > maxBytes) then return 'full' end
+
+for i = firstSeq, firstFrame - 1 do redis.call('HDEL', session, 'c:' .. ARGV[i]) end
+if frames > 0 then
+  redis.call('RPUSH', outbox, unpack(ARGV, firstFrame, firstChannel - 1))
+  if sent == ack then redis.call('PEXPIRE', outbox, lifeMs) end
+  redis.call('HSET', session, 'sent', string.format('%d', sent + frames), 'bytes', string.format('%d', bytes))
+end
+for i = firstChannel, #ARGV, 2 do
+  if ARGV[i + 1] == '' then redis.call('HDEL', session, 'p:' .. ARGV[i])
+  else redis.call('HSET', session, 'p:' .. ARGV[i], ARGV[i + 1]) end
+end
+if challengeAt ~= '' then redis.call('HSET', session, 'challengeAt', challengeAt, 'challenge', challenge) end
+redis.call('HINCRBY', session, 'version', 1)
+
+if wakes and frames > 0 and holder then redis.call('PUBLISH', words .. holder, 'frames ' .. id) end
+if waiters and answered > 0 then
+  for waiter in string.gmatch(waiters, '%S+') do
+    if waiter ~= instance then redis.call('PUBLISH', words .. waiter, 'claims ' .. id) end
+  end
+  redis.call('HDEL', session, 'waiters')
+end
+return 'done'

@@ -1,0 +1,88 @@
+-- include identity
+-- include bridge-state
+--[[
+One exchange of a session of the bridge (PROTOCOL §9.4): judges the batch by its seqs, claims what is new, takes the
+ack, and tells what waits. All of it or nothing.
+The session is a hash: info, identity, version, received, sent, ack, poll, bytes (of the outbox), holder (the instance
+of the poll that is held), waiters (instances that wait for claims), arrival (of the rate), challengeAt, challenge, ended;
+`c:<seq>` a claim: its owner, LF, the message; `p:<channel>` where the session stands in it.
+Input
+  KEYS[1]  the session   KEYS[2]  its outbox (list: frames ack + 1 to sent)
+  ARGV[1]  instance      ARGV[2]  poll   ARGV[3]  ack   ARGV[4]  1 where it would hold
+  ARGV[5]  bytes of frames to return     ARGV[6]  messages and polls a second, 0 any   ARGV[7]  burst, seconds
+  ARGV[8]  prefix of the channels of words for instances
+  ARGV[9]  session id    ARGV[10 ..]  per message: seq, text
+Output
+  { 'missing' }   { 'ended', code }   { 'beyond', expected seq }   { 'limited', ms }   { 'stale' }
+  { 'taken', 1 where the poll is new, claimed messages, state (see include/bridge-state.lua) }
+]]
+local session, outbox = KEYS[1], KEYS[2]
+local instance, poll, ack, holds = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local answerBytes, perSecond, burst = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local words, id = ARGV[8], ARGV[9]
+local firstMessage = 10
+
+local s = readSession(session)
+if not s then return { 'missing' } end
+if s.identity ~= identity() then
+  redis.call('DEL', session, outbox)
+  return { 'missing' }
+end
+if s.ended then return { 'ended', s.ended } end
+if ack > s.sent then
+  redis.call('DEL', session, outbox)
+  return { 'missing' }
+end
+
+local first = tonumber(ARGV[firstMessage] or '0')
+if first > s.received + 1 then return { 'beyond', s.received + 1 } end
+local last = tonumber(ARGV[#ARGV - 1] or '0')
+local claimed = #ARGV >= firstMessage and math.max(last - s.received, 0) or 0
+local isNewPoll = poll > s.poll
+if not isNewPoll and claimed == 0 then return { 'stale' } end
+
+if perSecond > 0 then
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local interval = 1000 / perSecond
+  local arrival = math.max(s.arrival, now)
+  local next = arrival + interval * (claimed + (isNewPoll and 1 or 0))
+  local wait = math.ceil(next - burst * 1000 - now)
+  if wait > 0 and arrival > now then return { 'limited', wait } end
+  redis.call('HSET', session, 'arrival', string.format('%.3f', next))
+end
+
+for i = #ARGV - 2 * claimed + 1, #ARGV, 2 do
+  local seq, text = tonumber(ARGV[i]), ARGV[i + 1]
+  redis.call('HSET', session, 'c:' .. string.format('%d', seq), instance .. '\n' .. text)
+  s.claims[#s.claims + 1] = { seq, instance }
+end
+if claimed > 0 then
+  s.received = last
+  redis.call('HSET', session, 'received', string.format('%d', last))
+end
+
+if ack > s.ack then
+  local done = ack - s.ack
+  for _, frame in ipairs(redis.call('LRANGE', outbox, 0, done - 1)) do s.bytes = s.bytes - #frame end
+  redis.call('LTRIM', outbox, done, -1)
+  s.ack = ack
+  redis.call('HSET', session, 'ack', string.format('%d', ack), 'bytes', s.bytes)
+end
+
+if isNewPoll then
+  redis.call('HSET', session, 'poll', string.format('%d', poll))
+  if holds then
+    if s.holder and s.holder ~= instance then redis.call('PUBLISH', words .. s.holder, 'superseded ' .. id) end
+    if s.holder ~= instance then redis.call('HSET', session, 'holder', instance) end
+  end
+end
+
+for _, claim in ipairs(s.claims) do
+  if claim[2] ~= instance then
+    redis.call('HSET', session, 'waiters', addWaiter(s.waiters, instance))
+    break
+  end
+end
+
+return { 'taken', isNewPoll and 1 or 0, claimed, stateOf(s, outbox, answerBytes) }

@@ -1,0 +1,49 @@
+-- A session of the bridge as a table; nothing where there is none.
+local function readSession(session)
+  local flat = redis.call('HGETALL', session)
+  if #flat == 0 then return nil end
+  local s = { claims = {}, positions = {} }
+  for i = 1, #flat, 2 do
+    local name, value = flat[i], flat[i + 1]
+    local kind = string.sub(name, 1, 2)
+    if kind == 'c:' then
+      s.claims[#s.claims + 1] = { tonumber(string.sub(name, 3)), string.match(value, '^[^\n]*') }
+    elseif kind == 'p:' then
+      s.positions[#s.positions + 1] = string.sub(name, 3)
+      s.positions[#s.positions + 1] = value
+    else
+      s[name] = value
+    end
+  end
+  for _, name in ipairs({ 'version', 'received', 'sent', 'ack', 'poll', 'bytes' }) do s[name] = tonumber(s[name]) end
+  s.arrival = tonumber(s.arrival or '0')
+  table.sort(s.claims, function(a, b) return a[1] < b[1] end)
+  return s
+end
+
+-- { version, received, sent, ack, next challenge, open challenge or '', frames, claims, positions }
+local function stateOf(s, outbox, answerBytes)
+  local frames, room, chunk = {}, answerBytes, 64
+  local waiting = s.sent - s.ack
+  while #frames < waiting do
+    for _, frame in ipairs(redis.call('LRANGE', outbox, #frames, #frames + chunk - 1)) do
+      room = room - #frame - 1
+      if room < 0 and #frames > 0 then break end
+      frames[#frames + 1] = frame
+    end
+    if room < 0 or #frames % chunk > 0 then break end
+  end
+  local claims = {}
+  for _, claim in ipairs(s.claims) do
+    claims[#claims + 1] = claim[1]
+    claims[#claims + 1] = claim[2]
+  end
+  return { s.version, s.received, s.sent, s.ack, s.challengeAt, s.challenge or '', frames, claims, s.positions }
+end
+
+-- The instances that wait for claims, this one among them, apart by spaces.
+local function addWaiter(waiters, instance)
+  waiters = waiters or ''
+  if string.find(' ' .. waiters .. ' ', ' ' .. instance .. ' ', 1, true) then return waiters end
+  return waiters == '' and instance or waiters .. ' ' .. instance
+end

@@ -1,0 +1,213 @@
+import type { Test } from 'tap'
+import type { BridgeCommit, BridgeWord, ExchangeRequest } from '../../src/store/bridge.js'
+import type { Position } from '../../src/store/channels.js'
+import type { Store } from '../../src/store/store.js'
+import { createClock } from '../helper/clock.js'
+import type { OpenStoreForTest } from '../helper/stores.js'
+import { until } from '../helper/until.js'
+
+/** What the bridge asks of a store (PROTOCOL §9.4), on each store. */
+
+let lastId = 0
+
+export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
+  async function open(t: Test, positions: readonly (readonly [string, Position])[] = []) {
+    const clock = createClock()
+    const { store, another } = await openStore(t, clock.now)
+    const sessionId = `session-${process.pid}-${++lastId}`
+    await store.bridge.open({ sessionId, info: 'info', positions: new Map(positions), challengeAt: 77 })
+    const exchange = (request: Partial<ExchangeRequest>, of: Store = store) =>
+      of.bridge.exchange({
+        ...{ sessionId, instanceId: 'a', poll: 1, ack: 1, holds: false, messages: [] },
+        ...{ answerBytes: 1000, perSecond: 0 },
+        ...request
+      })
+    const taken = async (request: Partial<ExchangeRequest>, of?: Store) => {
+      const outcome = await exchange(request, of)
+      if (outcome.kind !== 'taken') throw new Error(`not taken: ${outcome.kind}`)
+      return outcome
+    }
+    const commit = (wanted: Partial<BridgeCommit>, of: Store = store) =>
+      of.bridge.commit({
+        ...{ sessionId, instanceId: 'a', version: 0, answered: [], frames: [], positions: new Map() },
+        ...{ wakes: false, maxFrames: 10, maxBytes: 100 },
+        ...wanted
+      })
+    const message = (seq: number) => ({ seq, text: `text ${seq}` })
+    return { clock, store, another, sessionId, exchange, taken, commit, message }
+  }
+
+  t.test('a session is there with all that it was opened with', async t => {
+    const position = { offset: 3, epoch: 'e:1' }
+    const { store, sessionId, taken } = await open(t, [['client:x', position]])
+    t.same(await store.bridge.info(sessionId), { info: 'info' })
+    t.equal(await store.bridge.info('nobody'), undefined)
+    const { state, isNewPoll, claimed } = await taken({})
+    t.match({ isNewPoll, claimed }, { isNewPoll: true, claimed: 0 })
+    t.match(state, { version: 0, received: 1, sent: 1, ack: 1, challenge: { nextAt: 77 } })
+    t.same([...state.positions], [['client:x', position]])
+    t.same([state.frames, state.claims], [[], []])
+  })
+
+  t.test('messages are judged by their seq alone, whatever the poll (rule b)', async t => {
+    const { exchange, taken, message } = await open(t)
+    t.match(await taken({ messages: [message(2), message(3)] }), { claimed: 2, state: { received: 3 } })
+    t.match(await exchange({ messages: [message(2), message(3)] }), { kind: 'stale' }, 'an old poll, nothing new')
+    t.match(await exchange({ poll: 2, messages: [message(5)] }), { kind: 'beyond', expectedSeq: 4 })
+    t.match(await taken({ poll: 1, messages: [message(3), message(4)] }), {
+      ...{ isNewPoll: false, claimed: 1 },
+      state: { received: 4, claims: [2, 3, 4].map(seq => ({ seq, owner: 'a' })) }
+    })
+    t.match(await taken({ poll: 2, messages: [message(2)] }), { isNewPoll: true, claimed: 0 })
+    t.match(await exchange({ poll: 2 }), { kind: 'stale' }, 'what was beyond took no poll number, this one did')
+  })
+
+  t.test('frames wait until they are acknowledged, byte for byte (rule e)', async t => {
+    const { taken, commit } = await open(t)
+    t.equal(await commit({ frames: ['two ü', 'three'] }), 'done')
+    t.equal(await commit({ version: 1, frames: ['four'] }), 'done')
+    t.match(await taken({}), { state: { version: 2, sent: 4, ack: 1, frames: ['two ü', 'three', 'four'] } })
+    t.match(await taken({ poll: 2, ack: 3 }), { state: { ack: 3, frames: ['four'] } })
+    t.match(await taken({ poll: 3, ack: 2 }), { state: { ack: 3, frames: ['four'] } }, 'a lower ack has no effect')
+    t.match(await taken({ poll: 4, ack: 3, answerBytes: 1 }), { state: { frames: ['four'] } }, 'one at least')
+  })
+
+  t.test('more frames than an answer takes: the first of them', async t => {
+    const { taken, commit } = await open(t)
+    const frames = Array.from({ length: 200 }, (_, i) => `frame ${i}`)
+    t.equal(await commit({ frames, maxFrames: 200, maxBytes: 1e6 }), 'done')
+    const some = (await taken({ answerBytes: 1000 })).state.frames
+    t.ok(some.join('\n').length <= 1000)
+    t.same(some, frames.slice(0, some.length))
+    t.same((await taken({ poll: 2, answerBytes: 1e6 })).state.frames, frames)
+  })
+
+  t.test('an ack above what was given out proves a rewind: the session is gone', async t => {
+    const { store, sessionId, exchange } = await open(t)
+    t.match(await exchange({ ack: 2 }), { kind: 'missing' })
+    t.match(await exchange({ ack: 1 }), { kind: 'missing' })
+    t.equal(await store.bridge.info(sessionId), undefined)
+  })
+
+  t.test('of two commits on one version one is taken', async t => {
+    const { store, another, sessionId, commit, taken, message } = await open(t)
+    const other = await another()
+    await taken({ messages: [message(2)] })
+    const outcomes = await Promise.all([
+      commit({ answered: [2], frames: ['mine'] }),
+      commit({ frames: ['theirs'], instanceId: 'b' }, other)
+    ])
+    t.same([...outcomes].sort(), ['changed', 'done'])
+    t.match(await store.bridge.read(sessionId, 99), { version: 1, sent: 2 })
+  })
+
+  t.test('a commit answers only claims that are its instance’s own', async t => {
+    const { store, sessionId, commit, taken, message } = await open(t)
+    await taken({ messages: [message(2), message(3)] })
+    t.equal(await commit({ instanceId: 'b', answered: [2], frames: ['x'] }), 'changed')
+    t.same(await store.bridge.takeOver(sessionId, 'a', 'b'), [message(2), message(3)])
+    t.same(await store.bridge.takeOver(sessionId, 'a', 'c'), [], 'only once')
+    t.equal(await commit({ answered: [2], frames: ['x'] }), 'changed', 'it is not its owner any more')
+    t.equal(await commit({ instanceId: 'b', answered: [2, 3], frames: ['x', 'y'] }), 'done')
+    t.match(await store.bridge.read(sessionId, 99), { claims: [], frames: ['x', 'y'] })
+  })
+
+  t.test('positions and the challenge move with the commit', async t => {
+    const { store, sessionId, commit } = await open(t, [['gone', { offset: 1, epoch: 'e' }]])
+    const position = { offset: 9, epoch: 'f' }
+    const challenge = { nextAt: 99, open: 'token' }
+    const positions = new Map([
+      ['gone', undefined],
+      ['new', position]
+    ])
+    t.equal(await commit({ positions, challenge }), 'done')
+    const state = await store.bridge.read(sessionId, 99)
+    t.same([...(state?.positions ?? [])], [['new', position]])
+    t.same(state?.challenge, challenge)
+    t.equal(await commit({ version: 1, challenge: { nextAt: 100 } }), 'done')
+    t.same((await store.bridge.read(sessionId, 99))?.challenge, { nextAt: 100 })
+  })
+
+  t.test('what waits is bounded in frames and bytes: then nothing of a commit is taken', async t => {
+    const { store, sessionId, commit, taken, message } = await open(t)
+    await taken({ messages: [message(2)] })
+    const frames = Array.from({ length: 11 }, () => 'f')
+    t.equal(await commit({ answered: [2], frames }), 'full')
+    t.equal(await commit({ answered: [2], frames: ['x'.repeat(101)] }), 'full')
+    t.match(await store.bridge.read(sessionId, 99), { sent: 1, claims: [{ seq: 2 }] })
+    t.equal(await commit({ frames: frames.slice(1) }), 'done')
+    t.equal(await commit({ version: 1, frames: ['f'] }), 'full')
+    await taken({ poll: 2, ack: 3 })
+    t.equal(await commit({ version: 1, frames: ['f'] }), 'done', 'acknowledged frames make room')
+  })
+
+  t.test('a rate is spent by what is new alone', async t => {
+    const { exchange, taken, message } = await open(t)
+    t.match(await taken({ perSecond: 2, messages: [message(2), message(3), message(4)] }), { claimed: 3 })
+    const refused = await exchange({ perSecond: 2, poll: 2 })
+    t.equal(refused.kind, 'limited')
+    if (refused.kind === 'limited') t.ok(refused.retryAfterMs > 0 && refused.retryAfterMs <= 500)
+    t.match(await exchange({ perSecond: 2, messages: [message(2)] }), { kind: 'stale' }, 'repeats spend nothing')
+    t.match(await exchange({ perSecond: 2, poll: 2, messages: [message(5)] }), { kind: 'limited' })
+    t.match(await taken({ poll: 2, messages: [message(5)] }), { claimed: 1 }, 'what was limited changed nothing')
+  })
+
+  t.test('the end is told once, and kept for a while', async t => {
+    const { clock, store, sessionId, exchange, commit, taken, message } = await open(t)
+    await taken({ messages: [message(2)] })
+    t.equal(await store.bridge.end(sessionId, 'SESSION_REVOKED', 120_000), 'SESSION_REVOKED')
+    t.equal(await store.bridge.end(sessionId, 'HEARTBEAT_LOST', 120_000), 'SESSION_REVOKED', 'the first counts')
+    t.equal(await store.bridge.end('nobody', 'HEARTBEAT_LOST', 1), undefined)
+    t.match(await exchange({ poll: 2 }), { kind: 'ended', code: 'SESSION_REVOKED' })
+    t.same(await store.bridge.info(sessionId), { info: 'info', ended: 'SESSION_REVOKED' })
+    t.equal(await store.bridge.read(sessionId, 99), undefined)
+    t.equal(await commit({ answered: [2], frames: ['x'] }), 'gone')
+    t.same(await store.bridge.takeOver(sessionId, 'a', 'b'), [])
+    clock.advance(120_000)
+    if (store.kind === 'embedded') t.match(await exchange({ poll: 3 }), { kind: 'missing' })
+  })
+
+  t.test('instances are told', async t => {
+    const { store, another, sessionId, commit, taken, message } = await open(t)
+    const other = await another()
+    const heard: [string, BridgeWord][] = []
+    // Names of their own: a channel of words is heard by whoever listens to it.
+    const [a, b] = [`${sessionId}-a`, `${sessionId}-b`]
+    const ready = { a: 0, b: 0 }
+    const listener = (name: 'a' | 'b') => ({
+      word: (id: string, word: BridgeWord) => void (id === sessionId && heard.push([name, word])),
+      mayHaveMissed: () => void ready[name]++
+    })
+    const stops = [store.bridge.listen(a, listener('a')), other.bridge.listen(b, listener('b'))]
+    t.teardown(() => {
+      for (const stop of stops) stop()
+    })
+    if (store.kind === 'redis') await until('both listen', async () => ready.a > 0 && ready.b > 0)
+    const hears = (name: string, word: BridgeWord) =>
+      until(`${name} hears ${word}`, async () => heard.some(([to, what]) => to === name && what === word))
+
+    await taken({ instanceId: a, holds: true })
+    await commit({ instanceId: b, frames: ['f'], wakes: true }, other)
+    await hears('a', 'frames')
+    await taken({ instanceId: b, poll: 2, messages: [message(2)] }, other)
+    await taken({ instanceId: a, poll: 3, messages: [message(2)] })
+    await commit({ instanceId: b, version: 1, answered: [2], frames: ['f'] }, other)
+    // One process has one instance, whose claims it knows itself.
+    if (store.kind === 'redis') {
+      await hears('a', 'claims')
+      await taken({ instanceId: b, poll: 4, holds: true }, other)
+      await hears('a', 'superseded')
+    }
+    await store.bridge.end(sessionId, 'bye', 1000)
+    await hears(store.kind === 'redis' ? 'b' : 'a', 'ended')
+  })
+
+  t.test('instances live while they say so', async t => {
+    const { store, sessionId } = await open(t)
+    t.equal(await store.bridge.isAlive(sessionId), false)
+    const stop = store.bridge.listen(sessionId, { word() {}, mayHaveMissed() {} })
+    t.teardown(stop)
+    await store.bridge.beat(sessionId, 60_000)
+    t.equal(await store.bridge.isAlive(sessionId), true)
+  })
+}
