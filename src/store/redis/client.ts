@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Cluster, Redis } from 'ioredis'
 import { StoreUnavailable } from '../store.js'
+import { generationKey } from './keys.js'
 import { within } from './within.js'
 
 /**
@@ -13,9 +15,12 @@ const commandTimeoutMs = 2000
 const connectTimeoutMs = 2000
 /** Longest pause between attempts to connect. */
 const reconnectMaxMs = 1000
+const generationBytes = 8
 
 const scriptNames = {
   commit: 'commit',
+  challengePut: 'challenge-put',
+  challengeTake: 'challenge-take',
   sessionOpen: 'session-open',
   sessionEnd: 'session-end',
   sessionReap: 'session-reap',
@@ -147,6 +152,10 @@ type Runner = (keyCount: number, ...args: Argument[]) => Promise<unknown>
 export function createRedisClient(url: string, onError: (error: Error) => void): RedisClient {
   const client = connect(url, failFast)
   client.on('error', onError)
+  // Before all else on a new connection: see scripts/include/identity.lua. A Cluster goes by INFO alone.
+  if (client instanceof Redis) {
+    client.on('ready', () => client.set(generationKey, randomBytes(generationBytes).toString('hex')).catch(onError))
+  }
   const runners = new Map<ScriptName, Runner>()
   for (const [name, lua] of Object.entries(loadScripts())) {
     client.defineCommand(name, { lua })

@@ -33,6 +33,9 @@ export interface Keys {
   readonly probe: string
 }
 
+/** A word that is renewed with each connection, for all prefixes: scripts/include/identity.lua spells it. */
+export const generationKey = 'cs:generation'
+
 /** @param prefix  keeps several gateways apart in one Redis; `cs` by default */
 export function createKeys(prefix: string): Keys {
   const records = `${prefix}:{records}`

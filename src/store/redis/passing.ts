@@ -13,11 +13,11 @@ const touchBatch = 5000
 export function createRedisChallenges(redis: RedisClient, keys: Keys): ChallengeStore {
   return {
     async put(token, binding, lifeMs) {
-      await redis.command('SET', keys.challenge(token), binding, 'PX', lifeMs, 'NX')
+      await redis.script('challengePut', [keys.challenge(token)], [binding, lifeMs])
     },
     async take(token) {
-      // One command, atomic. Where its answer is lost the challenge counts as used: the client asks for another.
-      const binding = await redis.command('GETDEL', keys.challenge(token))
+      // Atomic. Where its answer is lost the challenge counts as used: the client asks for another.
+      const binding = await redis.script('challengeTake', [keys.challenge(token)], [])
       return binding === null ? undefined : textOf(binding)
     }
   }

@@ -1,0 +1,13 @@
+-- include identity
+--[[
+Keeps a challenge, with the identity of the server that it was given out on.
+Input
+  KEYS[1]  the challenge (string: identity, newline, binding)
+  ARGV[1]  binding   ARGV[2]  life, ms
+Output
+  1 kept   0 it was there already
+]]
+local challenge = KEYS[1]
+local binding, lifeMs = ARGV[1], ARGV[2]
+
+return redis.call('SET', challenge, identity() .. '\n' .. binding, 'PX', lifeMs, 'NX') and 1 or 0

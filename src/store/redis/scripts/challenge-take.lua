@@ -1,0 +1,14 @@
+-- include identity
+--[[
+Takes a challenge: whoever comes first gets its binding. One from before a rewind is refused: it may have been taken.
+Input
+  KEYS[1]  the challenge (string: identity, newline, binding)
+Output
+  the binding   false where there is none
+]]
+local challenge = KEYS[1]
+
+local kept = redis.call('GETDEL', challenge)
+if not kept then return false end
+local id, binding = string.match(kept, '^([^\n]*)\n(.*)$')
+return id == identity() and binding
