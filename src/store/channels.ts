@@ -68,6 +68,14 @@ export interface ChannelListener {
   mayHaveMissed(): void
 }
 
+/** What went wrong on the way of publications to this instance, ever. */
+export interface ChannelCounts {
+  /** Publications that were dropped because too many waited. */
+  dropped: number
+  /** Times that the listening connection was deaf and was made anew. */
+  restarts: number
+}
+
 export interface ChannelStore {
   /**
    * Publishes: idempotency, offset, history and word to the listeners, all in one step or nothing.
@@ -95,4 +103,5 @@ export interface ChannelStore {
   onPublication(listener: ChannelListener): void
   /** Whether word arrives: false while the listening connection is down, or silent though a probe was published. */
   readonly hears: boolean
+  readonly counts: Readonly<ChannelCounts>
 }

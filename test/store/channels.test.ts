@@ -1,7 +1,11 @@
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
 import t from 'tap'
 import { createEmbeddedChannels } from '../../src/store/embedded/channels.js'
+import { openRedisStore } from '../../src/store/redis/index.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
+import { redisUrl } from '../helper/stores.js'
 import { type ChannelsUnderTest, channelsContract, publish, record } from './channels-contract.js'
 
 t.test('embedded', t => {
@@ -9,6 +13,31 @@ t.test('embedded', t => {
     const clock = createClock()
     const channels = createEmbeddedChannels(clock.now, history === undefined ? {} : { history })
     return { channels, another: async () => channels, lapse: async ms => clock.advance(ms) }
+  })
+  t.end()
+})
+
+/** Lets time pass for everything under a prefix, on each server: what is left of its life is cut short. */
+export async function lapseKeys(servers: readonly Redis[], prefix: string, ms: number): Promise<void> {
+  for (const server of servers) {
+    for (const key of await server.keys(`${prefix}:*`)) {
+      const left = await server.pttl(key)
+      if (left >= 0) await server.pexpire(key, Math.max(left - ms, 0))
+    }
+  }
+}
+
+t.test('redis', t => {
+  channelsContract(t, async (t, history): Promise<ChannelsUnderTest> => {
+    const prefix = `channels-${randomBytes(6).toString('hex')}`
+    const admin = new Redis(redisUrl())
+    t.teardown(() => admin.disconnect())
+    const open = async () => {
+      const store = await openRedisStore(redisUrl(), { prefix, ...(history === undefined ? {} : { history }) })
+      t.teardown(() => store.close())
+      return store.channels
+    }
+    return { channels: await open(), another: open, lapse: ms => lapseKeys([admin], prefix, ms) }
   })
   t.end()
 })

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   type ChannelListener,
   type ChannelStore,
@@ -11,6 +10,7 @@ import {
   type StoredPublication
 } from '../channels.js'
 import { dataDigest } from '../data-digest.js'
+import { newEpoch } from '../epochs.js'
 import { StoreUnavailable } from '../store.js'
 import { createHistory, type History } from './history.js'
 
@@ -33,11 +33,7 @@ export interface EmbeddedChannelsOptions {
   readonly channels?: number
   /** Default {@link maxIdempotencyResults}. */
   readonly idempotencyResults?: number
-  /** Makes an epoch that never was. */
-  readonly newEpoch?: () => string
 }
-
-const epochBytes = 9
 
 interface Channel {
   readonly epoch: string
@@ -61,7 +57,6 @@ interface Word {
 export function createEmbeddedChannels(now: () => number, options: EmbeddedChannelsOptions = {}): ChannelStore {
   const { history: bounds = defaultHistory, channelBytes = historyBytes, totalBytes = maxHistoryBytes } = options
   const { channels: most = maxChannels, idempotencyResults: mostResults = maxIdempotencyResults } = options
-  const { newEpoch = () => randomBytes(epochBytes).toString('base64url') } = options
 
   // Both in the order of touch, the longest untouched first: what makes room is found without a search.
   const quiet = new Map<string, Channel>()
@@ -208,6 +203,7 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
     onPublication(told) {
       listener = told
     },
-    hears: true
+    hears: true,
+    counts: { dropped: 0, restarts: 0 }
   }
 }

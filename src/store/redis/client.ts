@@ -26,6 +26,9 @@ const scriptNames = {
   sessionReap: 'session-reap',
   seatTake: 'seat-take',
   limitTake: 'limit-take',
+  channelPublish: 'channel-publish',
+  channelRead: 'channel-read',
+  channelTops: 'channel-tops',
   bridgeOpen: 'bridge-open',
   bridgeExchange: 'bridge-exchange',
   bridgeRead: 'bridge-read',
@@ -38,6 +41,8 @@ export type ScriptName = keyof typeof scriptNames
 type Argument = string | number
 
 export interface RedisClient {
+  /** Whether keys lie on several servers, and a script's keys must share a slot. */
+  readonly isCluster: boolean
   /** One command. @throws StoreUnavailable for whatever keeps it from a good answer */
   command(name: string, ...args: readonly Argument[]): Promise<unknown>
   /** One script; its text travels once per connection, then its hash (EVALSHA). @throws StoreUnavailable */
@@ -57,7 +62,8 @@ interface QueueOptions {
 const failFast: QueueOptions = { enableOfflineQueue: false, maxRetriesPerRequest: 0 }
 const waitForEver: QueueOptions = { enableOfflineQueue: true, maxRetriesPerRequest: null }
 
-function retryDelay(attempt: number): number {
+/** @param attempt  from 1 @returns milliseconds, with jitter */
+export function retryDelay(attempt: number): number {
   return Math.min(50 * 2 ** (attempt - 1), reconnectMaxMs) * (0.5 + Math.random() / 2)
 }
 
@@ -135,6 +141,28 @@ function connect(url: string, queue: QueueOptions): Redis | Cluster {
   })
 }
 
+/**
+ * Opens a connection for subscriptions that lives once: whoever uses it makes the next, and subscribes there itself.
+ * Of a Cluster any node will do: words go to all of them.
+ * @param attempt  counts up, so that each node has its turn
+ */
+export function connectOnce(url: string, attempt: number): Redis {
+  const options = {
+    ...failFast,
+    connectTimeout: connectTimeoutMs,
+    commandTimeout: commandTimeoutMs,
+    retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
+    autoResubscribe: false,
+    enableReadyCheck: false
+  }
+  const wanted = connectionsOf(url)
+  if (wanted.kind === 'single') return new Redis(wanted.url, options)
+  const { kind, hosts, ...rest } = wanted
+  if (kind === 'sentinel') return new Redis({ ...options, ...rest, sentinels: [...hosts], failoverDetector: true })
+  return new Redis({ ...options, ...rest, ...hosts[attempt % hosts.length] })
+}
+
 /** A script's text; functions that several share stand in `scripts/include`, asked for by lines `-- include <name>`. */
 function readScript(file: string): string {
   const text = readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8')
@@ -174,6 +202,7 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
   }
 
   return {
+    isCluster: client instanceof Cluster,
     command: (name, ...args) => answered(client.call(name, ...args)),
     script(name, keys, args) {
       const run = runners.get(name)

@@ -1,6 +1,6 @@
-import type { ChannelStore, HistoryBounds } from '../channels.js'
-import { type Store, StoreUnavailable } from '../store.js'
+import type { Store } from '../store.js'
 import { createRedisBridge } from './bridge.js'
+import { createRedisChannels, type RedisChannelsOptions } from './channels.js'
 import { createRedisClient, subscribe } from './client.js'
 import { createKeys } from './keys.js'
 import {
@@ -17,28 +17,11 @@ import { within } from './within.js'
 const pingTimeoutMs = 800
 const probeLifeMs = 5000
 
-export interface RedisStoreOptions {
+export interface RedisStoreOptions extends Partial<RedisChannelsOptions> {
   /** Keeps several gateways apart in one Redis. Default `cs`. */
   readonly prefix?: string
   /** Longest wait for the first connection, in milliseconds. Default 30,000. */
   readonly connectWithinMs?: number
-  /** Told of every connection error. */
-  readonly onError?: (error: Error) => void
-  readonly history?: HistoryBounds
-}
-
-function refuse(): Promise<never> {
-  return Promise.reject(new StoreUnavailable(new Error('channels are not served over Redis yet')))
-}
-
-const noChannels: ChannelStore = {
-  publish: refuse,
-  read: refuse,
-  tops: refuse,
-  listen: refuse,
-  unlisten() {},
-  onPublication() {},
-  hears: true
 }
 
 /**
@@ -66,6 +49,8 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     onError
   )
 
+  const channels = createRedisChannels(redis, keys, url, { ...options, onError })
+  await channels.started
   const wordSubscriptions = new Set<{ close(): void }>()
 
   return {
@@ -79,7 +64,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     seats: createRedisSeats(redis, keys),
     tickets: createRedisTickets(redis, keys),
     limits: createRedisLimits(redis, keys),
-    channels: noChannels,
+    channels: channels.channels,
     bridge: createRedisBridge(redis, keys, (channel, onMessage) => {
       const words = subscribe(url, channel, onMessage, onError)
       wordSubscriptions.add(words)
@@ -93,6 +78,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
       await within(pingTimeoutMs, redis.command('SET', keys.probe, '1', 'PX', probeLifeMs))
     },
     async close() {
+      channels.close()
       subscription.close()
       for (const words of wordSubscriptions) words.close()
       redis.disconnect()

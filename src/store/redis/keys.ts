@@ -29,6 +29,10 @@ export interface Keys {
   /** There while the instance lives. */
   instance(instanceId: string): string
   limit(name: string): string
+  /** A channel, and the name of its words. */
+  channel(name: string): string
+  channelHistory(name: string): string
+  channelResult(name: string, idempotencyKey: string): string
   /** Written to see whether writes work. */
   readonly probe: string
 }
@@ -60,6 +64,9 @@ export function createKeys(prefix: string): Keys {
     instance: instanceId => `${prefix}:instance:${instanceId}`,
     ticket: keyId => `${prefix}:ticket:${keyId}`,
     limit: name => `${prefix}:limit:${name}`,
+    channel: name => `${prefix}:channel:{${name}}`,
+    channelHistory: name => `${prefix}:channel:{${name}}@history`,
+    channelResult: (name, key) => `${prefix}:channel:{${name}}@result:${key}`,
     probe: `${prefix}:probe`
   }
 }

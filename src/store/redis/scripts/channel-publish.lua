@@ -1,0 +1,45 @@
+-- include identity
+-- include channel
+--[[
+Publishes: idempotency, offset, history, and word to whoever listens; all of it or nothing.
+Input
+  KEYS[1]  the channel, also the name of its words (see include/channel.lua)   KEYS[2]  its history
+  KEYS[3]  result of the idempotency key (string: digest:offset:epoch), or absent
+  ARGV[1]  data               ARGV[2]  published at, unix ms   ARGV[3]  an epoch, should one begin
+  ARGV[4]  most publications  ARGV[5]  most bytes              ARGV[6]  life of the history, ms
+  ARGV[7]  life of the channel, ms
+  ARGV[8]  digest of the data  ARGV[9]  life of the result, ms (both with KEYS[3])
+Output
+  { 1, offset, epoch } published   { 0, offset, epoch } it was before, with this data   { -1 } with other data
+Word
+  offset:unix ms:epoch:data
+]]
+local channel, history, result = KEYS[1], KEYS[2], KEYS[3]
+local data, publishedAt, newEpoch = ARGV[1], ARGV[2], ARGV[3]
+local most, mostBytes, historyLifeMs, lifeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local digest, resultLifeMs = ARGV[8], ARGV[9]
+
+local first = result and redis.call('GET', result)
+if first then
+  local known, offset, epoch = string.match(first, '^([^:]*):(%d+):(.*)$')
+  if known ~= digest then return { -1 } end
+  return { 0, tonumber(offset), epoch }
+end
+
+local offset, epoch, bytes = readChannel(channel, history, identity(), newEpoch)
+offset = offset + 1
+local place = string.format('%d', offset)
+local entry = publishedAt .. ':' .. data
+local count = redis.call('RPUSH', history, entry)
+-- A history that had ended is counted anew.
+bytes = count == 1 and #entry or bytes + #entry
+while count > most or bytes > mostBytes do
+  bytes = bytes - #redis.call('LPOP', history)
+  count = count - 1
+end
+redis.call('HSET', channel, 'offset', place, 'bytes', string.format('%d', bytes))
+redis.call('PEXPIRE', channel, lifeMs)
+if count > 0 then redis.call('PEXPIRE', history, historyLifeMs) end
+if result then redis.call('SET', result, digest .. ':' .. place .. ':' .. epoch, 'PX', resultLifeMs) end
+redis.call('PUBLISH', channel, place .. ':' .. publishedAt .. ':' .. epoch .. ':' .. data)
+return { 1, offset, epoch }
