@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { createChannels } from './channels/engine.js'
 import type { Config } from './config.js'
 import { ApiError, apiErrors } from './errors.js'
 import { createMetrics } from './metrics.js'
@@ -113,6 +114,15 @@ export async function buildApp(options: AppOptions): Promise<App> {
 
   const registry = await openRegistry(store, masterKeys, now)
   const metrics = createMetrics(() => hub.size)
+  const limits = limitsOf(config)
+  const channels = createChannels({
+    store: store.channels,
+    bounds: { recover: limits.recover },
+    now,
+    random: Math.random,
+    log: logger ?? silentLog,
+    observer: metrics.channels
+  })
   const environment: SessionEnvironment = {
     settings: {
       instanceId: `i_${randomText(9)}`,
@@ -122,10 +132,11 @@ export async function buildApp(options: AppOptions): Promise<App> {
       framesPerSecond: config.rateLimit ? config.framesPerSecond : 0,
       maxSessions: config.maxSessions,
       maxSessionsPerClient: config.rateLimit ? config.maxSessionsPerClient : Number.MAX_SAFE_INTEGER,
-      limits: limitsOf(config)
+      limits
     },
     store,
     registry,
+    channels,
     observer: metrics.observer,
     log: logger ?? silentLog,
     now,
@@ -199,7 +210,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     async tick() {
       const at = now()
       for (const connection of server.waitingConnections) connection.tick(at)
-      await hub.tick()
+      await Promise.all([hub.tick(), channels.tick()])
     },
     async stop() {
       await drain.run()

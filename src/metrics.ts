@@ -1,9 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { ChannelsObserver } from './channels/follower.js'
 import type { Observer } from './session/environment.js'
 
 /** Prometheus' view of this instance. Names follow its conventions: base units, `_total` for counters. */
 export interface Metrics {
   readonly observer: Observer
+  readonly channels: ChannelsObserver
   readonly contentType: string
   render(): Promise<string>
 }
@@ -50,6 +52,21 @@ export function createMetrics(liveSessions: () => number): Metrics {
     labelNames: ['code'],
     registers
   })
+  const delivered = new Counter({
+    name: 'countersign_publications_delivered_total',
+    help: 'Publications handed to sessions of this instance, each to each',
+    registers
+  })
+  const holes = new Counter({
+    name: 'countersign_channel_holes_total',
+    help: 'Times that a publication was found missing and read from the store',
+    registers
+  })
+  const losses = new Counter({
+    name: 'countersign_subscriptions_lost_total',
+    help: 'Subscriptions ended with INSUFFICIENT_STATE',
+    registers
+  })
   new Gauge({
     name: 'countersign_sessions',
     help: 'Live sessions of this instance',
@@ -75,6 +92,11 @@ export function createMetrics(liveSessions: () => number): Metrics {
       received: type => framesOf(type).inc(),
       refused: code => refusals.inc({ code }),
       validated: code => validations.inc({ code })
+    },
+    channels: {
+      delivered: subscribers => delivered.inc(subscribers),
+      missed: () => holes.inc(),
+      lost: subscribers => losses.inc(subscribers)
     },
     contentType: register.contentType,
     render: () => register.metrics()

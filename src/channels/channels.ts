@@ -23,20 +23,23 @@ export interface Joined {
 }
 
 export interface Channels {
-  /** @throws StoreUnavailable */
+  /**
+   * @param data            JSON text
+   * @param idempotencyKey  unique beyond the channel; '': the call is not repeated
+   * @throws StoreUnavailable
+   */
   publish(channel: string, data: string, idempotencyKey: string): Promise<Published | 'conflict'>
 
   /**
    * Joins, or moves one that has joined, without a race: whatever is published after `position` reaches the subscriber.
    * It is told of nothing before it calls `release`, once its peer has been told of `position`.
-   * @throws StoreUnavailable
+   * @throws StoreUnavailable; the subscriber then is where it was before
    */
   join(subscriber: Subscriber, channel: string, recover?: Position): Promise<Joined>
   /** Lets go what was held back since `join`. */
   release(subscriber: Subscriber, channel: string): void
   /** @returns whether it had joined */
   leave(subscriber: Subscriber, channel: string): boolean
-  leaveAll(subscriber: Subscriber): void
 
   // For sessions that fetch (the bridge): they keep their own positions.
 
@@ -47,8 +50,9 @@ export interface Channels {
    */
   after(channel: string, position: Position | undefined, limit: number): Promise<ChannelState>
   /**
-   * Follows a channel and calls `listener` when something is there after `position`, at once where it is there already,
-   * or when the position is broken. It may be called more than once. Returns the undoing.
+   * Follows a channel and calls `listener` when something is there after `position`, soon where it is there already, or
+   * when the position is broken. It may be called more than once, and never before this returns. Returns the undoing.
+   * A hint: where this instance follows too many channels it is never called.
    */
   watch(channel: string, position: Position, listener: () => void): () => void
   /** Tops of many channels, for a welcome. @throws StoreUnavailable */

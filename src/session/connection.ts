@@ -137,7 +137,7 @@ export class Connection {
         session.lost()
         return
       }
-      await this.#hub.recheck(session)
+      await Promise.all([this.#hub.recheck(session), session.joinOwnChannels()])
       if (session.ended) {
         this.#settleHandshake('closed')
         return

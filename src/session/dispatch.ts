@@ -1,13 +1,15 @@
-import { ProtocolFault } from '../protocol/fault.js'
 import type { Upstream } from '../protocol/messages.js'
 import { bye } from './handlers/bye.js'
 import { challengeResponse } from './handlers/challenge-response.js'
-import type { HandlerContext, Reply } from './handlers/handler.js'
+import type { Answer, HandlerContext } from './handlers/handler.js'
 import { heartbeat } from './handlers/heartbeat.js'
+import { publish } from './handlers/publish.js'
+import { subscribe } from './handlers/subscribe.js'
+import { unsubscribe } from './handlers/unsubscribe.js'
 import { validate } from './handlers/validate.js'
 
 /** Hands a message to the handler of its type. */
-export function dispatch(context: HandlerContext, message: Upstream): Reply | Promise<Reply> {
+export function dispatch(context: HandlerContext, message: Upstream): Answer | Promise<Answer> {
   switch (message.type) {
     case 'validate':
       return validate(context, message)
@@ -18,10 +20,11 @@ export function dispatch(context: HandlerContext, message: Upstream): Reply | Pr
     case 'bye':
       return bye(context, message)
     case 'subscribe':
+      return subscribe(context, message)
     case 'unsubscribe':
+      return unsubscribe(context, message)
     case 'publish':
-      // Channels (PROTOCOL §10) are the law of a later release; this one says so as PROTOCOL's "Status" tells.
-      throw new ProtocolFault('UNKNOWN_TYPE', 'this gateway does not serve channels yet')
+      return publish(context, message)
     default:
       return message satisfies never
   }

@@ -1,3 +1,4 @@
+import type { Channels } from '../channels/channels.js'
 import type { CodeName, ValidationCode } from '../protocol/codes.js'
 import type { Limits } from '../protocol/limits.js'
 import type { Registry } from '../registry/index.js'
@@ -41,6 +42,7 @@ export interface SessionEnvironment {
   readonly settings: SessionSettings
   readonly store: Store
   readonly registry: Registry
+  readonly channels: Channels
   readonly observer: Observer
   readonly log: Log
   /** Unix milliseconds. */

@@ -1,6 +1,6 @@
 import { type CodeName, closeNormal, codes, type EndingCode } from '../protocol/codes.js'
 import { ProtocolFault } from '../protocol/fault.js'
-import { signMessage, verifyFrame } from '../protocol/frame.js'
+import { signMessage, signText, verifyFrame } from '../protocol/frame.js'
 import { signChallenge } from '../protocol/handshake.js'
 import { challengeSeconds, outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
@@ -9,8 +9,9 @@ import { type Downstream, decodeUpstream, type Upstream } from '../protocol/mess
 import { dispatch } from './dispatch.js'
 import type { Log, SessionEnvironment } from './environment.js'
 import { FreshChallenges } from './fresh-challenge.js'
-import type { HandlerContext, Reply } from './handlers/handler.js'
+import type { Answer, FollowUp, HandlerContext, Reply } from './handlers/handler.js'
 import { type Authenticated, welcomeMessage } from './handshake.js'
+import { LiveSubscriptions, type Subscription } from './live-subscriptions.js'
 import type { Peer } from './peer.js'
 import { TokenBucket } from './rate.js'
 import { refusalOf } from './refusal.js'
@@ -37,6 +38,7 @@ export class Session {
   readonly #context: HandlerContext
   readonly #fresh: FreshChallenges
   readonly #bucket: TokenBucket
+  readonly #subscriptions: LiveSubscriptions
   readonly #onEnd: (session: Session, ending: Ending) => void
   readonly openedAt: number
   expiresAt: number
@@ -45,6 +47,7 @@ export class Session {
   #sent = 0
   #ended = false
   #welcomed = false
+  #ownChannels: Subscription[] = []
 
   constructor(
     environment: SessionEnvironment,
@@ -66,8 +69,13 @@ export class Session {
     this.#fresh = new FreshChallenges(settings.freshChallengeMs, this.openedAt)
     this.#bucket = new TokenBucket(settings.framesPerSecond, this.openedAt)
     this.#onEnd = onEnd
+    this.#subscriptions = new LiveSubscriptions(environment.channels, peer, {
+      publication: members => this.#sendPublication(members),
+      unsubscribed: channel => this.send({ type: 'unsubscribed', channel, code: 'INSUFFICIENT_STATE' })
+    })
     this.#context = {
       ...{ environment, peer, expiresAt, seats: new Set(), freshChallenge: this.#fresh },
+      ...{ subscriptions: this.#subscriptions, mayRunAgain: false },
       isOver: () => this.#ended
     }
   }
@@ -89,6 +97,17 @@ export class Session {
   send(message: Outgoing): void {
     if (this.#ended) return
     this.#write(message)
+    this.#requireReader()
+  }
+
+  /** @param members  the part of a publication that is the same for all sessions */
+  #sendPublication(members: string): void {
+    if (this.#ended) return
+    this.#transport.send(signText(this.#signer, `{"type":"publication","seq":${++this.#sent},${members}`))
+    this.#requireReader()
+  }
+
+  #requireReader(): void {
     const { bufferedBytes, bufferedFrames } = this.#transport
     if (bufferedBytes > outboxBytes || bufferedFrames > outboxFrames) this.end('SLOW_CONSUMER')
   }
@@ -98,6 +117,13 @@ export class Session {
     this.#transport.send(signMessage(this.#signer, { type, seq: ++this.#sent, ...members }))
   }
 
+  /** Joins the session's own channels; to be awaited before {@link welcome}. @throws StoreUnavailable */
+  async joinOwnChannels(): Promise<void> {
+    // Over Redis channels are not served yet.
+    if (this.#environment.store.kind === 'redis') return
+    this.#ownChannels = await this.#subscriptions.joinOwn()
+  }
+
   /** The first frame. What else goes down waits for it: before it the client knows no session. */
   welcome(): void {
     this.#welcomed = true
@@ -105,9 +131,10 @@ export class Session {
     const { expiresAt } = this
     this.send(
       welcomeMessage(this.#environment, this.peer, {
-        ...{ expiresAt, heartbeatIntervalSeconds, heartbeatTimeoutSeconds, subscriptions: [] }
+        ...{ expiresAt, heartbeatIntervalSeconds, heartbeatTimeoutSeconds, subscriptions: this.#ownChannels }
       })
     )
+    for (const { channel } of this.#ownChannels) this.#subscriptions.release(channel)
   }
 
   /** Whether the client has been told of its session. */
@@ -169,9 +196,12 @@ export class Session {
     return { message: decoded.message, seq }
   }
 
-  #answer(message: Upstream, seq: number, reply: Reply): void {
+  #answer(message: Upstream, seq: number, answer: Answer): void {
+    const [reply, ...followUps]: readonly [Reply, ...FollowUp[]] = 'type' in answer ? [answer] : answer
     const { type, ...members } = reply
     this.send({ type, re: seq, ...members } as Outgoing)
+    for (const publication of followUps) this.send(publication)
+    if (reply.type === 'subscribed') this.#subscriptions.release(reply.channel)
     if (message.type === 'bye' && !this.#ended) {
       this.#transport.close(closeNormal, 'bye')
       this.#finish('bye')
@@ -204,6 +234,7 @@ export class Session {
   #finish(ending: Ending): void {
     if (this.#ended) return
     this.#ended = true
+    this.#subscriptions.close()
     this.#environment.observer.ended(this.#transport.name, ending)
     this.log.info({ ending }, 'session ended')
     this.#onEnd(this, ending)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
+import { createChannels } from '../../src/channels/engine.js'
 import { defaultLimits } from '../../src/protocol/limits.js'
 import { openRegistry } from '../../src/registry/index.js'
 import type { Log, SessionEnvironment } from '../../src/session/environment.js'
@@ -19,6 +20,10 @@ export async function createTestEnvironment(t: Test): Promise<SessionEnvironment
     },
     store,
     registry: await openRegistry(store, [Buffer.alloc(32, 1)], now),
+    channels: createChannels({
+      ...{ store: store.channels, now, random: () => 0, log },
+      observer: { delivered() {}, missed() {}, lost() {} }
+    }),
     observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
     log,
     now,

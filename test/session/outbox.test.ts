@@ -168,7 +168,9 @@ t.test('one session sits on so many licenses; beyond that only unbounded ones ar
     expiresAt: Infinity,
     seats: new Set(Array.from({ length: maxSeatsPerSession }, (_, i) => `lic_${i}`)),
     freshChallenge: { settle: () => false },
-    isOver: () => false
+    isOver: () => false,
+    subscriptions: { count: 0, has: () => false, join: () => Promise.reject(new Error()), leave() {} },
+    mayRunAgain: false
   }
   const ask = async (key: string) => validate(context, { type: 'validate', seq: 2, serviceId: 's', hwid: 'h', key })
   t.match(await ask('free'), { code: 'VALID' })

@@ -1,6 +1,7 @@
 import type { DownstreamMessages } from '../../protocol/messages.js'
 import type { SessionEnvironment } from '../environment.js'
 import type { Peer } from '../peer.js'
+import type { Subscriptions } from '../subscriptions.js'
 
 type Body<Type extends keyof DownstreamMessages> = Omit<DownstreamMessages[Type], 'seq' | 're'>
 
@@ -19,6 +20,9 @@ export interface HandlerContext {
   readonly peer: Peer
   /** When the session ends at the latest, unix milliseconds. */
   readonly expiresAt: number
+  readonly subscriptions: Subscriptions
+  /** Whether a message of this session may be handled once more, after a crash: its effects then need a key. */
+  readonly mayRunAgain: boolean
   /** Licenses on which this session sits, see the validate handler. */
   readonly seats: Set<string>
   /** Whether the session has ended while its message was handled. */
@@ -38,4 +42,4 @@ export interface FreshChallenge {
  * @throws ProtocolFault what the peer is told instead; its code says whether the session goes on
  * @throws StoreUnavailable told as UNAVAILABLE
  */
-export type Handler<Message> = (context: HandlerContext, message: Message) => Reply | Promise<Reply>
+export type Handler<Message> = (context: HandlerContext, message: Message) => Answer | Promise<Answer>

@@ -1,0 +1,8 @@
+import type { UpstreamMessages } from '../../protocol/messages.js'
+import type { Handler } from './handler.js'
+
+/** PROTOCOL §10: leaves a channel, joined or not. */
+export const unsubscribe: Handler<UpstreamMessages['unsubscribe']> = ({ subscriptions }, { channel }) => {
+  subscriptions.leave(channel)
+  return { type: 'ack' }
+}
