@@ -327,7 +327,7 @@ t.test('a stop tells everyone, signed, and takes no longer for who does not answ
     t.same(await wire.closed(), { code: 4512, reason: 'DRAINING' })
     t.match(JSON.parse(await waiting.nextText()), { code: 'DRAINING' })
     await stopped
-    t.ok(performance.now() - began < 5000, 'seconds')
+    t.ok(performance.now() - began < 20_000, 'seconds')
   }
   await t.test('embedded', async t => stop(t, await startGateway(t)))
   await t.test('redis', async t => {
