@@ -78,6 +78,8 @@ function trustOf({ trustProxy }: Config): string[] | false {
 
 /** Many programs send `content-type: application/json` with every request, a DELETE without a body included. */
 function acceptEmptyJson(server: FastifyInstance): void {
+  // Fastify takes text as well; here it would only be refused in words that do not fit.
+  server.removeContentTypeParser('text/plain')
   const parse = server.getDefaultJsonParser('error', 'error')
   server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined)

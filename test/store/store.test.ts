@@ -126,7 +126,12 @@ t.test('redis: gone, everything is refused quickly; back, everything works, and 
   await store.challenges.put('token', 'b', 60_000)
 
   await server.kill()
-  await t.rejects(store.ping(), StoreUnavailable)
+  await until('the connection is gone', () =>
+    store.ping().then(
+      () => false,
+      error => error.cause.message === 'no connection'
+    )
+  )
   await t.rejects(store.challenges.take('token'), StoreUnavailable)
   await t.rejects(store.records.get('client:a'), StoreUnavailable)
   await t.rejects(store.records.commit({ writes: [], audit }), StoreUnavailable)

@@ -93,7 +93,7 @@ t.test('without a store the upgrade gets 503', async t => {
   const { store } = await stores.embedded(t, Date.now)
   const put = () => Promise.reject(new StoreUnavailable())
   const gateway = await startGateway(t, { store: { ...store, challenges: { ...store.challenges, put } } })
-  t.match(await upgrade(gateway), { status: 503, body: { code: 'UNAVAILABLE' } })
+  t.match(await upgrade(gateway), { status: 503, body: { code: 'UNAVAILABLE' }, headers: { 'retry-after': '1' } })
 })
 
 t.test('an instance has room for so many', async t => {

@@ -197,7 +197,9 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
     try {
       return await (limitMs === undefined ? reply : within(limitMs, reply))
     } catch (error) {
-      throw error instanceof StoreUnavailable ? error : new StoreUnavailable(error)
+      if (error instanceof StoreUnavailable) throw error
+      // ioredis' own words for this name an option of its constructor.
+      throw new StoreUnavailable(client.status === 'ready' ? error : new Error('no connection', { cause: error }))
     }
   }
 
