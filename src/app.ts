@@ -115,7 +115,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   }) as FastifyInstance
 
   const registry = await openRegistry(store, masterKeys, now)
-  const metrics = createMetrics(() => hub.size)
+  const metrics = createMetrics(() => hub.size, store.channels.counts)
   const limits = limitsOf(config)
   const channels = createChannels({
     store: store.channels,

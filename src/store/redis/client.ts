@@ -181,9 +181,11 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
   const client = connect(url, failFast)
   client.on('error', onError)
   // Before all else on a new connection: see scripts/include/identity.lua. A Cluster goes by INFO alone.
-  if (client instanceof Redis) {
-    client.on('ready', () => client.set(generationKey, randomBytes(generationBytes).toString('hex')).catch(onError))
-  }
+  client.on('ready', () => {
+    const word = randomBytes(generationBytes).toString('hex')
+    const renewed = client instanceof Cluster ? client.del(generationKey) : client.set(generationKey, word)
+    renewed.catch(onError)
+  })
   const runners = new Map<ScriptName, Runner>()
   for (const [name, lua] of Object.entries(loadScripts())) {
     client.defineCommand(name, { lua })
