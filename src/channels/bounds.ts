@@ -1,9 +1,13 @@
+import { outboxBytes } from '../protocol/limits.js'
+
 /** How much an instance follows, and keeps in memory. */
 export interface ChannelBounds {
   /** Channels followed at one time. */
   readonly followed: number
   /** Publications that one recovery replays (PROTOCOL §11). */
   readonly recover: number
+  /** Bytes of data that one recovery replays: it is written at one go, and a reader must be able to take it. */
+  readonly recoverBytes: number
   /** Publications kept in memory of one channel. */
   readonly ringCount: number
   /** Bytes kept in memory of one channel. */
@@ -29,6 +33,7 @@ export interface ChannelBounds {
 export const defaultChannelBounds: ChannelBounds = Object.freeze({
   followed: 400_000,
   recover: 512,
+  recoverBytes: outboxBytes / 2,
   ringCount: 256,
   ringBytes: 256 * 1024,
   allRingsBytes: 64 * 1024 * 1024,

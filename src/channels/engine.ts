@@ -1,11 +1,15 @@
 import { ProtocolFault } from '../protocol/fault.js'
-import type { ChannelState, Position } from '../store/channels.js'
+import type { ChannelState, Position, StoredPublication } from '../store/channels.js'
 import { type ChannelBounds, defaultChannelBounds } from './bounds.js'
 import type { Channels, Joined, Subscriber } from './channels.js'
 import type { Feed } from './feed.js'
 import { createFollower, type FollowerOptions, repairTries } from './follower.js'
 
 export type ChannelsOptions = Omit<FollowerOptions, 'bounds'> & { readonly bounds?: Partial<ChannelBounds> }
+
+function isWithin(publications: readonly StoredPublication[], bytes: number): boolean {
+  return publications.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0) <= bytes
+}
 
 /** See {@link Channels}. It has no timer: `tick` brings the time. */
 export function createChannels(options: ChannelsOptions): Channels {
@@ -50,7 +54,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       }
       const { top, publications } = await since(feed, recover, bounds.recover)
       // Since then more may have been heard: it is let go with the release.
-      if (publications !== undefined && feed.hold(subscriber, top)) {
+      if (publications !== undefined && isWithin(publications, bounds.recoverBytes) && feed.hold(subscriber, top)) {
         return { position: top, recovered: true, publications }
       }
       feed.hold(subscriber, feed.top)

@@ -119,8 +119,6 @@ export class Session {
 
   /** Joins the session's own channels; to be awaited before {@link welcome}. @throws StoreUnavailable */
   async joinOwnChannels(): Promise<void> {
-    // Over Redis channels are not served yet.
-    if (this.#environment.store.kind === 'redis') return
     this.#ownChannels = await this.#subscriptions.joinOwn()
   }
 

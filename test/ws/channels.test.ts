@@ -2,7 +2,9 @@ import t from 'tap'
 import { stores } from '../helper/stores.js'
 import { channelSuite } from '../transport/channels.js'
 
-t.test('channels over ws, embedded', t => {
-  channelSuite(t, { openStore: stores.embedded })
-  t.end()
-})
+for (const [kind, openStore] of Object.entries(stores)) {
+  t.test(`channels over ws, ${kind}`, t => {
+    channelSuite(t, { openStore })
+    t.end()
+  })
+}

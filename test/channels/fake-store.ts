@@ -1,0 +1,126 @@
+import type {
+  ChannelListener,
+  ChannelState,
+  ChannelStore,
+  Position,
+  Published,
+  StoredPublication
+} from '../../src/store/channels.js'
+import { StoreUnavailable } from '../../src/store/store.js'
+
+interface Word {
+  readonly channel: string
+  readonly epoch: string
+  readonly publication: StoredPublication
+}
+
+interface Channel {
+  epoch: string
+  offset: number
+  history: StoredPublication[]
+}
+
+/**
+ * A store whose words to its listener wait until the test lets them through: in any order, several times, or never.
+ * What it is asked it answers rightly, or not at all.
+ */
+export class FakeStore implements ChannelStore {
+  readonly #channels = new Map<string, Channel>()
+  readonly #historySize: number
+  #listener: ChannelListener | undefined
+  #epochs = 0
+  readonly listened = new Set<string>()
+  /** Words on their way. */
+  words: Word[] = []
+  /** Calls so far, by verb. */
+  readonly calls = { read: 0, tops: 0, listen: 0, unlisten: 0 }
+  isAway = false
+  hears = true
+  readonly counts = { dropped: 0, restarts: 0 }
+  /** Reads wait for this. */
+  readGate: Promise<void> = Promise.resolve()
+
+  constructor(historySize = 1000) {
+    this.#historySize = historySize
+  }
+
+  #channel(name: string): Channel {
+    const channel = this.#channels.get(name) ?? { epoch: `e${++this.#epochs}`, offset: 0, history: [] }
+    this.#channels.set(name, channel)
+    return channel
+  }
+
+  #requireHere(): void {
+    if (this.isAway) throw new StoreUnavailable()
+  }
+
+  topOf(name: string): Position {
+    const { offset, epoch } = this.#channel(name)
+    return { offset, epoch }
+  }
+
+  async publish(name: string, data: string): Promise<Published> {
+    this.#requireHere()
+    const channel = this.#channel(name)
+    const publication = { offset: ++channel.offset, data, publishedAt: 0 }
+    channel.history.push(publication)
+    if (channel.history.length > this.#historySize) channel.history.shift()
+    if (this.listened.has(name)) this.words.push({ channel: name, epoch: channel.epoch, publication })
+    return { offset: channel.offset, epoch: channel.epoch, duplicate: false }
+  }
+
+  async read(name: string, after: Position | undefined, limit: number): Promise<ChannelState> {
+    this.calls.read++
+    await this.readGate
+    this.#requireHere()
+    const { epoch, offset, history } = this.#channel(name)
+    const top = { offset, epoch }
+    if (after === undefined || after.epoch !== epoch || after.offset > offset) return { top }
+    const missed = offset - after.offset
+    if (missed > limit || missed > history.length) return { top }
+    return { top, publications: missed === 0 ? [] : history.slice(-missed) }
+  }
+
+  async tops(names: readonly string[]): Promise<readonly Position[]> {
+    this.calls.tops++
+    this.#requireHere()
+    return names.map(name => this.topOf(name))
+  }
+
+  async listen(names: readonly string[]): Promise<void> {
+    this.calls.listen++
+    this.#requireHere()
+    for (const name of names) this.listened.add(name)
+  }
+
+  unlisten(names: readonly string[]): void {
+    this.calls.unlisten++
+    for (const name of names) this.listened.delete(name)
+  }
+
+  onPublication(listener: ChannelListener): void {
+    this.#listener = listener
+  }
+
+  // ── What the test does ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Lets a word through; it may be let through again. */
+  deliver(word: Word | undefined): void {
+    if (word !== undefined) this.#listener?.publication(word.channel, word.epoch, word.publication)
+  }
+
+  deliverAll(): void {
+    for (const word of this.words.splice(0)) this.deliver(word)
+  }
+
+  mayHaveMissed(): void {
+    this.#listener?.mayHaveMissed()
+  }
+
+  /** The store comes back as another, its history gone: offsets go on under a new epoch. */
+  rewind(name: string): void {
+    const channel = this.#channel(name)
+    channel.epoch = `e${++this.#epochs}`
+    channel.history = []
+  }
+}
