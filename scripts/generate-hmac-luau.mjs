@@ -30,46 +30,53 @@ const hex = word => `0x${word.toString(16).padStart(8, '0')}`
 const letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
 
 const rotations = (x, i, j, k) => `bxor(rrotate(${x}, ${i}), rrotate(${x}, ${j}), rrotate(${x}, ${k}))`
-const sigmas = (x, i, j, k) => `bxor(rrotate(${x}, ${i}), rrotate(${x}, ${j}), rshift(${x}, ${k}))`
+const shifts = (x, i, j, k) => `bxor(rrotate(${x}, ${i}), rrotate(${x}, ${j}), rshift(${x}, ${k}))`
 
 /** How each core adds and mixes. `sum` takes any number of terms. */
 const styles = {
   native: {
     sum: terms => terms.reduce((left, right) => `bor(${left} + ${right}, 0)`),
-    choose: (e, f, g) => `bxor(${g}, band(${e}, bxor(${f}, ${g})))`
+    choose: (e, f, g) => `bxor(${g}, band(${e}, bxor(${f}, ${g})))`,
+    // The bits in which a and b differ are those in which, a round later, b and c do.
+    differences: true
   },
   plain: {
-    // Sums stay below 2^53 for a whole block, and bit32 takes them modulo 2^32.
+    // Sums stay below 2^47 for a whole block, and bit32 takes them modulo 2^32.
     sum: terms => terms.join(' + '),
-    choose: (e, f, g) => `band(${e}, ${f}) + band(-1 - ${e}, ${g})`
+    choose: (e, f, g) => `band(${e}, ${f}) + band(-1 - ${e}, ${g})`,
+    differences: false
   }
 }
 
 /** One block: reads 16 words at `at`, and leaves the new state in the locals a … h. */
-function block({ sum, choose }) {
+function block({ sum, choose, differences }) {
   const lines = []
   for (let i = 0; i < 16; i++) {
     lines.push(`local w${i} = byteswap(readu32(message, at${i === 0 ? '' : ` + ${4 * i}`}))`)
   }
   lines.push('local a, b, c, d, e, f, g, h = s0, s1, s2, s3, s4, s5, s6, s7', 'local t = 0')
-  // The bits in which a and b differ are those in which, a round later, b and c differ.
-  lines.push('local bc, ab = bxor(b, c), 0')
+  if (differences) lines.push('local ab, bc = 0, bxor(b, c)')
   for (let round = 0; round < 64; round++) {
     const w = offset => `w${(round + 16 - offset) % 16}`
     if (round >= 16) {
-      const terms = [w(16), sigmas(w(15), 7, 18, 3), w(7), sigmas(w(2), 17, 19, 10)]
+      const terms = [w(16), w(7), shifts(w(15), 7, 18, 3), shifts(w(2), 17, 19, 10)]
       lines.push(`${w(0)} = ${sum(terms)}`)
     }
     const k = hex(roundConstant(primes[round]))
     // Names rotate instead of values: what the round calls a is another letter each time, and so on.
-    const [a, b, , d, e, f, g, h] = letters.map((_, i) => letters[(i - (round % 8) + 8) % 8])
-    const [ab, bc] = round % 2 === 0 ? ['ab', 'bc'] : ['bc', 'ab']
+    const [a, b, c, d, e, f, g, h] = letters.map((_, i) => letters[(i - (round % 8) + 8) % 8])
     lines.push(
       `t = ${sum([sum([h, sum([k, w(0)])]), choose(e, f, g), rotations(e, 6, 11, 25)])}`,
-      `${d} = ${sum([d, 't'])}`,
-      `${ab} = bxor(${a}, ${b})`,
-      `${h} = ${sum(['t', sum([`bxor(${b}, band(${ab}, ${bc}))`, rotations(a, 2, 13, 22)])])}`
+      `${d} = ${sum([d, 't'])}`
     )
+    // Newest last, so that least waits for it.
+    let majority = `band(${b}, ${c}) + band(${a}, bxor(${b}, ${c}))`
+    if (differences) {
+      const [now, before] = round % 2 === 0 ? ['ab', 'bc'] : ['bc', 'ab']
+      lines.push(`${now} = bxor(${a}, ${b})`)
+      majority = `bxor(${b}, band(${now}, ${before}))`
+    }
+    lines.push(`${h} = ${sum(['t', sum([majority, rotations(a, 2, 13, 22)])])}`)
   }
   return lines
 }

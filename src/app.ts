@@ -78,6 +78,8 @@ function trustOf({ trustProxy }: Config): string[] | false {
 
 /** Many programs send `content-type: application/json` with every request, a DELETE without a body included. */
 function acceptEmptyJson(server: FastifyInstance): void {
+  // Fastify takes text as well; here it would only be refused in words that do not fit.
+  server.removeContentTypeParser('text/plain')
   const parse = server.getDefaultJsonParser('error', 'error')
   server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined)
@@ -113,7 +115,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   }) as FastifyInstance
 
   const registry = await openRegistry(store, masterKeys, now)
-  const metrics = createMetrics(() => hub.size)
+  const metrics = createMetrics(() => hub.size, store.channels.counts)
   const limits = limitsOf(config)
   const channels = createChannels({
     store: store.channels,

@@ -38,7 +38,7 @@ export const environmentSchema = Type.Object({
   ),
   COUNTERSIGN_RATE_LIMIT: Type.Union([Type.Literal('on'), Type.Literal('off')], {
     default: 'on',
-    description: '`off` lifts every rate, delay and count per IP or client; sizes stay bounded.'
+    description: '`on`, or `off`, which lifts every rate, delay and count per IP or client; sizes stay bounded.'
   }),
   COUNTERSIGN_TRUST_PROXY: Type.String({
     default: 'none',
@@ -50,7 +50,7 @@ export const environmentSchema = Type.Object({
   }),
   COUNTERSIGN_INSECURE_HTTP: Type.Union([Type.Literal('refuse'), Type.Literal('allow')], {
     default: 'refuse',
-    description: 'Whether admin, ticket and token calls may come over plain HTTP from beyond loopback.'
+    description: '`refuse` or `allow` admin, ticket and token calls over plain HTTP from beyond loopback.'
   }),
   COUNTERSIGN_TLS_CERT: Type.Optional(Type.String({ minLength: 1, description: 'PEM file of the certificate chain.' })),
   COUNTERSIGN_TLS_KEY: Type.Optional(Type.String({ minLength: 1, description: 'PEM file of its private key.' })),
@@ -173,9 +173,9 @@ function readEnvironment(source: Readonly<Record<string, string | undefined>>, p
       // The value of a secret is never repeated.
       const shown = /KEY|TOKEN/.test(name)
         ? ''
-        : `, not ${JSON.stringify(text.replace(/\/\/[^@]*@/, '//…@').slice(0, 64))}`
+        : ` It is ${JSON.stringify(text.replace(/\/\/.*@/, '//…@').slice(0, 64))}.`
       const range =
-        'minimum' in schema ? ` An integer from ${schema.minimum} to ${'maximum' in schema ? schema.maximum : ''}` : ''
+        'minimum' in schema ? ` An integer from ${schema.minimum} to ${'maximum' in schema ? schema.maximum : ''}.` : ''
       problems.push(`${name}: ${'description' in schema ? schema.description : ''}${range}${shown}`)
       if ('default' in schema) read[name] = schema.default
     }

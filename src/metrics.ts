@@ -10,8 +10,14 @@ export interface Metrics {
   render(): Promise<string>
 }
 
-/** @param liveSessions  sessions of this instance, right now */
-export function createMetrics(liveSessions: () => number): Metrics {
+/**
+ * @param liveSessions  sessions of this instance, right now
+ * @param channels      what went wrong on the way of publications, ever
+ */
+export function createMetrics(
+  liveSessions: () => number,
+  channels: { readonly dropped: number; readonly restarts: number }
+): Metrics {
   const register = new Registry()
   const registers = [register]
   collectDefaultMetrics({ register })
@@ -73,6 +79,24 @@ export function createMetrics(liveSessions: () => number): Metrics {
     registers,
     collect() {
       this.set(liveSessions())
+    }
+  })
+  new Counter({
+    name: 'countersign_publications_dropped_total',
+    help: 'Publications dropped between Redis and the sessions because too many waited; recovery repairs it',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(channels.dropped)
+    }
+  })
+  new Counter({
+    name: 'countersign_subscriber_restarts_total',
+    help: 'Times that the connection for publications heard nothing, though they were accepted, and was made anew',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(channels.restarts)
     }
   })
 

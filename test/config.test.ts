@@ -48,12 +48,14 @@ t.test('all faults are reported at once, and no secret is repeated', async t => 
   t.ok(about('"https://a.example/"') && !about('b.example'), 'the one that is wrong')
   t.ok(about('TLS_KEY') && about('HEARTBEAT_TIMEOUT_SECONDS'))
   t.notMatch(problems.join(), /c2hvcnQ|tooshort/)
+  t.match(problemsOf({ COUNTERSIGN_RATE_LIMIT: 'no' }), [/`on`, or `off`.+It is "no"/], 'what it may be')
 })
 
 t.test('bug: a bad store is named without its password', async t => {
   const [problem] = problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hunter2@host' })
   t.match(problem, /redis\+x:\/\/…@host/)
   t.notMatch(problem, /hunter2/)
+  t.notMatch(problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hun@ter2@host' })[0], /ter2/, 'an @ in the password')
   t.equal(
     problemsOf({
       COUNTERSIGN_STORE: 'redis+sentinel://a:1',

@@ -3,6 +3,7 @@ import { type Command, type Context, Failure, Interrupted, type Io, UsageError }
 import { gatherSources, lookUp } from './flags.js'
 import { openGateway } from './gateway.js'
 import { commandHelp, generalHelp, nounHelp } from './help.js'
+import { nearest } from './nearest.js'
 import { note, write } from './output.js'
 import { table } from './table.js'
 import { Values } from './values.js'
@@ -38,8 +39,30 @@ function wantsHelp(args: readonly string[]): boolean {
   return args.slice(0, end === -1 ? args.length : end).some(arg => arg === '--help' || arg === '-h')
 }
 
+/** Verbs of other programs, and what they are called here. */
+const synonyms: Readonly<Record<string, string>> = {
+  ...{ add: 'create', new: 'create', issue: 'create', rotate: 'create', ls: 'list', get: 'show', info: 'show' },
+  ...{ edit: 'update', set: 'update', rm: 'delete', remove: 'delete', kill: 'end', log: 'list' }
+}
+
+/** The command that was most likely meant. */
+function meantBy(name: string): string | undefined {
+  const [noun = '', verb] = name.split(' ')
+  if (verb === undefined) {
+    return nearest(
+      noun,
+      table.map(({ path }) => path[0])
+    )
+  }
+  const verbs = table.flatMap(({ path }) => (path[0] === noun && path[1] !== undefined ? [path[1]] : []))
+  const same = verbs.find(each => each === synonyms[verb]) ?? nearest(verb, verbs)
+  return same === undefined ? undefined : `${noun} ${same}`
+}
+
 async function unknown(io: Io, name: string): Promise<number> {
-  await note(io, `countersign: there is no command ${JSON.stringify(name)}. Try: countersign help`)
+  const meant = meantBy(name)
+  const hint = meant === undefined ? '' : ` There is: countersign ${meant}.`
+  await note(io, `countersign: there is no command ${JSON.stringify(name)}.${hint} Try: countersign help`)
   return exitUsage
 }
 

@@ -1,4 +1,5 @@
 import { type Command, type Flag, UsageError } from './command.js'
+import { nearest } from './nearest.js'
 import { parseDuration, parseTime } from './times.js'
 
 /** From a command's arguments to checked values. */
@@ -85,7 +86,13 @@ export class Values {
   #take(arg: string, next: string | undefined): boolean {
     const [, name = '', inline] = /^--([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? []
     const flag = this.#flags.find(each => each.name === name)
-    if (flag === undefined) throw new UsageError(`there is no flag --${name} here`)
+    if (flag === undefined) {
+      const near = nearest(
+        name,
+        this.#flags.map(each => each.name)
+      )
+      throw new UsageError(`there is no flag --${name} here${near === undefined ? '' : `; there is --${near}`}`)
+    }
     if (flag.kind === 'switch') {
       if (inline !== undefined) throw new UsageError(`--${name} takes no value`)
       this.#values.set(name, true)

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ApiError } from '../errors.js'
+import { ApiError, apiErrors } from '../errors.js'
 import type { Scope, Token, Tokens } from '../registry/tokens.js'
 
 /** Who may call the bearer paths, and over what (PROTOCOL §12). */
@@ -58,7 +58,12 @@ export function createAuth({ adminToken, tokens, allowInsecureHttp }: AuthOption
       const caller = await identify(request)
       if (caller === undefined) {
         reply.header('www-authenticate', 'Bearer')
-        throw new ApiError('UNAUTHORIZED')
+        throw new ApiError(
+          'UNAUTHORIZED',
+          request.headers.authorization === undefined
+            ? apiErrors.UNAUTHORIZED.message
+            : 'this is no token that is known and good now (authorization: Bearer …)'
+        )
       }
       if (caller === 'admin') {
         request.actor = 'admin'

@@ -17,6 +17,9 @@ const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE'
 }
 
+/** When to come again after a 503. */
+const unavailableRetrySeconds = 1
+
 interface Answer {
   readonly status: number
   readonly code: string
@@ -48,6 +51,7 @@ async function errors(app: FastifyInstance): Promise<void> {
     const { status, code, message } = answerTo(error)
     if (status >= 500 && code === 'INTERNAL') request.log.error({ err: error }, 'a request failed')
     else request.log.info({ code, reason: message, cause: error.cause }, 'a request was refused')
+    if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', unavailableRetrySeconds)
     const index = error instanceof ApiError || error instanceof ImportError ? error.index : undefined
     return reply.code(status).send({ code, message, ...(index === undefined ? {} : { index }) })
   })

@@ -163,6 +163,8 @@ export function createHub(environment: SessionEnvironment) {
     else if (!(await isStillThere(seen))) {
       // The store was rewound: numbers come a second time, and changes may hide below those seen. All are looked at.
       log.warn({ seen: seen.seq, head: head.seq }, 'the store was rewound')
+      // It may have forgotten sessions that live here: it is told of them anew.
+      storeWasAway = true
       for (const [clientId, live] of byClient) await recheck(clientId, [...live], false)
       topicSeq = head.seq
     }

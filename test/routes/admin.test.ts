@@ -187,7 +187,9 @@ t.test('bad requests are refused, with a clear word, and change nothing', async 
   t.equal((await post('{"clientId":"a","__proto__":{}}', json)).status, 400)
   const bodiless = await fetch(`${url}/v1/admin/clients/nobody`, { method: 'DELETE', headers: { ...bearer, ...json } })
   t.equal(bodiless.status, 404, 'a content type without a body is no fault where none is wanted')
-  t.equal((await post('a=b', { 'content-type': 'text/csv' })).status, 415)
+  for (const type of ['text/csv', 'text/plain', 'application/x-www-form-urlencoded']) {
+    t.equal((await post('a=b', { 'content-type': type })).status, 415, type)
+  }
   const large = await post(JSON.stringify({ clientId: 'a', attributes: { a: 'x'.repeat(70_000) } }), json)
   t.match({ status: large.status, body: await large.json() }, { status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } })
   t.same((await admin('GET', '/clients')).body.items, [])
@@ -214,6 +216,10 @@ t.test('who may call', async t => {
     const { code } = await answer.json()
     return [answer.status, code]
   }
+  const said = async (headers: Record<string, string>) =>
+    (await (await fetch(`${url}/v1/admin/clients`, { headers })).json()).message
+  t.match(await said({}), /a bearer token is needed/)
+  t.match(await said({ authorization: `Bearer ${testAdminToken}x` }), /no token that is known/)
   t.same(await status({}), [401, 'UNAUTHORIZED'])
   t.same(await status({ authorization: testAdminToken }), [401, 'UNAUTHORIZED'])
   t.same(await status({ authorization: `Bearer ${testAdminToken}x` }), [401, 'UNAUTHORIZED'])

@@ -232,7 +232,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
     t.equal((await admin('DELETE', `/tokens/${token.tokenId}`)).status, 204)
     t.equal((await admin('DELETE', '/clients/game-1')).status, 204)
     t.same((await call('GET', '/livez')).body, { status: 'ok' })
-    t.same((await call('GET', '/readyz')).body, { status: 'ok', checks: { store: 'ok', drain: 'ok' } })
+    t.same((await call('GET', '/readyz')).body, { status: 'ok', checks: { store: 'ok', channels: 'ok', drain: 'ok' } })
     t.match((await call('GET', '/metrics')).body, /^countersign_sessions \d/m)
     t.same([...seen].sort(), callsOf(document).sort(), 'every call was made')
   })
@@ -252,7 +252,7 @@ t.test('without a store it says so, as described', async t => {
   })
   t.same(await call('GET', '/readyz'), {
     status: 503,
-    body: { status: 'unavailable', checks: { store: 'gone', drain: 'ok' } }
+    body: { status: 'unavailable', checks: { store: 'gone', channels: 'ok', drain: 'ok' } }
   })
 })
 

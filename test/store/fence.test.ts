@@ -2,12 +2,16 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import type { Position } from '../../src/store/channels.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
-import type { Store } from '../../src/store/store.js'
+import { type Store, StoreUnavailable } from '../../src/store/store.js'
 import { type RedisServer, startRedis } from '../helper/redis-server.js'
 import { until } from '../helper/until.js'
+import { publish } from './channels-contract.js'
 
 /** A Redis that comes back as it was before: nothing that was spent is good again, no offset means two things. */
+
+const primaryOptions = ['--save', '', '--repl-diskless-sync-delay', '0']
 
 async function admin(t: Test, server: RedisServer): Promise<Redis> {
   const redis = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 20 })
@@ -68,7 +72,7 @@ t.test('a challenge from before a rewind is refused, taken or not', async t => {
 })
 
 t.test('a challenge from before a promotion is refused', async t => {
-  const primary = await startRedis()
+  const primary = await startRedis(primaryOptions)
   const replica = await startRedis(['--save', '', '--replicaof', '127.0.0.1', new URL(primary.url).port])
   t.teardown(() => Promise.all([primary.stop(), replica.stop()]))
   const root = await admin(t, replica)
@@ -95,4 +99,109 @@ t.test('INFO hidden: challenges hold while connections do, on every instance, an
   t.equal(await store.challenges.take('taken'), undefined)
   await store.challenges.put('later', 'b', 60_000)
   t.equal(await another.challenges.take('later'), 'b')
+})
+
+/** @returns where the last stands */
+async function publishMany(store: Store, channel: string, from: number, to: number): Promise<Position> {
+  let last: Position = { offset: 0, epoch: '' }
+  for (let i = from; i <= to; i++) last = await publish(store.channels, channel, `${i}`)
+  return last
+}
+
+/** That a reader who stands at `old` learns of a break, whatever it asks, and is well again from there. */
+async function isBroken(t: Test, store: Store, channel: string, old: Position): Promise<void> {
+  for (let offset = 0; offset <= old.offset; offset++) {
+    const { top, publications } = await store.channels.read(channel, { offset, epoch: old.epoch }, 100)
+    t.equal(publications, undefined, `nothing after ${offset}`)
+    t.not(top.epoch, old.epoch, 'another epoch')
+  }
+  const { top } = await store.channels.read(channel, undefined, 0)
+  const next = await publish(store.channels, channel, 'next')
+  t.same(next, { offset: top.offset + 1, epoch: top.epoch, duplicate: false }, 'the offset goes on')
+  t.match(await store.channels.read(channel, top, 100), { publications: [{ offset: next.offset, data: 'next' }] })
+}
+
+t.test('channels after a rewind: no publications, a new epoch, offsets go on upward', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const store = await open(t, server.url)
+  const another = await open(t, server.url)
+  const root = await admin(t, server)
+  const read = await publishMany(store, 'read', 1, 5)
+  const published = await publishMany(store, 'published', 1, 5)
+  const topped = await publishMany(store, 'topped', 1, 5)
+  await root.save()
+  for (const name of ['read', 'published', 'topped']) await publishMany(store, name, 6, 10)
+  await rewind(server, store, another)
+
+  const [top] = await store.channels.tops(['topped'])
+  t.equal(top?.offset, 5)
+  await isBroken(t, store, 'topped', { ...topped, offset: 10 })
+  await isBroken(t, another, 'read', { ...read, offset: 10 })
+  // The one that nobody looks at until offsets 6 to 10 were given out a second time.
+  const again = await publishMany(another, 'published', 6, 11)
+  t.equal(again.offset, 11)
+  t.not(again.epoch, published.epoch)
+  await isBroken(t, store, 'published', { ...published, offset: 10 })
+  const since = await store.channels.read('published', { offset: 8, epoch: again.epoch }, 100)
+  t.match(since, { publications: [{ data: '9' }, { data: '10' }, { data: '11' }, { data: 'next' }] })
+})
+
+t.test('channels after a plain restart that lost nothing: an honest break all the same', async t => {
+  const server = await startRedis(['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'])
+  t.teardown(() => server.stop())
+  const store = await open(t, server.url)
+  const first = await publishMany(store, 'a', 1, 3)
+  await rewind(server, store)
+  await isBroken(t, store, 'a', first)
+  const { top } = await store.channels.read('a', undefined, 0)
+  t.equal(top.offset, 4)
+})
+
+t.test('channels after a promotion: an honest break', async t => {
+  const primary = await startRedis(primaryOptions)
+  const replica = await startRedis(['--save', '', '--replicaof', '127.0.0.1', new URL(primary.url).port])
+  t.teardown(() => Promise.all([primary.stop(), replica.stop()]))
+  const root = await admin(t, replica)
+  const store = await open(t, primary.url)
+  await until('the replica follows', async () => (await root.info('replication')).includes('master_link_status:up'))
+  const first = await publishMany(store, 'a', 1, 3)
+  await until('it has come over', async () => (await root.hget('cs:channel:{a}', 'offset')) === '3')
+  await root.call('REPLICAOF', 'NO', 'ONE')
+  await isBroken(t, await open(t, replica.url), 'a', first)
+})
+
+t.test('INFO hidden: channels go on while connections hold, and break at a rewind', async t => {
+  const { server, url, root } = await startWithoutInfo(t)
+  const store = await open(t, url)
+  const another = await open(t, url)
+  const first = await publishMany(store, 'a', 1, 5)
+  t.match(await another.channels.read('a', { ...first, offset: 3 }, 9), {
+    publications: [{ data: '4' }, { data: '5' }]
+  })
+  t.equal((await publishMany(another, 'a', 6, 6)).epoch, first.epoch, 'two instances do not break each other')
+  await root.save()
+  await publishMany(store, 'a', 7, 10)
+  await rewind(server, store, another)
+  await isBroken(t, another, 'a', { ...first, offset: 10 })
+  const { top } = await store.channels.read('a', undefined, 0)
+  t.equal((await publishMany(another, 'a', 1, 1)).epoch, top.epoch, 'and go on')
+})
+
+t.test('a Cluster that hides INFO: what stands behind the fence is refused, not let through', async t => {
+  const node = await startRedis(
+    ['--save', '', '--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
+    dir => {
+      const path = join(dir, 'redis.conf')
+      writeFileSync(path, 'user gateway on >secret ~* &* +@all -info\n')
+      return path
+    }
+  )
+  t.teardown(() => node.stop())
+  const root = await admin(t, node)
+  await root.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383)
+  await until('the cluster stands', async () => String(await root.call('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+  const store = await open(t, node.url.replace('redis://', 'redis+cluster://gateway:secret@'))
+  await t.rejects(store.challenges.put('a', 'b', 60_000), StoreUnavailable)
+  await t.rejects(publish(store.channels, 'a', '1'), StoreUnavailable)
 })

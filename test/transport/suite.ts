@@ -740,6 +740,26 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     t.match(await bystander.ask({ type: 'heartbeat' }), { type: 'heartbeat' })
   })
 
+  t.test('bug: a session that a rewound store had forgotten was on no list until its end', async t => {
+    const clock = createClock()
+    const { store } = await openStore(t, clock.now)
+    const rewound = { now: false }
+    const records: Store['records'] = {
+      ...store.records,
+      auditAfter: (...all) => (rewound.now ? Promise.resolve([]) : store.records.auditAfter(...all))
+    }
+    const gateway = await startGateway(t, { store: { ...store, records }, clock })
+    const wire = await gateway.session(await gateway.createClient())
+    await gateway.app.tick()
+    const [entry] = await store.sessions.list('', 1)
+    await store.sessions.end(String(entry?.sessionId))
+    rewound.now = true
+    await gateway.app.tick()
+    await gateway.app.tick()
+    t.match(await store.sessions.list('', 9), [{ sessionId: entry?.sessionId }])
+    t.match(await wire.ask({ type: 'heartbeat' }), { type: 'heartbeat' })
+  })
+
   t.test('bug: a challenge whose socket has closed does not stay in the store', async t => {
     const gateway = await start(t)
     const wire = await gateway.wire()

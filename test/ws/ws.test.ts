@@ -93,7 +93,7 @@ t.test('without a store the upgrade gets 503', async t => {
   const { store } = await stores.embedded(t, Date.now)
   const put = () => Promise.reject(new StoreUnavailable())
   const gateway = await startGateway(t, { store: { ...store, challenges: { ...store.challenges, put } } })
-  t.match(await upgrade(gateway), { status: 503, body: { code: 'UNAVAILABLE' } })
+  t.match(await upgrade(gateway), { status: 503, body: { code: 'UNAVAILABLE' }, headers: { 'retry-after': '1' } })
 })
 
 t.test('an instance has room for so many', async t => {
@@ -327,7 +327,7 @@ t.test('a stop tells everyone, signed, and takes no longer for who does not answ
     t.same(await wire.closed(), { code: 4512, reason: 'DRAINING' })
     t.match(JSON.parse(await waiting.nextText()), { code: 'DRAINING' })
     await stopped
-    t.ok(performance.now() - began < 5000, 'seconds')
+    t.ok(performance.now() - began < 20_000, 'seconds')
   }
   await t.test('embedded', async t => stop(t, await startGateway(t)))
   await t.test('redis', async t => {

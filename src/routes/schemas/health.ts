@@ -12,8 +12,8 @@ const readinessSchema = Type.Object(
     checks: Type.Unsafe<Readonly<Record<string, string>>>({
       type: 'object',
       additionalProperties: { type: 'string' },
-      description: '`ok`, or what is wrong, of each thing that is needed: `store`, `drain`.',
-      examples: [{ store: 'ok', drain: 'ok' }]
+      description: '`ok`, or what is wrong, of each thing that is needed: `store`, `channels`, `drain`.',
+      examples: [{ store: 'ok', channels: 'ok', drain: 'ok' }]
     })
   },
   { $id: 'Readiness' }

@@ -181,9 +181,11 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
   const client = connect(url, failFast)
   client.on('error', onError)
   // Before all else on a new connection: see scripts/include/identity.lua. A Cluster goes by INFO alone.
-  if (client instanceof Redis) {
-    client.on('ready', () => client.set(generationKey, randomBytes(generationBytes).toString('hex')).catch(onError))
-  }
+  client.on('ready', () => {
+    const word = randomBytes(generationBytes).toString('hex')
+    const renewed = client instanceof Cluster ? client.del(generationKey) : client.set(generationKey, word)
+    renewed.catch(onError)
+  })
   const runners = new Map<ScriptName, Runner>()
   for (const [name, lua] of Object.entries(loadScripts())) {
     client.defineCommand(name, { lua })
@@ -197,7 +199,9 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
     try {
       return await (limitMs === undefined ? reply : within(limitMs, reply))
     } catch (error) {
-      throw error instanceof StoreUnavailable ? error : new StoreUnavailable(error)
+      if (error instanceof StoreUnavailable) throw error
+      // ioredis' own words for this name an option of its constructor.
+      throw new StoreUnavailable(client.status === 'ready' ? error : new Error('no connection', { cause: error }))
     }
   }
 
