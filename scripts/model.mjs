@@ -1,0 +1,172 @@
+// The model of the bridge under SPIN: `npm run model`. Each variant must pass, or must fail in the way that is written
+// here; the last line counts. docs/model/README.md says what the variants are.
+import { execFile, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs, promisify } from 'node:util'
+
+const model = resolve(import.meta.dirname, '../docs/model/bridge.pml')
+const memoryMiB = 2000
+const variantMs = 300_000
+const depth = 10_000
+/** Each takes a core and up to `memoryMiB`. */
+const atOnce = Math.min(2, availableParallelism())
+
+// How a fault shows.
+const twiceRun = 'ran[runner[me].seq]==0'
+const disorder = 'runner[me].seq==effects'
+const twiceAnswered = 'told[f]==(answered+1)'
+const changedFrame = 'told[s]==0)||(told[s]==outbox[s])'
+const stuck = 'invalid end state'
+
+const up = { MSGS: 2, PUBS: 0, EXCHANGES: 2 }
+const down = { MSGS: 0, PUBS: 1, EXCHANGES: 2 }
+const both = { MSGS: 1, PUBS: 1, EXCHANGES: 2 }
+
+/** `shows` is how the fault must be seen where a rule is taken out. Without it SPIN must find none in any interleaving. */
+const variants = [
+  { name: 'messages and publications', bounds: { MSGS: 2, PUBS: 1, EXCHANGES: 2 } },
+  { name: 'two messages, three exchanges', bounds: { ...up, EXCHANGES: 3 } },
+  { name: 'a batch of three', bounds: { ...up, MSGS: 3 } },
+  { name: 'publications, four exchanges', bounds: { MSGS: 0, PUBS: 2, EXCHANGES: 4 } },
+  { name: 'three faults', bounds: { ...both, FAULTS: 3 } },
+  { name: 'every run ends (no cycle)', bounds: both, cycles: true },
+  { name: 'without (f): stale polls', bounds: up, without: 'NO_STALE' },
+  { name: 'without (f): superseding', bounds: both, without: 'NO_SUPERSEDE' },
+  { name: 'without (b): a seen seq is not run again', bounds: up, without: 'NO_DEDUP', shows: twiceAnswered },
+  { name: 'without (b): none beyond the next', bounds: up, without: 'NO_GAP_CHECK', shows: disorder },
+  { name: 'without (c): claimed before it runs', bounds: up, without: 'NO_CLAIM', shows: twiceAnswered },
+  { name: 'without (c): the idempotency key', bounds: up, without: 'NO_KEY', shows: twiceRun },
+  { name: 'without (c): claims of the dead are taken', bounds: up, without: 'NO_TAKEOVER', shows: stuck },
+  { name: 'without: run in the order of seq', bounds: up, without: 'NO_ORDER', shows: disorder },
+  { name: 'without: only the owner commits', bounds: up, without: 'NO_FENCE', shows: twiceAnswered },
+  { name: 'without: a new id at each start', bounds: up, without: 'SAME_ID', shows: stuck },
+  { name: 'without: look again after a lost reply', bounds: up, without: 'NO_SECOND_LOOK', shows: stuck },
+  { name: 'without: commit only on what was read', bounds: both, without: 'NO_CAS', shows: changedFrame },
+  { name: 'without: position and frames in one step', bounds: down, without: 'POSITION_APART', shows: stuck },
+  { name: 'without (e): unacknowledged is repeated', bounds: down, without: 'NO_REPEAT', shows: stuck },
+  { name: 'without (e): kept until acknowledged', bounds: down, without: 'EARLY_TRIM', shows: stuck },
+  { name: 'without (e): what it has is dropped', bounds: both, without: 'NO_DROP', shows: twiceAnswered }
+]
+const deeper = [
+  { name: 'both ways, three exchanges', bounds: { ...both, EXCHANGES: 3 } },
+  { name: 'two messages, three exchanges, three faults', bounds: { ...up, EXCHANGES: 3, FAULTS: 3 } },
+  { name: 'three publications, five exchanges', bounds: { MSGS: 0, PUBS: 3, EXCHANGES: 5 } }
+]
+
+const { values } = parseArgs({ options: { deep: { type: 'boolean' }, trail: { type: 'string' } } })
+const call = promisify(execFile)
+let current = []
+
+for (const [command, flag] of Object.entries({ spin: '-V', gcc: '--version' })) {
+  if (spawnSync(command, [flag]).error !== undefined) {
+    process.stderr.write(`model: no ${command} here (apt-get install spin gcc)\n`)
+    process.exit(1)
+  }
+}
+const folder = mkdtempSync(join(tmpdir(), 'countersign-model-'))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    for (const child of current) child.kill('SIGKILL')
+    process.exit(1)
+  })
+}
+
+async function run(command, args, cwd) {
+  const promise = call(command, args, { cwd, timeout: variantMs, killSignal: 'SIGKILL', maxBuffer: 2 ** 26 })
+  current.push(promise.child)
+  try {
+    return (await promise).stdout
+  } catch (error) {
+    // pan also exits with a status where it has found something: what it says is judged by the caller.
+    if (error.killed) throw new Error(`${command} took more than ${variantMs / 1000} s`)
+    if (command === './pan') return error.stdout
+    throw new Error(`${command}: ${error.stdout}${error.stderr}`)
+  } finally {
+    current = current.filter(child => child !== promise.child)
+  }
+}
+
+function definesOf({ bounds, without, shows }) {
+  const defines = Object.entries(bounds).map(([name, value]) => `-D${name}=${value}`)
+  if (without !== undefined) defines.push(`-D${without}`)
+  // By breadth SPIN finds the shortest trail there is; where there should be none, by depth it needs less memory.
+  if (shows !== undefined) defines.push('-DSHORTEST')
+  return defines
+}
+
+/** Runs one variant. @returns what SPIN found, and in how many states */
+async function search(variant, cwd) {
+  await run('spin', ['-a', ...definesOf(variant), model], cwd)
+  const kind = variant.cycles ? ['-DNP'] : ['-DSAFETY', ...(variant.shows === undefined ? [] : ['-DBFS'])]
+  // A fault is found sooner than a compiler could make the search faster.
+  const speed = variant.shows === undefined ? '-O2' : '-O0'
+  await run('gcc', [speed, '-w', '-DNOREDUCE', '-DNOFAIR', `-DMEMLIM=${memoryMiB}`, ...kind, '-o', 'pan', 'pan.c'], cwd)
+  const output = await run('./pan', ['-n', `-m${depth}`, ...(variant.cycles ? ['-l'] : [])], cwd)
+  const states = Number(/(\d+(?:\.\d+)?(?:e\+?\d+)?) states, stored/.exec(output)?.[1])
+  const found = /^pan:\d+: (.*)$/m.exec(output)?.[1]
+  const errors = /errors: (\d+)/.exec(output)?.[1]
+  const isCut = /max search depth too small|Search not completed|memory limit|out of memory/.test(output)
+  if (!Number.isFinite(states) || errors === undefined) throw new Error(`pan: ${output}`)
+  if (errors === '0' && isCut) throw new Error(`the search was not complete: ${output}`)
+  return { states, found: errors === '0' ? undefined : (found ?? 'an error') }
+}
+
+function newFolder(index) {
+  return mkdtempSync(join(folder, `${index}-`))
+}
+
+async function check(variant, index) {
+  const { name, without, shows } = variant
+  const label = without === undefined ? name : `${name} (${without})`
+  const began = Date.now()
+  let told
+  let isGood = false
+  try {
+    const { states, found } = await search(variant, newFolder(index))
+    const took = `${states.toLocaleString('en')} states, ${((Date.now() - began) / 1000).toFixed(1)} s`
+    if (shows === undefined) {
+      isGood = found === undefined
+      told = isGood ? `no fault in ${took}` : `found ${found} in ${took}`
+    } else {
+      isGood = found?.includes(shows) === true
+      told = `${isGood ? 'found' : `should have found ${shows}, found`} ${found ?? 'nothing'} in ${took}`
+    }
+  } catch (error) {
+    told = error.message
+  }
+  process.stdout.write(`${isGood ? 'ok     ' : 'FAILED '} ${label}: ${told}\n`)
+  return isGood
+}
+
+/** Tells the shortest way to the fault of one rule that is taken out. */
+async function showTrail(rule) {
+  const variant = variants.find(({ without, shows }) => without === rule && shows !== undefined)
+  if (variant === undefined) throw new Error(`no such rule; there are ${variants.flatMap(each => each.without ?? [])}`)
+  const cwd = newFolder(0)
+  const { found } = await search(variant, cwd)
+  if (!existsSync(join(cwd, 'bridge.pml.trail'))) throw new Error('nothing was found')
+  const args = ['-t', '-B', '-T', '-k', 'bridge.pml.trail', ...definesOf(variant), model]
+  const { stdout } = await call('spin', args, { cwd, timeout: variantMs }).catch(error => error)
+  process.stdout.write(`${variant.name} (${rule}): ${found}\n\n${stdout.replaceAll(/^ +|^spin: .*\n/gm, '')}`)
+}
+
+if (values.trail !== undefined) await showTrail(values.trail)
+else {
+  const all = values.deep ? [...variants, ...deeper] : variants
+  const results = []
+  let next = 0
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (next < all.length) {
+        const index = next++
+        results[index] = await check(all[index], index)
+      }
+    })
+  )
+  const failed = results.filter(isGood => !isGood).length
+  process.stdout.write(`\n${results.length - failed} passed, ${failed} failed\n`)
+  process.exitCode = failed === 0 ? 0 : 1
+}
