@@ -47,6 +47,7 @@ export class Session {
   #sent = 0
   #ended = false
   #welcomed = false
+  #leaving = false
   #ownChannels: Subscription[] = []
 
   constructor(
@@ -146,9 +147,9 @@ export class Session {
     this.#sayAndClose({ type: 'error', code, message }, code)
   }
 
-  /** The transport is gone. */
+  /** The transport is gone. Who had said `bye` did not wait for its answer. */
   lost(): void {
-    this.#finish('lost')
+    this.#finish(this.#leaving ? 'bye' : 'lost')
   }
 
   /**
@@ -160,6 +161,7 @@ export class Session {
     try {
       const { message, seq } = this.#accept(frame)
       if (message === undefined) return undefined
+      this.#leaving = message.type === 'bye'
       const reply = dispatch(this.#context, message)
       if (!(reply instanceof Promise)) {
         this.#answer(message, seq, reply)

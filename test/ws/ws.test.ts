@@ -212,6 +212,24 @@ t.test('bug: the ack of a bye came before its seat and its session were free', a
   t.equal(await store.sessions.count(), 0)
 })
 
+t.test('bug: who said bye and closed without waiting for the ack was counted as lost', async t => {
+  const { store } = await stores.embedded(t, Date.now)
+  let open = () => {}
+  const gate = new Promise<void>(resolve => {
+    open = resolve
+  })
+  const end: Store['sessions']['end'] = id => gate.then(() => store.sessions.end(id))
+  const gateway = await startGateway(t, { store: { ...store, sessions: { ...store.sessions, end } } })
+  const wire = await gateway.session(await gateway.createClient())
+  wire.send({ type: 'bye' })
+  wire.socket.close(1000)
+  await wire.closed()
+  await until('it has ended', () => gateway.app.sessionCount() === 0)
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text()
+  t.match(metrics, /sessions_ended_total\{transport="ws",code="bye"\} 1/)
+  open()
+})
+
 t.test('a bye is answered without a store as well', async t => {
   const { StoreUnavailable } = await import('../../src/store/store.js')
   const { store } = await stores.embedded(t, Date.now)
