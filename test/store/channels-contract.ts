@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import {
   type ChannelStore,
@@ -47,6 +48,16 @@ export async function publish(
   const published = await channels.publish(channel, data, { publishedAt: 1, idempotencyKey })
   if (published === 'conflict') throw new Error('conflict')
   return published
+}
+
+/** Lets time pass for everything under a prefix, on each server: what is left of its life is cut short. */
+export async function lapseKeys(servers: readonly Redis[], prefix: string, ms: number): Promise<void> {
+  for (const server of servers) {
+    for (const key of await server.keys(`${prefix}:*`)) {
+      const left = await server.pttl(key)
+      if (left >= 0) await server.pexpire(key, Math.max(left - ms, 0))
+    }
+  }
 }
 
 const offsetsOf = (publications: readonly StoredPublication[] | undefined) => publications?.map(({ offset }) => offset)

@@ -6,7 +6,7 @@ import { openRedisStore } from '../../src/store/redis/index.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
 import { redisUrl } from '../helper/stores.js'
-import { type ChannelsUnderTest, channelsContract, publish, record } from './channels-contract.js'
+import { type ChannelsUnderTest, channelsContract, lapseKeys, publish, record } from './channels-contract.js'
 
 t.test('embedded', t => {
   channelsContract(t, async (_t, history): Promise<ChannelsUnderTest> => {
@@ -16,16 +16,6 @@ t.test('embedded', t => {
   })
   t.end()
 })
-
-/** Lets time pass for everything under a prefix, on each server: what is left of its life is cut short. */
-export async function lapseKeys(servers: readonly Redis[], prefix: string, ms: number): Promise<void> {
-  for (const server of servers) {
-    for (const key of await server.keys(`${prefix}:*`)) {
-      const left = await server.pttl(key)
-      if (left >= 0) await server.pexpire(key, Math.max(left - ms, 0))
-    }
-  }
-}
 
 t.test('redis', t => {
   channelsContract(t, async (t, history): Promise<ChannelsUnderTest> => {

@@ -7,6 +7,7 @@ import { connectionsOf, createRedisClient } from '../../src/store/redis/client.j
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { startRedis } from '../helper/redis-server.js'
 import { until } from '../helper/until.js'
+import { channelsContract, lapseKeys, publish, record } from './channels-contract.js'
 import { storeContract } from './contract.js'
 
 /** The store on a Redis Cluster and behind Sentinel: real ones, on this machine. */
@@ -48,6 +49,15 @@ t.test('cluster of three: the whole contract', async t => {
       return store
     }
     return { store: await open(), another: open }
+  })
+  channelsContract(t, async (t, history) => {
+    const prefix = `c${count++}`
+    const open = async () => {
+      const store = await openRedisStore(url, { prefix, ...(history === undefined ? {} : { history }) })
+      t.teardown(() => store.close())
+      return store.channels
+    }
+    return { channels: await open(), another: open, lapse: ms => lapseKeys(admins, prefix, ms) }
   })
 })
 
@@ -127,6 +137,10 @@ t.test('sentinel: finds the primary by its name, and the new one after a failove
   const audit = ({ seq }: { seq: number }) => ({ hash: `h${seq + 1}`, text: 'e' })
   const commit = () => store.records.commit({ writes: [], audit })
   t.equal(await commit(), 1)
+  const { heard } = record(store.channels)
+  await store.channels.listen(['a'])
+  const before = await publish(store.channels, 'a', '1')
+  await until('it is heard', () => heard.length === 1)
   await primary.kill()
   await until('the sentinel has promoted the replica', async () => {
     const address = String(await admin.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main'))
@@ -142,6 +156,10 @@ t.test('sentinel: finds the primary by its name, and the new one after a failove
     )
   )
   t.ok((await store.records.auditHead()).seq >= 1)
+  await until('words come from the new primary', () => store.channels.hears)
+  const after = await publish(store.channels, 'a', '2')
+  t.not(after.epoch, before.epoch, 'an honest break')
+  await until('it is heard', () => heard.some(({ data }) => data === '2'))
 })
 
 t.test('forms of COUNTERSIGN_STORE', async t => {

@@ -111,7 +111,9 @@ export function createRedisChannels(
     open: attempt => connectOnce(url, attempt),
     onError,
     onMessage(name, message) {
+      const wasDeaf = deafness.deaf
       deafness.heard()
+      if (wasDeaf) listener?.mayHaveMissed()
       inbox.put({ name, message }, message.length)
       counts.dropped = inbox.dropped
     },

@@ -47,7 +47,8 @@ export function createSubscriber({ open, onMessage, onUp, onError }: SubscriberO
   const waiters = new Map<string, Set<Waiter>>()
 
   let connection: Redis | undefined
-  let attempts = 0
+  // Instances do not all begin at the same node of a Cluster.
+  let attempts = Math.floor(Math.random() * 1000)
   let failures = 0
   let ready = false
   let up = false
