@@ -16,6 +16,7 @@ import { importRoutes } from './routes/imports.js'
 import { licenseRoutes } from './routes/licenses.js'
 import openapi from './routes/openapi.js'
 import { pageRoutes } from './routes/pages.js'
+import { publishRoutes } from './routes/publish.js'
 import { sessionRoutes } from './routes/sessions.js'
 import { ticketRoutes } from './routes/tickets.js'
 import { tokenRoutes } from './routes/tokens.js'
@@ -194,6 +195,14 @@ export async function buildApp(options: AppOptions): Promise<App> {
     ticketRoutes(
       registry.tickets,
       requireScope(() => ['tickets'])
+    ),
+    { prefix: '/v1' }
+  )
+  await server.register(
+    publishRoutes(
+      channels,
+      limits,
+      requireScope(() => ['publish'])
     ),
     { prefix: '/v1' }
   )

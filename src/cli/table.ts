@@ -2,6 +2,7 @@ import type { Command, Flag } from './command.js'
 import { clientCommands } from './commands/clients.js'
 import { keyCommands } from './commands/keys.js'
 import { licenseCommands } from './commands/licenses.js'
+import { publishCommand } from './commands/publish.js'
 import { sessionCommands } from './commands/sessions.js'
 import { tokenCommands } from './commands/tokens.js'
 import { transferCommands } from './commands/transfer.js'
@@ -110,6 +111,7 @@ export const table: readonly Command[] = [
   ...licenseCommands,
   ...transferCommands,
   ...tokenCommands,
+  publishCommand,
   ...sessionCommands,
   ...ownCommands
 ]

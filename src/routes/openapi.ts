@@ -9,6 +9,7 @@ import { clientSchemas } from './schemas/clients.js'
 import { healthSchemas } from './schemas/health.js'
 import { importSchemas } from './schemas/imports.js'
 import { licenseSchemas } from './schemas/licenses.js'
+import { publishSchemas } from './schemas/publish.js'
 import { sessionSchemas } from './schemas/sessions.js'
 import { ticketSchemas } from './schemas/tickets.js'
 import { tokenSchemas } from './schemas/tokens.js'
@@ -34,6 +35,7 @@ const sharedSchemas = [
   ...sessionSchemas,
   ...tokenSchemas,
   ...ticketSchemas,
+  ...publishSchemas,
   ...healthSchemas
 ]
 
@@ -41,7 +43,7 @@ const scopes: Readonly<Record<Scope, string>> = {
   admin: 'everything',
   read: 'every `GET` under `/v1/admin`',
   tickets: '`POST /v1/tickets`, within the token’s own lists',
-  publish: 'publications, within the token’s own lists'
+  publish: '`POST /v1/publish`, within the token’s own lists'
 }
 
 const tags = [
@@ -50,6 +52,7 @@ const tags = [
   { name: 'Imports', description: 'Many licenses, all or nothing: start, add chunks, commit.' },
   { name: 'Sessions', description: 'Who is on.' },
   { name: 'Tickets', description: 'Short-lived credentials for web pages and game servers.' },
+  { name: 'Publications', description: 'What is told to all who have joined a channel.' },
   { name: 'Tokens', description: 'API tokens: who may make calls here.' },
   { name: 'Audit log', description: 'Who did what when, hash-chained from the first entry.' },
   { name: 'Upkeep', description: 'The change of the master key.' },

@@ -207,6 +207,16 @@ t.test('sessions', async t => {
   t.match(await bad(t, 1, ['sessions', 'end', '-AAAAAAAAAAAAAAAAAAAAA']), /there is no session -A/, 'a dash is no flag')
 })
 
+t.test('publish', async t => {
+  t.match(await good(t, ['publish', 'news', '{"text":"hello"}']), /^offset +1\nepoch +\S+\n$/)
+  const published = await json(t, ['publish', 'news', '"once"', '--key', 'k'])
+  t.match(published, { offset: 2, epoch: /./ })
+  t.match(await json(t, ['publish', 'news', '"once"', '--key', 'k']), { ...published, duplicate: true })
+  t.match(await bad(t, 1, ['publish', 'news', '"twice"', '--key', 'k']), /other data \(BAD_REQUEST\)/)
+  t.match(await bad(t, 2, ['publish', 'news', 'hello']), /not JSON. A text stands in quotes of its own/)
+  t.match(await bad(t, 1, ['publish', 'a b', '1']), /BAD_REQUEST/)
+})
+
 t.test('what strangers wrote cannot play with the terminal', async t => {
   const items = [{ clientId: 'x', attributes: { app: '\u001b[2Jgone\u202e\n' } }]
   const url = await serveHttp(t, (_request, response) => response.end(JSON.stringify({ items })))

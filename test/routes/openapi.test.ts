@@ -205,6 +205,10 @@ for (const [kind, openStore] of Object.entries(stores)) {
     const { body: ticket } = await call('POST', '/v1/tickets', { clientId: 'web-1', services: ['svc'] }, token.token)
     t.same(ticket, { clientId: 'web-1', keyId: ticket.keyId, secret: ticket.secret, expiresAt: at(300_000) })
     t.equal((await call('POST', '/v1/tickets', { clientId: 'other' }, token.token)).status, 403)
+    const told = { channel: 'say', data: { a: [1, null] }, idempotencyKey: 'k' }
+    const { body: published } = await call('POST', '/v1/publish', told)
+    t.same(published, { offset: 1, epoch: published.epoch }, 'a publication')
+    t.same((await call('POST', '/v1/publish', told)).body, { ...published, duplicate: true })
     t.equal((await call('GET', '/v1/admin/clients', undefined, 'wrong')).status, 401)
 
     t.equal((await admin('DELETE', `/sessions/${sessionId}`)).status, 204)
