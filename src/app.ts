@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import bridge from './bridge/index.js'
 import { createChannels } from './channels/engine.js'
 import type { Config } from './config.js'
 import { ApiError, apiErrors } from './errors.js'
@@ -166,12 +167,13 @@ export async function buildApp(options: AppOptions): Promise<App> {
   // Before the routes that it describes, and after the rate limit, for its own.
   await server.register(openapi)
 
-  await server.register(ws, {
-    environment,
-    hub,
-    config,
-    brake: createBrake(store.limits, config.rateLimit ? config.failedHandshakesPerMinute : 0, environment.log),
-    isDraining: drain.isDraining
+  const perMinute = config.rateLimit ? config.failedHandshakesPerMinute : 0
+  const brake = createBrake(store.limits, perMinute, environment.log)
+  await server.register(ws, { environment, hub, config, brake, isDraining: drain.isDraining })
+  await server.register(bridge, {
+    ...{ prefix: '/v1/bridge', environment, hub, brake, drain },
+    settings: { heartbeatTimeoutSeconds: config.bridgeTimeoutSeconds, lingerMs: config.lingerMs },
+    handshakesPerMinute: config.rateLimit ? config.handshakesPerMinute : undefined
   })
 
   await server.register(healthRoutes(store, metrics, drain.isDraining), {})

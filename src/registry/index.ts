@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { SessionKeys } from '../protocol/handshake.js'
 import type { RecordKey, RecordStore, Store } from '../store/store.js'
 import { type Audit, createAudit } from './audit.js'
 import { changeRecord, readRecord } from './changes.js'
@@ -22,6 +23,10 @@ export interface Registry {
    * where there is a suspended one. See {@link Clients} `credentials` for what it says of those that do not exist.
    */
   credentials(clientId: string, keyId?: string): Promise<Credentials>
+  /** Session keys for the store (PROTOCOL §12): sealed under the master key, bound to their session. */
+  sealSessionKeys(sessionId: string, keys: SessionKeys): string
+  /** @throws CannotUnseal */
+  openSessionKeys(sessionId: string, sealed: string): SessionKeys
   /** Seals the pepper anew where it was sealed under another master key. @returns whether it was */
   reencryptPepper(actor: string): Promise<boolean>
 }
@@ -90,6 +95,12 @@ export async function openRegistry(
         const write = { sealed: keyring.seal(keyring.unseal(stored.sealed, pepperKey), pepperKey) }
         return { write, audit: audit.entry(actor, 'store.reencrypt', 'store'), result: true }
       }),
+    sealSessionKeys: (sessionId, { clientKey, serverKey }) =>
+      keyring.seal(Buffer.concat([clientKey, serverKey]).toString('base64'), `session:${sessionId}`),
+    openSessionKeys(sessionId, sealed) {
+      const both = Buffer.from(keyring.unseal(sealed, `session:${sessionId}`), 'base64')
+      return { clientKey: both.subarray(0, both.length / 2), serverKey: both.subarray(both.length / 2) }
+    },
     async credentials(clientId, keyId) {
       if (keyId === undefined || !isTicketId(keyId)) return clients.credentials(clientId, keyId)
       const [ticket, known] = await Promise.all([tickets.open(clientId, keyId), clients.credentials(clientId, keyId)])

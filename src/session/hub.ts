@@ -1,9 +1,9 @@
-import type { EndingCode } from '../protocol/codes.js'
-import type { Capabilities, Client } from '../registry/clients.js'
 import { isTicketId } from '../registry/tickets.js'
 import type { AuditHead, SessionEntry } from '../store/store.js'
 import type { SessionEnvironment } from './environment.js'
+import type { Guests, LiveSession } from './guests.js'
 import type { Session } from './session.js'
+import { judgeKey, keyOf } from './standing.js'
 
 /**
  * The sessions of this instance: told to the store in batches, held against the registry when something changed, and
@@ -29,6 +29,7 @@ export function createHub(environment: SessionEnvironment) {
   const byClient = new Map<string, Set<Session>>()
   /** Ends of which the store is being told. */
   const endings = new Set<Promise<void>>()
+  let guests: Guests | undefined
   let toldAt = now()
   let storeWasAway = false
   let topicSeq = 0
@@ -96,9 +97,10 @@ export function createHub(environment: SessionEnvironment) {
     toldAt = now()
     const alive = [...sessions.values()].filter(session => session.lastSeenAt >= since)
     try {
-      await store.sessions.touch(
-        alive.map(session => ({ sessionId: session.peer.sessionId, deadline: deadlineOf(session) }))
-      )
+      await store.sessions.touch([
+        ...alive.map(session => ({ sessionId: session.peer.sessionId, deadline: deadlineOf(session) })),
+        ...(guests?.signsOfLife(since) ?? [])
+      ])
       if (storeWasAway) await reopenAll()
       storeWasAway = false
     } catch (error) {
@@ -124,7 +126,12 @@ export function createHub(environment: SessionEnvironment) {
     if (overdue.some(({ sessionId }) => sessions.has(sessionId))) storeWasAway = true
     const dead = overdue.filter(({ sessionId }) => !sessions.has(sessionId))
     await Promise.all(
-      dead.map(async ({ sessionId, clientId, instanceId, transport }) => {
+      dead.map(async entry => {
+        const { sessionId, clientId, instanceId, transport } = entry
+        if (transport === 'bridge' && guests !== undefined) {
+          await guests.bury(entry)
+          return
+        }
         await store.seats.releaseAll(sessionId)
         if (!(await store.sessions.end(sessionId))) return
         log.info({ sessionId, clientId, instanceId }, 'ended a dead session')
@@ -138,7 +145,7 @@ export function createHub(environment: SessionEnvironment) {
    * @param clientChanged  the client's own record was changed: where there is none it was deleted, and tickets go with it
    * @throws StoreUnavailable
    */
-  async function recheck(clientId: string, live: Iterable<Session>, clientChanged: boolean): Promise<void> {
+  async function recheck(clientId: string, live: Iterable<LiveSession>, clientChanged: boolean): Promise<void> {
     const client = await registry.clients.get(clientId)
     for (const session of live) {
       const { keyId } = session.peer
@@ -147,6 +154,10 @@ export function createHub(environment: SessionEnvironment) {
       const ending = gone || client?.status === 'suspended' ? 'SESSION_REVOKED' : judgeKey(key, session, now())
       if (ending !== undefined) session.end(ending)
     }
+  }
+
+  function liveOf(clientId: string): LiveSession[] {
+    return [...(byClient.get(clientId) ?? []), ...(guests?.ofClient(clientId) ?? [])]
   }
 
   /** Whether an entry that was the log's head is in it, at its place. */
@@ -165,7 +176,8 @@ export function createHub(environment: SessionEnvironment) {
       log.warn({ seen: seen.seq, head: head.seq }, 'the store was rewound')
       // It may have forgotten sessions that live here: it is told of them anew.
       storeWasAway = true
-      for (const [clientId, live] of byClient) await recheck(clientId, [...live], false)
+      const clients = new Set([...byClient.keys(), ...(guests?.clients() ?? [])])
+      for (const clientId of clients) await recheck(clientId, liveOf(clientId), false)
       topicSeq = head.seq
     }
     seen = head
@@ -174,9 +186,13 @@ export function createHub(environment: SessionEnvironment) {
       for (const { topic, seq } of topics) {
         const [kind = ''] = topic.split(':', 1)
         const id = topic.slice(kind.length + 1)
-        const live = kind === 'client' || kind === 'ticket' ? byClient.get(id) : undefined
-        if (live !== undefined) await recheck(id, [...live], kind === 'client')
-        if (kind === 'session') sessions.get(id)?.end('SESSION_REVOKED')
+        const live = kind === 'client' || kind === 'ticket' ? liveOf(id) : []
+        if (live.length > 0) await recheck(id, live, kind === 'client')
+        if (kind === 'session') {
+          const session = sessions.get(id)
+          if (session === undefined) guests?.revoke(id)
+          else session.end('SESSION_REVOKED')
+        }
         topicSeq = seq
       }
       if (topics.length < topicBatch) return
@@ -200,7 +216,7 @@ export function createHub(environment: SessionEnvironment) {
 
   let storeWork: Promise<void> | undefined
   async function workWithStore(): Promise<void> {
-    const results = await Promise.allSettled([tellStore(), reap(), look()])
+    const results = await Promise.allSettled([tellStore(), reap(), look(), guests?.tick(now())])
     for (const result of results) {
       if (result.status === 'rejected') log.debug({ err: result.reason }, 'a tick could not reach the store')
     }
@@ -214,7 +230,7 @@ export function createHub(environment: SessionEnvironment) {
     add,
     remove,
     /** Judges a new session once more: what changed while it was opened was told to a hub that did not know it. */
-    recheck: (session: Session) => recheck(session.peer.clientId, [session], false),
+    recheck: (session: LiveSession) => recheck(session.peer.clientId, [session], false),
     get size(): number {
       return sessions.size
     },
@@ -235,6 +251,10 @@ export function createHub(environment: SessionEnvironment) {
       })
       await storeWork
     },
+    /** Takes in sessions that live in the store. */
+    lodge(lodged: Guests): void {
+      guests = lodged
+    },
     /** Every session of this instance. */
     all: (): Iterable<Session> => sessions.values(),
     /** Stops listening, and waits until the store has heard of every end, or no longer than `withinMs`. */
@@ -248,24 +268,4 @@ export function createHub(environment: SessionEnvironment) {
       clearTimeout(timer)
     }
   }
-}
-
-/** What a session's key, or its ticket, allows now. */
-type Standing = Capabilities & { readonly expiresAt?: number; readonly revokedAt?: number }
-
-function keyOf(client: Client | undefined, keyId: string): Standing | undefined {
-  const key = client?.keys.find(each => each.keyId === keyId)
-  return client === undefined || key === undefined ? undefined : { ...client, ...key }
-}
-
-function rightsOf({ subscribe, publish, services }: Capabilities): string {
-  return JSON.stringify([subscribe, publish, services])
-}
-
-/** Whether a session may go on; also brings its end forward where its key ends sooner than it did. */
-function judgeKey(key: Standing | undefined, session: Session, now: number): EndingCode | undefined {
-  if (key === undefined || key.revokedAt !== undefined) return 'SESSION_REVOKED'
-  if (key.expiresAt !== undefined) session.expiresAt = Math.min(session.expiresAt, key.expiresAt)
-  if (now >= session.expiresAt) return 'SESSION_EXPIRED'
-  return rightsOf(session.peer.capabilities) === rightsOf(key) ? undefined : 'SESSION_EXPIRED'
 }

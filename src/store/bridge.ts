@@ -98,8 +98,11 @@ export interface BridgeCommit {
   /** Where channels stand now; nothing: the channel was left. */
   readonly positions: ReadonlyMap<string, Position | undefined>
   readonly challenge?: ChallengeState
-  /** Whether a held poll is to be woken: not where the frames are carried by the answer of their own exchange (rule g). */
-  readonly wakes: boolean
+  /**
+   * What the instance of a held poll is told, if it is another: `frames` unless the answer of their own exchange carries
+   * them (rule g), `channels` where one was joined or left.
+   */
+  readonly word?: 'frames' | 'channels'
   /** Frames and bytes that may wait in all (PROTOCOL §11). */
   readonly maxFrames: number
   readonly maxBytes: number
@@ -112,6 +115,8 @@ export type CommitOutcome = 'done' | 'changed' | 'full' | 'gone'
 export type BridgeWord =
   /** Frames were committed that no exchange carries. */
   | 'frames'
+  /** A channel was joined or left. */
+  | 'channels'
   /** Another poll holds now. */
   | 'superseded'
   /** Claims that it waited for were answered. */

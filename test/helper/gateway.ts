@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { type App, buildApp } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 import type { Store } from '../../src/store/store.js'
+import { connectBridge } from './bridge-wire.js'
 import { createClock, type FakeClock } from './clock.js'
 import { stores } from './stores.js'
 import { connectWire, type Wire } from './wire.js'
@@ -19,9 +20,9 @@ export interface Gateway {
   /** Calls the admin API. */
   admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: Body }>
   createClient(options?: object): Promise<{ clientId: string; keyId: string; secret: string }>
-  /** A raw socket that has had its challenge. */
+  /** A connection that has had its challenge. */
   wire(): Promise<Wire>
-  /** A socket with a session. */
+  /** A connection with a session. */
   session(credential: { clientId: string; keyId?: string; secret: string }): Promise<Wire>
 }
 
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   readonly config?: Partial<Config>
   readonly store?: Store
   readonly clock?: FakeClock
+  /** What `wire` and `session` speak. Default: ws. */
+  readonly transport?: 'ws' | 'bridge'
 }
 
 export async function startGateway(t: Test, options: GatewayOptions = {}): Promise<Gateway> {
@@ -76,7 +79,7 @@ export async function startGateway(t: Test, options: GatewayOptions = {}): Promi
       const { clientId, keyId, secret } = body
       return { clientId, keyId, secret }
     },
-    wire: () => connectWire(t, wsUrl),
+    wire: () => (options.transport === 'bridge' ? connectBridge(url) : connectWire(t, wsUrl)),
     async session(credential) {
       const wire = await gateway.wire()
       wire.authenticate(credential)

@@ -54,6 +54,34 @@ function hmacBytes(key: string, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest()
 }
 
+interface TestCredential {
+  readonly clientId: string
+  readonly keyId?: string
+  readonly secret: string
+}
+
+/** The authenticate frame of a credential (PROTOCOL §4.2); the session's keys are the wire's from then on. */
+export function authenticateText(
+  wire: Pick<Wire, 'challengeToken' | 'keys' | 'sign'>,
+  { clientId, keyId, secret }: TestCredential,
+  change: (message: Message) => object = message => message
+): string {
+  const clientNonce = randomBytes(24).toString('base64url')
+  const tail = `${wire.challengeToken}:${clientNonce}`
+  wire.keys = {
+    client: hmacBytes(secret, `countersign.v1:client:${tail}`),
+    server: hmacBytes(secret, `countersign.v1:server:${tail}`)
+  }
+  const message = {
+    ...{ type: 'authenticate', seq: 1, protocol: 'countersign.v1', clientId },
+    ...(keyId === undefined ? {} : { keyId }),
+    challengeToken: wire.challengeToken,
+    challengeSignature: hmac(secret, wire.challengeToken),
+    clientNonce
+  }
+  return wire.sign(change(message))
+}
+
 export async function connectWire(t: Test, url: string, options: WebSocket.ClientOptions = {}): Promise<Wire> {
   const socket = new WebSocket(url, 'countersign.v1', options)
   const frames: string[] = []
@@ -95,22 +123,7 @@ export async function connectWire(t: Test, url: string, options: WebSocket.Clien
       socket.send(wire.sign({ type, seq, ...members }))
       return seq
     },
-    authenticateFrame({ clientId, keyId, secret }, change = message => message) {
-      const clientNonce = randomBytes(24).toString('base64url')
-      const tail = `${wire.challengeToken}:${clientNonce}`
-      wire.keys = {
-        client: hmacBytes(secret, `countersign.v1:client:${tail}`),
-        server: hmacBytes(secret, `countersign.v1:server:${tail}`)
-      }
-      const message = {
-        ...{ type: 'authenticate', seq: 1, protocol: 'countersign.v1', clientId },
-        ...(keyId === undefined ? {} : { keyId }),
-        challengeToken: wire.challengeToken,
-        challengeSignature: hmac(secret, wire.challengeToken),
-        clientNonce
-      }
-      return wire.sign(change(message))
-    },
+    authenticateFrame: (credential, change) => authenticateText(wire, credential, change),
     authenticate(credential) {
       wire.raw(wire.authenticateFrame(credential))
       wire.seq = 2

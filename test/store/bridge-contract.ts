@@ -30,7 +30,7 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
     const commit = (wanted: Partial<BridgeCommit>, of: Store = store) =>
       of.bridge.commit({
         ...{ sessionId, instanceId: 'a', version: 0, answered: [], frames: [], positions: new Map() },
-        ...{ wakes: false, maxFrames: 10, maxBytes: 100 },
+        ...{ maxFrames: 10, maxBytes: 100 },
         ...wanted
       })
     const message = (seq: number) => ({ seq, text: `text ${seq}` })
@@ -187,7 +187,7 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
       until(`${name} hears ${word}`, async () => heard.some(([to, what]) => to === name && what === word))
 
     await taken({ instanceId: a, holds: true })
-    await commit({ instanceId: b, frames: ['f'], wakes: true }, other)
+    await commit({ instanceId: b, frames: ['f'], word: 'frames' }, other)
     await hears('a', 'frames')
     await taken({ instanceId: b, poll: 2, messages: [message(2)] }, other)
     await taken({ instanceId: a, poll: 3, messages: [message(2)] })

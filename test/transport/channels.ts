@@ -34,11 +34,15 @@ async function take(wire: Wire, count: number): Promise<Message[]> {
 const offsetsOf = (publications: unknown) =>
   (publications as { offset: number }[]).map(publication => publication.offset)
 
-export function channelSuite(t: Test, { openStore }: Pick<TransportUnderTest, 'openStore'>): void {
+export function channelSuite(
+  t: Test,
+  { transport, openStore }: Pick<TransportUnderTest, 'transport' | 'openStore'>
+): void {
   async function start(t: Test, options: GatewayOptions = {}): Promise<Gateway> {
     const clock: FakeClock = options.clock ?? createClock()
     const { store } = await openStore(t, clock.now)
-    return startGateway(t, { store, ...options, clock })
+    const config = { bridgeTimeoutSeconds: 45, lingerMs: 0, ...options.config }
+    return startGateway(t, { store, ...options, transport, config, clock })
   }
 
   t.test('a publication goes to all who have joined, the publisher included', async t => {

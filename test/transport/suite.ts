@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import type { codes } from '../../src/protocol/codes.js'
 import type { Store } from '../../src/store/store.js'
 import { createClock, type FakeClock } from '../helper/clock.js'
-import { type Gateway, type GatewayOptions, startGateway } from '../helper/gateway.js'
+import { type Gateway, type GatewayOptions, startGateway as startGatewayOn } from '../helper/gateway.js'
 import { until } from '../helper/until.js'
 import { hmac, type Message, signText, type Wire } from '../helper/wire.js'
 
@@ -12,14 +12,22 @@ import { hmac, type Message, signText, type Wire } from '../helper/wire.js'
  * the transport shows the end of a session.
  */
 export interface TransportUnderTest {
+  readonly transport: 'ws' | 'bridge'
   readonly openStore: (t: Test, now: () => number) => Promise<{ store: Store; another(): Promise<Store> }>
   /** The session is over with this code. */
-  ended(t: Test, wire: Wire, code: keyof typeof codes): Promise<void>
+  ended(t: Test, wire: Wire, code: keyof typeof codes | 'bye'): Promise<void>
 }
 
 const validate: Message = { type: 'validate', serviceId: 'svc', hwid: 'h', key: 'key' }
 
-export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest): void {
+export function transportSuite(t: Test, { transport, openStore, ended }: TransportUnderTest): void {
+  /** Tests of what only a connection has: its own time, its loss, a flood without answers. */
+  const onSocket = transport === 'ws' ? t.test.bind(t) : () => {}
+
+  function startGateway(t: Test, { config, ...options }: GatewayOptions = {}): Promise<Gateway> {
+    return startGatewayOn(t, { ...options, transport, config: { bridgeTimeoutSeconds: 45, lingerMs: 0, ...config } })
+  }
+
   async function start(t: Test, options: GatewayOptions = {}): Promise<Gateway> {
     const clock = options.clock ?? createClock()
     const { store } = await openStore(t, clock.now)
@@ -120,8 +128,10 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
         wire.authenticateFrame(good, message => ({ ...message, challengeSignature: '0'.repeat(64) })),
       'wrong signature': wire => `${wire.authenticateFrame(good).slice(0, -66)}${'0'.repeat(64)}"}`,
       'used challenge': wire => wire.authenticateFrame(good, m => ({ ...m, challengeToken: used.challengeToken })),
+      // On the bridge any request may bring any of its challenges.
       'a challenge of another socket, with a proof of it': wire => {
-        Object.assign(wire, { challengeToken: foreign.challengeToken })
+        const elsewhere = transport === 'ws' ? foreign.challengeToken : used.challengeToken
+        Object.assign(wire, { challengeToken: elsewhere })
         return wire.authenticateFrame(good)
       },
       'a challenge that never was': wire => {
@@ -138,8 +148,10 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
       })
     }
     t.equal(answers.size, 1, 'the same bytes for all')
-    foreign.authenticate(good)
-    await refusedUnsigned(t, foreign, 'AUTHENTICATION_FAILED')
+    if (transport === 'ws') {
+      foreign.authenticate(good)
+      await refusedUnsigned(t, foreign, 'AUTHENTICATION_FAILED')
+    }
     const again = await gateway.session(good)
     t.match(await again.ask({ type: 'heartbeat' }), { type: 'heartbeat' }, 'who is honest is not hindered')
   })
@@ -185,7 +197,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     t.match(await wire.next('welcome'), { re: 1 }, '4096 bytes are taken')
   })
 
-  t.test('a challenge lives 60 s', async t => {
+  onSocket('a challenge lives 60 s', async t => {
     const gateway = await start(t)
     const credential = await gateway.createClient()
     // On a socket the handshake's own timer of 10 s comes before it; the store's suite has the 60 s.
@@ -202,7 +214,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
 
   // ── Frames of a session ────────────────────────────────────────────────────────────────────────────────────────────
 
-  t.test('frames that end a session, each with its code', async t => {
+  onSocket('frames that end a session, each with its code', async t => {
     const gateway = await start(t)
     const credential = await gateway.createClient()
     const elsewhere = await gateway.session(credential)
@@ -275,7 +287,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     t.match(await elsewhere.ask({ type: 'heartbeat' }), { type: 'heartbeat' }, 'other sessions go on')
   })
 
-  t.test('a frame that is replayed later is out of sequence', async t => {
+  onSocket('a frame that is replayed later is out of sequence', async t => {
     const gateway = await start(t)
     const wire = await gateway.session(await gateway.createClient())
     const frame = wire.sign({ type: 'heartbeat', seq: wire.seq++ })
@@ -325,7 +337,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     const gateway = await start(t)
     const wire = await gateway.session(await gateway.createClient())
     t.match(await wire.ask({ type: 'bye' }), { type: 'ack' })
-    t.match(await wire.closed(), { code: 1000 })
+    await ended(t, wire, 'bye')
     t.equal(gateway.app.sessionCount(), 0)
     t.equal(await gateway.store.sessions.count(), 0)
   })
@@ -410,7 +422,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
   })
 
   t.test('a session ends with its key, and after 24 h', async t => {
-    const gateway = await start(t)
+    const gateway = await start(t, { config: { freshChallengeMs: 0 } })
     const { clientId, ...old } = await gateway.createClient()
     const wire = await gateway.session({ clientId, ...old })
     const { body: fresh } = await gateway.admin('POST', `/clients/${clientId}/keys`, { overlap: 30 })
@@ -572,7 +584,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
 
   // ── Bounds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  t.test('too many frames are refused, signed, with the time to wait, and the session goes on', async t => {
+  onSocket('too many frames are refused, signed, with the time to wait, and the session goes on', async t => {
     const gateway = await start(t, { config: { rateLimit: true, framesPerSecond: 5 } })
     const wire = await gateway.session(await gateway.createClient())
     for (let i = 0; i < 10; i++) t.match(await wire.ask({ type: 'heartbeat' }), { type: 'heartbeat' })
@@ -594,7 +606,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     t.ok(await gateway.session(credential))
   })
 
-  t.test('a store that does not answer: told so, signed, and the session lives', async t => {
+  onSocket('a store that does not answer: told so, signed, and the session lives', async t => {
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
     const { StoreUnavailable } = await import('../../src/store/store.js')
@@ -637,7 +649,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     return { slow, store, another, gate }
   }
 
-  t.test('bug: a session that drops during its validate leaves no seat behind', async t => {
+  onSocket('bug: a session that drops during its validate leaves no seat behind', async t => {
     const clock = createClock()
     const { slow, store, gate } = await slowStore(t, clock)
     const gateway = await startGateway(t, { store: slow, clock })
@@ -657,7 +669,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     })
   })
 
-  t.test('bug: who authenticated in time is not told PROTOCOL_ERROR because the store is slow', async t => {
+  onSocket('bug: who authenticated in time is not told PROTOCOL_ERROR because the store is slow', async t => {
     const clock = createClock()
     const { slow, gate } = await slowStore(t, clock)
     const gateway = await startGateway(t, { store: slow, clock })
@@ -686,7 +698,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     t.notMatch(metrics, /sessions_ended_total\{/)
   })
 
-  t.test('bug: a store that fails between opening and welcoming leaves no session behind', async t => {
+  onSocket('bug: a store that fails between opening and welcoming leaves no session behind', async t => {
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
     const { StoreUnavailable } = await import('../../src/store/store.js')
@@ -740,7 +752,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     t.match(await bystander.ask({ type: 'heartbeat' }), { type: 'heartbeat' })
   })
 
-  t.test('bug: a session that a rewound store had forgotten was on no list until its end', async t => {
+  onSocket('bug: a session that a rewound store had forgotten was on no list until its end', async t => {
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
     const rewound = { now: false }
@@ -760,7 +772,7 @@ export function transportSuite(t: Test, { openStore, ended }: TransportUnderTest
     t.match(await wire.ask({ type: 'heartbeat' }), { type: 'heartbeat' })
   })
 
-  t.test('bug: a challenge whose socket has closed does not stay in the store', async t => {
+  onSocket('bug: a challenge whose socket has closed does not stay in the store', async t => {
     const gateway = await start(t)
     const wire = await gateway.wire()
     const { challengeToken } = wire

@@ -4,7 +4,7 @@ import { channelSuite } from '../transport/channels.js'
 
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(`channels over ws, ${kind}`, t => {
-    channelSuite(t, { openStore })
+    channelSuite(t, { transport: 'ws', openStore })
     t.end()
   })
 }

@@ -15,8 +15,13 @@ import { transportSuite } from '../transport/suite.js'
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(`sessions over ws, ${kind}`, t => {
     transportSuite(t, {
+      transport: 'ws',
       openStore,
       async ended(t, wire, code) {
+        if (code === 'bye') {
+          t.match(await wire.closed(), { code: 1000 })
+          return
+        }
         const { close } = codes[code] as { close?: number }
         t.same(await wire.closed(), { code: close, reason: code })
       }

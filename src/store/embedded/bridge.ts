@@ -142,7 +142,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
     },
 
     async commit(commit) {
-      const { sessionId, instanceId, version, answered, frames, positions, challenge, wakes } = commit
+      const { sessionId, instanceId, version, answered, frames, positions, challenge, word } = commit
       const kept = find(sessionId)
       if (kept === undefined || kept.ended !== undefined) return 'gone'
       if (kept.version !== version) return 'changed'
@@ -161,7 +161,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
       }
       if (challenge !== undefined) kept.challenge = challenge
       kept.version++
-      if (wakes && frames.length > 0) tell(kept.holder, sessionId, 'frames')
+      if (word !== undefined && kept.holder !== instanceId) tell(kept.holder, sessionId, word)
       return 'done'
     },
 

@@ -39,7 +39,7 @@ function parseState(reply: unknown): BridgeState {
   }
 }
 
-const words: readonly BridgeWord[] = ['frames', 'superseded', 'claims', 'ended']
+const words: readonly BridgeWord[] = ['frames', 'channels', 'superseded', 'claims', 'ended']
 
 function parseWord(message: string): { word: BridgeWord; sessionId: string } | undefined {
   const [name = '', sessionId = ''] = message.split(' ')
@@ -110,9 +110,9 @@ export function createRedisBridge(
       return state === undefined ? undefined : parseState(state)
     },
 
-    async commit({ sessionId, instanceId, version, answered, frames, positions, challenge, wakes, ...bounds }) {
+    async commit({ sessionId, instanceId, version, answered, frames, positions, challenge, word, ...bounds }) {
       const outcome = await redis.script('bridgeCommit', keysOf(sessionId), [
-        ...[instanceId, version, wakes ? 1 : 0, bounds.maxFrames, bounds.maxBytes, keys.wordPrefix, sessionId],
+        ...[instanceId, version, word ?? '', bounds.maxFrames, bounds.maxBytes, keys.wordPrefix, sessionId],
         ...[sessionKeyLifeMs, challenge?.nextAt ?? '', challenge?.open ?? ''],
         ...[answered.length, frames.length, ...answered, ...frames],
         ...[...positions].flatMap(([channel, at]) => [channel, at === undefined ? '' : formatPosition(at)])

@@ -4,7 +4,7 @@ Commits answers and publications: claims are removed, frames get their place in 
 nothing, and only on the version that the frames were signed on.
 Input
   KEYS[1]  the session (see bridge-exchange.lua)   KEYS[2]  its outbox
-  ARGV[1]  instance       ARGV[2]  version          ARGV[3]  1 where a held poll is to be woken
+  ARGV[1]  instance       ARGV[2]  version          ARGV[3]  word for a held poll, or ''
   ARGV[4]  most frames    ARGV[5]  most bytes       ARGV[6]  prefix of the channels of words
   ARGV[7]  session id     ARGV[8]  life of the outbox, ms
   ARGV[9]  next challenge, unix ms, or ''           ARGV[10] open challenge, or ''
@@ -13,7 +13,7 @@ Output
   'done'   'changed'   'full'   'gone'
 ]]
 local session, outbox = KEYS[1], KEYS[2]
-local instance, version, wakes = ARGV[1], ARGV[2], ARGV[3] == '1'
+local instance, version, word = ARGV[1], ARGV[2], ARGV[3]
 local maxFrames, maxBytes, words, id, lifeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
 local challengeAt, challenge = ARGV[9], ARGV[10]
 local answered, frames = tonumber(ARGV[11]), tonumber(ARGV[12])
@@ -46,7 +46,7 @@ end
 if challengeAt ~= '' then redis.call('HSET', session, 'challengeAt', challengeAt, 'challenge', challenge) end
 redis.call('HINCRBY', session, 'version', 1)
 
-if wakes and frames > 0 and holder then redis.call('PUBLISH', words .. holder, 'frames ' .. id) end
+if word ~= '' and holder and holder ~= instance then redis.call('PUBLISH', words .. holder, word .. ' ' .. id) end
 if waiters and answered > 0 then
   for waiter in string.gmatch(waiters, '%S+') do
     if waiter ~= instance then redis.call('PUBLISH', words .. waiter, 'claims ' .. id) end

@@ -1,0 +1,222 @@
+import type { CodeName } from '../protocol/codes.js'
+import { codes } from '../protocol/codes.js'
+import type { SessionEnvironment } from '../session/environment.js'
+import type { ExchangeOutcome } from '../store/bridge.js'
+import { StoreUnavailable } from '../store/store.js'
+import { type ExchangeAnswer, polledAnswer, refusedAnswer, unsignedAnswer } from './answer.js'
+import { challengeAnew, isDue, isOverdue } from './challenge.js'
+import { Hold } from './hold.js'
+import { type ExchangeBody, RefusedBody, readExchange } from './request.js'
+import { type BridgeSession, SessionOver } from './session.js'
+import { answerWithinMs, type BridgeSettings, drainHoldMs, maxInFlight } from './settings.js'
+import type { Worker } from './worker.js'
+
+/** One exchange (PROTOCOL §9.4), from its body to its answer. */
+
+/** How long a peer should wait after UNAVAILABLE or too many exchanges, in milliseconds. */
+const retryAfterMs = 1000
+
+export interface ExchangeContext {
+  readonly environment: SessionEnvironment
+  readonly settings: BridgeSettings
+  readonly session: BridgeSession
+  readonly worker: Worker
+  readonly isDraining: () => boolean
+  /** Calls `listener` when the requester is gone before its answer. */
+  readonly onGone: (listener: () => void) => void
+  /** A body that did not verify. */
+  readonly onForeign: () => void
+}
+
+type Taken = ExchangeOutcome & { readonly kind: 'taken' }
+
+/** Answers the body of an exchange. It does not reject but for faults of ours. */
+export async function exchange(context: ExchangeContext, body: Uint8Array): Promise<ExchangeAnswer> {
+  const { environment, session } = context
+  let poll: number | undefined
+  session.inFlight++
+  try {
+    const read = readExchange(session.verifier, body, environment.settings.limits)
+    poll = read.poll.poll
+    if (session.inFlight > maxInFlight) {
+      const message = `at most ${maxInFlight} exchanges of a session at one time`
+      return refuse(context, { code: 'RATE_LIMITED', poll, message, retryAfterMs })
+    }
+    const answer = await take(context, read)
+    // The time-out runs from the writing of the answer (PROTOCOL §6.1).
+    if (answer.status === 200) session.lastSeenAt = environment.now()
+    return answer
+  } catch (error) {
+    return answerTo(context, error, poll)
+  } finally {
+    session.inFlight--
+  }
+}
+
+function refuse({ environment, session }: ExchangeContext, facts: Parameters<typeof refusedAnswer>[1]): ExchangeAnswer {
+  environment.observer.refused(facts.code)
+  return refusedAnswer(session.signer, facts)
+}
+
+/** What is told of an error; the session's own end among them. */
+function answerTo(context: ExchangeContext, error: unknown, poll: number | undefined): ExchangeAnswer {
+  const { session } = context
+  if (error instanceof RefusedBody) {
+    const { code, message } = error.fault
+    session.log.info({ code, reason: message, poll: error.poll }, 'an exchange was refused')
+    if (error.poll === undefined) context.onForeign()
+    return refuse(context, { code, message, poll: error.poll })
+  }
+  if (error instanceof SessionOver) {
+    if (error.ending === undefined) return unsignedAnswer('SESSION_NOT_FOUND')
+    session.over(error.ending)
+    return endedAnswer(context, error.ending, poll)
+  }
+  if (error instanceof StoreUnavailable) {
+    session.log.warn({ err: error.cause }, 'the store does not answer')
+    return refuse(context, { code: 'UNAVAILABLE', poll, retryAfterMs })
+  }
+  throw error
+}
+
+/** 410, and why (PROTOCOL §5.2). A `bye` has no code of its own: the session has come to its end. */
+export function endedAnswer(context: ExchangeContext, ending: string, poll: number | undefined): ExchangeAnswer {
+  const code = Object.hasOwn(codes, ending) ? (ending as CodeName) : 'SESSION_EXPIRED'
+  if (code === 'SESSION_NOT_FOUND') return unsignedAnswer(code)
+  return refuse(context, { code, poll, ...(ending === 'bye' ? { message: 'the session has said bye' } : {}) })
+}
+
+async function take(context: ExchangeContext, { poll, messages }: ExchangeBody): Promise<ExchangeAnswer> {
+  const { environment, session, isDraining } = context
+  const { store, settings } = environment
+  const waitMs = Math.min(poll.wait, settings.limits.waitMax) * 1000
+  const outcome = await store.bridge.exchange({
+    ...{ sessionId: session.peer.sessionId, instanceId: settings.instanceId, poll: poll.poll, ack: poll.ack },
+    ...{ holds: waitMs > 0, messages, answerBytes: settings.limits.answerBytes, perSecond: settings.framesPerSecond }
+  })
+  switch (outcome.kind) {
+    case 'missing':
+      session.over('SESSION_NOT_FOUND')
+      return unsignedAnswer('SESSION_NOT_FOUND')
+    case 'ended':
+      throw new SessionOver(outcome.code)
+    case 'beyond':
+      return refuse(context, { code: 'SEQUENCE_INVALID', poll: poll.poll, expectedSeq: outcome.expectedSeq })
+    case 'limited':
+      return refuse(context, { code: 'RATE_LIMITED', poll: poll.poll, retryAfterMs: outcome.retryAfterMs })
+    case 'stale':
+      return polledAnswer(session.signer, [], { re: poll.poll, more: false, superseded: true })
+    case 'taken':
+      session.adopt(outcome.state)
+      session.lastSeenAt = environment.now()
+      return serve(context, { poll, messages }, outcome, isDraining() ? Math.min(waitMs, drainHoldMs) : waitMs)
+  }
+}
+
+async function serve(
+  context: ExchangeContext,
+  { poll, messages }: ExchangeBody,
+  { isNewPoll, claimed }: Taken,
+  waitMs: number
+): Promise<ExchangeAnswer> {
+  const { environment, session } = context
+  if (environment.now() >= session.expiresAt) session.end('SESSION_EXPIRED')
+  const answersChallenge = messages.some(
+    ({ decoded }) => 'message' in decoded && decoded.message.type === 'challengeResponse'
+  )
+  if (isOverdue(session.state.challenge, environment.now()) && !answersChallenge) session.end('HEARTBEAT_LOST')
+  if (session.ending !== undefined) throw new SessionOver(session.ending)
+
+  if (isNewPoll && waitMs > 0) session.wake('superseded')
+  await runMessages(context, messages, claimed, isNewPoll)
+  if (session.ending !== undefined) throw new SessionOver(session.ending)
+  // Rule (f): the frames of what it brought come with another poll, which is not disturbed until they are there.
+  if (!isNewPoll) return polledAnswer(session.signer, [], { re: poll.poll, more: false, superseded: true })
+
+  await deliver(context)
+  if (session.state.frames.length > 0 || messages.length > 0 || waitMs === 0) return compose(context, poll.poll, false)
+  return holdPoll(context, poll.poll, waitMs)
+}
+
+/** Rules (b) to (d): what is new runs, what was seen is waited for. */
+async function runMessages(
+  context: ExchangeContext,
+  messages: ExchangeBody['messages'],
+  claimed: number,
+  isNewPoll: boolean
+): Promise<void> {
+  const { session, worker, onGone } = context
+  let waits = true
+  onGone(() => {
+    waits = false
+  })
+  if (claimed > 0) worker.take(messages.slice(-claimed), () => waits && isNewPoll)
+  worker.guard()
+  const seqs = new Set(messages.map(({ seq }) => seq))
+  const until = performance.now() + answerWithinMs
+  while (session.ending === undefined && session.state.claims.some(({ seq }) => seqs.has(seq))) {
+    const leftMs = until - performance.now()
+    if (leftMs <= 0) break
+    await session.changed(leftMs)
+  }
+  waits = false
+}
+
+/** Brings down what lies after the session's positions, and the next fresh challenge when it is due. */
+async function deliver({ environment, session }: ExchangeContext): Promise<void> {
+  const { now, settings } = environment
+  await session.deliver()
+  if (isDue(session.state.challenge, now(), settings.freshChallengeMs)) await challengeAnew(environment, session)
+  if (session.ending !== undefined) throw new SessionOver(session.ending)
+}
+
+/** The answer: what waits, from the first on, as much as fits (PROTOCOL §9.4 e). */
+function compose({ environment, session }: ExchangeContext, poll: number, superseded: boolean): ExchangeAnswer {
+  const { frames, sent, ack } = session.state
+  let room = environment.settings.limits.answerBytes
+  const carried = frames.filter((frame, i) => {
+    room -= Buffer.byteLength(frame) + 1
+    return room >= 0 || i === 0
+  })
+  const answer = polledAnswer(session.signer, carried, { re: poll, more: carried.length < sent - ack, superseded })
+  if (session.saidBye) session.end('bye')
+  return answer
+}
+
+async function holdPoll(context: ExchangeContext, poll: number, waitMs: number): Promise<ExchangeAnswer> {
+  const { environment, settings, session, onGone } = context
+  const hold = new Hold(poll)
+  session.held = hold
+  onGone(() => hold.wake('lost'))
+  const until = performance.now() + waitMs
+  try {
+    hold.watch(environment.channels, session.state.positions)
+    for (;;) {
+      const waking = await hold.next(Math.max(0, until - performance.now()))
+      switch (waking) {
+        case 'superseded':
+          return polledAnswer(session.signer, [], { re: poll, more: false, superseded: true })
+        case 'ended':
+          throw new SessionOver(session.ending)
+        case 'time':
+        case 'lost':
+        case 'draining':
+          return compose(context, poll, false)
+        case 'frames':
+        case 'channels':
+          await hold.linger(settings.lingerMs)
+          await session.reload()
+          break
+        case 'news':
+          await hold.linger(settings.lingerMs)
+      }
+      if (hold.isOver) continue
+      const count = await session.deliver()
+      if (count > 0 || waking === 'frames') return compose(context, poll, false)
+      hold.watch(environment.channels, session.state.positions)
+    }
+  } finally {
+    hold.release()
+    if (session.held === hold) session.held = undefined
+  }
+}

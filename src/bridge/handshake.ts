@@ -1,0 +1,99 @@
+import type { CodeName } from '../protocol/codes.js'
+import { ProtocolFault } from '../protocol/fault.js'
+import { signMessage } from '../protocol/frame.js'
+import type { Brake } from '../session/brake.js'
+import type { SessionEnvironment } from '../session/environment.js'
+import { AuthenticationFault, authenticate, issueChallenge, welcomeMessage } from '../session/handshake.js'
+import { ownChannels } from '../session/rights.js'
+import { StoreUnavailable } from '../store/store.js'
+import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
+import type { BridgeSessions } from './sessions.js'
+import type { BridgeSettings } from './settings.js'
+
+/** The handshake on the bridge (PROTOCOL §4, §9.1): two requests, which may come to two instances. */
+
+/** A challenge of the bridge is good on the bridge only. */
+const binding = 'bridge'
+/** How long a peer should wait after UNAVAILABLE, in milliseconds. */
+const retryAfterMs = 1000
+
+export interface HandshakeContext {
+  readonly environment: SessionEnvironment
+  readonly settings: BridgeSettings
+  readonly sessions: BridgeSessions
+  readonly brake: Brake
+  readonly remoteAddress: string
+}
+
+/** Refuses whoever should not even try. */
+async function admit({ environment, sessions, brake, remoteAddress }: HandshakeContext): Promise<void> {
+  if (sessions.isDraining) throw new ProtocolFault('DRAINING')
+  if (sessions.size >= environment.settings.maxSessions) throw new StoreUnavailable(new Error('this instance is full'))
+  const waitMs = await brake.retryAfterMs(remoteAddress)
+  if (waitMs > 0) throw new Braked(waitMs)
+}
+
+class Braked extends Error {
+  readonly waitMs: number
+
+  constructor(waitMs: number) {
+    super('too many failed handshakes from this address')
+    this.waitMs = waitMs
+  }
+}
+
+/** `POST /v1/bridge/challenge` */
+export function challenge(context: HandshakeContext): Promise<ExchangeAnswer> {
+  return answered(context, async () => {
+    await admit(context)
+    return { status: 200, body: JSON.stringify(await issueChallenge(context.environment, binding)) }
+  })
+}
+
+/** `POST /v1/bridge/sessions` */
+export function openSession(context: HandshakeContext, frame: Uint8Array): Promise<ExchangeAnswer> {
+  const { environment, settings, sessions, remoteAddress } = context
+  return answered(context, async () => {
+    await admit(context)
+    const authenticated = await authenticate(environment, frame, binding, remoteAddress)
+    const opened = await sessions.open(authenticated, ownChannels(authenticated.peer))
+    if (opened === undefined) throw new ProtocolFault('RATE_LIMITED')
+    const { session, positions } = opened
+    if (session.ending !== undefined) throw new AuthenticationFault(session.peer.clientId)
+    const { type, ...members } = welcomeMessage(environment, session.peer, {
+      expiresAt: session.expiresAt,
+      heartbeatIntervalSeconds: environment.settings.heartbeatIntervalSeconds,
+      heartbeatTimeoutSeconds: settings.heartbeatTimeoutSeconds,
+      subscriptions: [...positions].map(([channel, position]) => ({ channel, ...position }))
+    })
+    environment.observer.handshake('welcome')
+    session.log.info({ keyId: session.peer.keyId, remoteAddress, transport: 'bridge' }, 'session opened')
+    return { status: 201, body: `${signMessage(session.signer, { type, seq: 1, ...members })}\n` }
+  })
+}
+
+/** Before a session there is one answer for every reason, unsigned (PROTOCOL §4.4). */
+async function answered(
+  { environment, brake, remoteAddress }: HandshakeContext,
+  work: () => Promise<ExchangeAnswer>
+): Promise<ExchangeAnswer> {
+  try {
+    return await work()
+  } catch (error) {
+    const refuse = (code: CodeName, ms?: number) => {
+      environment.observer.handshake(code)
+      return unsignedAnswer(code, ms)
+    }
+    if (error instanceof Braked) return refuse('RATE_LIMITED', error.waitMs)
+    if (error instanceof StoreUnavailable) {
+      environment.log.warn({ err: error.cause }, 'a handshake failed: the store does not answer')
+      return refuse('UNAVAILABLE', retryAfterMs)
+    }
+    if (!(error instanceof ProtocolFault)) throw error
+    const { code } = error
+    if (code !== 'RATE_LIMITED' && code !== 'DRAINING') {
+      brake.failed(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
+    }
+    return refuse(code, code === 'RATE_LIMITED' || code === 'DRAINING' ? retryAfterMs : undefined)
+  }
+}

@@ -1,0 +1,111 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Brake } from '../session/brake.js'
+import type { Drain } from '../session/drain.js'
+import type { SessionEnvironment } from '../session/environment.js'
+import type { Hub } from '../session/hub.js'
+import { StoreUnavailable } from '../store/store.js'
+import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
+import { exchange } from './exchange.js'
+import { challenge, type HandshakeContext, openSession } from './handshake.js'
+import { createBridgeSessions } from './sessions.js'
+import type { BridgeSettings } from './settings.js'
+import { createStrangers } from './strangers.js'
+
+/** The HTTP long poll as a transport (PROTOCOL §9): three routes, which read bytes whatever their content type. */
+
+export interface BridgeOptions {
+  readonly environment: SessionEnvironment
+  readonly hub: Hub
+  readonly brake: Brake
+  readonly drain: Drain
+  readonly settings: BridgeSettings
+  /** Handshakes of one address in a minute; nothing: any number. */
+  readonly handshakesPerMinute: number | undefined
+}
+
+const sessionIdPattern = /^[A-Za-z0-9_-]{22,64}$/
+/** Bodies are read to a little more than the law allows, so that too large a batch gets a signed answer. */
+const bodySlack = 4096
+/** How long a peer should wait after UNAVAILABLE, in milliseconds. */
+const retryAfterMs = 1000
+
+export default async function bridge(app: FastifyInstance, options: BridgeOptions): Promise<void> {
+  const { environment, hub, brake, drain, settings, handshakesPerMinute } = options
+  const sessions = createBridgeSessions(environment, settings, hub)
+  const strangers = createStrangers(environment.now, handshakesPerMinute === undefined ? 0 : undefined)
+  const { batchBytes } = environment.settings.limits
+
+  drain.invite(sessions)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store')
+    if (request.headers['content-encoding'] !== undefined) {
+      const message = 'a content-encoding is not taken: send the frames as they are'
+      return reply.code(415).send({ type: 'error', code: 'UNSUPPORTED_MEDIA_TYPE', message })
+    }
+  })
+
+  function send(reply: FastifyReply, { status, body, retryAfterSeconds }: ExchangeAnswer): FastifyReply {
+    if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
+    if (sessions.isDraining) reply.header('connection', 'close')
+    return reply.code(status).type('application/x-ndjson').send(body)
+  }
+
+  function bodyOf({ body }: FastifyRequest): Uint8Array {
+    return body instanceof Uint8Array ? body : new Uint8Array(0)
+  }
+
+  function handshakeOf({ ip }: FastifyRequest): HandshakeContext {
+    return { environment, settings, sessions, brake, remoteAddress: ip }
+  }
+
+  const perAddress =
+    handshakesPerMinute === undefined ? {} : { rateLimit: { max: handshakesPerMinute, timeWindow: 60_000 } }
+
+  app.post('/challenge', { config: perAddress }, async (request, reply) =>
+    send(reply, await challenge(handshakeOf(request)))
+  )
+
+  app.post('/sessions', { config: perAddress }, async (request, reply) =>
+    send(reply, await openSession(handshakeOf(request), bodyOf(request)))
+  )
+
+  app.post<{ Params: { sessionId: string } }>(
+    '/sessions/:sessionId/exchange',
+    // Limited per session, after it verified; game servers share addresses.
+    { config: { rateLimit: false }, bodyLimit: batchBytes + bodySlack },
+    async (request, reply) => {
+      const waitMs = strangers.retryAfterMs(request.ip)
+      sessions.noteServed()
+      if (waitMs > 0) return send(reply, unsignedAnswer('RATE_LIMITED', waitMs))
+      return send(reply, await answer(request, reply))
+    }
+  )
+
+  async function answer(request: FastifyRequest<{ Params: { sessionId: string } }>, reply: FastifyReply) {
+    const { sessionId } = request.params
+    try {
+      const found = sessionIdPattern.test(sessionId) ? await sessions.find(sessionId) : undefined
+      if (found === undefined) {
+        strangers.failed(request.ip)
+        return unsignedAnswer('SESSION_NOT_FOUND')
+      }
+      const context = {
+        ...{ environment, settings, ...found },
+        isDraining: () => sessions.isDraining,
+        onGone: (listener: () => void) => void reply.raw.once('close', listener),
+        onForeign: () => strangers.failed(request.ip)
+      }
+      return await exchange(context, bodyOf(request))
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      environment.log.warn({ err: error.cause, sessionId }, 'the store does not answer')
+      return unsignedAnswer('UNAVAILABLE', retryAfterMs)
+    }
+  }
+
+  app.addHook('preClose', async () => sessions.begin())
+  app.addHook('onClose', () => sessions.stop())
+}

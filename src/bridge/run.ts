@@ -1,0 +1,134 @@
+import { sameText } from '../protocol/mac.js'
+import { type DecodedUpstream, decodeUpstream } from '../protocol/messages.js'
+import { dispatch } from '../session/dispatch.js'
+import type { SessionEnvironment } from '../session/environment.js'
+import type { FreshChallenge, HandlerContext } from '../session/handlers/handler.js'
+import { refusalOf } from '../session/refusal.js'
+import { ownChannels } from '../session/rights.js'
+import type { Outgoing } from '../session/session.js'
+import type { ChallengeState } from '../store/bridge.js'
+import { parseOpenChallenge } from './challenge.js'
+import type { BridgeEnding, BridgeSession, Draft } from './session.js'
+import { FetchedSubscriptions } from './subscriptions.js'
+
+/** A message that was claimed by this instance. */
+export interface ClaimedMessage {
+  readonly seq: number
+  readonly decoded: DecodedUpstream
+}
+
+/** What became of a batch: what to commit, and how the session ends, if it does. */
+export interface BatchResult {
+  readonly draft: Draft
+  /** The session is over with this, once the draft is committed (`bye`) or at once. */
+  readonly ending?: BridgeEnding
+}
+
+/** Bytes of recovered publications in one batch; what is beyond follows as publications (PROTOCOL §10.3). */
+const recoveredBytes = 131_072
+
+/** A session sits on licenses by what any instance did for it: only the store knows which. */
+class SeatsInStore extends Set<string> {
+  override has(): boolean {
+    return false
+  }
+
+  override add(): this {
+    return this
+  }
+
+  override delete(): boolean {
+    return true
+  }
+
+  override get size(): number {
+    return 1
+  }
+}
+
+export function decodeClaimed({ seq, text }: { readonly seq: number; readonly text: string }): ClaimedMessage {
+  return { seq, decoded: decodeUpstream(text) }
+}
+
+/** The fresh challenge of one batch: answered against the state that the batch was claimed on. */
+function challengeOf(environment: SessionEnvironment, { open }: ChallengeState) {
+  const outstanding = open === undefined ? undefined : parseOpenChallenge(open)
+  const fresh: FreshChallenge & { settled?: ChallengeState } = {
+    settle(token, signature) {
+      const isRight = outstanding?.token === token && sameText(outstanding.expected, signature)
+      fresh.settled = { nextAt: environment.now() + environment.settings.freshChallengeMs }
+      return isRight
+    }
+  }
+  return fresh
+}
+
+/**
+ * Runs claimed messages one after another, in the order of their seqs. Their effects use `sessionId:seq` as idempotency
+ * key, so that a batch whose answers are lost with its instance may be run again by another (PROTOCOL §9.4 c).
+ */
+export async function runBatch(
+  environment: SessionEnvironment,
+  session: BridgeSession,
+  batch: readonly ClaimedMessage[]
+): Promise<BatchResult> {
+  const { settings, channels, observer } = environment
+  const { peer, log } = session
+  const { positions, challenge } = session.state
+  const subscriptions = new FetchedSubscriptions(channels, settings.limits.recover, ownChannels(peer), positions)
+  const freshChallenge = challengeOf(environment, challenge)
+  const context: HandlerContext = {
+    ...{ environment, peer, expiresAt: session.expiresAt, seats: new SeatsInStore(), freshChallenge, subscriptions },
+    mayRunAgain: true,
+    isOver: () => session.ending !== undefined
+  }
+  const outgoing: Outgoing[] = []
+  let recovered = 0
+  let ending: BridgeEnding | undefined
+
+  async function run({ seq, decoded }: ClaimedMessage): Promise<void> {
+    if ('fault' in decoded) throw decoded.fault
+    const { message } = decoded
+    observer.received(message.type)
+    const answer = await dispatch(context, message)
+    const [reply] = Array.isArray(answer) ? answer : [answer]
+    if (message.type === 'subscribe' && reply.type === 'subscribed') {
+      const { publications, ...rest } = reply
+      recovered += publications === undefined ? 0 : JSON.stringify(publications).length
+      const isTooMuch = publications !== undefined && recovered > recoveredBytes
+      const offset = isTooMuch && message.recover !== undefined ? message.recover.offset : reply.offset
+      // What follows its answer is read from here on: there is one way for publications to go down.
+      subscriptions.moveTo(reply.channel, { offset, epoch: reply.epoch })
+      const { type, ...members } = isTooMuch ? { ...rest, offset } : reply
+      outgoing.push({ type, re: seq, ...members })
+      return
+    }
+    const { type, ...members } = reply
+    outgoing.push({ type, re: seq, ...members } as Outgoing)
+    if (message.type === 'bye') ending = 'bye'
+  }
+
+  const answered: number[] = []
+  for (const message of batch) {
+    answered.push(message.seq)
+    try {
+      await run(message)
+    } catch (error) {
+      const { ends, seq: _seq, ...told } = refusalOf(error, message.seq, log)
+      observer.refused(told.code)
+      if (ends) {
+        ending = told.code as BridgeEnding
+        break
+      }
+      outgoing.push({ type: 'error', re: message.seq, ...told })
+    }
+    if (ending !== undefined) break
+  }
+  return {
+    draft: {
+      ...{ answered, outgoing, positions: subscriptions.changes },
+      ...(freshChallenge.settled === undefined ? {} : { challenge: freshChallenge.settled })
+    },
+    ...(ending === undefined ? {} : { ending })
+  }
+}

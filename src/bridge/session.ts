@@ -1,0 +1,282 @@
+import type { EndingCode } from '../protocol/codes.js'
+import { signMessage, signText } from '../protocol/frame.js'
+import type { SessionKeys } from '../protocol/handshake.js'
+import { outboxBytes, outboxFrames } from '../protocol/limits.js'
+import type { Mac } from '../protocol/mac.js'
+import { createNodeMac } from '../protocol/mac-node.js'
+import type { Log, SessionEnvironment } from '../session/environment.js'
+import type { Peer } from '../session/peer.js'
+import type { Outgoing } from '../session/session.js'
+import type { BridgeState, ChallengeState } from '../store/bridge.js'
+import type { Position } from '../store/channels.js'
+import { StoreUnavailable } from '../store/store.js'
+import { type Collected, collect, type PublicationText, TooFarBehind } from './collect.js'
+import type { Hold, Waking } from './hold.js'
+import { maxCommitTries } from './settings.js'
+
+/** A session's last word: a code, or its own `bye`. */
+export type BridgeEnding = EndingCode | 'bye'
+
+/** The session is over, or is found to be. */
+export class SessionOver extends Error {
+  override readonly name = 'SessionOver'
+  /** Nothing: the store has no such session. */
+  readonly ending: string | undefined
+
+  constructor(ending: string | undefined) {
+    super('the session is over')
+    this.ending = ending
+  }
+}
+
+/** What is to be committed: answers and what they change. */
+export interface Draft {
+  readonly answered: readonly number[]
+  readonly outgoing: readonly Outgoing[]
+  readonly positions: ReadonlyMap<string, Position | undefined>
+  readonly challenge?: ChallengeState
+  /** Whether there is no point in it any more, on the state that it would be made on. */
+  readonly isVain?: (state: BridgeState) => boolean
+}
+
+const nothing: Draft = { answered: [], outgoing: [], positions: new Map() }
+
+export interface BridgeSessionFacts {
+  readonly peer: Peer
+  readonly keys: SessionKeys
+  readonly openedAt: number
+  readonly expiresAt: number
+}
+
+/**
+ * One session of the bridge as this instance knows it. What counts lies in the store; here is what is fixed (who, which
+ * keys), the state that the last step showed, and who waits here.
+ */
+export class BridgeSession {
+  readonly peer: Peer
+  readonly log: Log
+  readonly verifier: Mac
+  readonly signer: Mac
+  readonly openedAt: number
+  expiresAt: number
+  lastSeenAt: number
+  inFlight = 0
+  /** Set once it is known to be over. */
+  ending: string | undefined
+  held: Hold | undefined
+  /** Its `bye` was acknowledged: it ends with the answer that carries the ack. */
+  saidBye = false
+  readonly #environment: SessionEnvironment
+  readonly #onEnd: (session: BridgeSession, ending: BridgeEnding) => void
+  #state: BridgeState | undefined
+  /** A commit is out, or its answer never came: what it did is not known. */
+  #unsure = false
+  #lock: Promise<unknown> = Promise.resolve()
+  #watchers = new Set<() => void>()
+
+  constructor(
+    environment: SessionEnvironment,
+    { peer, keys, openedAt, expiresAt }: BridgeSessionFacts,
+    onEnd: (session: BridgeSession, ending: BridgeEnding) => void
+  ) {
+    this.peer = peer
+    this.verifier = createNodeMac(keys.clientKey)
+    this.signer = createNodeMac(keys.serverKey)
+    this.openedAt = openedAt
+    this.expiresAt = expiresAt
+    this.lastSeenAt = environment.now()
+    this.log = environment.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
+    this.#environment = environment
+    this.#onEnd = onEnd
+  }
+
+  /** The state that the last step showed. @throws SessionOver where none was seen */
+  get state(): BridgeState {
+    if (this.#state === undefined) throw new SessionOver(this.ending)
+    return this.#state
+  }
+
+  /** Takes what a step of the store has shown. Steps of one instance are answered in their order. */
+  adopt(state: BridgeState): void {
+    this.#state = state
+    this.#unsure = false
+    this.#tellWatchers()
+  }
+
+  /** Looks anew. @throws SessionOver, StoreUnavailable */
+  async reload(): Promise<BridgeState> {
+    const { store, settings } = this.#environment
+    const state = await store.bridge.read(this.peer.sessionId, settings.limits.answerBytes)
+    if (state === undefined) throw new SessionOver((await store.bridge.info(this.peer.sessionId))?.ended)
+    this.adopt(state)
+    return state
+  }
+
+  /** Resolves at the next change of the state, or after `ms`. */
+  changed(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const done = () => {
+        clearTimeout(timer)
+        this.#watchers.delete(done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      this.#watchers.add(done)
+    })
+  }
+
+  #tellWatchers(): void {
+    for (const watcher of this.#watchers) watcher()
+  }
+
+  wake(waking: Waking): void {
+    this.held?.wake(waking)
+  }
+
+  /** Whoever waits for claims looks again. */
+  lookAgain(): void {
+    this.#tellWatchers()
+  }
+
+  /** Ends the session on every instance. The first ending counts. */
+  end(ending: BridgeEnding): void {
+    if (this.ending !== undefined) return
+    this.ending = ending
+    this.#onEnd(this, ending)
+    this.wake('ended')
+    this.#tellWatchers()
+  }
+
+  /** It is over, as another instance has said. */
+  over(ending: string): void {
+    this.ending ??= ending
+    this.wake('ended')
+    this.#tellWatchers()
+  }
+
+  /**
+   * Commits answers, and what lies after the session's positions where `collects`: one commit at a time, made anew for
+   * as long as another instance's comes first.
+   * @param carries  the exchange that waits will carry the frames: a held poll is not woken (PROTOCOL §9.4 g)
+   * @returns frames that were committed; `lost` where the claims are not ours any more, and nothing was
+   * @throws SessionOver, StoreUnavailable (whether it happened is then unknown)
+   */
+  commit(draft: Draft, collects: boolean, carries: () => boolean): Promise<number | 'lost'> {
+    const result = this.#lock.then(() => this.#commit(draft, collects, carries))
+    this.#lock = result.catch(() => {})
+    return result
+  }
+
+  /** Commits what lies after the session's positions. @returns frames that were committed */
+  async deliver(): Promise<number> {
+    const count = await this.commit(nothing, true, () => true)
+    return count === 'lost' ? 0 : count
+  }
+
+  async #commit(draft: Draft, collects: boolean, carries: () => boolean): Promise<number | 'lost'> {
+    for (let i = 0; i < maxCommitTries; i++) {
+      if (this.ending !== undefined) throw new SessionOver(this.ending)
+      const state = this.#unsure || this.#state === undefined ? await this.reload() : this.#state
+      if (draft.answered.some(seq => !this.#owns(state, seq))) return 'lost'
+      if (draft.isVain?.(state) === true) return 0
+      const collected = collects ? await this.#collect(state, draft) : nothing
+      const outgoing = [...draft.outgoing, ...collected.outgoing]
+      if (outgoing.length === 0 && draft.answered.length === 0 && draft.challenge === undefined) return 0
+      const done = await this.#tryCommit(state, draft, collected, outgoing, carries())
+      if (done) return outgoing.length
+    }
+    throw new StoreUnavailable(new Error('the session is too busy'))
+  }
+
+  #owns({ claims }: BridgeState, seq: number): boolean {
+    return claims.some(claim => claim.seq === seq && claim.owner === this.#environment.settings.instanceId)
+  }
+
+  async #collect(state: BridgeState, { positions, outgoing }: Draft): Promise<Collected> {
+    const { channels, settings } = this.#environment
+    const from = new Map(state.positions)
+    for (const [channel, position] of positions) {
+      if (position === undefined) from.delete(channel)
+      else from.set(channel, position)
+    }
+    const waiting = state.frames.reduce((sum, frame) => sum + frame.length, 0)
+    // What would not fit beside that which waits already stays where it is, until there is room.
+    const room = settings.limits.answerBytes - waiting
+    if (room <= 0 || (outgoing.length > 0 && outgoing.length + state.frames.length >= outboxFrames)) return nothing
+    try {
+      return await collect(channels, from, room)
+    } catch (error) {
+      if (!(error instanceof TooFarBehind)) throw error
+      this.end('SLOW_CONSUMER')
+      throw new SessionOver('SLOW_CONSUMER')
+    }
+  }
+
+  async #tryCommit(
+    state: BridgeState,
+    draft: Draft,
+    collected: Collected,
+    outgoing: readonly (Outgoing | PublicationText)[],
+    carries: boolean
+  ): Promise<boolean> {
+    const { store, settings } = this.#environment
+    const frames = outgoing.map((message, i) => this.#sign(message, state.sent + 1 + i))
+    const positions = new Map([...draft.positions, ...collected.positions])
+    const joinsOrLeaves = [...positions].some(([channel, at]) => state.positions.has(channel) !== (at !== undefined))
+    const word = !carries && frames.length > 0 ? 'frames' : joinsOrLeaves ? 'channels' : undefined
+    this.#unsure = true
+    const outcome = await store.bridge.commit({
+      ...{ sessionId: this.peer.sessionId, instanceId: settings.instanceId, version: state.version },
+      ...{ answered: draft.answered, frames, positions, maxFrames: outboxFrames, maxBytes: outboxBytes },
+      ...(draft.challenge === undefined ? {} : { challenge: draft.challenge }),
+      ...(word === undefined ? {} : { word })
+    })
+    switch (outcome) {
+      case 'done':
+        this.#advance(state, draft, frames, positions)
+        if (word !== undefined) this.wake(word)
+        return true
+      case 'changed':
+        await this.reload()
+        return false
+      case 'full':
+        this.end('SLOW_CONSUMER')
+        throw new SessionOver('SLOW_CONSUMER')
+      case 'gone':
+        throw new SessionOver((await store.bridge.info(this.peer.sessionId))?.ended)
+    }
+  }
+
+  #sign(message: Outgoing | PublicationText, seq: number): string {
+    if (typeof message === 'string') return signText(this.signer, `{"type":"publication","seq":${seq},${message}`)
+    const { type, ...members } = message
+    return signMessage(this.signer, { type, seq, ...members })
+  }
+
+  /** The state that our own commit has made, unless a later step has shown one meanwhile. */
+  #advance(
+    state: BridgeState,
+    draft: Draft,
+    frames: readonly string[],
+    changes: ReadonlyMap<string, Position | undefined>
+  ): void {
+    const shown = this.#state
+    if (shown !== undefined && shown.version > state.version) return
+    const positions = new Map(state.positions)
+    for (const [channel, position] of changes) {
+      if (position === undefined) positions.delete(channel)
+      else positions.set(channel, position)
+    }
+    const base = shown ?? state
+    const isWhole = base.frames.length === base.sent - base.ack
+    this.adopt({
+      ...base,
+      version: state.version + 1,
+      sent: state.sent + frames.length,
+      frames: isWhole ? [...base.frames, ...frames] : base.frames,
+      positions,
+      claims: base.claims.filter(({ seq }) => !draft.answered.includes(seq)),
+      challenge: draft.challenge ?? base.challenge
+    })
+  }
+}

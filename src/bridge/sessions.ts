@@ -1,0 +1,259 @@
+import type { EndingCode } from '../protocol/codes.js'
+import type { SessionKeys } from '../protocol/handshake.js'
+import type { Attributes } from '../protocol/messages.js'
+import type { Capabilities } from '../registry/clients.js'
+import { CannotUnseal } from '../registry/keyring.js'
+import type { SessionEnvironment } from '../session/environment.js'
+import type { Guests } from '../session/guests.js'
+import type { Authenticated } from '../session/handshake.js'
+import type { Hub } from '../session/hub.js'
+import type { SessionEntry } from '../store/store.js'
+import { type BridgeEnding, BridgeSession } from './session.js'
+import { type BridgeSettings, beatEveryMs, beatLifeMs, drainQuietMs, endedKeptMs } from './settings.js'
+import { Worker } from './worker.js'
+
+/** The bridge's sessions that this instance has served lately; the store has them all (PROTOCOL §9.1). */
+
+/** A session's `info` in the store. */
+interface StoredInfo extends Capabilities {
+  readonly clientId: string
+  readonly keyId: string
+  readonly attributes: Attributes
+  readonly remoteAddress: string
+  readonly openedAt: number
+  readonly expiresAt: number
+  /** Its keys, sealed under the master key. */
+  readonly sealed: string
+}
+
+export interface KnownSession {
+  readonly session: BridgeSession
+  readonly worker: Worker
+}
+
+/** A session that nobody has asked for here for so many heartbeat time-outs is forgotten here. */
+const idleTimeouts = 2
+
+export type BridgeSessions = ReturnType<typeof createBridgeSessions>
+
+export function createBridgeSessions(environment: SessionEnvironment, settings: BridgeSettings, hub: Hub) {
+  const { store, registry, now, observer, log } = environment
+  const { instanceId } = environment.settings
+  const known = new Map<string, KnownSession>()
+  const byClient = new Map<string, Set<BridgeSession>>()
+  const loading = new Map<string, Promise<KnownSession | undefined>>()
+  /** Ends of which the store is being told. */
+  const endings = new Set<Promise<void>>()
+  let beatAt = 0
+  let isDraining = false
+  let servedAt = 0
+
+  function deadlineOf(session: BridgeSession): number {
+    const seenAt = session.held === undefined && session.inFlight === 0 ? session.lastSeenAt : now()
+    return seenAt + settings.heartbeatTimeoutSeconds * 1000
+  }
+
+  function keep(session: BridgeSession): KnownSession {
+    const { sessionId, clientId } = session.peer
+    const kept = { session, worker: new Worker(environment, session) }
+    known.set(sessionId, kept)
+    byClient.set(clientId, (byClient.get(clientId) ?? new Set()).add(session))
+    return kept
+  }
+
+  function forget({ session }: KnownSession): void {
+    const { sessionId, clientId } = session.peer
+    known.delete(sessionId)
+    const siblings = byClient.get(clientId)
+    siblings?.delete(session)
+    if (siblings?.size === 0) byClient.delete(clientId)
+  }
+
+  /** Ends a session in the store: first its seats, so that whoever finds it there still releases them. */
+  async function endInStore(sessionId: string, ending: BridgeEnding): Promise<string | undefined> {
+    await store.seats.releaseAll(sessionId)
+    const counted = await store.bridge.end(sessionId, ending, endedKeptMs)
+    if (await store.sessions.end(sessionId)) observer.ended('bridge', ending)
+    return counted
+  }
+
+  /** What the store does not hear now, the reaper tells it later. */
+  function onEnd(session: BridgeSession, ending: BridgeEnding): void {
+    session.log.info({ ending }, 'session ended')
+    const told = endInStore(session.peer.sessionId, ending)
+      .then(() => {})
+      .catch((error: unknown) => session.log.warn({ err: error }, 'the store was not told of an end'))
+      .finally(() => endings.delete(told))
+    endings.add(told)
+  }
+
+  function entryOf(session: BridgeSession): SessionEntry {
+    const { sessionId, clientId, keyId, remoteAddress, attributes } = session.peer
+    const { openedAt, expiresAt } = session
+    return {
+      ...{ sessionId, clientId, keyId, remoteAddress, attributes, instanceId, openedAt, expiresAt },
+      transport: 'bridge',
+      deadline: deadlineOf(session)
+    }
+  }
+
+  /**
+   * Opens a session.
+   * @returns the session and where its own channels stand; nothing where its client has too many
+   * @throws StoreUnavailable
+   */
+  async function open({ peer, keys, expiresAt }: Authenticated, own: readonly string[]) {
+    const session = new BridgeSession(environment, { peer, keys, openedAt: now(), expiresAt }, onEnd)
+    const { sessionId, clientId, keyId, capabilities, attributes, remoteAddress } = peer
+    if (!(await store.sessions.open(entryOf(session), environment.settings.maxSessionsPerClient))) return undefined
+    const tops = await environment.channels.tops(own)
+    const positions = new Map(own.flatMap((channel, i) => (tops[i] === undefined ? [] : [[channel, tops[i]]])))
+    const info: StoredInfo = {
+      ...{ clientId, keyId, ...capabilities, attributes, remoteAddress, expiresAt, openedAt: session.openedAt },
+      sealed: registry.sealSessionKeys(sessionId, keys)
+    }
+    const challengeAt = now() + environment.settings.freshChallengeMs
+    await store.bridge.open({ sessionId, info: JSON.stringify(info), positions, challengeAt })
+    keep(session)
+    observer.opened('bridge')
+    // What changed while it was opened was told to a hub that did not know it.
+    await hub.recheck(session)
+    return { session, positions }
+  }
+
+  async function load(sessionId: string): Promise<KnownSession | undefined> {
+    const stored = await store.bridge.info(sessionId)
+    if (stored === undefined) return undefined
+    const { clientId, keyId, attributes, remoteAddress, openedAt, expiresAt, sealed, ...capabilities }: StoredInfo =
+      JSON.parse(stored.info)
+    let keys: SessionKeys
+    try {
+      keys = registry.openSessionKeys(sessionId, sealed)
+    } catch (error) {
+      if (!(error instanceof CannotUnseal)) throw error
+      log.warn({ sessionId, clientId }, 'a session of the bridge was sealed under another master key')
+      return undefined
+    }
+    const peer = { sessionId, clientId, keyId, capabilities, attributes, remoteAddress }
+    const session = new BridgeSession(environment, { peer, keys, openedAt, expiresAt }, onEnd)
+    session.ending = stored.ended
+    const kept = keep(session)
+    // Changes of rights were told to instances that knew it.
+    if (session.ending === undefined) await hub.recheck(session)
+    return kept
+  }
+
+  /** The session, wherever it was served before. @throws StoreUnavailable */
+  async function find(sessionId: string): Promise<KnownSession | undefined> {
+    const here = known.get(sessionId)
+    if (here !== undefined) return here
+    const pending =
+      loading.get(sessionId) ??
+      load(sessionId).finally(() => {
+        loading.delete(sessionId)
+      })
+    loading.set(sessionId, pending)
+    return pending
+  }
+
+  const stopListening = store.bridge.listen(instanceId, {
+    word(sessionId, word) {
+      const session = known.get(sessionId)?.session
+      if (session === undefined) return
+      if (word === 'claims') session.lookAgain()
+      else if (word === 'ended') {
+        store.bridge
+          .info(sessionId)
+          .then(stored => session.over(stored?.ended ?? 'SESSION_NOT_FOUND'))
+          .catch((error: unknown) => session.log.warn({ err: error }, 'a session has ended, but not how'))
+      } else session.wake(word)
+    },
+    // Whoever holds here looks for itself.
+    mayHaveMissed() {
+      for (const { session } of known.values()) {
+        session.wake('channels')
+        session.lookAgain()
+      }
+    }
+  })
+
+  const guests: Guests = {
+    ofClient: clientId => byClient.get(clientId) ?? [],
+    clients: () => byClient.keys(),
+    revoke(sessionId) {
+      const here = known.get(sessionId)
+      if (here !== undefined) here.session.end('SESSION_REVOKED')
+      else {
+        endInStore(sessionId, 'SESSION_REVOKED').catch((error: unknown) =>
+          log.warn({ err: error, sessionId }, 'a session could not be revoked')
+        )
+      }
+    },
+    *signsOfLife(since) {
+      for (const { session } of known.values()) {
+        const isServed = session.held !== undefined || session.inFlight > 0
+        if (session.ending === undefined && (isServed || session.lastSeenAt >= since)) {
+          yield { sessionId: session.peer.sessionId, deadline: deadlineOf(session) }
+        }
+      }
+    },
+    async bury(entry) {
+      const { sessionId, clientId } = entry
+      const session = known.get(sessionId)?.session
+      if (session !== undefined && session.ending === undefined && deadlineOf(session) > now()) {
+        // It is served here: the store was away, and has not heard of it.
+        await store.sessions.touch([{ sessionId, deadline: deadlineOf(session) }])
+        return
+      }
+      const ending: EndingCode = 'HEARTBEAT_LOST'
+      await endInStore(sessionId, ending)
+      session?.over(ending)
+      log.info({ sessionId, clientId, ending }, 'session ended')
+    },
+    async tick(at) {
+      for (const kept of known.values()) {
+        const { session, worker } = kept
+        if (session.ending === undefined && at >= session.expiresAt) session.end('SESSION_EXPIRED')
+        const isServed = session.held !== undefined || session.inFlight > 0 || !worker.isIdle
+        const idleMs = at - session.lastSeenAt
+        const isOld = idleMs > idleTimeouts * settings.heartbeatTimeoutSeconds * 1000
+        if (!isServed && (isOld || session.ending !== undefined)) forget(kept)
+      }
+      if (at - beatAt < beatEveryMs) return
+      beatAt = at
+      await store.bridge.beat(instanceId, beatLifeMs)
+    }
+  }
+  hub.lodge(guests)
+
+  return {
+    open,
+    find,
+    get size(): number {
+      return known.size
+    },
+    /** Polls that are held here. */
+    get held(): number {
+      let count = 0
+      for (const { session } of known.values()) if (session.held !== undefined) count++
+      return count
+    },
+    get isDraining(): boolean {
+      return isDraining
+    },
+    /** Notes that somebody still comes here. */
+    noteServed(): void {
+      servedAt = performance.now()
+    },
+    /** Answers held polls at once; those that come are held for a moment only. */
+    begin(): void {
+      isDraining = true
+      for (const { session } of known.values()) session.wake('draining')
+    },
+    isQuiet: () => performance.now() - servedAt > drainQuietMs,
+    async stop(): Promise<void> {
+      stopListening()
+      await Promise.all(endings)
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import type { Channels, Joined } from '../channels/channels.js'
+import type { Subscriptions } from '../session/subscriptions.js'
+import type { Position } from '../store/channels.js'
+
+/**
+ * The channels of a session that fetches: positions, which its next commit writes down. Nothing is followed here; what
+ * lies after a position is read when a poll asks.
+ */
+export class FetchedSubscriptions implements Subscriptions {
+  readonly #channels: Channels
+  readonly #recoverLimit: number
+  readonly #own: ReadonlySet<string>
+  readonly #positions: Map<string, Position>
+  /** What changed since the session was read. */
+  readonly changes = new Map<string, Position | undefined>()
+
+  constructor(
+    channels: Channels,
+    recoverLimit: number,
+    own: readonly string[],
+    positions: ReadonlyMap<string, Position>
+  ) {
+    this.#channels = channels
+    this.#recoverLimit = recoverLimit
+    this.#own = new Set(own)
+    this.#positions = new Map(positions)
+  }
+
+  get count(): number {
+    let count = 0
+    for (const channel of this.#positions.keys()) if (!this.#own.has(channel)) count++
+    return count
+  }
+
+  has(channel: string): boolean {
+    return this.#positions.has(channel)
+  }
+
+  async join(channel: string, recover?: Position): Promise<Joined> {
+    const { top, publications } = await this.#channels.after(channel, recover, this.#recoverLimit)
+    const recovered = recover !== undefined && publications !== undefined
+    this.moveTo(channel, top)
+    return { position: top, recovered, publications: recovered ? publications : [] }
+  }
+
+  /** Where the session stands now: what an answer has told, which may be less than what `join` found. */
+  moveTo(channel: string, position: Position): void {
+    this.#positions.set(channel, position)
+    this.changes.set(channel, position)
+  }
+
+  leave(channel: string): void {
+    if (this.#positions.delete(channel)) this.changes.set(channel, undefined)
+  }
+}

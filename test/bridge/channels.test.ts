@@ -1,0 +1,10 @@
+import t from 'tap'
+import { stores } from '../helper/stores.js'
+import { channelSuite } from '../transport/channels.js'
+
+for (const [kind, openStore] of Object.entries(stores)) {
+  t.test(`channels over the bridge, ${kind}`, t => {
+    channelSuite(t, { transport: 'bridge', openStore })
+    t.end()
+  })
+}

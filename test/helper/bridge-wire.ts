@@ -1,0 +1,159 @@
+import { authenticateText, hmac, type Message, patienceMs, signText, type Wire } from './wire.js'
+
+/**
+ * A client of the bridge for tests, written from PROTOCOL.md §9 apart from the code under test. Nothing polls behind the
+ * test's back: an exchange happens when a test sends raw lines, or waits for a frame that is not there.
+ */
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** Its lines, parsed. */
+  readonly frames: Message[]
+  /** The last line, where it is one. */
+  readonly polled: Message | undefined
+}
+
+export interface ExchangeOptions {
+  readonly poll?: number
+  readonly ack?: number
+  readonly wait?: number
+  /** Another instance than the one the session was opened on. */
+  readonly url?: string
+  readonly headers?: Record<string, string>
+  readonly signal?: AbortSignal
+}
+
+export interface BridgeWire extends Wire {
+  readonly sessionId: string
+  /** The next poll number. */
+  poll: number
+  /** The highest downstream seq that was taken. */
+  ack: number
+  /** Sends lines as they are, then a poll, and takes what comes. */
+  exchange(lines: readonly string[], options?: ExchangeOptions): Promise<Answer>
+  /** A body of our own making. Nothing of its answer is taken. */
+  post(body: string | Uint8Array<ArrayBuffer>, options?: ExchangeOptions): Promise<Answer>
+}
+
+async function post(
+  url: string,
+  body: string | Uint8Array<ArrayBuffer>,
+  { headers = {}, signal }: ExchangeOptions = {}
+): Promise<Answer> {
+  const limit = AbortSignal.timeout(patienceMs)
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers,
+    body,
+    signal: signal === undefined ? limit : AbortSignal.any([signal, limit])
+  })
+  const text = await answer.text()
+  const lines = text.endsWith('\n') ? text.slice(0, -1).split('\n') : text === '' ? [] : [text]
+  const frames = lines.map((line): Message => JSON.parse(line))
+  const last = frames.at(-1)
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    text,
+    frames,
+    polled: last?.type === 'polled' ? last : undefined
+  }
+}
+
+/** A client that has had its challenge. */
+export async function connectBridge(base: string): Promise<BridgeWire> {
+  const challenge = await post(`${base}/v1/bridge/challenge`, '')
+  if (challenge.status !== 200) throw new Error(`no challenge: ${challenge.status} ${challenge.text}`)
+  const texts: string[] = []
+  const waiting: string[] = []
+  let received = 0
+  let end: { code: number; reason: string } | undefined
+
+  function take(answer: Answer): void {
+    const lines = answer.text.trimEnd().split('\n')
+    if (answer.status === 200) lines.pop()
+    for (const line of lines) {
+      if (line === '') continue
+      const { seq, code } = JSON.parse(line)
+      if (answer.status > 201) {
+        end = { code: answer.status, reason: String(code) }
+        texts.push(line)
+      } else if (seq === wire.ack + 1) {
+        wire.ack = seq
+        texts.push(line)
+      } else if (seq > wire.ack) throw new Error(`a hole in an answer: ${line}`)
+    }
+  }
+
+  const wire: BridgeWire = {
+    get socket(): never {
+      throw new Error('there is no socket')
+    },
+    sessionId: '',
+    poll: 1,
+    ack: 0,
+    challengeToken: String(challenge.frames[0]?.['challengeToken']),
+    keys: { client: Buffer.alloc(0), server: Buffer.alloc(0) },
+    seq: 1,
+    sign: (message, key = wire.keys.client) => signText(key, JSON.stringify(message)),
+    post: (body, options = {}) =>
+      post(`${options.url ?? base}/v1/bridge/sessions/${wire.sessionId}/exchange`, body, options),
+    async exchange(lines, options = {}) {
+      const { poll = wire.poll++, ack = wire.ack, wait = 0 } = options
+      const body = [...lines, wire.sign({ type: 'poll', poll, ack, wait })].join('\n')
+      const answer = await wire.post(body, options)
+      take(answer)
+      return answer
+    },
+    raw(frame) {
+      waiting.push(String(frame))
+    },
+    send({ type, ...members }) {
+      const { seq } = wire
+      wire.seq++
+      waiting.push(wire.sign({ type, seq, ...members }))
+      return seq
+    },
+    authenticateFrame: (credential, change) => authenticateText(wire, credential, change),
+    authenticate(credential) {
+      wire.raw(wire.authenticateFrame(credential))
+      wire.seq = 2
+    },
+    async nextText() {
+      while (texts.length === 0) {
+        if (wire.sessionId !== '') {
+          const lines = waiting.splice(0, 64)
+          await wire.exchange(lines, { wait: lines.length > 0 ? 0 : 25 })
+          continue
+        }
+        const answer = await post(`${base}/v1/bridge/sessions`, waiting.shift() ?? '')
+        take(answer)
+        if (answer.status === 201) Object.assign(wire, { sessionId: answer.frames[0]?.['sessionId'] })
+      }
+      return texts.shift() ?? ''
+    },
+    async next(type) {
+      const text = await wire.nextText()
+      const signature = text.slice(-66, -2)
+      if (hmac(wire.keys.server, `${text.slice(0, -80)}}`) !== signature) throw new Error(`not signed: ${text}`)
+      const message: Message = JSON.parse(text)
+      if (message['seq'] !== undefined && message['seq'] !== ++received) throw new Error(`out of sequence: ${text}`)
+      if (type !== undefined && message.type !== type) throw new Error(`expected ${type}: ${text}`)
+      return message
+    },
+    async ask(message) {
+      const re = wire.send(message)
+      const answer = await wire.next()
+      if (answer['re'] !== re) throw new Error(`answers another frame: ${JSON.stringify(answer)}`)
+      return answer
+    },
+    async closed() {
+      if (end === undefined) await wire.exchange([], { wait: 25 })
+      if (end === undefined) throw new Error('the session goes on')
+      return end
+    }
+  }
+  return wire
+}
