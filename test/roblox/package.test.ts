@@ -1,0 +1,138 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import ts from 'typescript'
+
+/** What a Roblox developer installs: the model file, the project files, the types for roblox-ts. */
+
+const read = (path: string) => readFileSync(path, 'utf8')
+const modules = readdirSync('roblox/src').filter(name => name.endsWith('.luau'))
+
+function build(dir: string, name: string): string {
+  const file = join(dir, name)
+  execFileSync(process.execPath, ['scripts/build-rbxmx.mjs', file])
+  return read(file)
+}
+
+/** The document's scripts, by an XML reader that is small and strict: elements, attributes, text, CDATA. */
+function readModel(xml: string): { name: string; source: string; depth: number }[] {
+  const scripts: { name: string; source: string; depth: number }[] = []
+  const open: string[] = []
+  const token = /<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)(\w+)((?:\s+\w+="[^"<&]*")*)>|([^<>&]|&(?:amp|lt|gt|quot);)+/gy
+  let property = ''
+  for (let at = 0; at < xml.length; at = token.lastIndex) {
+    token.lastIndex = at
+    const match = token.exec(xml)
+    if (match === null) throw new Error(`not XML at ${at}: ${xml.slice(at, at + 40)}`)
+    const [whole, section, close, tag, attributes = ''] = match
+    const current = scripts.at(-1)
+    if (section !== undefined && current !== undefined) current.source += section
+    else if (tag === undefined) {
+      if (property === 'Name' && current !== undefined) current.name += whole
+      else if (whole.trim() !== '') throw new Error(`text where none belongs: ${whole}`)
+    } else if (close === '/') {
+      if (open.pop() !== tag) throw new Error(`</${tag}> closes nothing`)
+      property = ''
+    } else {
+      open.push(tag)
+      property = /name="(\w+)"/.exec(attributes)?.[1] ?? ''
+      if (tag === 'Item') {
+        if (!attributes.includes('class="ModuleScript"')) throw new Error(`an item that is no ModuleScript`)
+        scripts.push({ name: '', source: '', depth: open.filter(name => name === 'Item').length })
+      }
+    }
+  }
+  if (open.length > 0) throw new Error(`never closed: ${open.join(', ')}`)
+  return scripts
+}
+
+t.test('the model file is well-formed, whole, and the same each time', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'countersign-rbxmx-'))
+  t.teardown(() => rmSync(dir, { recursive: true }))
+  const xml = build(dir, 'a.rbxmx')
+  t.equal(build(dir, 'b.rbxmx'), xml)
+  const [main, ...children] = readModel(xml)
+  t.match(main, { name: 'Countersign', source: read('roblox/src/init.luau'), depth: 1 })
+  t.same(
+    children.map(({ name }) => `${name}.luau`),
+    modules.filter(name => name !== 'init.luau').sort()
+  )
+  for (const { name, source, depth } of children) {
+    t.equal(source, read(`roblox/src/${name}.luau`), name)
+    t.equal(depth, 2)
+  }
+  const referents = [...xml.matchAll(/ referent="(\w+)"/g)].map(match => match[1])
+  t.equal(new Set(referents).size, modules.length, 'each item has a referent of its own')
+})
+
+t.test('the reader of this test refuses what is no XML', async t => {
+  for (const bad of ['<a>', '</a>', '<a></b>', '<a>x</a>', '<a b=c></a>', '<a>&</a>', '<Item class="Script"></Item>']) {
+    t.throws(() => readModel(bad), bad)
+  }
+})
+
+t.test('a source that would end its own section survives', async t => {
+  const script = `
+    import { cdata } from './scripts/build-rbxmx.mjs'
+    process.stdout.write(cdata('a[b[1]]>c ]]> d'))
+  `
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  const sections = [...stdout.matchAll(/<!\[CDATA\[([\s\S]*?)\]\]>/g)].map(match => match[1])
+  t.equal(sections.join(''), 'a[b[1]]>c ]]> d')
+  t.equal(stdout.replace(/<!\[CDATA\[[\s\S]*?\]\]>/g, ''), '')
+})
+
+t.test('names and versions agree everywhere', async t => {
+  const { version } = JSON.parse(read('package.json'))
+  t.match(read('roblox/wally.toml'), `version = "${version}"`)
+  t.match(read('roblox/wally.toml'), 'realm = "server"')
+  t.equal(JSON.parse(read('roblox/package.json')).version, version)
+  t.equal(JSON.parse(read('roblox/default.project.json')).tree.$path, 'src')
+  const example = JSON.parse(read('roblox/example/default.project.json'))
+  t.equal(example.tree.ServerScriptService.Countersign.$path, '../src')
+})
+
+t.test('the types for roblox-ts parse, and name what the Luau has', async t => {
+  const text = read('roblox/src/index.d.ts')
+  const file = ts.createSourceFile('index.d.ts', text, ts.ScriptTarget.Latest, true)
+  const { parseDiagnostics } = file as unknown as { parseDiagnostics: ts.Diagnostic[] }
+  t.same(
+    parseDiagnostics.map(({ messageText }) => messageText),
+    []
+  )
+  const members = new Map<string, string[]>()
+  const visit = (node: ts.Node): void => {
+    if (ts.isInterfaceDeclaration(node)) {
+      const names = node.members.flatMap(member => (member.name === undefined ? [] : [member.name.getText(file)]))
+      members.set(node.name.text, [...(members.get(node.name.text) ?? []), ...names])
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(file)
+  const methods = [...read('roblox/src/Countersign.luau').matchAll(/^function Countersign\.([A-Z]\w+)\(/gm)]
+  const signals = [...read('roblox/src/Countersign.luau').matchAll(/^\t\t([A-Z]\w+): /gm)]
+  const names = [...methods, ...signals].map(match => match[1] ?? '')
+  t.same(members.get('Client')?.toSorted(), names.toSorted())
+  const options = [...read('roblox/src/Options.luau').matchAll(/^\t\.(\w+) /gm)].map(match => match[1] ?? '')
+  t.same(members.get('Options')?.toSorted(), options.toSorted())
+  const ticket = [...read('roblox/src/Ticket.luau').matchAll(/^\t\.(\w+) /gm)].map(match => match[1] ?? '')
+  t.same(members.get('TicketOptions')?.toSorted(), ticket.toSorted())
+  const door = /\nreturn \{([\s\S]*)\}/.exec(read('roblox/src/init.luau'))?.[1] ?? ''
+  const exported = [...door.matchAll(/^\t(\w+) = /gm)].map(match => match[1] ?? '')
+  t.same(members.get('Countersign')?.toSorted(), exported.toSorted())
+})
+
+t.test('no module but the door knows Roblox', async t => {
+  for (const name of modules) {
+    const source = read(`roblox/src/${name}`)
+      .replace(/--\[=\[[\s\S]*?\]=\]/g, '')
+      .replace(/--.*$/gm, '')
+    t.match(source, /^/, name)
+    // EngineHash looks whether there is an engine, and lives without.
+    if (name === 'init.luau' || name === 'EngineHash.luau') continue
+    t.notMatch(source, /\b(game|script|workspace|Enum|Instance)\b\s*[.:(]/, `${name} uses no global of Roblox's`)
+    t.notMatch(source, /(?<![.\w])task\s*\./, `${name} gets its scheduler as an argument`)
+  }
+})
