@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import bridge from './bridge/index.js'
+import { createBridgeSessions } from './bridge/sessions.js'
+import { type BridgeSettings, defaultAnswerWithinMs } from './bridge/settings.js'
 import { createChannels } from './channels/engine.js'
 import type { Config } from './config.js'
 import { ApiError, apiErrors } from './errors.js'
@@ -52,6 +54,8 @@ export interface AppOptions {
   readonly pagesFolder?: URL
   /** Unix milliseconds. Default: the system's clock. */
   readonly now?: () => number
+  /** How long an exchange of the bridge waits for answers to its own messages. Default: the law's 5 s. */
+  readonly bridgeAnswerWithinMs?: number
   /** So many random bytes in base64url. Default: node:crypto. */
   readonly randomText?: (bytes: number) => string
 }
@@ -62,8 +66,10 @@ export interface App {
   tick(): Promise<void>
   /** Lets sessions move elsewhere, then closes everything, the store included. */
   stop(): Promise<void>
-  /** Sessions of this instance. */
+  /** Sessions of this instance: those of sockets. The bridge's are in the store. */
   sessionCount(): number
+  /** Polls of the bridge that are held by this instance. */
+  heldPolls(): number
 }
 
 const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
@@ -167,12 +173,21 @@ export async function buildApp(options: AppOptions): Promise<App> {
   // Before the routes that it describes, and after the rate limit, for its own.
   await server.register(openapi)
 
+  const bridgeSettings: BridgeSettings = {
+    heartbeatTimeoutSeconds: config.bridgeTimeoutSeconds,
+    lingerMs: config.lingerMs,
+    answerWithinMs: options.bridgeAnswerWithinMs ?? defaultAnswerWithinMs
+  }
+  const bridgeSessions = createBridgeSessions(environment, bridgeSettings, hub)
+  metrics.watchHeldPolls(() => bridgeSessions.held)
+
   const perMinute = config.rateLimit ? config.failedHandshakesPerMinute : 0
   const brake = createBrake(store.limits, perMinute, environment.log)
   await server.register(ws, { environment, hub, config, brake, isDraining: drain.isDraining })
   await server.register(bridge, {
-    ...{ prefix: '/v1/bridge', environment, hub, brake, drain },
-    settings: { heartbeatTimeoutSeconds: config.bridgeTimeoutSeconds, lingerMs: config.lingerMs },
+    ...{ prefix: '/v1/bridge', environment, brake, drain },
+    settings: bridgeSettings,
+    sessions: bridgeSessions,
     handshakesPerMinute: config.rateLimit ? config.handshakesPerMinute : undefined
   })
 
@@ -220,6 +235,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   return {
     server,
     sessionCount: () => hub.size,
+    heldPolls: () => bridgeSessions.held,
     async tick() {
       const at = now()
       for (const connection of server.waitingConnections) connection.tick(at)

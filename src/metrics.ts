@@ -6,6 +6,8 @@ import type { Observer } from './session/environment.js'
 export interface Metrics {
   readonly observer: Observer
   readonly channels: ChannelsObserver
+  /** Sets what tells how many polls are held. */
+  watchHeldPolls(count: () => number): void
   readonly contentType: string
   render(): Promise<string>
 }
@@ -100,6 +102,16 @@ export function createMetrics(
     }
   })
 
+  let heldPolls = () => 0
+  new Gauge({
+    name: 'countersign_bridge_held_polls',
+    help: 'Polls of the bridge that are held by this instance',
+    registers,
+    collect() {
+      this.set(heldPolls())
+    }
+  })
+
   // Once a frame: the counter of its type is looked up by name rather than by hashing its labels.
   const byType = new Map<string, ReturnType<typeof frames.labels>>()
   function framesOf(type: string): ReturnType<typeof frames.labels> {
@@ -121,6 +133,9 @@ export function createMetrics(
       delivered: subscribers => delivered.inc(subscribers),
       missed: () => holes.inc(),
       lost: subscribers => losses.inc(subscribers)
+    },
+    watchHeldPolls(count) {
+      heldPolls = count
     },
     contentType: register.contentType,
     render: () => register.metrics()

@@ -11,6 +11,8 @@ export type PublicationText = string
 export interface Collected {
   readonly outgoing: readonly (Outgoing | PublicationText)[]
   readonly positions: ReadonlyMap<string, Position | undefined>
+  /** There is more than fitted. */
+  readonly isCut: boolean
 }
 
 /** The session is further behind than frames may wait (PROTOCOL §11). */
@@ -45,10 +47,10 @@ export async function collect(
     const { epoch } = position
     for (const publication of publications) {
       room -= publication.data.length + frameBytesBesideData
-      if (room < 0 && outgoing.length > 0) return { outgoing, positions: moved }
+      if (room < 0 && outgoing.length > 0) return { outgoing, positions: moved, isCut: true }
       outgoing.push(publicationMembers(channel, epoch, publication))
       moved.set(channel, { offset: publication.offset, epoch })
     }
   }
-  return { outgoing, positions: moved }
+  return { outgoing, positions: moved, isCut: false }
 }

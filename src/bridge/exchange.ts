@@ -8,7 +8,7 @@ import { challengeAnew, isDue, isOverdue } from './challenge.js'
 import { Hold } from './hold.js'
 import { type ExchangeBody, RefusedBody, readExchange } from './request.js'
 import { type BridgeSession, SessionOver } from './session.js'
-import { answerWithinMs, type BridgeSettings, drainHoldMs, maxInFlight } from './settings.js'
+import { type BridgeSettings, drainHoldMs, maxInFlight } from './settings.js'
 import type { Worker } from './worker.js'
 
 /** One exchange (PROTOCOL §9.4), from its body to its answer. */
@@ -145,7 +145,7 @@ async function runMessages(
   claimed: number,
   isNewPoll: boolean
 ): Promise<void> {
-  const { session, worker, onGone } = context
+  const { settings, session, worker, onGone } = context
   let waits = true
   onGone(() => {
     waits = false
@@ -153,7 +153,7 @@ async function runMessages(
   if (claimed > 0) worker.take(messages.slice(-claimed), () => waits && isNewPoll)
   worker.guard()
   const seqs = new Set(messages.map(({ seq }) => seq))
-  const until = performance.now() + answerWithinMs
+  const until = performance.now() + settings.answerWithinMs
   while (session.ending === undefined && session.state.claims.some(({ seq }) => seqs.has(seq))) {
     const leftMs = until - performance.now()
     if (leftMs <= 0) break
@@ -178,7 +178,8 @@ function compose({ environment, session }: ExchangeContext, poll: number, supers
     room -= Buffer.byteLength(frame) + 1
     return room >= 0 || i === 0
   })
-  const answer = polledAnswer(session.signer, carried, { re: poll, more: carried.length < sent - ack, superseded })
+  const more = session.hasMore || carried.length < sent - ack
+  const answer = polledAnswer(session.signer, carried, { re: poll, more, superseded })
   if (session.saidBye) session.end('bye')
   return answer
 }

@@ -2,12 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Brake } from '../session/brake.js'
 import type { Drain } from '../session/drain.js'
 import type { SessionEnvironment } from '../session/environment.js'
-import type { Hub } from '../session/hub.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
 import { exchange } from './exchange.js'
 import { challenge, type HandshakeContext, openSession } from './handshake.js'
-import { createBridgeSessions } from './sessions.js'
+import type { BridgeSessions } from './sessions.js'
 import type { BridgeSettings } from './settings.js'
 import { createStrangers } from './strangers.js'
 
@@ -15,7 +14,7 @@ import { createStrangers } from './strangers.js'
 
 export interface BridgeOptions {
   readonly environment: SessionEnvironment
-  readonly hub: Hub
+  readonly sessions: BridgeSessions
   readonly brake: Brake
   readonly drain: Drain
   readonly settings: BridgeSettings
@@ -30,8 +29,7 @@ const bodySlack = 4096
 const retryAfterMs = 1000
 
 export default async function bridge(app: FastifyInstance, options: BridgeOptions): Promise<void> {
-  const { environment, hub, brake, drain, settings, handshakesPerMinute } = options
-  const sessions = createBridgeSessions(environment, settings, hub)
+  const { environment, sessions, brake, drain, settings, handshakesPerMinute } = options
   const strangers = createStrangers(environment.now, handshakesPerMinute === undefined ? 0 : undefined)
   const { batchBytes } = environment.settings.limits
 

@@ -40,6 +40,7 @@ export interface Draft {
 }
 
 const nothing: Draft = { answered: [], outgoing: [], positions: new Map() }
+const noRoom: Collected = { outgoing: [], positions: new Map(), isCut: true }
 
 export interface BridgeSessionFacts {
   readonly peer: Peer
@@ -66,6 +67,8 @@ export class BridgeSession {
   held: Hold | undefined
   /** Its `bye` was acknowledged: it ends with the answer that carries the ack. */
   saidBye = false
+  /** Publications lie after its positions that did not fit beside what waits. */
+  hasMore = false
   readonly #environment: SessionEnvironment
   readonly #onEnd: (session: BridgeSession, ending: BridgeEnding) => void
   #state: BridgeState | undefined
@@ -179,7 +182,8 @@ export class BridgeSession {
       const state = this.#unsure || this.#state === undefined ? await this.reload() : this.#state
       if (draft.answered.some(seq => !this.#owns(state, seq))) return 'lost'
       if (draft.isVain?.(state) === true) return 0
-      const collected = collects ? await this.#collect(state, draft) : nothing
+      const collected = collects ? await this.#collect(state, draft) : noRoom
+      if (collects) this.hasMore = collected.isCut
       const outgoing = [...draft.outgoing, ...collected.outgoing]
       if (outgoing.length === 0 && draft.answered.length === 0 && draft.challenge === undefined) return 0
       const done = await this.#tryCommit(state, draft, collected, outgoing, carries())
@@ -202,7 +206,7 @@ export class BridgeSession {
     const waiting = state.frames.reduce((sum, frame) => sum + frame.length, 0)
     // What would not fit beside that which waits already stays where it is, until there is room.
     const room = settings.limits.answerBytes - waiting
-    if (room <= 0 || (outgoing.length > 0 && outgoing.length + state.frames.length >= outboxFrames)) return nothing
+    if (room <= 0 || (outgoing.length > 0 && outgoing.length + state.frames.length >= outboxFrames)) return noRoom
     try {
       return await collect(channels, from, room)
     } catch (error) {

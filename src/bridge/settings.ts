@@ -4,10 +4,12 @@ export interface BridgeSettings {
   readonly heartbeatTimeoutSeconds: number
   /** How long a held poll waits after the first frame, so that more can ride along (PROTOCOL §9.4 g). */
   readonly lingerMs: number
+  /** How long an exchange waits for answers to its own messages (PROTOCOL §9.4 d). */
+  readonly answerWithinMs: number
 }
 
-/** How long an exchange waits for answers to its own messages (PROTOCOL §9.4 d). */
-export const answerWithinMs = 5000
+/** The law's own 5 s (PROTOCOL §9.4 d). */
+export const defaultAnswerWithinMs = 5000
 /** How often an exchange that waits for another instance's answers looks for itself, its word may be lost. */
 export const lookEveryMs = 1000
 /** Exchanges of one session in flight on one instance (PROTOCOL §9.5). */

@@ -19,6 +19,8 @@ export interface Gateway {
   readonly wsUrl: string
   /** Calls the admin API. */
   admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: Body }>
+  /** Publishes over HTTP. @throws where it is refused */
+  publish(publication: { channel: string; data: unknown }): Promise<void>
   createClient(options?: object): Promise<{ clientId: string; keyId: string; secret: string }>
   /** A connection that has had its challenge. */
   wire(): Promise<Wire>
@@ -38,6 +40,7 @@ export interface GatewayOptions {
   readonly clock?: FakeClock
   /** What `wire` and `session` speak. Default: ws. */
   readonly transport?: 'ws' | 'bridge'
+  readonly bridgeAnswerWithinMs?: number
 }
 
 export async function startGateway(t: Test, options: GatewayOptions = {}): Promise<Gateway> {
@@ -49,7 +52,8 @@ export async function startGateway(t: Test, options: GatewayOptions = {}): Promi
     store,
     masterKeys: [testMasterKey],
     adminToken: testAdminToken,
-    now: clock.now
+    now: clock.now,
+    ...(options.bridgeAnswerWithinMs === undefined ? {} : { bridgeAnswerWithinMs: options.bridgeAnswerWithinMs })
   })
   await app.server.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(() => app.server.close())
@@ -70,6 +74,14 @@ export async function startGateway(t: Test, options: GatewayOptions = {}): Promi
       })
       const text = await answer.text()
       return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) }
+    },
+    async publish(publication) {
+      const answer = await fetch(`${url}/v1/publish`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${testAdminToken}`, 'content-type': 'application/json' },
+        body: JSON.stringify(publication)
+      })
+      if (answer.status !== 200) throw new Error(`not published: ${answer.status} ${await answer.text()}`)
     },
     async createClient(wanted = {}) {
       const { body } = await gateway.admin('POST', '/clients', {

@@ -112,17 +112,18 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
       const kept = find(sessionId)
       if (kept === undefined) return { kind: 'missing' }
       if (kept.ended !== undefined) return { kind: 'ended', code: kept.ended.code }
+      const [first] = messages
+      const fresh = messages.filter(({ seq }) => seq > kept.received)
+      const isNewPoll = poll > kept.poll
+      if (!isNewPoll && fresh.length === 0) return { kind: 'stale' }
+      // More was acknowledged than was given out: this is not the store in which it was (PROTOCOL §10.5).
       if (ack > kept.sent) {
         sessions.delete(sessionId)
         return { kind: 'missing' }
       }
-      const [first] = messages
       if (first !== undefined && first.seq > kept.received + 1) {
         return { kind: 'beyond', expectedSeq: kept.received + 1 }
       }
-      const fresh = messages.filter(({ seq }) => seq > kept.received)
-      const isNewPoll = poll > kept.poll
-      if (!isNewPoll && fresh.length === 0) return { kind: 'stale' }
       const retryAfterMs = spend(kept, fresh.length + (isNewPoll ? 1 : 0), perSecond)
       if (retryAfterMs > 0) return { kind: 'limited', retryAfterMs }
 

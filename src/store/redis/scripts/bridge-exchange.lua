@@ -29,17 +29,18 @@ if s.identity ~= identity() then
   return { 'missing' }
 end
 if s.ended then return { 'ended', s.ended } end
+
+local first, last = 0, 0
+if #ARGV >= firstMessage then first, last = tonumber(ARGV[firstMessage]), tonumber(ARGV[#ARGV - 1]) end
+local claimed = math.max(last - s.received, 0)
+local isNewPoll = poll > s.poll
+if not isNewPoll and claimed == 0 then return { 'stale' } end
+-- More was acknowledged than was given out: this is not the store in which it was (PROTOCOL §10.5).
 if ack > s.sent then
   redis.call('DEL', session, outbox)
   return { 'missing' }
 end
-
-local first = tonumber(ARGV[firstMessage] or '0')
 if first > s.received + 1 then return { 'beyond', s.received + 1 } end
-local last = tonumber(ARGV[#ARGV - 1] or '0')
-local claimed = #ARGV >= firstMessage and math.max(last - s.received, 0) or 0
-local isNewPoll = poll > s.poll
-if not isNewPoll and claimed == 0 then return { 'stale' } end
 
 if perSecond > 0 then
   local time = redis.call('TIME')
