@@ -1,0 +1,257 @@
+// The bridge over three gateways that are killed, through a network that loses, repeats and overtakes:
+// `npm run test:cluster`, in full `npm run test:cluster -- --messages 20000 --seconds 240`. The last line counts.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { randomBytes, randomInt } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { cleanUp, createGateway, pause, startRedis, until } from '../proxies/processes.mjs'
+import { openBridge } from './bridge-client.mjs'
+import { createNetwork, seeded } from './network.mjs'
+import { openObserver } from './observer.mjs'
+
+const { values } = parseArgs({
+  options: {
+    messages: { type: 'string', default: '2000' },
+    /** Over which the messages are spread. */
+    seconds: { type: 'string', default: '40' },
+    'kill-seconds': { type: 'string', default: '10' },
+    seed: { type: 'string', default: `${randomInt(2 ** 31)}` }
+  }
+})
+const wanted = Number(values.messages)
+const spreadMs = Number(values.seconds) * 1000
+const killMs = Number(values['kill-seconds']) * 1000
+/** For what is left once everything was sent, on a slow machine. */
+const patienceMs = 120_000
+const startMs = 120_000
+const tellMs = 5_000
+const tickMs = 20
+const gatewayCount = 3
+/** Messages and publications that may wait for their answer. */
+const windowSize = 256
+const maxFailures = 10
+
+for (const [name, value] of [
+  ['--messages', wanted],
+  ['--seconds', spreadMs],
+  ['--kill-seconds', killMs]
+]) {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    process.stderr.write(`test:cluster: ${name} must be a positive number\n`)
+    process.exit(1)
+  }
+}
+if (spawnSync('redis-server', ['--version']).error !== undefined) {
+  process.stderr.write('test:cluster needs redis-server (apt-get install redis-server)\n')
+  process.exit(1)
+}
+process.once('exit', cleanUp)
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+setTimeout(
+  () => {
+    process.stderr.write('test:cluster took too long\n')
+    process.exit(1)
+  },
+  startMs + spreadMs + patienceMs + 60_000
+).unref()
+
+const token = randomBytes(32).toString('base64url')
+const failures = []
+const began = Date.now()
+let isOver = false
+
+function fail(what) {
+  if (failures.length < maxFailures) failures.push(what)
+}
+
+/** Numbers 1, 2, 3 … in `data.n`, at offsets without a gap. */
+function createLedger(name) {
+  const ledger = { count: 0, offset: undefined, take, name }
+  function take({ offset, data }) {
+    if (data.n !== ledger.count + 1) fail(`${name}: expected ${ledger.count + 1}, got ${data.n}`)
+    if (ledger.offset !== undefined && offset !== ledger.offset + 1) {
+      fail(`${name}: offset ${offset} after ${ledger.offset}`)
+    }
+    ledger.count = data.n
+    ledger.offset = offset
+  }
+  return ledger
+}
+
+async function makeClient(url, clientId, rights) {
+  const response = await fetch(`${url}/v1/admin/clients`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ clientId, ...rights }),
+    signal: AbortSignal.timeout(10_000)
+  })
+  const answer = await response.json()
+  assert.equal(response.status, 201, JSON.stringify(answer))
+  const { keyId, secret } = answer
+  return { clientId, keyId, secret }
+}
+
+/** Spreads `wanted` of them over the time, and waits where too many are open. @returns the answers, in order */
+async function publishAll(peer, channel) {
+  const answers = []
+  const start = Date.now()
+  for (let n = 1; n <= wanted && !isOver; n++) {
+    while (Date.now() - start < ((n - 1) / wanted) * spreadMs && !isOver) await pause(tickMs)
+    await peer.room(windowSize)
+    answers.push(peer.request({ type: 'publish', channel, data: { n } }))
+  }
+  return Promise.all(answers)
+}
+
+function assertPublished(answers = []) {
+  assert.equal(answers.length, wanted)
+  for (const [index, { type, code, offset }] of answers.entries()) {
+    assert.equal(type, 'published', `message ${index + 1}: ${code}`)
+    if (index > 0) assert.equal(offset, answers[index - 1].offset + 1, `message ${index + 1}`)
+  }
+}
+
+async function join(peer, channel) {
+  const { type, code } = await peer.request({ type: 'subscribe', channel })
+  assert.equal(type, 'subscribed', code)
+}
+
+/** Kills one after the other with SIGKILL. @returns how to stop, after which all of them run */
+function startKilling(gateways) {
+  const killer = { kills: 0, stop }
+  let timer
+  let restart = Promise.resolve()
+  function next() {
+    timer = setTimeout(() => {
+      restart = killOne().catch(error => fail(`a gateway did not come back: ${error.message}`))
+      restart.then(() => {
+        if (!isOver) next()
+      })
+    }, killMs)
+  }
+  async function killOne() {
+    const gateway = gateways[killer.kills++ % gateways.length]
+    gateway.child.signal('SIGKILL')
+    await gateway.child.exited
+    if (!isOver) await gateway.start()
+  }
+  async function stop() {
+    isOver = true
+    clearTimeout(timer)
+    await restart
+  }
+  next()
+  return killer
+}
+
+const counts = { passed: 0, failed: 0 }
+function check(name, run) {
+  try {
+    const note = run()
+    counts.passed++
+    process.stdout.write(`ok      ${name}${note === undefined ? '' : ` (${note})`}\n`)
+  } catch (error) {
+    counts.failed++
+    process.stdout.write(`FAILED  ${name}\n        ${error.message.replaceAll('\n', '\n        ')}\n`)
+  }
+}
+
+try {
+  const settings = {
+    COUNTERSIGN_STORE: await startRedis(),
+    COUNTERSIGN_MASTER_KEY: randomBytes(32).toString('base64'),
+    COUNTERSIGN_ADMIN_TOKEN: token,
+    COUNTERSIGN_RATE_LIMIT: 'off',
+    COUNTERSIGN_HISTORY_SIZE: '8192',
+    COUNTERSIGN_FRESH_CHALLENGE_SECONDS: '15'
+  }
+  const steady = await createGateway(settings)
+  await steady.start()
+  const gateways = await Promise.all(Array.from({ length: gatewayCount }, () => createGateway(settings)))
+  await Promise.all(gateways.map(gateway => gateway.start()))
+
+  const effects = createLedger('effects')
+  const delivered = createLedger('publications')
+  const observer = await openObserver({
+    url: `ws://127.0.0.1:${steady.port}/v1/ws`,
+    credential: await makeClient(steady.url, 'observer', { subscribe: ['up'], publish: ['down'] }),
+    onPublication: effects.take,
+    onFailure: fail
+  })
+  await join(observer, 'up')
+  const seed = Number(values.seed)
+  const network = createNetwork(
+    gateways.map(({ url }) => url),
+    seeded(seed)
+  )
+  const bridge = await openBridge({
+    send: network.send,
+    random: seeded(seed + 1),
+    credential: await makeClient(steady.url, 'server', { subscribe: ['down'], publish: ['up'] }),
+    onPublication: delivered.take,
+    onFailure: fail
+  })
+  await join(bridge, 'down')
+  process.stdout.write(`seed ${seed}: ${wanted} up and ${wanted} down over ${spreadMs / 1000} s\n`)
+
+  const killer = startKilling(gateways)
+  const teller = setInterval(() => {
+    const seconds = Math.round((Date.now() - began) / 1000)
+    const { exchanges, failed } = bridge.counts
+    process.stdout.write(
+      `${seconds} s: up ${effects.count}, down ${delivered.count} of ${wanted}; ${exchanges} exchanges, ${failed} failed; ` +
+        `${killer.kills} killed\n`
+    )
+  }, tellMs)
+  const up = publishAll(bridge, 'up')
+  const down = publishAll(observer, 'down')
+  await Promise.race([
+    Promise.all([up, down]),
+    until('all is answered', spreadMs + patienceMs, () => failures.length > 0)
+  ])
+  await until(
+    'all has arrived',
+    patienceMs,
+    () => failures.length > 0 || (effects.count === wanted && delivered.count === wanted)
+  )
+  // One more on each channel: whatever came twice came before it.
+  const published = failures.length > 0 ? undefined : await up
+  const given = failures.length > 0 ? undefined : await down
+  if (failures.length === 0) {
+    await Promise.all([
+      bridge.request({ type: 'publish', channel: 'up', data: { n: wanted + 1 } }),
+      observer.request({ type: 'publish', channel: 'down', data: { n: wanted + 1 } })
+    ])
+    await until('the last one', patienceMs, () => effects.count > wanted && delivered.count > wanted)
+  }
+  clearInterval(teller)
+  await killer.stop()
+  bridge.close()
+  observer.close()
+
+  check('nothing went wrong in one session from first to last', () => assert.deepEqual(failures, []))
+  check(`${wanted} messages up: each effect once, in order`, () => assert.equal(effects.count, wanted + 1))
+  check(`${wanted} messages up: each answered once, at the offset where it stands`, () => assertPublished(published))
+  check(`${wanted} publications were taken`, () => assertPublished(given))
+  check(`${wanted} publications down: each once, in order`, () => assert.equal(delivered.count, wanted + 1))
+  check('no answer had a hole, no message two answers', () => {
+    const { holes, spare, repeated } = bridge.counts
+    assert.deepEqual({ holes, spare }, { holes: 0, spare: 0 })
+    return `${repeated} frames repeated, byte for byte`
+  })
+  check('there were faults enough', () => {
+    const { lost, dropped, duplicated, overtaken } = network.counts
+    const seconds = (Date.now() - began) / 1000
+    assert.ok(
+      Math.min(lost, dropped, duplicated, overtaken, bridge.counts.repeated) > 0,
+      JSON.stringify(network.counts)
+    )
+    assert.ok(killer.kills > 0, 'none was killed')
+    return `${JSON.stringify({ ...network.counts, ...bridge.counts, killed: killer.kills })} in ${seconds.toFixed(0)} s`
+  })
+} catch (error) {
+  counts.failed++
+  process.stdout.write(`FAILED  ${error.stack}\n        ${failures.join('\n        ')}\n`)
+}
+process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed\n`)
+process.exit(counts.failed === 0 ? 0 : 1)
