@@ -1,0 +1,69 @@
+// How long a publication from the web takes to a Roblox game server, and what that costs in HTTP requests:
+//
+//   node bench/roblox-latency.mjs [seconds for each row, default 65]
+//
+// A gateway, a backend that publishes over HTTP, and the Luau SDK on HttpService's double (luau-web; natively with
+// LUNE=/path/to/lune), all on this machine: so the network's way comes on top. The time is taken from before the
+// backend's request to the call of the listener.
+import { runLuau, startGateway } from '../test/roblox/processes.mjs'
+
+const seconds = Number(process.argv[2] ?? 65)
+const rows = [
+  { name: 'quiet: one every 2 s', everyMs: 2000, rate: 0 },
+  { name: 'one a second', everyMs: 1000, rate: 0 },
+  { name: '10 a second', everyMs: 100, rate: 0 },
+  { name: '10 a second, and 10 a second the other way', everyMs: 100, rate: 10 },
+  { name: '50 a second, and 10 a second the other way', everyMs: 20, rate: 10 }
+]
+
+const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
+
+/** @param sorted numbers, in order */
+function quantile(sorted, share) {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+}
+
+async function measure({ everyMs, rate }) {
+  const gateway = await startGateway()
+  const sentAt = new Map()
+  const tookMs = []
+  const found = { requests: 0, busiest: 0 }
+  let isJoined = () => {}
+  const joined = new Promise(resolve => {
+    isJoined = resolve
+  })
+  let over = false
+  const server = runLuau(
+    'roblox/test/live/latency.luau',
+    { GATEWAY_URL: gateway.url, ADMIN_TOKEN: gateway.token, SECONDS: String(seconds), RATE: String(rate) },
+    line => {
+      const [word, first, second] = line.split(' ')
+      if (word === 'joined') isJoined()
+      else if (word === 'got') tookMs.push(performance.now() - sentAt.get(Number(first)))
+      else if (word === 'requests') Object.assign(found, { requests: Number(first), busiest: Number(second) })
+    }
+  ).then(end => {
+    over = true
+    return end
+  })
+  await joined
+  for (let number = 1; !over; number++) {
+    sentAt.set(number, performance.now())
+    void gateway.api('POST', '/v1/publish', { channel: 'latency', data: number }).catch(() => {})
+    // Not in step with the polls.
+    await pause(everyMs * (0.5 + Math.random()))
+  }
+  const { code, errors } = await server
+  await gateway.stop()
+  if (code !== 0) throw new Error(`the Luau program ended with ${code}: ${errors}`)
+  return { sorted: tookMs.sort((a, b) => a - b), ...found }
+}
+
+console.log(`| from the web to a game server | publications | p50 ms | p95 ms | p99 ms | requests a minute | most in any minute |
+|---|---|---|---|---|---|---|`)
+for (const row of rows) {
+  const { sorted, requests, busiest } = await measure(row)
+  const times = [0.5, 0.95, 0.99].map(share => quantile(sorted, share).toFixed(0))
+  const cells = [row.name, sorted.length, ...times, ((requests * 60) / seconds).toFixed(0), busiest]
+  console.log(`| ${cells.join(' | ')} |`)
+}

@@ -1,0 +1,53 @@
+// The page: a ticket from its backend, then the gateway. What game servers said arrives signed; what this page sets is
+// held to bounds again by the game.
+import { createClient } from './countersign-client.js'
+
+const longestChat = 200
+
+const find = id => document.getElementById(id)
+const settings = [...document.querySelectorAll('input[type="range"]')]
+
+async function fetchTicket() {
+  const answer = await fetch('/ticket')
+  if (!answer.ok) throw new Error(await answer.text())
+  return answer.json()
+}
+
+function show(from, text) {
+  const line = document.createElement('li')
+  line.textContent = `${from}: ${text}`
+  find('chat').append(line)
+  while (find('chat').children.length > longestChat) find('chat').firstElementChild.remove()
+  line.scrollIntoView({ block: 'nearest' })
+}
+
+function publish(client, channel, data) {
+  client.publish(channel, data).catch(error => show('this page', `not sent: ${error.message}`))
+}
+
+/** All of it each time: a server that has just started needs all. */
+function publishSettings(client) {
+  publish(client, 'config', Object.fromEntries(settings.map(({ name, value }) => [name, Number(value)])))
+}
+
+const { url } = await fetchTicket()
+const client = createClient({ url, credential: fetchTicket })
+client.on('state', state => {
+  find('state').textContent = state
+})
+client.subscribe('chat', ({ data }) => show(String(data?.from ?? '?'), String(data?.text ?? '')))
+client.subscribe('config.ask', () => publishSettings(client))
+client.connect()
+
+find('say').addEventListener('submit', event => {
+  event.preventDefault()
+  publish(client, 'chat', { from: 'the web', text: find('text').value })
+  find('text').value = ''
+})
+for (const input of settings) {
+  input.addEventListener('input', () => {
+    input.nextElementSibling.value = input.value
+  })
+  // When the hand lets go: a slider's way is not worth a message each.
+  input.addEventListener('change', () => publishSettings(client))
+}

@@ -1,0 +1,40 @@
+// The same Luau tests natively: npm run test:lune, with lune on the PATH or named by LUNE. In `npm test` they run in
+// luau-web, and in lune as well where it is there.
+import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { runLuau, startGateway } from './processes.mjs'
+
+process.env.LUNE ??= 'lune'
+const { LUNE } = process.env
+if (spawnSync(LUNE, ['--version'], { stdio: 'ignore' }).status !== 0) {
+  console.log(`there is no ${LUNE}: cargo install lune --locked, or name one: LUNE=/path/to/lune`)
+  process.exit(1)
+}
+
+let passed = 0
+let failed = 0
+
+async function run(file, environment = {}) {
+  const before = passed + failed
+  const { code, errors } = await runLuau(file, environment, line => {
+    if (line.startsWith('ok ')) passed += 1
+    if (line.startsWith('not ok ')) {
+      failed += 1
+      console.log(`${file}: ${line}`)
+    }
+    if (line.startsWith('  message: ')) console.log(line)
+  })
+  if (passed + failed === before || (code !== 0 && failed === 0)) {
+    failed += 1
+    console.log(`${file}: ended with ${code}\n${errors}`)
+  }
+}
+
+for (const name of readdirSync('roblox/test').filter(name => name.endsWith('.spec.luau'))) {
+  await run(`roblox/test/${name}`)
+}
+const gateway = await startGateway()
+await run('roblox/test/live/sdk.luau', { GATEWAY_URL: gateway.url, ADMIN_TOKEN: gateway.token })
+await gateway.stop()
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)
