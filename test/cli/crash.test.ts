@@ -65,6 +65,9 @@ async function check(t: Test, registry: Awaited<ReturnType<typeof openRegistry>>
   t.ok(entries >= created.size + bound.size)
 }
 
+// Much work, by several processes: on a busy machine it takes minutes.
+t.setTimeout(900_000)
+
 t.test('embedded', async t => {
   const dataDir = tempDir(t)
   const done: Acknowledged = { created: new Map(), bound: new Set() }
