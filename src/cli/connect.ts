@@ -1,5 +1,11 @@
 import { createInterface, type Interface } from 'node:readline'
-import { type ClientEvents, type CountersignClient, createClient, RequestError } from '../client/node.js'
+import {
+  type ClientEvents,
+  type CountersignClient,
+  createClient,
+  RequestError,
+  type Subscription
+} from '../client/node.js'
 import { type Context, Failure, Interrupted, type Io } from './command.js'
 import { readCredential } from './credential.js'
 import { cell, clean, painter, write } from './output.js'
@@ -8,6 +14,9 @@ import { shortTime } from './times.js'
 /** `countersign connect`: a client by hand. */
 
 const lineHelp = `validate <serviceId> <hwid> <key>   is the license good on this hardware (\`-\`: no hwid)
+subscribe <channel>                 hear what is published there
+unsubscribe <channel>               and no more
+publish <channel> <JSON>            tell all who have joined it
 heartbeat                           what time the gateway has
 help                                this
 bye                                 leave
@@ -59,8 +68,42 @@ function createScreen(io: Io, json: boolean) {
 
 type Screen = ReturnType<typeof createScreen>
 
+interface Talk {
+  readonly client: CountersignClient
+  readonly screen: Screen
+  readonly subscriptions: Map<string, Subscription>
+}
+
+/** Resolves once a channel is joined. @throws RequestError */
+function joined(client: CountersignClient, channel: string, screen: Screen): Promise<Subscription> {
+  return new Promise((resolve, reject) => {
+    const stops = [
+      client.on('subscribed', ({ channel: of, offset, epoch }) => {
+        if (of !== channel) return
+        for (const stop of stops) stop()
+        screen.answer('subscribe', { channel, offset, epoch })
+        resolve(subscription)
+      }),
+      client.on('unsubscribed', ({ channel: of, code }) => {
+        if (of !== channel) return
+        for (const stop of stops) stop()
+        reject(new RequestError(code, `${channel} cannot be joined`))
+      })
+    ]
+    const subscription = client.subscribe(channel, publication => screen.answer('publication', { ...publication }))
+  })
+}
+
+function parseData(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** @returns whether the line was understood and answered; `bye` where it ends the talk */
-async function obey(line: string, client: CountersignClient, screen: Screen): Promise<boolean | 'bye'> {
+async function obey(line: string, { client, screen, subscriptions }: Talk): Promise<boolean | 'bye'> {
   const [, verb = '', rest = ''] = /^\s*(\S*)\s*([\s\S]*?)\s*$/.exec(line) ?? []
   try {
     switch (verb) {
@@ -74,6 +117,23 @@ async function obey(line: string, client: CountersignClient, screen: Screen): Pr
       case 'heartbeat':
         screen.answer(verb, { serverTime: shortTime(new Date(await client.heartbeat()).toISOString()) })
         return true
+      case 'subscribe':
+        if (rest === '' || subscriptions.has(rest)) break
+        subscriptions.set(rest, await joined(client, rest, screen))
+        return true
+      case 'unsubscribe':
+        if (!subscriptions.has(rest)) break
+        subscriptions.get(rest)?.unsubscribe()
+        subscriptions.delete(rest)
+        screen.answer(verb, { channel: rest })
+        return true
+      case 'publish': {
+        const [, channel, text = ''] = /^(\S+)\s+([\s\S]+)$/.exec(rest) ?? []
+        const data = parseData(text)
+        if (channel === undefined || data === undefined) break
+        screen.answer(verb, { ...(await client.publish(channel, data)) })
+        return true
+      }
       case 'validate': {
         // A key may have spaces in it.
         const [, serviceId, hwid, key] = /^(\S+)\s+(\S+)\s+([\s\S]+)$/.exec(rest) ?? []
@@ -114,9 +174,10 @@ async function converse(
   isTerminal: boolean
 ): Promise<boolean> {
   let good = true
+  const talk = { client, screen, subscriptions: new Map<string, Subscription>() }
   async function read(): Promise<void> {
     for await (const line of lines) {
-      const result = await obey(line, client, screen)
+      const result = await obey(line, talk)
       if (result === 'bye') return
       // Who types sees it and goes on; a script has failed.
       if (!result && !isTerminal) good = false

@@ -24,7 +24,8 @@ const ownCommands: readonly Command[] = [
     summary: 'Talk to a gateway as a client, over WebSocket.',
     details:
       'Shows every frame: ✓ its signature was made or verified here, · it has none. Takes lines: validate <serviceId> ' +
-      '<hwid> <key> (hwid `-`: none), heartbeat, help, bye. With stdin from a pipe it answers each line in turn and ' +
+      '<hwid> <key> (hwid `-`: none), subscribe <channel>, unsubscribe <channel>, publish <channel> <JSON>, heartbeat, ' +
+      'help, bye. With stdin from a pipe it answers each line in turn and ' +
       'leaves. The credential is in CLIENT_ID, KEY_ID and CLIENT_SECRET, or in a file. Exit code 1 where a line was ' +
       'refused or the gateway would not have us.',
     args: [],

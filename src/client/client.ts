@@ -1,15 +1,14 @@
 import { closeNormal, endingClassOf } from '../protocol/codes.js'
 import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
 import { pauseMs, triesBeforeTelling } from './backoff.js'
-import { Emitter } from './events.js'
-import type { ClientEvents, ClientOptions, ClientState, Platform, Validation, Welcome } from './options.js'
-import { maxPendingRequests, type Request, RequestError, Requests } from './requests.js'
+import { Calls } from './calls.js'
+import { ClientChannels, type Position, type PublicationHandler, type Subscription } from './channels.js'
+import type { ClientOptions, ClientState, Platform, Welcome } from './options.js'
+import { type Request, RequestError, Requests } from './requests.js'
 import { ClientSession, type Credential } from './session.js'
 import type { ClientSocket } from './socket.js'
 import { Timers } from './timers.js'
 import { handshakeMs, heartbeatAnswerMs, renewAfterMs } from './timing.js'
-
-const defaultTimeoutMs = 10_000
 
 /** A connection, with its session once it is welcomed. */
 interface Link {
@@ -26,11 +25,12 @@ function textOf(error: unknown): string {
  * A client that keeps itself connected: verifies every frame, sends heartbeats, answers challenges, comes back by the
  * rules of PROTOCOL §5, and asks again what a lost session left unanswered. Listeners may call anything, also `close`.
  */
-export class CountersignClient extends Emitter<ClientEvents> {
+export class CountersignClient extends Calls {
   readonly #options: ClientOptions
   readonly #platform: Platform
-  readonly #requests = new Requests()
+  readonly #requests: Requests
   readonly #timers: Timers
+  readonly #channels: ClientChannels
   #state: ClientState = 'disconnected'
   #wanted = false
   /** The connection that has a session. */
@@ -51,6 +51,12 @@ export class CountersignClient extends Emitter<ClientEvents> {
     this.#platform = platform
     this.#options = options
     this.#timers = new Timers(platform)
+    this.#requests = new Requests(platform)
+    this.#channels = new ClientChannels({
+      send: message => (this.#link === undefined || this.#link.over ? undefined : this.#send(this.#link, message)),
+      emit: (name, event) => this.emit(name, event),
+      askAgainIn: ms => this.#timers.set('resubscribe', ms, () => this.#channels.askAgain())
+    })
   }
 
   get state(): ClientState {
@@ -69,25 +75,17 @@ export class CountersignClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Whether a license key is good on a hardware id, now.
-   * @param timeoutMs  default 10,000; meanwhile the client may reconnect and ask again
-   * @throws RequestError
+   * Keeps a channel joined, over reconnects too: `handler` is called once for each publication, in order. What cannot be
+   * made up for after a break is told by the event `missed`.
+   * @param recover  the last position had, say from before a page was left: what came after it is made up for
+   * @throws Error where this channel is subscribed to already
    */
-  async validate(
-    question: { readonly serviceId: string; readonly hwid?: string; readonly key: string },
-    timeoutMs: number = defaultTimeoutMs
-  ): Promise<Validation> {
-    const answer = await this.#request({ type: 'validate', ...question }, timeoutMs)
-    if (answer.type !== 'validation') throw new RequestError('PROTOCOL_ERROR', `answered by ${answer.type}`)
-    const { type: _type, seq: _seq, re: _re, ...validation } = answer
-    return validation
+  subscribe(channel: string, handler: PublicationHandler, { recover }: { recover?: Position } = {}): Subscription {
+    return this.#channels.subscribe(channel, handler, recover)
   }
 
-  /** A heartbeat out of turn. @returns the gateway's clock, unix milliseconds @throws RequestError */
-  async heartbeat(timeoutMs: number = defaultTimeoutMs): Promise<number> {
-    const answer = await this.#request({ type: 'heartbeat' }, timeoutMs)
-    if (answer.type !== 'heartbeat') throw new RequestError('PROTOCOL_ERROR', `answered by ${answer.type}`)
-    return answer.serverTime
+  protected override newKey(): string {
+    return this.#platform.nonce()
   }
 
   /** Says bye and stays away. Requests that wait are rejected. */
@@ -146,7 +144,9 @@ export class CountersignClient extends Emitter<ClientEvents> {
     this.#leave(before)
     this.#beatEvery(link, welcome.heartbeatInterval * 1000)
     this.#timers.set('renew', renewAfterMs(welcome), () => void this.#open())
+    this.#timers.clear('resubscribe')
     for (const request of this.#requests.restart()) this.#ask(link, request)
+    this.#channels.restart(welcome)
     this.#setState('connected')
     if (!link.over) this.emit('welcome', welcome)
   }
@@ -163,8 +163,13 @@ export class CountersignClient extends Emitter<ClientEvents> {
       case 'error':
         this.#fail(link, message)
         return
+      case 'publication':
+      case 'subscribed':
+      case 'unsubscribed':
+        this.#channels.receive(message)
+        return
       default:
-        if ('re' in message) this.#settle(message.re, request => request.resolve(message))
+        if ('re' in message) this.#requests.settle(message.re, request => request.resolve(message))
     }
   }
 
@@ -173,7 +178,8 @@ export class CountersignClient extends Emitter<ClientEvents> {
     const ending = endingClassOf(code)
     const passing = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
     if (ending === 'none' || passing) {
-      this.#settle(re, request => request.reject(new RequestError(code, message, retryAfterMs)))
+      if (this.#channels.fail(re, code, retryAfterMs)) return
+      this.#requests.settle(re, request => request.reject(new RequestError(code, message, retryAfterMs)))
     } else if (ending === 'passing') this.#lose(link, `${code}: ${message}`, retryAfterMs)
     else {
       this.#wanted = false
@@ -223,7 +229,7 @@ export class CountersignClient extends Emitter<ClientEvents> {
 
   /** Lets everything go. */
   #stop(code: string, message: string): void {
-    this.#timers.clear('retry', 'handshake', 'heartbeat', 'silence', 'renew')
+    this.#timers.clear('retry', 'handshake', 'heartbeat', 'silence', 'renew', 'resubscribe')
     for (const link of [this.#link, this.#next]) {
       if (link === undefined || link.over) continue
       link.over = true
@@ -231,11 +237,7 @@ export class CountersignClient extends Emitter<ClientEvents> {
     }
     this.#link = undefined
     this.#next = undefined
-    for (const request of this.#requests.restart()) {
-      this.#requests.drop(request)
-      this.#platform.clearTimer(request.timer)
-      request.reject(new RequestError(code, message))
-    }
+    this.#requests.rejectAll(new RequestError(code, message))
     this.#setState('disconnected')
   }
 
@@ -249,31 +251,15 @@ export class CountersignClient extends Emitter<ClientEvents> {
     })
   }
 
-  #request(message: Request['message'], timeoutMs: number): Promise<Downstream> {
-    return new Promise((resolve, reject) => {
-      if (!this.#wanted) return reject(new RequestError('CLOSED', 'connect() first'))
-      if (this.#requests.size >= maxPendingRequests) {
-        return reject(new RequestError('TOO_MANY', `${maxPendingRequests} requests wait already`))
-      }
-      const request: Request = { message, resolve, reject, timer: undefined }
-      request.timer = this.#platform.setTimer(() => {
-        this.#requests.drop(request)
-        reject(new RequestError('TIMEOUT', `no answer within ${timeoutMs} ms`))
-      }, timeoutMs)
-      this.#requests.add(request)
+  protected override request(message: Request['message'], timeoutMs: number): Promise<Downstream> {
+    if (!this.#wanted) return Promise.reject(new RequestError('CLOSED', 'connect() first'))
+    return this.#requests.open(message, timeoutMs, request => {
       if (this.#link !== undefined) this.#ask(this.#link, request)
     })
   }
 
   #ask(link: Link, request: Request): void {
     if (!link.over) this.#requests.sentAs(request, this.#send(link, request.message))
-  }
-
-  #settle(re: number | undefined, settle: (request: Request) => void): void {
-    const request = this.#requests.take(re)
-    if (request === undefined) return
-    this.#platform.clearTimer(request.timer)
-    settle(request)
   }
 
   /** @returns the frame's seq */

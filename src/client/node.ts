@@ -4,8 +4,17 @@ import { CountersignClient } from './client.js'
 import type { ClientOptions } from './options.js'
 import { openNodeSocket } from './socket-node.js'
 
+export type { Position, PublicationHandler, Subscription } from './channels.js'
 export { CountersignClient } from './client.js'
-export type { ClientEvents, ClientOptions, ClientState, Validation, Welcome } from './options.js'
+export type {
+  ClientEvents,
+  ClientOptions,
+  ClientState,
+  Publication,
+  Published,
+  Validation,
+  Welcome
+} from './options.js'
 export { RequestError } from './requests.js'
 export type { Credential } from './session.js'
 

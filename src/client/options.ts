@@ -14,6 +14,14 @@ export type Validation = Pick<
   'valid' | 'code' | 'serviceId' | 'licenseId' | 'expiresAt' | 'maxHwids' | 'boundHwids'
 >
 
+/** Something that was told on a channel. */
+export type Publication = Pick<
+  DownstreamMessages['publication'],
+  'channel' | 'offset' | 'epoch' | 'data' | 'publishedAt'
+>
+/** What became of a publish. */
+export type Published = Pick<DownstreamMessages['published'], 'channel' | 'offset' | 'epoch' | 'duplicate'>
+
 export interface ClientEvents {
   state: ClientState
   welcome: Welcome
@@ -23,6 +31,14 @@ export interface ClientEvents {
   lost: { readonly reason: string }
   /** Nothing has come of the tries so far; they go on, slowly. */
   trouble: { readonly reason: string; readonly tries: number }
+  /** A channel was joined, for the first time or again. */
+  subscribed: { readonly channel: string; readonly offset: number; readonly epoch: string; readonly recovered: boolean }
+  /** What came on a channel since its last publication cannot be had any more: its state is to be loaded anew. */
+  missed: { readonly channel: string }
+  /** The gateway refuses a channel: it is not joined, and not asked for again. */
+  unsubscribed: { readonly channel: string; readonly code: string }
+  /** A publication on this client's or this session's own channel that has no handler. */
+  direct: Publication
   /** The end: the gateway said, signed, that coming back would not help. */
   stopped: { readonly code: string; readonly message: string }
 }

@@ -1,6 +1,6 @@
 import type { Platform } from './options.js'
 
-export type TimerName = 'retry' | 'handshake' | 'heartbeat' | 'silence' | 'renew'
+export type TimerName = 'retry' | 'handshake' | 'heartbeat' | 'silence' | 'renew' | 'resubscribe'
 
 /** What a timer holds: a longer one would fire at once. */
 const longestMs = 2 ** 31 - 1

@@ -258,6 +258,29 @@ t.test('connect', async t => {
   t.equal(refused.code, 1)
   t.match(refused.err, /not understood[\s\S]+INVALID_MESSAGE/)
 
+  await good(t, ['clients', 'update', 'talker', '--subscribe', 'talk', '--publish', 'talk'])
+  const said = 'subscribe talk\npublish talk {"a":[1]}\nheartbeat\nunsubscribe talk\npublish talk 2\n'
+  const heard = (await good(t, args, { env: credential, stdin: said }))
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  const asked = ['subscribe', 'publish', 'heartbeat', 'unsubscribe', 'publish']
+  t.same(
+    heard.map(line => line.asked).filter(word => word !== 'publication'),
+    asked
+  )
+  t.match(
+    heard.filter(line => line.asked === 'publication'),
+    [{ channel: 'talk', data: { a: [1] }, offset: 1 }]
+  )
+  const denied = await ask(args, {
+    env: credential,
+    stdin: 'subscribe other\nsubscribe\npublish talk {\nunsubscribe x'
+  })
+  t.equal(denied.code, 1)
+  t.match(denied.err, /PERMISSION_DENIED/)
+  t.equal(denied.err.match(/not understood/g)?.length, 3)
+
   chmodSync(file, 0o644)
   t.match(await bad(t, 1, ['connect', '--credential', file]), /others can read .+: chmod 600/)
   t.match(await bad(t, 1, ['connect']), /set CLIENT_ID, KEY_ID and CLIENT_SECRET/)
