@@ -1,0 +1,183 @@
+import { fork, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
+
+// The measured processes: each a child of its own on a free port of 127.0.0.1, asked for its CPU time over IPC.
+
+const bench = fileURLToPath(new URL('..', import.meta.url))
+const harness = new URL('../servers/harness.mjs', import.meta.url).href
+const running = new Set()
+const folders = new Set()
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
+  folders.add(folder)
+  return folder
+}
+
+function start(file, env, stdio) {
+  const child = fork(file, {
+    execArgv: ['--expose-gc', ...(process.env.BENCH_SERVER_ARGS ?? '').split(' ').filter(Boolean), '--import', harness],
+    env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
+    stdio
+  })
+  running.add(child)
+  child.on('exit', () => running.delete(child))
+  return child
+}
+
+/** What is known of a measured process, and what can be asked of it. */
+function measured(child, url) {
+  let id = 0
+  const waiting = new Map()
+  child.on('message', answer => {
+    waiting.get(answer.id)?.(answer)
+    waiting.delete(answer.id)
+  })
+  /** @returns {Promise<{ cpuUs: number, rss: number, heap: number }>} its CPU time so far, its memory now */
+  function ask(question) {
+    return new Promise(resolve => {
+      waiting.set(++id, resolve)
+      child.send({ id, ask: question })
+    })
+  }
+  return {
+    url,
+    ask,
+    cpuUs: async () => (await ask('usage')).cpuUs,
+    async stop() {
+      if (!running.has(child)) return
+      const gone = once(child, 'exit')
+      // With a profiler it has something to write first (BENCH_SERVER_ARGS=--cpu-prof).
+      child.kill(process.env.BENCH_SERVER_ARGS === undefined ? 'SIGKILL' : 'SIGTERM')
+      await gone
+    }
+  }
+}
+
+/** @param {'bare-ws' | 'bare-fastify' | 'socket-io'} name */
+export async function startPeer(name, env = {}) {
+  const child = start(join(bench, 'servers', `${name}.mjs`), env, ['ignore', 'ignore', 'inherit', 'ipc'])
+  const [{ url }] = await once(child, 'message')
+  return measured(child, url)
+}
+
+const masterKey = randomBytes(32).toString('base64')
+const adminToken = randomBytes(32).toString('base64url')
+
+/** The gateway as it ships, with its log going nowhere and without limits of rate: the load comes from one address. */
+export async function startGateway({ redisUrl, env = {} } = {}) {
+  const child = start(
+    join(bench, '../dist/server.js'),
+    {
+      COUNTERSIGN_PORT: '0',
+      COUNTERSIGN_DATA_DIR: temporaryFolder(),
+      COUNTERSIGN_STORE: redisUrl ?? 'embedded',
+      COUNTERSIGN_MASTER_KEY: masterKey,
+      COUNTERSIGN_ADMIN_TOKEN: adminToken,
+      COUNTERSIGN_RATE_LIMIT: 'off',
+      // Sessions that wait for their turn send nothing.
+      COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: '600',
+      COUNTERSIGN_BRIDGE_TIMEOUT_SECONDS: '600',
+      ...env
+    },
+    ['ignore', 'ignore', 'pipe', 'ipc']
+  )
+  let said = ''
+  child.stderr.setEncoding('utf8')
+  for (;;) {
+    const [chunk] = await Promise.race([once(child.stderr, 'data'), once(child, 'exit').then(() => [undefined])])
+    if (chunk === undefined) throw new Error(`the gateway did not start: ${said}`)
+    said += chunk
+    const url = /listening on (\S+)/.exec(said)?.[1]
+    if (url !== undefined) return measured(child, url)
+  }
+}
+
+/** A client that may do all that is measured. */
+export async function createCredential({ url }) {
+  const response = await fetch(`${url}/v1/admin/clients`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ subscribe: ['bench:*'], publish: ['bench:*'] })
+  })
+  if (!response.ok) throw new Error(`no client: ${response.status} ${await response.text()}`)
+  const { clientId, keyId, secret } = await response.json()
+  return { clientId, keyId, secret }
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** A Redis without persistence: what it costs to write to a disk is not what is measured. */
+export async function startRedis() {
+  const port = await freePort()
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', temporaryFolder()]
+  const child = spawn('redis-server', [...args, '--save', '', '--appendonly', 'no'], { stdio: 'ignore' })
+  running.add(child)
+  child.on('exit', () => running.delete(child))
+  child.on('error', () => {})
+  const url = `redis://127.0.0.1:${port}`
+  const redis = new Redis(url, { maxRetriesPerRequest: 100, retryStrategy: () => 50 })
+  redis.on('error', () => {})
+  const version = /redis_version:(\S+)/.exec(await redis.info('server'))[1]
+
+  /** Microseconds of CPU that Redis has used. */
+  async function cpuUs() {
+    const info = await redis.info('cpu')
+    const seconds = name => Number(new RegExp(`^${name}:(\\S+)`, 'm').exec(info)[1])
+    return (seconds('used_cpu_user') + seconds('used_cpu_sys')) * 1e6
+  }
+
+  /** What clients ask while `work` runs, by name; what scripts call within is under `script: …`. */
+  async function commandsDuring(work) {
+    const monitor = await redis.monitor()
+    const counts = new Map()
+    monitor.on('monitor', (_time, [command], source) => {
+      const name = source === 'lua' ? `script: ${command.toLowerCase()}` : command.toLowerCase()
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+    })
+    const result = await work()
+    // Its own word comes after all that it was told of before.
+    await redis.ping('done')
+    await new Promise(resolve => setTimeout(resolve, 50))
+    monitor.disconnect()
+    counts.delete('ping')
+    return { counts, result }
+  }
+
+  return {
+    url,
+    version,
+    cpuUs,
+    commandsDuring,
+    async stop() {
+      redis.disconnect()
+      const gone = once(child, 'exit')
+      child.kill('SIGKILL')
+      await gone
+    }
+  }
+}
+
+/** The version of a peer that is installed. */
+export function versionOf(name) {
+  return JSON.parse(readFileSync(join(bench, 'node_modules', name, 'package.json'), 'utf8')).version
+}

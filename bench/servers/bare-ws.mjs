@@ -1,0 +1,48 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { createServer } from 'node:http'
+import { WebSocketServer } from 'ws'
+import { createNodeMac } from '../../dist/protocol/mac-node.js'
+
+// What one writes with `ws` alone: an echo that parses and stringifies, and a fan-out that signs each delivery, once the
+// usual way (createHmac) and once with the gateway's own HMAC.
+
+const server = createServer()
+const sockets = new WebSocketServer({ server, perMessageDeflate: false })
+const subscribers = new Set()
+let offset = 0
+
+const usually = (key, body) => createHmac('sha256', key).update(body).digest('hex')
+
+function publish(data, sign) {
+  offset++
+  for (const each of subscribers) {
+    const message = { type: 'publication', seq: ++each.seq, channel: 'bench:fan', offset, epoch: 'a1b2c3d4e5f6' }
+    const body = JSON.stringify({ ...message, data, publishedAt: Date.now() })
+    each.socket.send(`${body.slice(0, -1)},"signature":"${sign(each, body)}"}`)
+  }
+}
+
+sockets.on('connection', socket => {
+  const key = randomBytes(32)
+  const own = { socket, seq: 0, key, mac: createNodeMac(key) }
+  socket.on('message', frame => {
+    const message = JSON.parse(frame.toString())
+    switch (message.type) {
+      case 'subscribe':
+        subscribers.add(own)
+        socket.send('{}')
+        break
+      case 'publish':
+        publish(message.data, ({ key }, body) => usually(key, body))
+        break
+      case 'publishWithOurMac':
+        publish(message.data, ({ mac }, body) => mac.ofText(body))
+        break
+      default:
+        socket.send(JSON.stringify(message))
+    }
+  })
+  socket.on('close', () => subscribers.delete(own))
+  socket.on('error', () => {})
+})
+server.listen(0, '127.0.0.1', () => process.send({ url: `http://127.0.0.1:${server.address().port}` }))

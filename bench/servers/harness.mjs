@@ -1,0 +1,10 @@
+// What every measured process answers over IPC. Loaded with --import, so that the gateway runs as it ships.
+
+process.on('message', ({ id, ask }) => {
+  if (ask === 'collect') globalThis.gc?.()
+  const { user, system } = process.cpuUsage()
+  const { rss, heapUsed, external } = process.memoryUsage()
+  process.send?.({ id, cpuUs: user + system, rss, heap: heapUsed + external })
+})
+// Whoever started this is gone: so is this.
+process.on('disconnect', () => process.exit(0))

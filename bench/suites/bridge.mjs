@@ -1,0 +1,302 @@
+import { BridgeSession, openMany, WsSession } from '../lib/countersign.mjs'
+import { publication } from '../lib/fan.mjs'
+import { interleave, keepAsking, median, quantile, ratio } from '../lib/measure.mjs'
+import { createCredential, startGateway, startPeer, startRedis, versionOf } from '../lib/processes.mjs'
+import { RawHttp } from '../lib/raw-http.mjs'
+import { barHead, held, kib, ms, say, table, us, write } from '../lib/report.mjs'
+import { SocketIoPolling } from '../lib/socket-io.mjs'
+
+// The HTTP long poll: what an exchange costs, what held polls cost, what Redis is asked.
+
+const names = {
+  ours: 'countersign, exchange with one heartbeat',
+  empty: 'countersign, exchange without a message',
+  bare: 'Fastify, POST',
+  socketIo: 'Socket.IO polling, POST and GET'
+}
+
+async function compareExchanges(pace) {
+  const peers = 50
+  const [gateway, fastify, socketIo] = await Promise.all([
+    startGateway(),
+    startPeer('bare-fastify'),
+    startPeer('socket-io')
+  ])
+  const credential = await createCredential(gateway)
+  const sessions = await openMany(peers, () => BridgeSession.open([gateway.url], credential))
+  const connections = await openMany(peers, async () => new RawHttp(fastify.url))
+  const others = await openMany(peers, () => SocketIoPolling.open(socketIo.url))
+  const body = '{"type":"heartbeat","seq":12345}'
+  const side = (name, requests, server) => ({
+    name,
+    run: sliceMs => keepAsking(requests, sliceMs),
+    cpuUs: server.cpuUs
+  })
+  const results = await interleave(
+    [
+      side(
+        names.ours,
+        sessions.map(each => ({ request: () => each.exchange([each.text('heartbeat')]) })),
+        gateway
+      ),
+      side(
+        names.bare,
+        connections.map(each => ({ request: () => each.ask('POST', '/echo', body) })),
+        fastify
+      ),
+      side(
+        names.socketIo,
+        others.map(each => ({ request: () => each.request('heartbeat', body) })),
+        socketIo
+      ),
+      side(
+        names.empty,
+        sessions.map(each => ({ request: () => each.exchange() })),
+        gateway
+      )
+    ],
+    pace
+  )
+  for (const each of [...sessions, ...others]) each.close()
+  for (const each of connections) each.destroy()
+  await Promise.all([gateway, fastify, socketIo].map(each => each.stop()))
+  return results
+}
+
+/** Sessions that each hold a poll until a publication on a channel of all of them. */
+async function holdPolls(count, idleMs) {
+  const gateway = await startGateway()
+  const credential = await createCredential(gateway)
+  // Code and tables that are there once are no cost of these sessions.
+  const first = await openMany(50, () => BridgeSession.open([gateway.url], credential))
+  for (const each of first) await each.exchange([each.text('heartbeat')])
+  const publisher = await WsSession.open(gateway.url, credential)
+  const empty = await gateway.ask('collect')
+
+  const sessions = await openMany(count, () => BridgeSession.open([gateway.url], credential))
+  await openMany(count, i => sessions[i].exchange([sessions[i].text('subscribe', ',"channel":"bench:wake"')]))
+  await gateway.ask('collect')
+  const opened = await gateway.ask('collect')
+
+  let sentAt = 0
+  const latencies = []
+  const hold = () =>
+    Promise.all(
+      sessions.map(async each => {
+        const frames = await each.exchange([], 25)
+        if (frames.length === 0) throw new Error('a poll came back empty')
+        latencies.push(performance.now() - sentAt)
+      })
+    )
+  const wakings = []
+  let heldMemory
+  let idle = 0
+  for (let round = 0; round < 3; round++) {
+    latencies.length = 0
+    const woken = hold()
+    // All have arrived once the server has nothing more to do for them.
+    await quiet(gateway)
+    heldMemory ??= await gateway.ask('collect')
+    if (round === 0) {
+      const before = await gateway.cpuUs()
+      await new Promise(resolve => setTimeout(resolve, idleMs))
+      idle = ((await gateway.cpuUs()) - before) / idleMs
+    }
+    const before = await gateway.cpuUs()
+    sentAt = performance.now()
+    await publisher.ask('publish', `,"channel":"bench:wake","data":${publication}`)
+    await woken
+    const cpuUs = ((await gateway.cpuUs()) - before) / count
+    wakings.push({ cpuUs, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) })
+  }
+  for (const each of [...sessions, ...first, publisher]) each.close()
+  await gateway.stop()
+  return {
+    session: (opened.rss - empty.rss) / count,
+    held: (heldMemory.rss - opened.rss) / count,
+    // Milliseconds of CPU in a second.
+    idle,
+    cpuUs: median(wakings.map(each => each.cpuUs)),
+    p50: median(wakings.map(each => each.p50)),
+    p99: median(wakings.map(each => each.p99))
+  }
+}
+
+/** Waits until a process has done nothing to speak of for a while. */
+async function quiet(server) {
+  const lookEveryMs = 200
+  for (let before = await server.cpuUs(); ; ) {
+    await new Promise(resolve => setTimeout(resolve, lookEveryMs))
+    const now = await server.cpuUs()
+    if (now - before < lookEveryMs * 1000 * 0.1) return
+    before = now
+  }
+}
+
+/** What one exchange of each kind asks Redis. */
+async function countCommands(times) {
+  const redis = await startRedis()
+  const gateway = await startGateway({ redisUrl: redis.url })
+  const credential = await createCredential(gateway)
+  const session = await BridgeSession.open([gateway.url], credential)
+  const publisher = await WsSession.open(gateway.url, credential)
+  await session.exchange([session.text('subscribe', ',"channel":"bench:wake"')])
+  // An answer is acknowledged by the next exchange: none is open when it begins.
+  const repeat = work =>
+    redis.commandsDuring(async () => {
+      for (let i = 0; i < times; i++) await work()
+    })
+  for (let i = 0; i < 3; i++) await session.exchange()
+  const kinds = new Map()
+  kinds.set('no message', await repeat(() => session.exchange()))
+  kinds.set('one heartbeat', await repeat(() => session.exchange([session.text('heartbeat')])))
+  const many = () => Array.from({ length: 10 }, () => session.text('heartbeat'))
+  kinds.set('ten heartbeats', await repeat(() => session.exchange(many())))
+  await session.exchange()
+  // A poll that is held for a second, and to which nothing comes.
+  kinds.set(
+    'held for 1 s, nothing comes',
+    await redis.commandsDuring(async () => {
+      for (let i = 0; i < Math.min(times, 5); i++) await session.exchange([], 1)
+    })
+  )
+  kinds.set(
+    'held, then a publication',
+    await repeat(async () => {
+      const woken = session.exchange([], 25)
+      await new Promise(resolve => setTimeout(resolve, 20))
+      await publisher.ask('publish', ',"channel":"bench:wake","data":1')
+      await woken
+    })
+  )
+  session.close()
+  publisher.close()
+  await gateway.stop()
+  await redis.stop()
+  // What goes on once a second whether somebody polls or not is left out: signs of life, reaping, what changed.
+  const scripts = new Map(
+    [...kinds].map(([kind, { counts }]) => {
+      const repeats = kind.startsWith('held for') ? Math.min(times, 5) : times
+      return [kind, [...counts].map(([command, count]) => [command, count / repeats])]
+    })
+  )
+  return { scripts, version: redis.version }
+}
+
+/** Sessions that use one instance, beside sessions that use two in turn. */
+async function compareRoaming(pace) {
+  const redis = await startRedis()
+  const gateways = [await startGateway({ redisUrl: redis.url }), await startGateway({ redisUrl: redis.url })]
+  const urls = gateways.map(({ url }) => url)
+  const credential = await createCredential(gateways[0])
+  const staying = await openMany(20, i => BridgeSession.open([urls[i % 2]], credential))
+  const moving = await openMany(20, i => BridgeSession.open(i % 2 === 0 ? urls : [...urls].reverse(), credential))
+  const cpuUs = async () => {
+    const used = await Promise.all([...gateways.map(each => each.cpuUs()), redis.cpuUs()])
+    return used.reduce((sum, each) => sum + each, 0)
+  }
+  const side = (name, sessions) => ({
+    ...{ name, cpuUs },
+    run: sliceMs =>
+      keepAsking(
+        sessions.map(each => ({ request: () => each.exchange([each.text('heartbeat')]) })),
+        sliceMs
+      )
+  })
+  const results = await interleave([side('stays', staying), side('moves', moving)], pace)
+  for (const each of [...staying, ...moving]) each.close()
+  await Promise.all(gateways.map(each => each.stop()))
+  await redis.stop()
+  return results
+}
+
+export default async function run({ pace, out, quick }) {
+  say('  exchanges …')
+  const exchanges = await compareExchanges(pace)
+  const polls = new Map()
+  const counts = quick ? [50] : [1000, 5000]
+  for (const count of counts) {
+    say(`  ${count} held polls …`)
+    polls.set(count, await holdPolls(count, quick ? 500 : 5000))
+  }
+  say('  Redis …')
+  const redis = await countCommands(quick ? 5 : 20)
+  say('  moving between instances …')
+  const roaming = await compareRoaming(pace)
+
+  write({
+    ...{ out, name: 'bridge', title: 'The bridge: HTTP long polls' },
+    intro:
+      'An exchange is one POST: a signed heartbeat and a signed poll up, a signed answer and a signed `polled` down, with ' +
+      'the message claimed, its answer committed and kept until it is acknowledged. 50 clients with one request out each, ' +
+      'over kept connections, the embedded store; Fastify echoes JSON; Socket.IO takes an event by POST and acknowledges ' +
+      'it in the answer of a GET. A held poll wakes 50 ms after a publication (`COUNTERSIGN_LINGER_MS`), which is in its ' +
+      'latency.',
+    versions: { Fastify: versionOf('fastify'), 'Socket.IO': versionOf('socket.io'), Redis: redis.version },
+    sections: [
+      table(
+        ['', 'server CPU', 'per second of the clock'],
+        [...exchanges].map(([name, { us: costs, perSecond }]) => [
+          name,
+          us(median(costs)),
+          Math.round(median(perSecond)).toLocaleString('en')
+        ])
+      ),
+      table(
+        [
+          'held polls',
+          'resident, a session',
+          'and its held poll',
+          'CPU while nothing comes',
+          'CPU of a waking',
+          'p50, p99'
+        ],
+        [...polls].map(([count, poll]) => [
+          count.toLocaleString('en'),
+          kib(poll.session),
+          kib(poll.held),
+          `${poll.idle.toFixed(1)} ms a second`,
+          us(poll.cpuUs),
+          `${ms(poll.p50)}, ${ms(poll.p99)}`
+        ])
+      ),
+      table(
+        ['an exchange over Redis', 'commands (counted with MONITOR)'],
+        [...redis.scripts].map(([kind, commands]) => [
+          kind,
+          commands
+            .filter(([command, count]) => !command.startsWith('script:') && count >= 0.5)
+            .map(([command, count]) => `${command} ${count.toFixed(1)}`)
+            .join(', ')
+        ])
+      ),
+      table(
+        ['over two instances and Redis', 'CPU of both and of Redis'],
+        [...roaming].map(([name, { us: costs }]) => [`a session that ${name}`, us(median(costs))])
+      ),
+      table(barHead, [
+        held('an exchange with one heartbeat, to a Fastify POST', ratio(exchanges, names.ours, names.bare), {
+          most: 2
+        }),
+        held('the same, to Socket.IO polling', ratio(exchanges, names.ours, names.socketIo), { most: 0.35 }),
+        held('a session that moves at each request, to one that stays', ratio(roaming, 'moves', 'stays'), { most: 1.2 })
+      ])
+    ],
+    panels: [
+      {
+        title: 'Server CPU per request and reply, µs (less is better)',
+        bars: [...exchanges].map(([name, { us: costs }]) => ({
+          ...{ name, value: median(costs) },
+          isOurs: name.startsWith('countersign')
+        }))
+      },
+      {
+        title: 'From a publication to the waking of held polls, ms',
+        bars: [...polls].flatMap(([count, { p50, p99 }]) => [
+          { name: `${count} polls, p50`, value: p50, isOurs: true },
+          { name: `${count} polls, p99`, value: p99, isOurs: true }
+        ])
+      }
+    ]
+  })
+}

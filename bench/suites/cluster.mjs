@@ -1,0 +1,149 @@
+import { openMany, WsSession } from '../lib/countersign.mjs'
+import { Fan, publication } from '../lib/fan.mjs'
+import { interleave, median, ratio } from '../lib/measure.mjs'
+import { createCredential, startGateway, startPeer, startRedis, versionOf } from '../lib/processes.mjs'
+import { barHead, held, ms, say, table, us, write } from '../lib/report.mjs'
+import { SocketIoSession } from '../lib/socket-io.mjs'
+
+// One publication to sockets on two instances, over Redis.
+
+const names = {
+  ours: 'countersign',
+  pubSub: 'Socket.IO, redis-adapter',
+  streams: 'Socket.IO, redis-streams-adapter'
+}
+
+/** Two instances of one side, half of the subscribers on each; the publisher is on the first. */
+async function countersign(redis, count) {
+  const servers = [await startGateway({ redisUrl: redis.url }), await startGateway({ redisUrl: redis.url })]
+  const credential = await createCredential(servers[0])
+  const sessions = await openMany(count, i => WsSession.open(servers[i % 2].url, credential))
+  await Promise.all(sessions.map(each => each.ask('subscribe', ',"channel":"bench:fan"')))
+  const publisher = await WsSession.open(servers[0].url, credential)
+  publisher.socket.onText = () => {}
+  const publish = () => publisher.socket.send(publisher.text('publish', `,"channel":"bench:fan","data":${publication}`))
+  const isPublication = text => text.startsWith('{"type":"publication"')
+  return { servers, clients: [...sessions, publisher], fan: new Fan(socketsOf(sessions), publish, isPublication) }
+}
+
+async function socketIo(redis, count, adapter) {
+  const env = { ADAPTER: adapter, REDIS_URL: redis.url }
+  const servers = [await startPeer('socket-io', env), await startPeer('socket-io', env)]
+  const sessions = await openMany(count, i => SocketIoSession.open(servers[i % 2].url))
+  await Promise.all(sessions.map(each => each.ask('subscribe', '{}')))
+  const publisher = await SocketIoSession.open(servers[0].url)
+  const publish = () => publisher.socket.send(`42["publish",${publication}]`)
+  const isPublication = text => text.startsWith('42["publication"')
+  return { servers, clients: [...sessions, publisher], fan: new Fan(socketsOf(sessions), publish, isPublication) }
+}
+
+const socketsOf = sessions => sessions.map(({ socket }) => socket)
+
+/** Each side has a Redis of its own: what one leaves there does not burden the other. */
+async function startSide(name, count) {
+  const redis = await startRedis()
+  const side =
+    name === names.ours
+      ? await countersign(redis, count)
+      : await socketIo(redis, count, name === names.pubSub ? 'pubsub' : 'streams')
+  // A few publications, until both instances have heard of each other.
+  await side.fan.run(200)
+  return {
+    ...{ name, redis, ...side },
+    run: ms => side.fan.run(ms),
+    async cpuUs() {
+      const used = await Promise.all(side.servers.map(server => server.cpuUs()))
+      return used.reduce((sum, each) => sum + each, 0)
+    },
+    async stop() {
+      for (const client of side.clients) client.close()
+      await Promise.all(side.servers.map(server => server.stop()))
+      await redis.stop()
+    }
+  }
+}
+
+/** Commands and CPU of Redis for one publication, beyond what goes on without any. */
+async function costInRedis({ redis, fan, clients }, sliceMs) {
+  const subscribers = clients.length - 1
+  const quiet = await redis.commandsDuring(() => new Promise(resolve => setTimeout(resolve, sliceMs)))
+  const since = performance.now()
+  const busy = await redis.commandsDuring(() => fan.run(sliceMs))
+  const share = (performance.now() - since) / sliceMs
+  const publications = busy.result / subscribers
+  const commands = [...busy.counts]
+    .map(([name, count]) => [name, (count - (quiet.counts.get(name) ?? 0) * share) / publications])
+    .filter(([, count]) => count > 0.05)
+  const before = await redis.cpuUs()
+  const more = (await fan.run(sliceMs)) / subscribers
+  return { commands, cpuUs: ((await redis.cpuUs()) - before) / more }
+}
+
+export default async function run({ pace, out, quick }) {
+  const counts = quick ? [20] : [200, 2000]
+  const results = {}
+  const latencies = {}
+  const inRedis = new Map()
+  let version = ''
+  for (const count of counts) {
+    say(`  ${count} subscribers on two instances …`)
+    const sides = []
+    for (const name of Object.values(names)) sides.push(await startSide(name, count))
+    results[count] = await interleave(sides, { ...pace, rounds: Math.min(pace.rounds, 6) })
+    latencies[count] = new Map(sides.map(({ name, fan }) => [name, fan.takeLatencies()]))
+    if (count === counts[0]) {
+      for (const side of sides) inRedis.set(side.name, await costInRedis(side, quick ? 200 : 1000))
+    }
+    version = sides[0].redis.version
+    for (const side of sides) await side.stop()
+  }
+
+  const row = name => [
+    name,
+    ...counts.flatMap(count => {
+      const { p50, p99 } = latencies[count].get(name)
+      return [us(median(results[count].get(name).us)), `${ms(p50)}, ${ms(p99)}`]
+    })
+  ]
+  const bar = (count, base, most) =>
+    held(`${count} subscribers, per delivery, to ${base}`, ratio(results[count], names.ours, base), { most })
+  write({
+    ...{ out, name: 'cluster', title: 'A publication over two instances and Redis' },
+    intro:
+      'Half of the subscribers are on each instance; the publisher is on the first. CPU is that of both instances, per ' +
+      'delivery. Latency runs from the sending of a publication to each delivery, one publication at a time. Countersign ' +
+      'keeps each publication in a history for recovery, in one script; the streams adapter keeps one stream of everything; ' +
+      'the pub/sub adapter keeps nothing.',
+    versions: {
+      'Socket.IO': versionOf('socket.io'),
+      'redis-adapter': versionOf('@socket.io/redis-adapter'),
+      'redis-streams-adapter': versionOf('@socket.io/redis-streams-adapter'),
+      Redis: version
+    },
+    sections: [
+      table(
+        ['', ...counts.flatMap(count => [`${count}: CPU per delivery`, 'p50, p99 of delivery'])],
+        Object.values(names).map(row)
+      ),
+      table(
+        ['', 'Redis: CPU per publication', 'commands per publication (counted with MONITOR)'],
+        [...inRedis].map(([name, { commands, cpuUs }]) => [
+          name,
+          us(cpuUs),
+          commands.map(([command, count]) => `${command} ${count.toFixed(1)}`).join(', ')
+        ])
+      ),
+      table(
+        barHead,
+        counts.flatMap(count => [bar(count, names.pubSub, 1.3), bar(count, names.streams, 1.3)])
+      )
+    ],
+    panels: counts.map(count => ({
+      title: `CPU of both instances per delivery, µs, ${count} subscribers (less is better)`,
+      bars: Object.values(names).map(name => ({
+        ...{ name, value: median(results[count].get(name).us) },
+        isOurs: name === names.ours
+      }))
+    }))
+  })
+}

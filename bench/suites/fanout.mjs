@@ -1,0 +1,116 @@
+import { openMany, WsSession } from '../lib/countersign.mjs'
+import { Fan, publication } from '../lib/fan.mjs'
+import { interleave, median, ratio } from '../lib/measure.mjs'
+import { createCredential, startGateway, startPeer, versionOf } from '../lib/processes.mjs'
+import { RawSocket } from '../lib/raw-ws.mjs'
+import { barHead, held, ms, say, table, us, write } from '../lib/report.mjs'
+import { SocketIoSession } from '../lib/socket-io.mjs'
+
+// One publication to many sockets of one instance.
+
+const names = {
+  ours: 'countersign',
+  socketIo: 'Socket.IO, unsigned',
+  signing: 'ws, signs each (createHmac)',
+  signingOurs: 'ws, signs each (our HMAC)'
+}
+
+export default async function run({ pace, out, quick }) {
+  const results = {}
+  const latencies = {}
+  const counts = quick ? [20, 50] : [200, 2000]
+  for (const count of counts) {
+    say(`  ${count} subscribers …`)
+    const [gateway, bare, socketIo] = await Promise.all([startGateway(), startPeer('bare-ws'), startPeer('socket-io')])
+    const credential = await createCredential(gateway)
+    const sessions = await openMany(count + 1, () => WsSession.open(gateway.url, credential))
+    const publisher = sessions.pop()
+    await Promise.all(sessions.map(each => each.ask('subscribe', ',"channel":"bench:fan"')))
+    const ours = new Fan(
+      sessions.map(each => each.socket),
+      () => publisher.socket.send(publisher.text('publish', `,"channel":"bench:fan","data":${publication}`)),
+      text => text.startsWith('{"type":"publication"')
+    )
+    publisher.socket.onText = () => {}
+
+    const others = await openMany(count + 1, () => SocketIoSession.open(socketIo.url))
+    const other = others.pop()
+    await Promise.all(others.map(each => each.ask('subscribe', '{}')))
+    const theirs = new Fan(
+      others.map(each => each.socket),
+      () => other.socket.send(`42["publish",${publication}]`),
+      text => text.startsWith('42["publication"')
+    )
+
+    const plain = await openMany(count + 1, () => RawSocket.connect(bare.url, '/'))
+    const plainPublisher = plain.pop()
+    for (const socket of plain) socket.send('{"type":"subscribe"}')
+    const signs = type =>
+      new Fan(
+        plain,
+        () => plainPublisher.send(`{"type":"${type}","data":${publication}}`),
+        text => text.startsWith('{"type":"publication"')
+      )
+    // Both use the same sockets: the listener is set anew for each slice.
+    const signing = type => ms => {
+      const fan = signs(type)
+      return fan.run(ms)
+    }
+    results[count] = await interleave(
+      [
+        { name: names.ours, run: ms => ours.run(ms), cpuUs: gateway.cpuUs },
+        { name: names.socketIo, run: ms => theirs.run(ms), cpuUs: socketIo.cpuUs },
+        { name: names.signing, run: signing('publish'), cpuUs: bare.cpuUs },
+        { name: names.signingOurs, run: signing('publishWithOurMac'), cpuUs: bare.cpuUs }
+      ],
+      pace
+    )
+    latencies[count] = new Map([
+      [names.ours, ours.takeLatencies()],
+      [names.socketIo, theirs.takeLatencies()]
+    ])
+    for (const each of [...sessions, publisher, ...others, other]) each.close()
+    for (const each of [...plain, plainPublisher]) each.destroy()
+    await Promise.all([gateway, bare, socketIo].map(each => each.stop()))
+  }
+
+  const row = name => [
+    name,
+    ...counts.flatMap(count => {
+      const latency = latencies[count].get(name)
+      const shown = latency === undefined ? '' : `${ms(latency.p50)}, ${ms(latency.p99)}`
+      return [us(median(results[count].get(name).us)), shown]
+    })
+  ]
+  const bar = (count, base, most) =>
+    held(`${count} subscribers, per delivery, to ${base}`, ratio(results[count], names.ours, base), { most })
+  write({
+    ...{ out, name: 'fanout', title: 'A publication to many sockets' },
+    intro:
+      'Server CPU per delivery; one publication of about a hundred bytes at a time, the next when everyone has the last. ' +
+      'Countersign numbers and signs each delivery by itself, keeps history and knows positions; Socket.IO encodes once ' +
+      'and sends the same to all; `ws` numbers, stringifies and signs each delivery and keeps nothing.',
+    versions: { ws: versionOf('ws'), 'Socket.IO': versionOf('socket.io') },
+    sections: [
+      table(
+        ['', ...counts.flatMap(count => [`${count}: CPU per delivery`, 'p50, p99 of delivery'])],
+        Object.values(names).map(row)
+      ),
+      table(
+        barHead,
+        counts.flatMap(count => [
+          bar(count, names.socketIo, 1.3),
+          bar(count, names.signing, 1),
+          bar(count, names.signingOurs, 1)
+        ])
+      )
+    ],
+    panels: counts.map(count => ({
+      title: `Server CPU per delivery, µs, ${count} subscribers (less is better)`,
+      bars: Object.values(names).map(name => ({
+        ...{ name, value: median(results[count].get(name).us) },
+        isOurs: name === names.ours
+      }))
+    }))
+  })
+}

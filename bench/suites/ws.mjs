@@ -1,0 +1,97 @@
+import { openMany, WsSession } from '../lib/countersign.mjs'
+import { interleave, keepInFlight, median, ratio } from '../lib/measure.mjs'
+import { createCredential, startGateway, startPeer, versionOf } from '../lib/processes.mjs'
+import { RawSocket } from '../lib/raw-ws.mjs'
+import { barHead, held, say, table, us, write } from '../lib/report.mjs'
+import { SocketIoSession } from '../lib/socket-io.mjs'
+
+// A signed request and its signed reply on one socket, beside an echo that signs nothing and an acknowledgement.
+
+const sockets = 50
+const names = {
+  heartbeat: 'countersign, heartbeat',
+  publish: 'countersign, publish',
+  bare: 'ws, echo',
+  socketIo: 'Socket.IO, ack'
+}
+
+export default async function run({ pace, out }) {
+  const [gateway, bare, socketIo] = await Promise.all([startGateway(), startPeer('bare-ws'), startPeer('socket-io')])
+  const credential = await createCredential(gateway)
+  const sessions = await openMany(sockets, () => WsSession.open(gateway.url, credential))
+  const plain = await openMany(sockets, () => RawSocket.connect(bare.url, '/'))
+  const others = await openMany(sockets, () => SocketIoSession.open(socketIo.url))
+
+  const data = '"channel":"bench:quiet","data":{"text":"sixteen letters!","n":1}'
+  let seq = 0
+  const heartbeats = sessions.map(each => ({ socket: each.socket, next: () => each.text('heartbeat') }))
+  const publishes = sessions.map(each => ({ socket: each.socket, next: () => each.text('publish', `,${data}`) }))
+  const echoes = plain.map(socket => ({ socket, next: () => `{"type":"heartbeat","seq":${++seq}}` }))
+  const acks = others.map(each => ({
+    socket: each.socket,
+    next: () => each.text('heartbeat', `{"type":"heartbeat","seq":${++seq}}`)
+  }))
+
+  const results = {}
+  for (const inFlight of [20, 1]) {
+    say(`  ${inFlight} in flight on each of ${sockets} sockets …`)
+    const side = (name, clients, server) => ({
+      name,
+      run: ms => keepInFlight(clients, inFlight, ms),
+      cpuUs: server.cpuUs
+    })
+    results[inFlight] = await interleave(
+      [
+        side(names.heartbeat, heartbeats, gateway),
+        side(names.bare, echoes, bare),
+        side(names.socketIo, acks, socketIo),
+        side(names.publish, publishes, gateway)
+      ],
+      pace
+    )
+  }
+  for (const each of [...sessions, ...others]) each.close()
+  for (const each of plain) each.destroy()
+  await Promise.all([gateway, bare, socketIo].map(each => each.stop()))
+
+  const row = name => [
+    name,
+    ...[20, 1].flatMap(inFlight => {
+      const { us: costs, perSecond } = results[inFlight].get(name)
+      return [us(median(costs)), `${Math.round(median(perSecond)).toLocaleString('en')}`]
+    })
+  ]
+  const bar = (inFlight, name, base, most) =>
+    held(`${name}, to ${base}, ${inFlight} in flight`, ratio(results[inFlight], name, base), { most })
+  write({
+    ...{ out, name: 'ws', title: 'A signed request and reply over WebSocket' },
+    intro:
+      'Server CPU of one request and its reply, `process.cpuUsage` of the server, on 50 sockets. Countersign verifies ' +
+      'each request and signs each reply (HMAC-SHA256); the others sign nothing. A `heartbeat` is answered at once; a ' +
+      '`publish` goes through the channel engine and the embedded store as well.',
+    versions: { ws: versionOf('ws'), 'Socket.IO': versionOf('socket.io') },
+    sections: [
+      table(
+        ['', '20 in flight: CPU', 'per second, one core or less', '1 in flight: CPU', 'per second'],
+        Object.values(names).map(row)
+      ),
+      table(barHead, [
+        bar(20, names.heartbeat, names.bare, 1.25),
+        bar(20, names.heartbeat, names.socketIo, 0.9),
+        bar(1, names.heartbeat, names.bare, 1.6),
+        bar(1, names.heartbeat, names.socketIo, 1),
+        bar(20, names.publish, names.bare, 1.25),
+        bar(20, names.publish, names.socketIo, 0.9),
+        bar(1, names.publish, names.bare, 1.6),
+        bar(1, names.publish, names.socketIo, 1)
+      ])
+    ],
+    panels: [20, 1].map(inFlight => ({
+      title: `Server CPU per request and reply, µs, ${inFlight} in flight (less is better)`,
+      bars: Object.values(names).map(name => ({
+        ...{ name, value: median(results[inFlight].get(name).us) },
+        isOurs: name.startsWith('countersign')
+      }))
+    }))
+  })
+}
