@@ -8,7 +8,7 @@ import { challengeAnew, isDue, isOverdue } from './challenge.js'
 import { Hold } from './hold.js'
 import { type ExchangeBody, RefusedBody, readExchange } from './request.js'
 import { type BridgeSession, SessionOver } from './session.js'
-import { type BridgeSettings, drainHoldMs, maxInFlight } from './settings.js'
+import { type BridgeSettings, drainHoldMs, herdSpreadMs, maxInFlight } from './settings.js'
 import type { Worker } from './worker.js'
 
 /** One exchange (PROTOCOL §9.4), from its body to its answer. */
@@ -97,7 +97,8 @@ async function take(context: ExchangeContext, { poll, messages }: ExchangeBody):
   switch (outcome.kind) {
     case 'missing':
       session.over('SESSION_NOT_FOUND')
-      return unsignedAnswer('SESSION_NOT_FOUND')
+      // All sessions are gone at once: their clients come back spread over a while (PROTOCOL §5.3, retry-after).
+      return unsignedAnswer('SESSION_NOT_FOUND', outcome.isRewound ? Math.random() * herdSpreadMs : undefined)
     case 'ended':
       throw new SessionOver(outcome.code)
     case 'beyond':

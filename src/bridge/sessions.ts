@@ -9,7 +9,7 @@ import type { Authenticated } from '../session/handshake.js'
 import type { Hub } from '../session/hub.js'
 import type { SessionEntry } from '../store/store.js'
 import { type BridgeEnding, BridgeSession } from './session.js'
-import { type BridgeSettings, beatEveryMs, beatLifeMs, drainQuietMs, endedKeptMs } from './settings.js'
+import { type BridgeSettings, beatEveryMs, beatLifeMs, drainQuietMs, endedKeptMs, recheckSpreadMs } from './settings.js'
 import { Worker } from './worker.js'
 
 /** The bridge's sessions that this instance has served lately; the store has them all (PROTOCOL §9.1). */
@@ -168,11 +168,12 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
           .catch((error: unknown) => session.log.warn({ err: error }, 'a session has ended, but not how'))
       } else session.wake(word)
     },
-    // Whoever holds here looks for itself.
+    // Whoever holds here looks for itself, not all at one moment.
     mayHaveMissed() {
       for (const { session } of known.values()) {
-        session.wake('channels')
         session.lookAgain()
+        if (session.held !== undefined)
+          setTimeout(() => session.wake('channels'), Math.random() * recheckSpreadMs).unref()
       }
     }
   })

@@ -30,3 +30,7 @@ export const maxCommitTries = 32
 export const drainHoldMs = 1000
 /** A stopping instance to which nobody has come for so long has no peers left on the bridge. */
 export const drainQuietMs = 2 * drainHoldMs
+/** After a rewind of the store clients are asked to come back within this time, each at its own moment. */
+export const herdSpreadMs = 30_000
+/** After a break of the words' subscription held polls look for themselves within this time. */
+export const recheckSpreadMs = 5000

@@ -46,9 +46,10 @@ export interface Channels {
   /**
    * A channel's top, and what came after a position: all of it, at most `limit`, or none. Answered from memory where
    * this instance follows the channel already (it goes on doing so for a while after it was asked), else from the store.
+   * @param asksStore  the store is asked in any case whether there is more: what a recovery is told must not be old
    * @throws StoreUnavailable
    */
-  after(channel: string, position: Position | undefined, limit: number): Promise<ChannelState>
+  after(channel: string, position: Position | undefined, limit: number, asksStore?: boolean): Promise<ChannelState>
   /**
    * Follows a channel and calls `listener` when something is there after `position`, soon where it is there already, or
    * when the position is broken. It may be called more than once, and never before this returns. Returns the undoing.

@@ -65,13 +65,19 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
   }
 
-  async function after(channel: string, position: Position | undefined, limit: number): Promise<ChannelState> {
+  async function after(
+    channel: string,
+    position: Position | undefined,
+    limit: number,
+    asksStore = false
+  ): Promise<ChannelState> {
     const feed = follower.tryFollow(channel)
     if (feed === undefined) return store.read(channel, position, limit)
     feed.pins++
     try {
       const behind = position !== undefined && !feed.hasReached(position)
-      if (!feed.isOpen || behind || feed.hasHole || !store.hears) await follower.refresh(feed)
+      const isDoubtful = !feed.isOpen || behind || feed.hasHole || !store.hears
+      if (asksStore || isDoubtful) await follower.refresh(feed)
       return position === undefined ? { top: feed.top } : await since(feed, position, limit)
     } finally {
       feed.pins--

@@ -70,8 +70,8 @@ export interface ExchangeRequest {
 }
 
 export type ExchangeOutcome =
-  /** No such session, or one from before the store was rewound (PROTOCOL §10.5). */
-  | { readonly kind: 'missing' }
+  /** No such session, or one from before the store was rewound (PROTOCOL §10.5): then all others are gone as well. */
+  | { readonly kind: 'missing'; readonly isRewound: boolean }
   | { readonly kind: 'ended'; readonly code: string }
   /** The batch begins beyond the next seq: nothing was changed. */
   | { readonly kind: 'beyond'; readonly expectedSeq: number }

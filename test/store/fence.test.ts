@@ -205,3 +205,31 @@ t.test('a Cluster that hides INFO: what stands behind the fence is refused, not 
   await t.rejects(store.challenges.put('a', 'b', 60_000), StoreUnavailable)
   await t.rejects(publish(store.channels, 'a', '1'), StoreUnavailable)
 })
+
+t.test('a session of the bridge from before a rewind is refused, whatever was acknowledged', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const store = await open(t, server.url)
+  const root = await admin(t, server)
+  const session = (sessionId: string) => ({ sessionId, info: 'i', positions: new Map(), challengeAt: 0 })
+  const request = (sessionId: string, poll: number) => ({
+    ...{ sessionId, instanceId: 'a', poll, ack: 1, holds: false, messages: [{ seq: poll + 1, text: 't' }] },
+    ...{ answerBytes: 100, perSecond: 0 }
+  })
+  const commit = (version: number) => ({
+    ...{ sessionId: 'old', instanceId: 'a', version, answered: [2], frames: ['f'], positions: new Map() },
+    ...{ maxFrames: 9, maxBytes: 99 }
+  })
+  await store.bridge.open(session('old'))
+  t.match(await store.bridge.exchange(request('old', 1)), { kind: 'taken' })
+  await root.save()
+  t.equal(await store.bridge.commit(commit(0)), 'done')
+  await rewind(server, store)
+  t.equal(await root.exists('cs:bridge:{old}'), 1, 'it is back, without its answer')
+  t.equal(await store.bridge.commit(commit(0)), 'gone')
+  t.equal(await store.bridge.read('old', 99), undefined)
+  t.same(await store.bridge.exchange(request('old', 2)), { kind: 'missing', isRewound: true })
+  t.same(await store.bridge.exchange(request('old', 3)), { kind: 'missing', isRewound: false }, 'and forgotten')
+  await store.bridge.open(session('new'))
+  t.match(await store.bridge.exchange(request('new', 1)), { kind: 'taken' })
+})

@@ -110,7 +110,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
     async exchange(request: ExchangeRequest) {
       const { sessionId, instanceId, poll, ack, holds, messages, answerBytes, perSecond } = request
       const kept = find(sessionId)
-      if (kept === undefined) return { kind: 'missing' }
+      if (kept === undefined) return { kind: 'missing', isRewound: false }
       if (kept.ended !== undefined) return { kind: 'ended', code: kept.ended.code }
       const [first] = messages
       const fresh = messages.filter(({ seq }) => seq > kept.received)
@@ -119,7 +119,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
       // More was acknowledged than was given out: this is not the store in which it was (PROTOCOL §10.5).
       if (ack > kept.sent) {
         sessions.delete(sessionId)
-        return { kind: 'missing' }
+        return { kind: 'missing', isRewound: true }
       }
       if (first !== undefined && first.seq > kept.received + 1) {
         return { kind: 'beyond', expectedSeq: kept.received + 1 }

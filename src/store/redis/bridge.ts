@@ -87,6 +87,7 @@ export function createRedisBridge(
       const [kind, second, third, fourth] = reply
       switch (kind) {
         case 'missing':
+          return { kind, isRewound: second === 1 }
         case 'stale':
           return { kind }
         case 'ended':

@@ -13,7 +13,7 @@ Input
   ARGV[8]  prefix of the channels of words for instances
   ARGV[9]  session id    ARGV[10 ..]  per message: seq, text
 Output
-  { 'missing' }   { 'ended', code }   { 'beyond', expected seq }   { 'limited', ms }   { 'stale' }
+  { 'missing', 1 where the store was rewound }   { 'ended', code }   { 'beyond', expected seq }   { 'limited', ms }   { 'stale' }
   { 'taken', 1 where the poll is new, claimed messages, state (see include/bridge-state.lua) }
 ]]
 local session, outbox = KEYS[1], KEYS[2]
@@ -23,10 +23,10 @@ local words, id = ARGV[8], ARGV[9]
 local firstMessage = 10
 
 local s = readSession(session)
-if not s then return { 'missing' } end
+if not s then return { 'missing', 0 } end
 if s.identity ~= identity() then
   redis.call('DEL', session, outbox)
-  return { 'missing' }
+  return { 'missing', 1 }
 end
 if s.ended then return { 'ended', s.ended } end
 
@@ -38,7 +38,7 @@ if not isNewPoll and claimed == 0 then return { 'stale' } end
 -- More was acknowledged than was given out: this is not the store in which it was (PROTOCOL §10.5).
 if ack > s.sent then
   redis.call('DEL', session, outbox)
-  return { 'missing' }
+  return { 'missing', 1 }
 end
 if first > s.received + 1 then return { 'beyond', s.received + 1 } end
 
