@@ -6,3 +6,9 @@ t.test('the SDK against a gateway that runs', async t => {
   const gateway = await startGateway(t)
   await runLuau(t, 'roblox/test/live/sdk.luau', { GATEWAY_URL: gateway.url, ADMIN_TOKEN: testAdminToken })
 })
+
+t.test('fresh challenges', async t => {
+  const clock = { now: Date.now, advance: () => {} }
+  const gateway = await startGateway(t, { clock, config: { freshChallengeMs: 500 } })
+  await runLuau(t, 'roblox/test/live/challenge.luau', { GATEWAY_URL: gateway.url, ADMIN_TOKEN: testAdminToken })
+})

@@ -20,12 +20,6 @@ const channel = 'storm'
 
 const each = Math.floor(publications / (servers + web))
 const total = each * (servers + web)
-const { createClient } = await import('../../dist/client/node.js').catch(async () => {
-  // The gateway builds what must be built.
-  await (await startGateway()).stop()
-  return import('../../dist/client/node.js')
-})
-
 let passed = 0
 let failed = 0
 function check(holds, what) {
@@ -42,6 +36,8 @@ function deferred() {
 }
 
 const gateway = await startGateway()
+// The gateway has built what must be built.
+const { createClient } = await import('../../dist/client/node.js')
 try {
   await run()
 } catch (error) {
