@@ -160,7 +160,7 @@ interface Countersign {
   HmacSha256: {
     Hex(this: void, key: string | buffer, message: string | buffer): string
     Digest(this: void, key: string | buffer, message: string | buffer): string
-    new (this: void, key: string | buffer): Countersign.Signer
+    new (key: string | buffer): Countersign.Signer
   }
 }
 
