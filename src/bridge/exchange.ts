@@ -5,7 +5,7 @@ import type { ExchangeOutcome } from '../store/bridge.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, polledAnswer, refusedAnswer, unsignedAnswer } from './answer.js'
 import { challengeAnew, isDue, isOverdue } from './challenge.js'
-import { Hold } from './hold.js'
+import type { Hold } from './hold.js'
 import { type ExchangeBody, RefusedBody, readExchange } from './request.js'
 import { type BridgeSession, SessionOver } from './session.js'
 import { type BridgeSettings, drainHoldMs, herdSpreadMs, maxInFlight } from './settings.js'
@@ -128,15 +128,19 @@ async function serve(
   if (isOverdue(session.state.challenge, environment.now()) && !answersChallenge) session.end('HEARTBEAT_LOST')
   if (session.ending !== undefined) throw new SessionOver(session.ending)
 
-  if (isNewPoll && waitMs > 0) session.wake('superseded')
-  await runMessages(context, messages, claimed, isNewPoll)
-  if (session.ending !== undefined) throw new SessionOver(session.ending)
-  // Rule (f): the frames of what it brought come with another poll, which is not disturbed until they are there.
-  if (!isNewPoll) return polledAnswer(session.signer, [], { re: poll.poll, more: false, superseded: true })
-
-  await deliver(context)
-  if (session.state.frames.length > 0 || messages.length > 0 || waitMs === 0) return compose(context, poll.poll, false)
-  return holdPoll(context, poll.poll, waitMs)
+  // Rule (f): its place is taken on arrival, and words for it are kept from now on.
+  const hold = isNewPoll && waitMs > 0 ? session.hold(poll.poll) : undefined
+  try {
+    await runMessages(context, messages, claimed, isNewPoll)
+    if (session.ending !== undefined) throw new SessionOver(session.ending)
+    // The frames of what an old poll brought come with another one, which is not disturbed until they are there.
+    if (!isNewPoll) return polledAnswer(session.signer, [], { re: poll.poll, more: false, superseded: true })
+    await deliver(context)
+    if (session.state.frames.length > 0 || messages.length > 0 || hold === undefined) return compose(context, poll.poll)
+    return await wait(context, hold, waitMs)
+  } finally {
+    if (hold !== undefined) session.letGo(hold)
+  }
 }
 
 /** Rules (b) to (d): what is new runs, what was seen is waited for. */
@@ -172,7 +176,7 @@ async function deliver({ environment, session }: ExchangeContext): Promise<void>
 }
 
 /** The answer: what waits, from the first on, as much as fits (PROTOCOL §9.4 e). */
-function compose({ environment, session }: ExchangeContext, poll: number, superseded: boolean): ExchangeAnswer {
+function compose({ environment, session }: ExchangeContext, poll: number): ExchangeAnswer {
   const { frames, sent, ack } = session.state
   let room = environment.settings.limits.answerBytes
   const carried = frames.filter((frame, i) => {
@@ -180,45 +184,39 @@ function compose({ environment, session }: ExchangeContext, poll: number, supers
     return room >= 0 || i === 0
   })
   const more = session.hasMore || carried.length < sent - ack
-  const answer = polledAnswer(session.signer, carried, { re: poll, more, superseded })
+  const answer = polledAnswer(session.signer, carried, { re: poll, more, superseded: false })
   if (session.saidBye) session.end('bye')
   return answer
 }
 
-async function holdPoll(context: ExchangeContext, poll: number, waitMs: number): Promise<ExchangeAnswer> {
+/** Holds the poll until there is something for it. */
+async function wait(context: ExchangeContext, hold: Hold, waitMs: number): Promise<ExchangeAnswer> {
   const { environment, settings, session, onGone } = context
-  const hold = new Hold(poll)
-  session.held = hold
   onGone(() => hold.wake('lost'))
   const until = performance.now() + waitMs
-  try {
-    hold.watch(environment.channels, session.state.positions)
-    for (;;) {
-      const waking = await hold.next(Math.max(0, until - performance.now()))
-      switch (waking) {
-        case 'superseded':
-          return polledAnswer(session.signer, [], { re: poll, more: false, superseded: true })
-        case 'ended':
-          throw new SessionOver(session.ending)
-        case 'time':
-        case 'lost':
-        case 'draining':
-          return compose(context, poll, false)
-        case 'frames':
-        case 'channels':
-          await hold.linger(settings.lingerMs)
-          await session.reload()
-          break
-        case 'news':
-          await hold.linger(settings.lingerMs)
-      }
-      if (hold.isOver) continue
-      const count = await session.deliver()
-      if (count > 0 || waking === 'frames') return compose(context, poll, false)
-      hold.watch(environment.channels, session.state.positions)
+  hold.watch(environment.channels, session.state.positions)
+  for (;;) {
+    const waking = await hold.next(Math.max(0, until - performance.now()))
+    switch (waking) {
+      case 'superseded':
+        return polledAnswer(session.signer, [], { re: hold.poll, more: false, superseded: true })
+      case 'ended':
+        throw new SessionOver(session.ending)
+      case 'time':
+      case 'lost':
+      case 'draining':
+        return compose(context, hold.poll)
+      case 'frames':
+      case 'channels':
+        await hold.linger(settings.lingerMs)
+        await session.reload()
+        break
+      case 'news':
+        await hold.linger(settings.lingerMs)
     }
-  } finally {
-    hold.release()
-    if (session.held === hold) session.held = undefined
+    if (hold.isOver) continue
+    const count = await session.deliver()
+    if (count > 0 || (waking === 'frames' && session.state.frames.length > 0)) return compose(context, hold.poll)
+    hold.watch(environment.channels, session.state.positions)
   }
 }

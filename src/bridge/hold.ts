@@ -10,6 +10,8 @@ const lastWords: ReadonlySet<Waking> = new Set(['superseded', 'ended', 'lost', '
 /** A poll that is held: it waits for one waking after another, until it is answered. */
 export class Hold {
   readonly poll: number
+  /** Whether it waits by now; before, its own messages are answered. */
+  isWaiting = false
   #waking: Waking | undefined
   #notify: (() => void) | undefined
   #stopWatching: (() => void)[] = []
@@ -63,6 +65,7 @@ export class Hold {
   /** Is woken by what comes after these positions; those of before are not watched any more. */
   watch(channels: Channels, positions: ReadonlyMap<string, Position>): void {
     this.release()
+    this.isWaiting = true
     for (const [channel, position] of positions) {
       this.#stopWatching.push(channels.watch(channel, position, () => this.wake('news')))
     }

@@ -11,7 +11,7 @@ import type { BridgeState, ChallengeState } from '../store/bridge.js'
 import type { Position } from '../store/channels.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type Collected, collect, type PublicationText, TooFarBehind } from './collect.js'
-import type { Hold, Waking } from './hold.js'
+import { Hold, type Waking } from './hold.js'
 import { maxCommitTries } from './settings.js'
 
 /** A session's last word: a code, or its own `bye`. */
@@ -64,6 +64,7 @@ export class BridgeSession {
   inFlight = 0
   /** Set once it is known to be over. */
   ending: string | undefined
+  /** The newest poll that would wait. */
   held: Hold | undefined
   /** Its `bye` was acknowledged: it ends with the answer that carries the ack. */
   saidBye = false
@@ -130,6 +131,22 @@ export class BridgeSession {
 
   #tellWatchers(): void {
     for (const watcher of this.#watchers) watcher()
+  }
+
+  /** Takes the place of the poll that is held, unless that is the newer one (PROTOCOL §9.4 f). */
+  hold(poll: number): Hold {
+    const hold = new Hold(poll)
+    if (this.held !== undefined && this.held.poll > poll) hold.wake('superseded')
+    else {
+      this.wake('superseded')
+      this.held = hold
+    }
+    return hold
+  }
+
+  letGo(hold: Hold): void {
+    hold.release()
+    if (this.held === hold) this.held = undefined
   }
 
   wake(waking: Waking): void {

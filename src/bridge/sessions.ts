@@ -236,7 +236,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
     /** Polls that are held here. */
     get held(): number {
       let count = 0
-      for (const { session } of known.values()) if (session.held !== undefined) count++
+      for (const { session } of known.values()) if (session.held?.isWaiting === true) count++
       return count
     },
     get isDraining(): boolean {

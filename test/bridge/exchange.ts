@@ -347,6 +347,36 @@ export function exchangeSuite(t: Test, openStore: OpenStoreForTest): void {
     t.match(woken, [{ data: 1 }], 'all others do')
   })
 
+  t.test('bug: word that came between the arrival of a poll and its hold was lost', async t => {
+    const gate = { passed: 0, open: () => {} }
+    const two = await start(t, {}, store => ({
+      ...store,
+      bridge: Object.create(store.bridge, {
+        exchange: {
+          // The answer to an exchange that would wait stays out for as long as the test likes.
+          value: async (request: Parameters<Store['bridge']['exchange']>[0]) => {
+            const outcome = await store.bridge.exchange(request)
+            if (request.holds && ++gate.passed === 2) {
+              await new Promise<void>(resolve => Object.assign(gate, { open: resolve }))
+            }
+            return outcome
+          }
+        }
+      })
+    }))
+    const wire = await open(two)
+    const older = held(wire)
+    await untilHeld(two.gateway, 1)
+    const newer = held(wire)
+    await until('it has arrived', () => gate.passed === 2)
+    const newest = held(wire)
+    t.match((await older).polled, { superseded: true })
+    gate.open()
+    t.match((await newer).polled, { superseded: true }, 'it came before the newest, which holds')
+    await publish(two.gateway, `session:${wire.sessionId}`, 1)
+    t.match((await newest).frames, [{ data: 1 }, { type: 'polled', superseded: false }])
+  })
+
   t.test('(g) a channel that is joined while a poll is held wakes it', async t => {
     const two = await start(t)
     const wire = await open(two)
