@@ -64,8 +64,8 @@ const errorRows = Object.entries(apiErrors).map(
 )
 
 const description = `
-Clients, keys, licenses, tickets and who is on. The messages themselves do not pass here: they go over the WebSocket \`GET /v1/ws\`, in signed
-frames that PROTOCOL.md describes.
+Clients, keys, licenses, tickets and who is on. The messages themselves do not pass here: they go over the WebSocket \`GET /v1/ws\` or the long
+poll under \`/v1/bridge\`, in signed frames that PROTOCOL.md describes.
 
 - Bodies and answers are JSON. Members of a body that are not described are refused, never dropped.
 - Times are ISO 8601; in answers always UTC.

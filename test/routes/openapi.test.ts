@@ -60,8 +60,11 @@ t.test('every route is in the document, and nothing else', async t => {
   const gateway = await startGateway(t)
   const wanted = routesOf(gateway).filter(call => /^[A-Z]+ \/(v1\/|livez|readyz|metrics)/.test(call))
   const document = await documentOf(gateway)
-  t.same(callsOf(document).sort(), wanted.filter(call => call !== 'GET /v1/ws').sort())
-  t.ok(wanted.includes('GET /v1/ws'), 'which the text describes')
+  // Signed frames are PROTOCOL.md's; the text says where they go.
+  const isWire = (call: string) => call === 'GET /v1/ws' || call.startsWith('POST /v1/bridge/')
+  t.same(callsOf(document).sort(), wanted.filter(call => !isWire(call)).sort())
+  t.equal(wanted.filter(isWire).length, 4, 'the socket and the three routes of the bridge')
+  t.match(document.info.description, /`\/v1\/bridge`/)
   t.match(document.info.description, /`GET \/v1\/ws`.*\s.*PROTOCOL\.md/)
 })
 
