@@ -277,6 +277,23 @@ t.test('whoever does not read is let go', async t => {
   t.match(await bystander.ask({ type: 'heartbeat' }), { type: 'heartbeat' }, 'the others are not hurt')
 })
 
+t.test('who does not read its publications is let go, the others have them all', async t => {
+  const gateway = await startGateway(t)
+  const credential = await gateway.createClient({ subscribe: ['*'], publish: ['*'] })
+  const [reader, slow, publisher] = await Promise.all([1, 2, 3].map(() => gateway.session(credential)))
+  if (reader === undefined || slow === undefined || publisher === undefined) throw new Error('no session')
+  for (const wire of [reader, slow]) await wire.ask({ type: 'subscribe', channel: 'c' })
+  slow.socket.pause()
+  let published = 0
+  while (gateway.app.sessionCount() > 2) {
+    await publisher.ask({ type: 'publish', channel: 'c', data: 'x'.repeat(30_000) })
+    t.match(await reader.next('publication'), { offset: ++published })
+  }
+  t.match(await (await fetch(`${gateway.url}/metrics`)).text(), /ended_total\{transport="ws",code="SLOW_CONSUMER"\} 1/)
+  t.match(await publisher.ask({ type: 'publish', channel: 'c', data: 1 }), { offset: published + 1 })
+  t.match(await reader.next('publication'), { data: 1 })
+})
+
 t.test('failed handshakes slow their address down, not their client', async t => {
   const gateway = await startGateway(t, {
     config: { rateLimit: true, failedHandshakesPerMinute: 3, trustProxy: ['127.0.0.1'] }
