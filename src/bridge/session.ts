@@ -1,4 +1,3 @@
-import type { EndingCode } from '../protocol/codes.js'
 import { signMessage, signText } from '../protocol/frame.js'
 import type { SessionKeys } from '../protocol/handshake.js'
 import { outboxBytes, outboxFrames } from '../protocol/limits.js'
@@ -11,23 +10,9 @@ import type { BridgeState, ChallengeState } from '../store/bridge.js'
 import type { Position } from '../store/channels.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type Collected, collect, type PublicationText, TooFarBehind } from './collect.js'
+import { type BridgeEnding, SessionOver } from './ending.js'
 import { Hold, type Waking } from './hold.js'
 import { maxCommitTries } from './settings.js'
-
-/** A session's last word: a code, or its own `bye`. */
-export type BridgeEnding = EndingCode | 'bye'
-
-/** The session is over, or is found to be. */
-export class SessionOver extends Error {
-  override readonly name = 'SessionOver'
-  /** Nothing: the store has no such session. */
-  readonly ending: string | undefined
-
-  constructor(ending: string | undefined) {
-    super('the session is over')
-    this.ending = ending
-  }
-}
 
 /** What is to be committed: answers and what they change. */
 export interface Draft {

@@ -1,7 +1,8 @@
 import type { SessionEnvironment } from '../session/environment.js'
 import { StoreUnavailable } from '../store/store.js'
+import { SessionOver } from './ending.js'
 import { type ClaimedMessage, decodeClaimed, runBatch } from './run.js'
-import { type BridgeSession, type Draft, SessionOver } from './session.js'
+import type { BridgeSession, Draft } from './session.js'
 import { claimPatienceMs, freshClaimMs, lookEveryMs } from './settings.js'
 
 interface Batch {
