@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import bridge from './bridge/index.js'
+import bridge, { refuseBridgePath } from './bridge/index.js'
 import { createBridgeSessions } from './bridge/sessions.js'
 import { type BridgeSettings, defaultAnswerWithinMs } from './bridge/settings.js'
 import { createChannels } from './channels/engine.js'
@@ -35,6 +35,7 @@ import wsServer from './ws/server.js'
 const bodyBytes = 64 * 1024
 /** A path's parameter: a hwid of 256 bytes, percent-encoded. */
 const maxParamLength = 1024
+const bridgePrefix = '/v1/bridge'
 /** Requests of one address in a minute to the HTTP API, health and metrics apart. */
 const requestsPerMinute = 3000
 
@@ -114,7 +115,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
       ? {}
       : { https: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) } }),
     // A path that cannot even be routed: refused like everything else, without repeating it.
-    frameworkErrors: (_error: Error, _request: FastifyRequest, reply: FastifyReply) => {
+    frameworkErrors: (_error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      if (request.raw.url?.startsWith(`${bridgePrefix}/`)) return refuseBridgePath(reply)
       const { status, message } = apiErrors.BAD_REQUEST
       return reply.code(status).send({ code: 'BAD_REQUEST', message })
     },
@@ -185,7 +187,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const brake = createBrake(store.limits, perMinute, environment.log)
   await server.register(ws, { environment, hub, config, brake, isDraining: drain.isDraining })
   await server.register(bridge, {
-    ...{ prefix: '/v1/bridge', environment, brake, drain },
+    ...{ prefix: bridgePrefix, environment, brake, drain },
     settings: bridgeSettings,
     sessions: bridgeSessions,
     handshakesPerMinute: config.rateLimit ? config.handshakesPerMinute : undefined

@@ -56,7 +56,8 @@ export function refusedAnswer(
 /** The same before there is a session, or where its keys cannot be had. */
 export function unsignedAnswer(code: CodeName, retryAfterMs?: number): ExchangeAnswer {
   const { status, message } = codes[code]
-  return { status, body: JSON.stringify({ type: 'error', code, message }), ...retryAfter(retryAfterMs) }
+  const error = { type: 'error', code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+  return { status, body: JSON.stringify(error), ...retryAfter(retryAfterMs) }
 }
 
 function retryAfter(ms: number | undefined): { retryAfterSeconds?: number } {

@@ -17,6 +17,9 @@ import type { Worker } from './worker.js'
 /** How long a peer should wait after UNAVAILABLE or too many exchanges, in milliseconds. */
 const retryAfterMs = 1000
 
+/** A `polled` with the largest number, its signature and its line end have fewer bytes: they count as the answer's too. */
+const polledBytes = 192
+
 export interface ExchangeContext {
   readonly environment: SessionEnvironment
   readonly settings: BridgeSettings
@@ -43,10 +46,7 @@ export async function exchange(context: ExchangeContext, body: Uint8Array): Prom
       const message = `at most ${maxInFlight} exchanges of a session at one time`
       return refuse(context, { code: 'RATE_LIMITED', poll, message, retryAfterMs })
     }
-    const answer = await take(context, read)
-    // The time-out runs from the writing of the answer (PROTOCOL §6.1).
-    if (answer.status === 200) session.lastSeenAt = environment.now()
-    return answer
+    return await take(context, read)
   } catch (error) {
     return answerTo(context, error, poll)
   } finally {
@@ -111,7 +111,12 @@ async function take(context: ExchangeContext, { poll, messages }: ExchangeBody):
     case 'taken':
       session.adopt(outcome.state)
       session.lastSeenAt = environment.now()
-      return serve(context, { poll, messages }, outcome, isDraining() ? Math.min(waitMs, drainHoldMs) : waitMs)
+      try {
+        return await serve(context, { poll, messages }, outcome, isDraining() ? Math.min(waitMs, drainHoldMs) : waitMs)
+      } finally {
+        // The time-out runs from the writing of the answer; what brought nothing new was no sign of life (PROTOCOL §6.1, §5.2).
+        session.lastSeenAt = environment.now()
+      }
   }
 }
 
@@ -179,7 +184,7 @@ async function deliver({ environment, session }: ExchangeContext): Promise<void>
 /** The answer: what waits, from the first on, as much as fits (PROTOCOL §9.4 e). */
 function compose({ environment, session }: ExchangeContext, poll: number): ExchangeAnswer {
   const { frames, sent, ack } = session.state
-  let room = environment.settings.limits.answerBytes
+  let room = environment.settings.limits.answerBytes - polledBytes
   const carried = frames.filter((frame, i) => {
     room -= Buffer.byteLength(frame) + 1
     return room >= 0 || i === 0

@@ -50,8 +50,11 @@ export function challenge(context: HandshakeContext): Promise<ExchangeAnswer> {
   })
 }
 
-/** `POST /v1/bridge/sessions` */
-export function openSession(context: HandshakeContext, frame: Uint8Array): Promise<ExchangeAnswer> {
+const lineFeed = 0x0a
+
+/** `POST /v1/bridge/sessions`; the body is one line, and a line may end with LF. */
+export function openSession(context: HandshakeContext, body: Uint8Array): Promise<ExchangeAnswer> {
+  const frame = body.at(-1) === lineFeed ? body.subarray(0, -1) : body
   const { environment, settings, sessions, remoteAddress } = context
   return answered(context, async () => {
     await admit(context)

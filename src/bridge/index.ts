@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Brake } from '../session/brake.js'
 import type { Drain } from '../session/drain.js'
 import type { SessionEnvironment } from '../session/environment.js'
@@ -28,6 +28,12 @@ const bodySlack = 4096
 /** How long a peer should wait after UNAVAILABLE, in milliseconds. */
 const retryAfterMs = 1000
 
+/** A path below the bridge that cannot even be routed: whatever stands there, it is the id of no session. */
+export function refuseBridgePath(reply: FastifyReply): FastifyReply {
+  const { status, body } = unsignedAnswer('SESSION_NOT_FOUND')
+  return reply.code(status).header('cache-control', 'no-store').type('application/x-ndjson').send(body)
+}
+
 export default async function bridge(app: FastifyInstance, options: BridgeOptions): Promise<void> {
   const { environment, sessions, brake, drain, settings, handshakesPerMinute } = options
   const strangers = createStrangers(environment.now, handshakesPerMinute === undefined ? 0 : undefined)
@@ -39,10 +45,22 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store')
+    // Not even one that is none is judged.
+    delete request.raw.headers['content-type']
     if (request.headers['content-encoding'] !== undefined) {
       const message = 'a content-encoding is not taken: send the frames as they are'
       return reply.code(415).send({ type: 'error', code: 'UNSUPPORTED_MEDIA_TYPE', message })
     }
+  })
+
+  // What is refused before anybody reads it has the body of §4.4 too.
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const { code, statusCode = 500 } = error
+    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return send(reply, unsignedAnswer('FRAME_TOO_LARGE'))
+    if (statusCode === 429) return send(reply, unsignedAnswer('RATE_LIMITED'))
+    if (statusCode < 500) return send(reply, unsignedAnswer('PROTOCOL_ERROR'))
+    request.log.error({ err: error }, 'a request failed')
+    return send(reply, unsignedAnswer('INTERNAL'))
   })
 
   function send(reply: FastifyReply, { status, body, retryAfterSeconds }: ExchangeAnswer): FastifyReply {
