@@ -28,8 +28,8 @@ export interface ExchangeContext {
   readonly isDraining: () => boolean
   /** Calls `listener` when the requester is gone before its answer. */
   readonly onGone: (listener: () => void) => void
-  /** A body that did not verify. */
-  readonly onForeign: () => void
+  /** Counts a body that did not verify. @returns how long its address has to wait, where it has sent too many */
+  readonly onForeign: () => number | undefined
 }
 
 type Taken = ExchangeOutcome & { readonly kind: 'taken' }
@@ -65,7 +65,8 @@ function answerTo(context: ExchangeContext, error: unknown, poll: number | undef
   if (error instanceof RefusedBody) {
     const { code, message } = error.fault
     session.log.info({ code, reason: message, poll: error.poll }, 'an exchange was refused')
-    if (error.poll === undefined) context.onForeign()
+    const waitMs = error.poll === undefined ? context.onForeign() : undefined
+    if (waitMs !== undefined) return unsignedAnswer('RATE_LIMITED', waitMs)
     return refuse(context, { code, message, poll: error.poll })
   }
   if (error instanceof SessionOver) {

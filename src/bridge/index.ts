@@ -93,9 +93,7 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
     // Limited per session, after it verified; game servers share addresses.
     { config: { rateLimit: false }, bodyLimit: batchBytes + bodySlack },
     async (request, reply) => {
-      const waitMs = strangers.retryAfterMs(request.ip)
       sessions.noteServed()
-      if (waitMs > 0) return send(reply, unsignedAnswer('RATE_LIMITED', waitMs))
       return send(reply, await answer(request, reply))
     }
   )
@@ -103,7 +101,12 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
   async function answer(request: FastifyRequest<{ Params: { sessionId: string } }>, reply: FastifyReply) {
     const { sessionId } = request.params
     try {
-      const found = sessionIdPattern.test(sessionId) ? await sessions.find(sessionId) : undefined
+      // Whoever shares the address of a flood is served as before: what verifies is never braked, only what does not, and
+      // the look-up of sessions that are not known here.
+      const waitMs = strangers.retryAfterMs(request.ip)
+      const known = sessions.known(sessionId)
+      if (known === undefined && waitMs > 0) return unsignedAnswer('RATE_LIMITED', waitMs)
+      const found = known ?? (sessionIdPattern.test(sessionId) ? await sessions.find(sessionId) : undefined)
       if (found === undefined) {
         strangers.failed(request.ip)
         return unsignedAnswer('SESSION_NOT_FOUND')
@@ -112,7 +115,10 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
         ...{ environment, settings, ...found },
         isDraining: () => sessions.isDraining,
         onGone: (listener: () => void) => void reply.raw.once('close', listener),
-        onForeign: () => strangers.failed(request.ip)
+        onForeign() {
+          strangers.failed(request.ip)
+          return waitMs > 0 ? waitMs : undefined
+        }
       }
       return await exchange(context, bodyOf(request))
     } catch (error) {

@@ -70,6 +70,16 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
     if (siblings?.size === 0) byClient.delete(clientId)
   }
 
+  /** What changed while nobody here knew it was told to others. One that could not be judged is not served. */
+  async function judge(kept: KnownSession): Promise<void> {
+    try {
+      await hub.recheck(kept.session)
+    } catch (error) {
+      forget(kept)
+      throw error
+    }
+  }
+
   /** Ends a session in the store: first its seats, so that whoever finds it there still releases them. */
   async function endInStore(sessionId: string, ending: BridgeEnding): Promise<string | undefined> {
     await store.seats.releaseAll(sessionId)
@@ -115,10 +125,9 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
     }
     const challengeAt = now() + environment.settings.freshChallengeMs
     await store.bridge.open({ sessionId, info: JSON.stringify(info), positions, challengeAt })
-    keep(session)
+    const kept = keep(session)
     observer.opened('bridge')
-    // What changed while it was opened was told to a hub that did not know it.
-    await hub.recheck(session)
+    await judge(kept)
     return { session, positions }
   }
 
@@ -139,8 +148,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
     const session = new BridgeSession(environment, { peer, keys, openedAt, expiresAt }, onEnd)
     session.ending = stored.ended
     const kept = keep(session)
-    // Changes of rights were told to instances that knew it.
-    if (session.ending === undefined) await hub.recheck(session)
+    if (session.ending === undefined) await judge(kept)
     return kept
   }
 
@@ -231,6 +239,8 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
   return {
     open,
     find,
+    /** The session, where this instance has served it lately. */
+    known: (sessionId: string): KnownSession | undefined => (loading.has(sessionId) ? undefined : known.get(sessionId)),
     get size(): number {
       return known.size
     },

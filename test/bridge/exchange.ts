@@ -527,7 +527,10 @@ export function exchangeSuite(t: Test, openStore: OpenStoreForTest): void {
     await wire.ask({ type: 'subscribe', channel: 'c' })
     await publish(two.gateway, 'c', 'missed by nobody')
     await two.gateway.app.server.close()
-    if (two.other === two.gateway) return
+    if (two.other === two.gateway) {
+      t.pass('one process has no other instance')
+      return
+    }
     t.match((await wire.exchange([], { url: two.other.url })).frames, [
       { data: 'missed by nobody' },
       { type: 'polled' }
@@ -595,13 +598,40 @@ export function exchangeSuite(t: Test, openStore: OpenStoreForTest): void {
     t.equal(last, 410)
   })
 
-  t.test('requests that do not verify cost their address something, and nobody else', async t => {
+  t.test('requests that do not verify are braked by address; who shares it and verifies is served', async t => {
     const two = await start(t, { config: { rateLimit: true } })
     const wire = await open(two)
     let status = 0
     for (let i = 0; i < 700 && status !== 429; i++) status = (await wire.post('x')).status
     t.equal(status, 429)
     t.match(await two.store.bridge.read(wire.sessionId, 1), { received: 1 }, 'the session is as it was')
+    t.equal((await wire.exchange([])).status, 200)
+    Object.assign(wire, { sessionId: 'x'.repeat(32) })
+    t.equal((await wire.exchange([])).status, 429, 'nor is the store asked for strangers')
+  })
+
+  t.test('bug: a session whose rights could not be read was served all the same, from the next request on', async t => {
+    const { StoreUnavailable } = await import('../../src/store/store.js')
+    const clock = createClock()
+    const { store, another } = await openStore(t, clock.now)
+    if (store.kind === 'embedded') {
+      t.pass('one process has no other instance')
+      return
+    }
+    const away = { now: false }
+    const get: Store['records']['get'] = key =>
+      away.now ? Promise.reject(new StoreUnavailable()) : second.records.get(key)
+    const second = await another()
+    const gateway = await startGateway(t, { store, clock })
+    const other = await startGateway(t, { store: { ...second, records: { ...second.records, get } }, clock })
+    const credential = await gateway.createClient(rights)
+    const wire = await open({ gateway }, credential)
+    await gateway.app.server.close()
+    await other.admin('DELETE', `/clients/${credential.clientId}/keys/${credential.keyId}`)
+    away.now = true
+    for (let i = 0; i < 2; i++) t.equal((await wire.exchange([], { url: other.url })).status, 503)
+    away.now = false
+    t.match((await wire.exchange([], { url: other.url })).frames, [{ code: 'SESSION_REVOKED' }])
   })
 
   t.test('a challenge of a socket is none of the bridge, and the other way round', async t => {
