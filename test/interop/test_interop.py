@@ -1,15 +1,10 @@
 """The gateway against PROTOCOL.md, seen by a client that was written from that page alone.
 
-Environment: INTEROP_URL and INTEROP_TOKEN (the admin token). INTEROP_FRESH_SECONDS, where the gateway was started with
-COUNTERSIGN_FRESH_CHALLENGE_SECONDS, and a `heartbeatTimeout` of some seconds let the tests of §6 run as well.
-The last line on stdout is `N passed, N failed`.
+INTEROP_FRESH_SECONDS (see support.py) and a `heartbeatTimeout` of some seconds let the tests of §6 run as well.
 """
 import asyncio
-import datetime
 import http.client
 import json
-import logging
-import os
 import pathlib
 import re
 import secrets
@@ -18,9 +13,7 @@ import struct
 import sys
 import time
 import unittest
-import urllib.error
 import urllib.parse
-import urllib.request
 
 sys.dont_write_bytecode = True
 
@@ -30,45 +23,9 @@ from websockets.frames import Opcode
 from countersign_client import (
     Breach, Credential, Ended, Session, connect, derive, is_int, mac, open_frame, read_challenge, sign, to_text,
 )
+from support import FRESH_SECONDS, LIMIT, SERVICE, URL, admin, iso, main, nested, new_credential, padded, unix_ms
 
-URL = os.environ["INTEROP_URL"]
-FRESH_SECONDS = float(os.environ.get("INTEROP_FRESH_SECONDS", "0"))
 ROOT = pathlib.Path(__file__).parents[2]
-SERVICE = "interop"
-LIMIT = 5  # seconds for what should be immediate
-
-
-def admin(method: str, path: str, body=None):
-    """One call of the admin API; returns its JSON, if it has any."""
-    request = urllib.request.Request(f"{URL}/v1/admin/{path}", method=method)
-    request.add_header("authorization", f"Bearer {os.environ['INTEROP_TOKEN']}")
-    if body is not None:
-        request.data = json.dumps(body).encode()
-        request.add_header("content-type", "application/json")
-    try:
-        with urllib.request.urlopen(request, timeout=LIMIT) as answer:
-            return json.loads(answer.read() or "null")
-    except urllib.error.HTTPError as error:
-        raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
-
-
-def iso(seconds_from_now: float) -> str:
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return (now + datetime.timedelta(seconds=seconds_from_now)).isoformat(timespec="milliseconds")
-
-
-def unix_ms(text: str) -> int:
-    return round(datetime.datetime.fromisoformat(text).timestamp() * 1000)
-
-
-def nested(levels: int) -> str:
-    return "[" * levels + "]" * levels
-
-
-def padded(message: dict, key: bytes, size: int) -> str:
-    """A frame of exactly `size` bytes, by an unknown member."""
-    bare = len(sign(key, to_text({**message, "pad": ""})))
-    return sign(key, to_text({**message, "pad": "x" * (size - bare)}))
 
 
 async def end_of(session: Session, seconds: float = LIMIT) -> Ended:
@@ -95,8 +52,7 @@ class InteropTest(unittest.IsolatedAsyncioTestCase):
     """Each test has a client of its own, and every socket is closed after it."""
 
     async def asyncSetUp(self):
-        made = admin("POST", "clients", {"services": [f"{SERVICE}*"]})
-        self.credential = Credential(made["clientId"], made["secret"], made["keyId"])
+        self.credential = new_credential()
 
     async def open(self, credential: Credential = None, **members) -> Session:
         return self.closing(await Session.open(URL, credential or self.credential, **members))
@@ -1044,16 +1000,6 @@ class WithoutReading(InteropTest):
         self.assertIn((end.code, end.signed), (("SLOW_CONSUMER", True), (None, False)))
         self.assertIn(end.close_code, (4511, 1006))
         await self.assert_alive(await self.open())
-
-
-def main() -> int:
-    # unittest turns on asyncio's debug mode, which reports every slow step.
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
-    result = unittest.main(exit=False, verbosity=int(os.environ.get("INTEROP_VERBOSITY", "1"))).result
-    # A test with several failed subtests is one failure.
-    failed = len({getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors})
-    print(f"{max(0, result.testsRun - failed - len(result.skipped))} passed, {failed} failed", flush=True)
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,283 @@
+"""Two instances behind one Redis, without stickiness: PROTOCOL §9.1, §9.4, §10.5. Any of the three may die.
+
+INTEROP_URL and INTEROP_URL_2: the instances. INTEROP_CONTROL: where `POST /<what>` kills and starts them (see run.mjs).
+INTEROP_REDIS_PORT: a Redis that writes to its disk only when it is told to.
+"""
+import http.client
+import json
+import os
+import random
+import socket
+import sys
+import time
+import unittest
+import urllib.parse
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+sys.dont_write_bytecode = True
+
+from bridge_client import CHALLENGE, SESSIONS, BridgeSession, Link, Lost, Refused, Reply, lines_of
+from countersign_client import open_frame, sign, to_text
+from support import LIMIT, SERVICE, URL, admin, main, new_credential, publish
+
+URLS = (URL, os.environ["INTEROP_URL_2"])
+HELD = 20
+PATIENCE = 30  # seconds for a session to go on after a death
+
+
+def control(what: str) -> None:
+    request = urllib.request.Request(f"{os.environ['INTEROP_CONTROL']}/{what}", method="POST")
+    urllib.request.urlopen(request, timeout=60).close()
+
+
+def redis_command(line: str) -> str:
+    with socket.create_connection(("127.0.0.1", int(os.environ["INTEROP_REDIS_PORT"])), timeout=LIMIT) as connection:
+        connection.sendall(line.encode() + b"\r\n")
+        return connection.recv(1000).decode()
+
+
+def ready(url: str) -> int:
+    address = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=LIMIT)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def until_ready(*urls: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not all(ready(url) == 200 for url in urls):
+        if time.monotonic() > deadline:
+            raise TimeoutError("not ready again")
+        time.sleep(0.1)
+
+
+class AnyLink:
+    """An instance by chance for each request, as behind a balancer that knows of no sessions."""
+
+    def __init__(self, links):
+        self.links = links
+
+    def post(self, *arguments, **options) -> Reply:
+        return random.choice(self.links).post(*arguments, **options)
+
+
+class Instances(unittest.TestCase):
+    def setUp(self):
+        until_ready(*URLS)
+        self.links = [Link(url) for url in URLS]
+        for link in self.links:
+            self.addCleanup(link.close)
+        self.any = AnyLink(self.links)
+        self.credential = new_credential(subscribe=["*"], publish=["*", "client:*"])
+        self.own = f"client:{self.credential.client_id}"
+        self.threads = ThreadPoolExecutor(8)
+        self.addCleanup(self.threads.shutdown)
+
+    def open(self, link=None, credential=None) -> BridgeSession:
+        return BridgeSession.open(link or self.any, credential or self.credential)
+
+    def hold(self, session: BridgeSession, link: Link):
+        message = session.poll_message(wait=HELD)
+        held = self.threads.submit(session.send, session.sign(message), link=link)
+        held.poll = message["poll"]
+        time.sleep(0.1)
+        session.send(session.sign(session.poll_message(ack=0)), link=link)
+        self.assertFalse(held.done(), "not held")
+        return held
+
+    def carry_on(self, session: BridgeSession, *frames: str, wait=0):
+        """As a client does: what is lost, or refused for a while, goes again with a new poll."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return session.exchange(*frames, wait=wait)
+            except Lost:
+                pass
+            except Refused as refused:
+                if refused.status not in (429, 503):
+                    raise
+            if time.monotonic() > deadline:
+                raise TimeoutError("the session does not go on")
+            time.sleep(0.05)
+
+    def test_a_handshake_and_each_exchange_may_land_anywhere(self):
+        first, second = self.links
+        for challenge, open_at in ((first, second), (second, first)):
+            session = BridgeSession.challenged(challenge, self.credential)
+            session.link = open_at
+            session.authenticate()
+            session.link = challenge
+            self.assertEqual(session.heartbeat()["type"], "heartbeat")
+        session = self.open()
+        key = admin("POST", "licenses", {"serviceId": SERVICE})["key"]
+        for number in range(60):
+            frames = [session.frame("publish", channel=self.own, data=[number, each]) for each in range(3)]
+            frames.append(session.frame("validate", serviceId=SERVICE, key=key, hwid="h"))
+            answer = session.exchange(*frames)
+            if number % 3 == 0:  # lost: the same again, somewhere
+                session.exchange(*frames)
+        session.until(lambda frame: frame["type"] == "publication" and frame["data"] == [59, 2])
+        got = [frame["data"] for frame in session.frames if frame["type"] == "publication"]
+        self.assertEqual(got, [[number, each] for number in range(60) for each in range(3)])
+        self.assertTrue(all(frame["valid"] for frame in session.frames if frame["type"] == "validation"))
+        answered = [frame["re"] for frame in session.frames if "re" in frame]
+        self.assertEqual(sorted(answered), list(range(2, 2 + 240)))
+
+    def test_a_held_poll_is_superseded_woken_and_ended_from_the_other_instance(self):
+        first, second = self.links
+        session = self.open()
+        held = self.hold(session, first)
+        session.exchange(session.frame("heartbeat"), link=second)
+        next_poll = self.threads.submit(session.exchange, wait=HELD, link=second)
+        answer = session.read(held.result(LIMIT), held.poll)
+        self.assertEqual((answer.lines, answer.polled["superseded"]), ([], True))
+        publish(self.own, 1, url=URLS[0])
+        self.assertEqual(next_poll.result(LIMIT).frames[-1]["data"], 1)
+        held = self.hold(session, second)
+        publish(self.own, 2, url=URLS[0])
+        self.assertEqual(session.read(held.result(LIMIT), held.poll).frames[-1]["data"], 2)
+        held = self.hold(session, second)
+        admin("DELETE", f"sessions/{session.welcome['sessionId']}", url=URLS[0])
+        reply = held.result(LIMIT)
+        self.assertIn(b"SESSION_REVOKED", reply.body)
+        for link in self.links:
+            message = session.poll_message()
+            reply = session.send(session.sign(message), link=link)
+            error = open_frame(session.keys.server, lines_of(reply.body)[0])
+            found = (reply.status, error["code"], error["poll"])
+            self.assertEqual(found, (410, "SESSION_REVOKED", message["poll"]))
+
+    def test_one_message_at_both_instances_at_once_runs_once(self):
+        session = self.open()
+        for number in range(20):
+            frame = session.frame("publish", channel=self.own, data=number)
+            polls = [session.poll_message() for _ in range(4)]
+            replies = list(self.threads.map(
+                lambda pair: session.send(frame, session.sign(pair[0]), link=self.links[pair[1] % 2]),
+                zip(polls, range(4)),
+            ))
+            self.assertEqual([reply.status for reply in replies], [200] * 4)
+            session.exchange()
+        session.until(lambda frame: frame["type"] == "publication" and frame["data"] == 19)
+        got = [frame["data"] for frame in session.frames if frame["type"] == "publication"]
+        self.assertEqual(got, list(range(20)))
+
+    def flow(self, session: BridgeSession, disturb) -> None:
+        """N messages up and N publications down, each once and in order, while `disturb` does its worst."""
+        room = f"room:{session.welcome['sessionId']}"
+        session.request("subscribe", channel=room)
+        total, published = 150, []
+
+        def publish_all():
+            for number in range(total):
+                while True:
+                    try:
+                        publish(room, number, url=random.choice(URLS), idempotencyKey=f"{number}")
+                        break
+                    except (AssertionError, OSError):
+                        time.sleep(0.05)
+                published.append(number)
+                time.sleep(0.02)
+
+        publishing = self.threads.submit(publish_all)
+        disturbing = self.threads.submit(disturb)
+        for number in range(total):
+            self.carry_on(session, session.frame("publish", channel=self.own, data=number))
+        publishing.result(PATIENCE)
+        disturbing.result(PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+
+        def got(channel):
+            return [each["data"] for each in session.frames if each.get("channel") == channel and "data" in each]
+
+        while len(got(room)) < total or len(got(self.own)) < total:
+            self.assertLess(time.monotonic(), deadline, (len(got(room)), len(got(self.own))))
+            self.carry_on(session, wait=1)
+        self.carry_on(session)
+        self.assertEqual((got(room), got(self.own)), (list(range(total)), list(range(total))))
+        self.assertFalse([each for each in session.frames if each["type"] in ("error", "unsubscribed")])
+
+    def test_kill_9_of_an_instance_loses_nothing_and_runs_nothing_twice(self):
+        for victim in (1, 2):
+            session = self.open(self.links[victim - 1])
+            session.link = self.any
+
+            def disturb():
+                time.sleep(0.5)
+                control(f"kill/{victim}")
+                time.sleep(2)
+                control(f"start/{victim}")
+
+            self.flow(session, disturb)
+
+    def test_a_rolling_restart_loses_nothing_and_answers_held_polls_at_once(self):
+        session = self.open()
+        watcher = self.open(credential=new_credential())
+
+        def disturb():
+            for victim in (1, 2):
+                held = self.hold(watcher, self.links[victim - 1])
+                began = time.monotonic()
+                control(f"stop/{victim}")
+                watcher.read(held.result(LIMIT), held.poll)
+                self.assertLess(time.monotonic() - began, HELD / 2)
+                control(f"start/{victim}")
+                until_ready(*URLS)
+
+        self.flow(session, disturb)
+
+    def test_z_without_Redis_all_is_UNAVAILABLE_and_after_a_rewind_nothing_is_open_or_taken_for_whole(self):
+        publish("room", "before")
+        session = self.open()
+        joined = session.request("subscribe", channel="room")
+        self.assertIn("OK", redis_command("SAVE"))
+        lost = publish("room", "lost by the rewind")
+        session.until(lambda frame: frame["type"] == "publication")
+        challenged = [BridgeSession.challenged(link, self.credential) for link in self.links]
+        held = self.hold(session, self.links[0])
+        control("redis/kill")
+        message = session.poll_message()
+        began = time.monotonic()
+        reply = session.send(session.frame("heartbeat"), session.sign(message), link=self.links[1])
+        self.assertLess(time.monotonic() - began, LIMIT + 1)
+        self.assertEqual((reply.status, json.loads(reply.body)["code"]), (503, "UNAVAILABLE"), reply)
+        for link in self.links:
+            reply = link.post(CHALLENGE)
+            self.assertEqual((reply.status, json.loads(reply.body)["code"]), (503, "UNAVAILABLE"), reply)
+            self.assertNotIn(b"challengeToken", reply.body)
+        one = challenged[0]
+        reply = one.link.post(SESSIONS, sign(one.keys.client, to_text(one.authenticate_message())).encode())
+        self.assertEqual((reply.status, json.loads(reply.body)["code"]), (503, "UNAVAILABLE"), reply)
+        self.assertEqual([ready(url) for url in URLS], [503, 503])
+        control("redis/start")
+        until_ready(*URLS)
+        # A challenge and a session from before are refused.
+        with self.assertRaises(Refused) as refused:
+            challenged[1].authenticate()
+        self.assertEqual((refused.exception.status, refused.exception.code), (401, "AUTHENTICATION_FAILED"))
+        for link in self.links:
+            with self.assertRaises(Refused) as refused:
+                session.exchange(link=link)
+            found = (refused.exception.status, refused.exception.code, refused.exception.signed)
+            self.assertEqual(found, (404, "SESSION_NOT_FOUND", False))
+        self.assertIn(held.result(HELD + LIMIT).status, (200, 404, 503))
+        # A channel says honestly that it is another.
+        publish("room", "after the rewind")
+        again = self.open()
+        for position in (joined, lost):
+            recover = {"offset": position["offset"], "epoch": position["epoch"]}
+            answer = again.request("subscribe", channel="room", recover=recover)
+            self.assertEqual((answer["recovered"], answer["epoch"] != joined["epoch"]), (False, True), answer)
+        publish("room", "goes on")
+        frame = again.until(lambda frame: frame["type"] == "publication")
+        self.assertEqual((frame["data"], frame["offset"]), ("goes on", answer["offset"] + 1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
