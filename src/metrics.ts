@@ -42,11 +42,17 @@ export function createMetrics(
     labelNames: ['transport', 'code'],
     registers
   })
-  const frames = new Counter({
+  // Once a frame: counted here, and told to prom-client when it is asked, for it hashes labels at each step.
+  const framesByType = new Map<string, number>()
+  new Counter({
     name: 'countersign_frames_received_total',
     help: 'Verified frames, by type',
     labelNames: ['type'],
-    registers
+    registers,
+    collect() {
+      this.reset()
+      for (const [type, count] of framesByType) this.inc({ type }, count)
+    }
   })
   const refusals = new Counter({
     name: 'countersign_frames_refused_total',
@@ -112,20 +118,12 @@ export function createMetrics(
     }
   })
 
-  // Once a frame: the counter of its type is looked up by name rather than by hashing its labels.
-  const byType = new Map<string, ReturnType<typeof frames.labels>>()
-  function framesOf(type: string): ReturnType<typeof frames.labels> {
-    const known = byType.get(type) ?? frames.labels(type)
-    if (!byType.has(type)) byType.set(type, known)
-    return known
-  }
-
   return {
     observer: {
       handshake: result => handshakes.inc({ result }),
       opened: transport => opened.inc({ transport }),
       ended: (transport, code) => ended.inc({ transport, code }),
-      received: type => framesOf(type).inc(),
+      received: type => void framesByType.set(type, (framesByType.get(type) ?? 0) + 1),
       refused: code => refusals.inc({ code }),
       validated: code => validations.inc({ code })
     },
