@@ -114,8 +114,7 @@ export class Session {
   }
 
   #write(message: Outgoing): void {
-    const { type, ...members } = message
-    this.#transport.send(signMessage(this.#signer, { type, seq: ++this.#sent, ...members }))
+    this.#transport.send(signMessage(this.#signer, Object.assign({ type: message.type, seq: ++this.#sent }, message)))
   }
 
   /** Joins the session's own channels; to be awaited before {@link welcome}. @throws StoreUnavailable */
@@ -197,10 +196,12 @@ export class Session {
   }
 
   #answer(message: Upstream, seq: number, answer: Answer): void {
-    const [reply, ...followUps]: readonly [Reply, ...FollowUp[]] = 'type' in answer ? [answer] : answer
-    const { type, ...members } = reply
-    this.send({ type, re: seq, ...members } as Outgoing)
-    for (const publication of followUps) this.send(publication)
+    const reply = 'type' in answer ? answer : answer[0]
+    this.send(Object.assign({ type: reply.type, re: seq }, reply) as Outgoing)
+    if (!('type' in answer)) {
+      const [, ...followUps]: readonly [Reply, ...FollowUp[]] = answer
+      for (const publication of followUps) this.send(publication)
+    }
     if (reply.type === 'subscribed') this.#subscriptions.release(reply.channel)
     if (message.type === 'bye' && !this.#ended) {
       this.#transport.close(closeNormal, 'bye')
