@@ -11,6 +11,7 @@ import { ApiError, apiErrors } from './errors.js'
 import { createMetrics } from './metrics.js'
 import { defaultLimits, type Limits } from './protocol/limits.js'
 import { openRegistry } from './registry/index.js'
+import { RequestLog } from './request-log.js'
 import { createAuth } from './routes/auth.js'
 import { clientRoutes } from './routes/clients.js'
 import errors from './routes/errors.js'
@@ -105,7 +106,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const { now = Date.now, randomText = bytes => randomBytes(bytes).toString('base64url') } = options
 
   const server = Fastify({
-    ...(logger === undefined ? {} : { loggerInstance: logger }),
+    ...(logger === undefined ? {} : { loggerInstance: logger, logController: new RequestLog() }),
     trustProxy: trustOf(config),
     bodyLimit: bodyBytes,
     routerOptions: { maxParamLength },
@@ -166,8 +167,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
     await server.register(rateLimit, { global: true, max: requestsPerMinute, timeWindow: 60_000 })
   }
   // @fastify/websocket accepts an upgrade on any route; only its own may have one.
-  server.addHook('onRequest', async request => {
-    if (request.ws && request.routeOptions.url !== '/v1/ws') throw new ApiError('NOT_FOUND')
+  server.addHook('onRequest', (request, _reply, done) => {
+    done(request.ws && request.routeOptions.url !== '/v1/ws' ? new ApiError('NOT_FOUND') : undefined)
   })
   server.decorateRequest('actor', '')
   server.decorateRequest('cappedBy', undefined)
