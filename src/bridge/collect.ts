@@ -37,6 +37,7 @@ export async function collect(
   const moved = new Map<string, Position | undefined>()
   let room = bytes
   for (const [channel, position] of positions) {
+    if (channels.isTop(channel, position)) continue
     const { top, publications } = await channels.after(channel, position, outboxFrames)
     if (publications === undefined) {
       if (top.epoch === position.epoch && top.offset - position.offset > outboxFrames) throw new TooFarBehind(channel)

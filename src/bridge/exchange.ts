@@ -93,8 +93,14 @@ async function take(context: ExchangeContext, { poll, messages }: ExchangeBody):
   const { store, settings } = environment
   const waitMs = Math.min(poll.wait, settings.limits.waitMax) * 1000
   const outcome = await store.bridge.exchange({
-    ...{ sessionId: session.peer.sessionId, instanceId: settings.instanceId, poll: poll.poll, ack: poll.ack },
-    ...{ holds: waitMs > 0, messages, answerBytes: settings.limits.answerBytes, perSecond: settings.framesPerSecond }
+    sessionId: session.peer.sessionId,
+    instanceId: settings.instanceId,
+    poll: poll.poll,
+    ack: poll.ack,
+    holds: waitMs > 0,
+    messages,
+    answerBytes: settings.limits.answerBytes,
+    perSecond: settings.framesPerSecond
   })
   switch (outcome.kind) {
     case 'missing':
@@ -142,7 +148,8 @@ async function serve(
     if (session.ending !== undefined) throw new SessionOver(session.ending)
     // The frames of what an old poll brought come with another one, which is not disturbed until they are there.
     if (!isNewPoll) return polledAnswer(session.signer, [], { re: poll.poll, more: false, superseded: true })
-    await deliver(context)
+    if (session.mayHaveNews || isChallengeDue(context)) await deliver(context)
+    else session.hasMore = false
     if (session.state.frames.length > 0 || messages.length > 0 || hold === undefined) return compose(context, poll.poll)
     return await wait(context, hold, waitMs)
   } finally {
@@ -158,12 +165,15 @@ async function runMessages(
   isNewPoll: boolean
 ): Promise<void> {
   const { settings, session, worker, onGone } = context
-  let waits = true
-  onGone(() => {
-    waits = false
-  })
-  if (claimed > 0) worker.take(messages.slice(-claimed), () => waits && isNewPoll)
+  let waits = messages.length > 0
+  if (claimed > 0) {
+    onGone(() => {
+      waits = false
+    })
+    worker.take(messages.slice(-claimed), () => waits && isNewPoll)
+  }
   worker.guard()
+  if (!waits) return
   const seqs = new Set(messages.map(({ seq }) => seq))
   const until = performance.now() + settings.answerWithinMs
   while (session.ending === undefined && session.state.claims.some(({ seq }) => seqs.has(seq))) {
@@ -174,11 +184,15 @@ async function runMessages(
   waits = false
 }
 
+function isChallengeDue({ environment, session }: ExchangeContext): boolean {
+  return isDue(session.state.challenge, environment.now(), environment.settings.freshChallengeMs)
+}
+
 /** Brings down what lies after the session's positions, and the next fresh challenge when it is due. */
-async function deliver({ environment, session }: ExchangeContext): Promise<void> {
-  const { now, settings } = environment
+async function deliver(context: ExchangeContext): Promise<void> {
+  const { environment, session } = context
   await session.deliver()
-  if (isDue(session.state.challenge, now(), settings.freshChallengeMs)) await challengeAnew(environment, session)
+  if (isChallengeDue(context)) await challengeAnew(environment, session)
   if (session.ending !== undefined) throw new SessionOver(session.ending)
 }
 

@@ -172,6 +172,15 @@ export class BridgeSession {
     return result
   }
 
+  /** Whether something may lie after the session's positions. Sure of a no, without asking anybody. */
+  get mayHaveNews(): boolean {
+    if (this.#unsure || this.#state === undefined) return true
+    for (const [channel, position] of this.#state.positions) {
+      if (!this.#environment.channels.isTop(channel, position)) return true
+    }
+    return false
+  }
+
   /** Commits what lies after the session's positions. @returns frames that were committed */
   async deliver(): Promise<number> {
     const count = await this.commit(nothing, true, () => true)
@@ -184,7 +193,7 @@ export class BridgeSession {
       const state = this.#unsure || this.#state === undefined ? await this.reload() : this.#state
       if (draft.answered.some(seq => !this.#owns(state, seq))) return 'lost'
       if (draft.isVain?.(state) === true) return 0
-      const collected = collects ? await this.#collect(state, draft) : noRoom
+      const collected = !collects ? noRoom : await this.#collect(state, draft)
       if (collects) this.hasMore = collected.isCut
       const outgoing = [...draft.outgoing, ...collected.outgoing]
       if (outgoing.length === 0 && draft.answered.length === 0 && draft.challenge === undefined) return 0
@@ -200,11 +209,7 @@ export class BridgeSession {
 
   async #collect(state: BridgeState, { positions, outgoing }: Draft): Promise<Collected> {
     const { channels, settings } = this.#environment
-    const from = new Map(state.positions)
-    for (const [channel, position] of positions) {
-      if (position === undefined) from.delete(channel)
-      else from.set(channel, position)
-    }
+    const from = moved(state.positions, positions)
     const waiting = state.frames.reduce((sum, frame) => sum + frame.length, 0)
     // What would not fit beside that which waits already stays where it is, until there is room.
     const room = settings.limits.answerBytes - waiting
@@ -227,13 +232,20 @@ export class BridgeSession {
   ): Promise<boolean> {
     const { store, settings } = this.#environment
     const frames = outgoing.map((message, i) => this.#sign(message, state.sent + 1 + i))
-    const positions = new Map([...draft.positions, ...collected.positions])
-    const joinsOrLeaves = [...positions].some(([channel, at]) => state.positions.has(channel) !== (at !== undefined))
+    const positions =
+      collected.positions.size === 0 ? draft.positions : new Map([...draft.positions, ...collected.positions])
+    const joinsOrLeaves = changesChannels(state.positions, positions)
     const word = !carries && frames.length > 0 ? 'frames' : joinsOrLeaves ? 'channels' : undefined
     this.#unsure = true
     const outcome = await store.bridge.commit({
-      ...{ sessionId: this.peer.sessionId, instanceId: settings.instanceId, version: state.version },
-      ...{ answered: draft.answered, frames, positions, maxFrames: outboxFrames, maxBytes: outboxBytes },
+      sessionId: this.peer.sessionId,
+      instanceId: settings.instanceId,
+      version: state.version,
+      answered: draft.answered,
+      frames,
+      positions,
+      maxFrames: outboxFrames,
+      maxBytes: outboxBytes,
       ...(draft.challenge === undefined ? {} : { challenge: draft.challenge }),
       ...(word === undefined ? {} : { word })
     })
@@ -255,8 +267,7 @@ export class BridgeSession {
 
   #sign(message: Outgoing | PublicationText, seq: number): string {
     if (typeof message === 'string') return signText(this.signer, `{"type":"publication","seq":${seq},${message}`)
-    const { type, ...members } = message
-    return signMessage(this.signer, { type, seq, ...members })
+    return signMessage(this.signer, Object.assign({ type: message.type, seq }, message))
   }
 
   /** The state that our own commit has made, unless a later step has shown one meanwhile. */
@@ -268,11 +279,6 @@ export class BridgeSession {
   ): void {
     const shown = this.#state
     if (shown !== undefined && shown.version > state.version) return
-    const positions = new Map(state.positions)
-    for (const [channel, position] of changes) {
-      if (position === undefined) positions.delete(channel)
-      else positions.set(channel, position)
-    }
     const base = shown ?? state
     const isWhole = base.frames.length === base.sent - base.ack
     this.adopt({
@@ -280,9 +286,27 @@ export class BridgeSession {
       version: state.version + 1,
       sent: state.sent + frames.length,
       frames: isWhole ? [...base.frames, ...frames] : base.frames,
-      positions,
+      positions: moved(state.positions, changes),
       claims: base.claims.filter(({ seq }) => !draft.answered.includes(seq)),
       challenge: draft.challenge ?? base.challenge
     })
   }
+}
+
+type Positions = ReadonlyMap<string, Position>
+
+/** Positions after changes; nothing: the channel was left. */
+function moved(positions: Positions, changes: ReadonlyMap<string, Position | undefined>): Positions {
+  if (changes.size === 0) return positions
+  const after = new Map(positions)
+  for (const [channel, position] of changes) {
+    if (position === undefined) after.delete(channel)
+    else after.set(channel, position)
+  }
+  return after
+}
+
+function changesChannels(positions: Positions, changes: ReadonlyMap<string, Position | undefined>): boolean {
+  for (const [channel, at] of changes) if (positions.has(channel) !== (at !== undefined)) return true
+  return false
 }

@@ -9,8 +9,9 @@ import type { Position } from '../store/channels.js'
 export class FetchedSubscriptions implements Subscriptions {
   readonly #channels: Channels
   readonly #recoverLimit: number
-  readonly #own: ReadonlySet<string>
-  readonly #positions: Map<string, Position>
+  readonly #own: readonly string[]
+  /** As the session was read, until something changes. */
+  #positions: ReadonlyMap<string, Position>
   /** What changed since the session was read. */
   readonly changes = new Map<string, Position | undefined>()
 
@@ -22,13 +23,13 @@ export class FetchedSubscriptions implements Subscriptions {
   ) {
     this.#channels = channels
     this.#recoverLimit = recoverLimit
-    this.#own = new Set(own)
-    this.#positions = new Map(positions)
+    this.#own = own
+    this.#positions = positions
   }
 
   get count(): number {
     let count = 0
-    for (const channel of this.#positions.keys()) if (!this.#own.has(channel)) count++
+    for (const channel of this.#positions.keys()) if (!this.#own.includes(channel)) count++
     return count
   }
 
@@ -45,11 +46,15 @@ export class FetchedSubscriptions implements Subscriptions {
 
   /** Where the session stands now: what an answer has told, which may be less than what `join` found. */
   moveTo(channel: string, position: Position): void {
-    this.#positions.set(channel, position)
+    this.#positions = new Map(this.#positions).set(channel, position)
     this.changes.set(channel, position)
   }
 
   leave(channel: string): void {
-    if (this.#positions.delete(channel)) this.changes.set(channel, undefined)
+    if (!this.#positions.has(channel)) return
+    const positions = new Map(this.#positions)
+    positions.delete(channel)
+    this.#positions = positions
+    this.changes.set(channel, undefined)
   }
 }

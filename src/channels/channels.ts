@@ -51,6 +51,11 @@ export interface Channels {
    */
   after(channel: string, position: Position | undefined, limit: number, asksStore?: boolean): Promise<ChannelState>
   /**
+   * Whether nothing lies after a position, as far as this instance hears; `after` would say the same. False where it
+   * does not follow the channel.
+   */
+  isTop(channel: string, position: Position): boolean
+  /**
    * Follows a channel and calls `listener` when something is there after `position`, soon where it is there already, or
    * when the position is broken. It may be called more than once, and never before this returns. Returns the undoing.
    * A hint: where this instance follows too many channels it is never called.

@@ -85,6 +85,13 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
   }
 
+  function isTop(channel: string, { offset, epoch }: Position): boolean {
+    const feed = follower.get(channel)
+    if (feed === undefined || !store.hears || feed.hasHole || !feed.isAt(offset, epoch)) return false
+    feed.usedAt = now()
+    return true
+  }
+
   function watch(channel: string, position: Position, listener: () => void): () => void {
     const feed = follower.tryFollow(channel)
     if (feed === undefined) return () => {}
@@ -112,6 +119,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       return true
     },
     after,
+    isTop,
     watch,
     tops: channels => store.tops(channels),
     tick: follower.tick

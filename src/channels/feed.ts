@@ -83,6 +83,10 @@ export class Feed {
     return this.#epoch === epoch && this.#offset >= offset
   }
 
+  isAt(offset: number, epoch: string): boolean {
+    return this.#offset === offset && this.#epoch === epoch && this.isOpen
+  }
+
   // ── What comes in ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Takes word of a publication: the next one goes out, an old one is dropped, any other waits. */

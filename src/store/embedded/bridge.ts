@@ -5,6 +5,7 @@ import {
   type BridgeWord,
   burstSeconds,
   type ChallengeState,
+  type Claim,
   type ExchangeRequest
 } from '../bridge.js'
 import type { Position } from '../channels.js'
@@ -21,24 +22,28 @@ interface Kept {
   sent: number
   ack: number
   poll: number
-  frames: string[]
+  // Frames and positions are shown to others as they are: a change makes a new one.
+  frames: readonly string[]
   bytes: number
   holder?: string
-  readonly positions: Map<string, Position>
+  positions: ReadonlyMap<string, Position>
   readonly claims: Map<number, { owner: string; readonly text: string }>
   challenge: ChallengeState
   /** The theoretical arrival time of the next message (generic cell rate algorithm). */
   arrival: number
 }
 
+const noClaims: readonly Claim[] = []
+
 /** The frames from the first on that fit in so many bytes, but one at least. */
-function fitting(frames: readonly string[], bytes: number): readonly string[] {
+function fitting({ frames, bytes: all }: Kept, bytes: number): readonly string[] {
+  if (all + frames.length <= bytes) return frames
   let room = bytes
   for (const [i, frame] of frames.entries()) {
     room -= Buffer.byteLength(frame) + 1
     if (room < 0 && i > 0) return frames.slice(0, i)
   }
-  return [...frames]
+  return frames
 }
 
 /** The bridge's sessions in memory, for one process. A restart forgets them: their clients open new ones. */
@@ -64,10 +69,14 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
   function stateOf(kept: Kept, answerBytes: number): BridgeState {
     const { version, received, sent, ack, positions, challenge } = kept
     return {
-      ...{ version, received, sent, ack, challenge },
-      frames: fitting(kept.frames, answerBytes),
-      positions: new Map(positions),
-      claims: [...kept.claims].map(([seq, { owner }]) => ({ seq, owner }))
+      version,
+      received,
+      sent,
+      ack,
+      frames: fitting(kept, answerBytes),
+      positions,
+      claims: kept.claims.size === 0 ? noClaims : Array.from(kept.claims, ([seq, { owner }]) => ({ seq, owner })),
+      challenge
     }
   }
 
@@ -84,7 +93,9 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
 
   function acknowledge(kept: Kept, ack: number): void {
     if (ack <= kept.ack) return
-    for (const frame of kept.frames.splice(0, ack - kept.ack)) kept.bytes -= Buffer.byteLength(frame)
+    const count = ack - kept.ack
+    for (let i = 0; i < count; i++) kept.bytes -= Buffer.byteLength(kept.frames[i] ?? '')
+    kept.frames = kept.frames.slice(count)
     kept.ack = ack
   }
 
@@ -153,12 +164,16 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
         return 'full'
       }
       for (const seq of answered) kept.claims.delete(seq)
-      kept.frames.push(...frames)
+      if (frames.length > 0) kept.frames = kept.frames.length === 0 ? frames : [...kept.frames, ...frames]
       kept.bytes = bytes
       kept.sent += frames.length
-      for (const [channel, position] of positions) {
-        if (position === undefined) kept.positions.delete(channel)
-        else kept.positions.set(channel, position)
+      if (positions.size > 0) {
+        const moved = new Map(kept.positions)
+        for (const [channel, position] of positions) {
+          if (position === undefined) moved.delete(channel)
+          else moved.set(channel, position)
+        }
+        kept.positions = moved
       }
       if (challenge !== undefined) kept.challenge = challenge
       kept.version++
@@ -182,7 +197,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
       if (kept.ended !== undefined) return kept.ended.code
       kept.ended = { code, until: now() + keptMs }
       kept.frames = []
-      kept.positions.clear()
+      kept.positions = new Map()
       kept.claims.clear()
       tell(kept.holder, sessionId, 'ended')
       return code
