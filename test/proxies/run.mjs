@@ -1,9 +1,19 @@
 // Two gateways behind real proxies with the configurations of deploy/: `npm run test:proxies`. The last line counts.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { BlockList } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import {
+  assertHeld,
+  assertLossless,
+  assertSpoken,
+  assertSpread,
+  heldSeconds,
+  killEach,
+  rollingRestart,
+  startLongPolls
+} from './bridge-checks.mjs'
 import { askHttp2, connectClient, connectFrom, get, overHttp2 } from './clients.mjs'
 import { cleanUp, createGateway, loopback, pause, startRedis, until } from './processes.mjs'
 import { proxies, strangeAddress } from './proxies.mjs'
@@ -76,7 +86,7 @@ async function make(path, body) {
 
 /** A fresh client and license, and what to ask. */
 async function makeParties(clientId) {
-  const client = await make('clients', { clientId })
+  const client = await make('clients', { clientId, subscribe: ['*'], publish: ['session:*'] })
   const { key } = await make('licenses', { serviceId: 'example_service' })
   const { keyId, secret } = client
   return {
@@ -185,10 +195,25 @@ async function assertGuarded(from) {
   assert.equal((await get(proxy.https, '/livez', from)).status, 200)
 }
 
+/** Publishes through a proxy, once, however often it must try. */
+const publishThrough = port => async (channel, data, idempotencyKey) => {
+  await until('it is published', 30_000, async () => {
+    const options = { method: 'POST', headers: { authorization, 'content-type': 'application/json' } }
+    const body = JSON.stringify({
+      channel,
+      data,
+      idempotencyKey: createHash('sha256').update(idempotencyKey).digest('hex')
+    })
+    const url = `https://localhost:${port}/v1/publish`
+    const answer = await fetch(url, { ...options, body, signal: AbortSignal.timeout(10_000) }).catch(() => undefined)
+    await answer?.text()
+    return answer?.ok
+  })
+}
+
 // ── The checks ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function checkProxy(name) {
-  const parties = await makeParties(`behind-${name.toLowerCase()}`)
+async function checkSteady({ name, parties }) {
   const { clientId, credential, question } = parties
   for (const gateway of gateways) await learnInstance(gateway, parties)
 
@@ -276,6 +301,42 @@ async function checkProxy(name) {
   else
     await check(`${name}: no admin, no metrics for a public address, however written`, () => assertGuarded({ address }))
 
+  await check(`${name}: the bridge over HTTP/1.1 and HTTP/2, an empty POST of every kind`, () =>
+    assertSpoken(proxy.https, credential)
+  )
+  await check(`${name}: exchanges of one session are spread over both gateways`, () =>
+    assertSpread(proxy.https, credential, gateways)
+  )
+}
+
+/** The bridge through all proxies at the same time: it is the gateways that come and go. */
+async function checkBridge(started) {
+  for (const { name, longPolls } of started)
+    await check(`${name}: polls are held for ${heldSeconds} s over HTTP/1.1 and HTTP/2`, () => assertHeld(longPolls))
+  const lossless = async disturb => {
+    const disturbing = disturb(
+      started.map(({ proxy, parties }) => ({ port: proxy.https, credential: parties.credential }))
+    )
+    const notes = await Promise.all(
+      started.map(({ proxy, parties }) =>
+        assertLossless(proxy.https, parties.credential, publishThrough(proxy.https), disturbing)
+      )
+    )
+    return notes.join('; ')
+  }
+  await check('all: the bridge over a rolling restart: nothing lost, held polls answered at once', () =>
+    lossless(doors => rollingRestart(doors, gateways))
+  )
+  await check('all: the bridge while each gateway is killed once: nothing lost, nothing twice', () =>
+    lossless(() => killEach(gateways))
+  )
+}
+
+/** WebSockets, through one proxy, while gateways come and go. */
+async function checkDeaths({ name, parties }) {
+  const { clientId, credential, question } = parties
+  for (const gateway of gateways) await learnInstance(gateway, parties)
+
   await check(`${name}: a rolling restart: clients move when asked, ${streamLength} validates answer`, async () => {
     const [stopping, staying] = await connectSpread(parties)
     const all = [stopping, staying].flat()
@@ -362,10 +423,23 @@ try {
   gateways = [await createGateway(settings), await createGateway(settings)]
   for (const gateway of gateways) await gateway.start()
   await checkTrust()
+  const started = []
   for (const [name, startProxy] of Object.entries(proxies)) {
+    const parties = await makeParties(`behind-${name.toLowerCase()}`)
+    started.push({ name, parties, proxy: await startProxy(gateways) })
+  }
+  // Polls are held for long: through all proxies at once, and before anything is killed.
+  for (const each of started) each.longPolls = startLongPolls(each.proxy.https, each.parties.credential)
+  for (const each of started) {
+    proxy = each.proxy
+    await checkSteady(each)
+    closeClients()
+  }
+  await checkBridge(started)
+  for (const each of started) {
     for (const gateway of gateways) if (gateway.child.ended !== undefined) await gateway.start()
-    proxy = await startProxy(gateways)
-    await checkProxy(name)
+    proxy = each.proxy
+    await checkDeaths(each)
     closeClients()
     await proxy.child.stop()
   }

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import { http1, http2, openBridge } from './bridge.mjs'
+import { pause, until } from './processes.mjs'
+
+/** The bridge through a proxy: what it holds, how it spreads, and what dies on the way. */
+
+export const heldSeconds = 25
+const heldMs = 40_000
+/** From the signal to the answer of a poll that would be held for long: at once, on a busy machine. */
+const drainedMs = 8_000
+/** Until a proxy has seen that a gateway is back. */
+const rotationMs = 2_000
+const leastMessages = 100
+const messagePauseMs = 15
+const settleMs = 30_000
+/** Sessions that hold polls, over each way. */
+const watchers = 2
+
+const ways = port => [http1(port), http2(port)]
+
+/** Holds a poll as long as the law lets, over each way. @returns what to wait for */
+export function startLongPolls(port, credential) {
+  const began = Date.now()
+  const polls = ways(port).map(async way => {
+    try {
+      const session = await openBridge(way, credential)
+      const polled = await session.exchange([], heldSeconds)
+      return { name: way.name, polled, heldMs: Date.now() - began }
+    } finally {
+      way.close()
+    }
+  })
+  const all = Promise.all(polls)
+  all.catch(() => {})
+  return all
+}
+
+export async function assertHeld(polls) {
+  for (const { polled, heldMs: took } of await polls) {
+    assert.deepEqual([polled.superseded, polled.more], [false, false])
+    assert.ok(took >= heldSeconds * 1000 && took < heldMs, `${took} ms`)
+  }
+}
+
+/** An empty POST however it can be said, and one exchange. */
+export async function assertSpoken(port, credential) {
+  for (const way of ways(port)) {
+    const empty = [undefined, '', ...(way.name === 'HTTP/1.1' ? [] : [Buffer.alloc(0)])]
+    for (const body of empty) assert.equal((await way.post('/v1/bridge/challenge', body)).status, 200)
+    const chunked = way.name === 'HTTP/1.1' ? { 'transfer-encoding': 'chunked' } : { 'content-length': 0 }
+    assert.equal((await way.post('/v1/bridge/challenge', undefined, chunked)).status, 200)
+    const session = await openBridge(way, credential)
+    await session.exchange([session.sign({ type: 'heartbeat' })])
+    assert.equal(session.frames[0]?.type, 'heartbeat')
+    const encoded = await way.post('/v1/bridge/challenge', 'x', { 'content-encoding': 'gzip' })
+    assert.equal(encoded.status, 415)
+    way.close()
+  }
+}
+
+/** The sum of a metric on one instance. */
+async function metric(gateway, name) {
+  const text = await (await fetch(`${gateway.url}/metrics`, { signal: AbortSignal.timeout(10_000) })).text()
+  const lines = text.split('\n').filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+}
+
+/** The messages of one session come to both gateways. */
+export async function assertSpread(port, credential, gateways) {
+  const counted = () => Promise.all(gateways.map(each => metric(each, 'countersign_frames_received_total')))
+  const notes = []
+  for (const way of ways(port)) {
+    const before = await counted()
+    const session = await openBridge(way, credential)
+    // Two at a time: so that even a proxy that likes one connection best has to use the other gateway.
+    for (let i = 0; i < 20; i++) {
+      const lines = [session.sign({ type: 'heartbeat' })]
+      await Promise.all([session.carryOn(lines), session.carryOn([])])
+    }
+    await session.exchange()
+    assert.equal(session.frames.length, 20)
+    const run = (await counted()).map((count, i) => count - (before[i] ?? 0))
+    assert.ok(
+      run.every(count => count > 0),
+      `${way.name}: ${run}`
+    )
+    notes.push(`${way.name} ${run.join('+')}`)
+    way.close()
+  }
+  return notes.join(', ')
+}
+
+/**
+ * Over each way a session sends messages and gets publications until `disturbing` is over: each arrives once and in order.
+ * @param publish publishes to a channel, once, however often it must try
+ */
+export async function assertLossless(port, credential, publish, disturbing) {
+  let isDisturbing = true
+  const disturbed = disturbing.finally(() => {
+    isDisturbing = false
+  })
+  disturbed.catch(() => {})
+  const notes = await Promise.all(
+    ways(port).map(async way => {
+      const session = await openBridge(way, credential)
+      const own = `session:${session.sessionId}`
+      const room = `room:${session.sessionId}`
+      await session.carryOn([session.sign({ type: 'subscribe', channel: room })])
+      const got = channel => session.frames.filter(each => each.type === 'publication' && each.channel === channel)
+      let count = 0
+      for (; isDisturbing || count < leastMessages; count++) {
+        const line = session.sign({ type: 'publish', channel: own, data: count })
+        await Promise.all([session.carryOn([line]), publish(room, count, `${own}${count}`)])
+        await pause(messagePauseMs)
+      }
+      await until('all have arrived', settleMs, async () => {
+        await session.carryOn([], 1)
+        return got(own).length >= count && got(room).length >= count
+      })
+      await session.carryOn([])
+      const expected = Array.from({ length: count }, (_, i) => i)
+      for (const channel of [own, room])
+        assert.deepEqual(
+          got(channel).map(({ data }) => data),
+          expected
+        )
+      assert.deepEqual(
+        session.frames.filter(({ type }) => type === 'error' || type === 'unsubscribed'),
+        []
+      )
+      way.close()
+      return `${way.name}: ${count} up, ${count} down, ${session.repeats} repeated`
+    })
+  )
+  await disturbed
+  return notes.join('; ')
+}
+
+/** Stops one gateway after the other, with polls held on it, and starts it again. */
+export async function rollingRestart(doors, gateways) {
+  const through = doors.flatMap(({ port, credential }) => ways(port).map(way => ({ way, credential })))
+  const sessions = await Promise.all(
+    through.flatMap(({ way, credential }) => Array.from({ length: watchers }, () => openBridge(way, credential)))
+  )
+  let answers = 0
+  let isOver = false
+  const watching = Promise.all(
+    sessions.map(async session => {
+      while (!isOver) {
+        await session.carryOn([], heldSeconds)
+        answers++
+      }
+    })
+  )
+  watching.catch(() => {})
+  for (const gateway of gateways) {
+    const held = await until('polls are held', 10_000, async () => {
+      const now = await metric(gateway, 'countersign_bridge_held_polls')
+      return now > 0 && now
+    })
+    const before = answers
+    const stopping = gateway.child.stop()
+    await until('held polls are answered', drainedMs, () => answers - before >= held)
+    assert.equal(await stopping, 0)
+    await gateway.start()
+    await pause(rotationMs)
+    // So that the next one holds polls too.
+    await Promise.all(sessions.map(session => session.carryOn([], 0.1)))
+  }
+  isOver = true
+  await Promise.all(sessions.map(session => session.carryOn([], 0.1)))
+  await watching
+  for (const { way } of through) way.close()
+}
+
+/** Kills one gateway after the other, in the middle of what it does. */
+export async function killEach(gateways) {
+  for (const gateway of gateways) {
+    await pause(500)
+    gateway.child.signal('SIGKILL')
+    await gateway.child.exited
+    await pause(500)
+    await gateway.start()
+    await pause(rotationMs)
+  }
+}
