@@ -12,6 +12,7 @@ import { StoreUnavailable } from '../store/store.js'
 import { type Collected, collect, type PublicationText, TooFarBehind } from './collect.js'
 import { type BridgeEnding, SessionOver } from './ending.js'
 import { Hold, type Waking } from './hold.js'
+import { changesChannels, moved } from './positions.js'
 import { maxCommitTries } from './settings.js'
 
 /** What is to be committed: answers and what they change. */
@@ -291,22 +292,4 @@ export class BridgeSession {
       challenge: draft.challenge ?? base.challenge
     })
   }
-}
-
-type Positions = ReadonlyMap<string, Position>
-
-/** Positions after changes; nothing: the channel was left. */
-function moved(positions: Positions, changes: ReadonlyMap<string, Position | undefined>): Positions {
-  if (changes.size === 0) return positions
-  const after = new Map(positions)
-  for (const [channel, position] of changes) {
-    if (position === undefined) after.delete(channel)
-    else after.set(channel, position)
-  }
-  return after
-}
-
-function changesChannels(positions: Positions, changes: ReadonlyMap<string, Position | undefined>): boolean {
-  for (const [channel, at] of changes) if (positions.has(channel) !== (at !== undefined)) return true
-  return false
 }
