@@ -226,6 +226,9 @@ async function testInstances() {
   }
   const commands = {
     'redis/kill': () => end(redis.child, 'SIGKILL'),
+    // A Redis that hangs: its connections stay.
+    'redis/pause': async () => redis.child.kill('SIGSTOP'),
+    'redis/resume': async () => redis.child.kill('SIGCONT'),
     'redis/start': async () => {
       redis.child = await startRedis(redis.port, redis.folder)
     }

@@ -8,10 +8,11 @@ import gzip
 import json
 import os
 import random
-import re
+import socket
 import sys
 import time
 import unittest
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True
@@ -377,6 +378,36 @@ class Polls(BridgeTest):
         publish(self.own_channel(session), 1)
         answer = self.release(held, session)
         self.assertEqual(answer.frames[-1]["data"], 1)
+
+    def test_what_a_held_poll_did_not_know_when_it_came_wakes_it_too(self):
+        session = self.open()
+        held = self.hold(session)
+        session.exchange(session.frame("subscribe", channel="room-a"), session.frame("subscribe", channel="room-b"))
+        session.exchange(session.frame("unsubscribe", channel="room-b"))
+        publish("room-b", "left")
+        time.sleep(QUIET)
+        self.assertFalse(held.done())
+        publish("room-a", "joined")
+        self.assertEqual(self.release(held, session).frames[-1]["data"], "joined")
+
+    def test_a_held_poll_that_nobody_waits_for_any_more_loses_nothing(self):
+        session = self.open()
+        address = urllib.parse.urlsplit(URL)
+        body = session.sign(session.poll_message(wait=HELD)).encode()
+        head = f"POST {session.path} HTTP/1.1\r\nhost: {address.netloc}\r\ncontent-length: {len(body)}\r\n\r\n"
+        raw = socket.create_connection((address.hostname, address.port), timeout=LIMIT)
+        raw.sendall(head.encode() + body)
+        session.send(session.sign(session.poll_message()))
+        raw.close()
+        publish(self.own_channel(session), "not lost")
+        time.sleep(QUIET)
+        self.assertEqual([frame["data"] for frame in session.exchange(wait=HELD).frames], ["not lost"])
+
+    def test_a_body_that_waits_for_100_continue_is_asked_for(self):
+        session = self.open()
+        message = session.poll_message()
+        reply = session.send(session.sign(message), headers={"expect": "100-continue"})
+        session.read(reply, message["poll"])
 
     def test_frames_that_are_not_acknowledged_come_again_byte_for_byte_and_those_that_are_never(self):
         session = self.open()

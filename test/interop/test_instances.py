@@ -232,6 +232,30 @@ class Instances(unittest.TestCase):
 
         self.flow(session, disturb)
 
+    def test_y_while_Redis_hangs_all_is_UNAVAILABLE_and_then_the_session_goes_on(self):
+        session = self.open()
+        frame = session.frame("publish", channel=self.own, data="once")
+        poll = session.poll_message()
+        control("redis/pause")
+        try:
+            began = time.monotonic()
+            replies = [
+                self.threads.submit(session.send, frame, session.sign(poll), link=self.links[0]),
+                *(self.threads.submit(link.post, CHALLENGE) for link in self.links),
+            ]
+            for reply in replies:
+                found = reply.result(2 * LIMIT)
+                self.assertEqual((found.status, json.loads(found.body)["code"]), (503, "UNAVAILABLE"), found)
+            self.assertLess(time.monotonic() - began, LIMIT + 1)
+        finally:
+            control("redis/resume")
+        until_ready(*URLS)
+        self.carry_on(session, frame)
+        session.until(lambda each: each["type"] == "publication")
+        session.until(lambda each: each["type"] == "published")
+        self.carry_on(session)
+        self.assertEqual(len([each for each in session.frames if each["type"] == "publication"]), 1)
+
     def test_z_without_Redis_all_is_UNAVAILABLE_and_after_a_rewind_nothing_is_open_or_taken_for_whole(self):
         publish("room", "before")
         session = self.open()
