@@ -19,6 +19,7 @@ import { importRoutes } from './routes/imports.js'
 import { licenseRoutes } from './routes/licenses.js'
 import openapi from './routes/openapi.js'
 import { pageRoutes } from './routes/pages.js'
+import { presenceRoutes } from './routes/presence.js'
 import { publishRoutes } from './routes/publish.js'
 import { RequestLog } from './routes/request-log.js'
 import { sessionRoutes } from './routes/sessions.js'
@@ -28,6 +29,7 @@ import { createBrake } from './session/brake.js'
 import { createDrain } from './session/drain.js'
 import type { Log, SessionEnvironment } from './session/environment.js'
 import { createHub, reapGraceMs } from './session/hub.js'
+import { createPresence } from './session/presence.js'
 import type { Store } from './store/store.js'
 import ws from './ws/index.js'
 import wsServer from './ws/server.js'
@@ -136,6 +138,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     log: logger ?? silentLog,
     observer: metrics.channels
   })
+  const presence = createPresence(store.presence, config.presence, now)
   const environment: SessionEnvironment = {
     settings: {
       instanceId: `i_${randomText(9)}`,
@@ -150,6 +153,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     store,
     registry,
     channels,
+    presence,
     observer: metrics.observer,
     log: logger ?? silentLog,
     now,
@@ -208,6 +212,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       await admin.register(importRoutes(registry.imports))
       await admin.register(tokenRoutes(registry.tokens))
       await admin.register(sessionRoutes(store, registry, silenceMs))
+      await admin.register(presenceRoutes(store.presence, presence, now))
     },
     { prefix: '/v1/admin' }
   )

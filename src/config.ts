@@ -44,6 +44,8 @@ export interface Config {
   readonly failedHandshakesPerMinute: number
   readonly handshakesPerMinute: number
   readonly framesPerSecond: number
+  /** Patterns of channels of which it is kept who is there; none: of no channel. */
+  readonly presence: readonly string[]
   readonly history: { readonly size: number; readonly lifeMs: number }
 }
 
@@ -65,6 +67,9 @@ const prefix = 'COUNTERSIGN_'
 const maxMasterKeys = 8
 /** Base64 of exactly 32 bytes, canonical: Node would silently drop what does not decode. */
 export const masterKeyPattern = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
+/** Patterns of COUNTERSIGN_PRESENCE: each is held against each channel that is joined. */
+const maxPresencePatterns = 64
+const channelPattern = /^(?=.)[A-Za-z0-9_.:-]{0,128}\*?$/
 // What Kubernetes injects into every pod beside a Service named `countersign`.
 const kubernetesNames = /^COUNTERSIGN_(SERVICE_(HOST|PORT)(_.*)?|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$/
 
@@ -192,6 +197,16 @@ export function loadConfig(source: Readonly<Record<string, string | undefined>>)
   if (env.COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS <= env.COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS) {
     problems.push('COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: must be longer than COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS')
   }
+  const presence = env.COUNTERSIGN_PRESENCE === 'none' ? [] : splitList(env.COUNTERSIGN_PRESENCE)
+  if (presence.length > maxPresencePatterns) {
+    problems.push(`COUNTERSIGN_PRESENCE: at most ${maxPresencePatterns} patterns`)
+  }
+  for (const each of presence) {
+    if (each === 'none') problems.push('COUNTERSIGN_PRESENCE: `none` stands alone')
+    else if (!channelPattern.test(each)) {
+      problems.push(`COUNTERSIGN_PRESENCE: ${JSON.stringify(each)} is no pattern of channels like match:*`)
+    }
+  }
   if (problems.length > 0) throw new ConfigError(problems)
 
   const config: Config = {
@@ -223,6 +238,7 @@ export function loadConfig(source: Readonly<Record<string, string | undefined>>)
     failedHandshakesPerMinute: env.COUNTERSIGN_FAILED_HANDSHAKES_PER_MINUTE,
     handshakesPerMinute: env.COUNTERSIGN_HANDSHAKES_PER_MINUTE,
     framesPerSecond: env.COUNTERSIGN_FRAMES_PER_SECOND,
+    presence,
     history: { size: env.COUNTERSIGN_HISTORY_SIZE, lifeMs: env.COUNTERSIGN_HISTORY_SECONDS * 1000 }
   }
   return { config: Object.freeze(config), warnings }

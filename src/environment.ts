@@ -86,6 +86,11 @@ export const environmentSchema = Type.Object({
   ),
   COUNTERSIGN_HANDSHAKES_PER_MINUTE: integer(1, 1_000_000, 1200, 'Handshakes an address may begin a minute.'),
   COUNTERSIGN_FRAMES_PER_SECOND: integer(1, 1_000_000, 200, 'Frames a session may send a second, in the long run.'),
+  COUNTERSIGN_PRESENCE: Type.String({
+    default: 'none',
+    description:
+      '`none`, or channels of which it is kept who is there: a list of patterns, literal characters then at most one final `*`.'
+  }),
   COUNTERSIGN_HISTORY_SIZE: integer(1, 65_536, 1024, 'Publications that a channel keeps for recovery, the newest.'),
   COUNTERSIGN_HISTORY_SECONDS: integer(1, 86_400, 300, "Seconds that a channel's history outlives its newest entry.")
 })

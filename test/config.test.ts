@@ -119,6 +119,18 @@ t.test('what Kubernetes injects is ignored, with a warning that says what to do'
   t.equal(problemsOf({ COUNTERSIGN_SERVICES: 'x' }).length, 1, 'but not what only looks like it')
 })
 
+t.test('presence: of no channel, or of those that fit a pattern', async t => {
+  const load = (text: string) => problemsOf({ COUNTERSIGN_PRESENCE: text })
+  t.same(loadConfig({}).config.presence, [])
+  t.same(loadConfig({ COUNTERSIGN_PRESENCE: 'none' }).config.presence, [])
+  t.same(loadConfig({ COUNTERSIGN_PRESENCE: 'match:*, news' }).config.presence, ['match:*', 'news'])
+  t.same(loadConfig({ COUNTERSIGN_PRESENCE: '*' }).config.presence, ['*'])
+  for (const wrong of ['a b', 'a*b', '**', 'x'.repeat(129)]) t.match(load(wrong), [/no pattern/], wrong)
+  t.match(load('none,a'), [/stands alone/])
+  t.same(load(Array(64).fill('a').join()), [])
+  t.match(load(Array(65).fill('a').join()), [/at most 64/])
+})
+
 t.test('flag over environment', async t => {
   const merged = gatherEnvironment(['--port', '1', '--data-dir=/x'], {
     COUNTERSIGN_PORT: '2',

@@ -3,9 +3,13 @@ import type { Position } from '../store/channels.js'
 /** Where a session stands in its channels. Maps are shared and never changed. */
 
 type Positions = ReadonlyMap<string, Position>
+type PositionChanges = ReadonlyMap<string, Position | undefined>
+type Moves = readonly (readonly [channel: string, position: Position | undefined])[]
+
+const noMoves: Moves = []
 
 /** Positions after changes; nothing: the channel was left. */
-export function moved(positions: Positions, changes: ReadonlyMap<string, Position | undefined>): Positions {
+export function moved(positions: Positions, changes: PositionChanges): Positions {
   if (changes.size === 0) return positions
   const after = new Map(positions)
   for (const [channel, position] of changes) {
@@ -15,8 +19,8 @@ export function moved(positions: Positions, changes: ReadonlyMap<string, Positio
   return after
 }
 
-/** Whether a channel is joined or left. */
-export function changesChannels(positions: Positions, changes: ReadonlyMap<string, Position | undefined>): boolean {
-  for (const [channel, at] of changes) if (positions.has(channel) !== (at !== undefined)) return true
-  return false
+/** The changes that join or leave a channel. */
+export function movesBetween(positions: Positions, changes: PositionChanges): Moves {
+  if (changes.size === 0) return noMoves
+  return [...changes].filter(([channel, at]) => positions.has(channel) !== (at !== undefined))
 }

@@ -8,8 +8,9 @@ import { ownChannels } from '../session/rights.js'
 import type { Outgoing } from '../session/session.js'
 import type { ChallengeState } from '../store/bridge.js'
 import { parseOpenChallenge } from './challenge.js'
+import type { Draft } from './draft.js'
 import type { BridgeEnding } from './ending.js'
-import type { BridgeSession, Draft } from './session.js'
+import type { BridgeSession } from './session.js'
 import { FetchedSubscriptions } from './subscriptions.js'
 
 /** A message that was claimed by this instance. */

@@ -6,24 +6,15 @@ import { createNodeMac } from '../protocol/mac-node.js'
 import type { Log, SessionEnvironment } from '../session/environment.js'
 import type { Peer } from '../session/peer.js'
 import type { Outgoing } from '../session/session.js'
-import type { BridgeState, ChallengeState } from '../store/bridge.js'
+import type { BridgeState } from '../store/bridge.js'
 import type { Position } from '../store/channels.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type Collected, collect, type PublicationText, TooFarBehind } from './collect.js'
+import type { Draft } from './draft.js'
 import { type BridgeEnding, SessionOver } from './ending.js'
 import { Hold, type Waking } from './hold.js'
-import { changesChannels, moved } from './positions.js'
+import { moved, movesBetween } from './positions.js'
 import { maxCommitTries } from './settings.js'
-
-/** What is to be committed: answers and what they change. */
-export interface Draft {
-  readonly answered: readonly number[]
-  readonly outgoing: readonly Outgoing[]
-  readonly positions: ReadonlyMap<string, Position | undefined>
-  readonly challenge?: ChallengeState
-  /** Whether there is no point in it any more, on the state that it would be made on. */
-  readonly isVain?: (state: BridgeState) => boolean
-}
 
 const nothing: Draft = { answered: [], outgoing: [], positions: new Map() }
 const noRoom: Collected = { outgoing: [], positions: new Map(), isCut: true }
@@ -84,6 +75,11 @@ export class BridgeSession {
   get state(): BridgeState {
     if (this.#state === undefined) throw new SessionOver(this.ending)
     return this.#state
+  }
+
+  /** Channels that it has joined, as far as was seen here. */
+  get channels(): Iterable<string> {
+    return this.#state?.positions.keys() ?? []
   }
 
   /** Takes what a step of the store has shown. Steps of one instance are answered in their order. */
@@ -149,13 +145,17 @@ export class BridgeSession {
     if (this.ending !== undefined) return
     this.ending = ending
     this.#onEnd(this, ending)
-    this.wake('ended')
-    this.#tellWatchers()
+    this.#tellEnd()
   }
 
   /** It is over, as another instance has said. */
   over(ending: string): void {
     this.ending ??= ending
+    this.#tellEnd()
+  }
+
+  #tellEnd(): void {
+    for (const channel of this.channels) this.#environment.presence.left(this.peer, channel)
     this.wake('ended')
     this.#tellWatchers()
   }
@@ -231,12 +231,12 @@ export class BridgeSession {
     outgoing: readonly (Outgoing | PublicationText)[],
     carries: boolean
   ): Promise<boolean> {
-    const { store, settings } = this.#environment
+    const { store, settings, presence } = this.#environment
     const frames = outgoing.map((message, i) => this.#sign(message, state.sent + 1 + i))
     const positions =
       collected.positions.size === 0 ? draft.positions : new Map([...draft.positions, ...collected.positions])
-    const joinsOrLeaves = changesChannels(state.positions, positions)
-    const word = !carries && frames.length > 0 ? 'frames' : joinsOrLeaves ? 'channels' : undefined
+    const moves = movesBetween(state.positions, positions)
+    const word = !carries && frames.length > 0 ? 'frames' : moves.length > 0 ? 'channels' : undefined
     this.#unsure = true
     const outcome = await store.bridge.commit({
       sessionId: this.peer.sessionId,
@@ -253,6 +253,8 @@ export class BridgeSession {
     switch (outcome) {
       case 'done':
         this.#advance(state, draft, frames, positions)
+        if (this.ending !== undefined) return true
+        for (const [channel, at] of moves) presence[at === undefined ? 'left' : 'joined'](this.peer, channel)
         if (word !== undefined) this.wake(word)
         return true
       case 'changed':

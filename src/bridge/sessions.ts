@@ -54,6 +54,13 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
     return seenAt + settings.heartbeatTimeoutSeconds * 1000
   }
 
+  function* servedSince(since: number): Iterable<BridgeSession> {
+    for (const { session } of known.values()) {
+      const isServed = session.held !== undefined || session.inFlight > 0
+      if (session.ending === undefined && (isServed || session.lastSeenAt >= since)) yield session
+    }
+  }
+
   function keep(session: BridgeSession): KnownSession {
     const { sessionId, clientId } = session.peer
     const kept = { session, worker: new Worker(environment, session) }
@@ -126,6 +133,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
     const challengeAt = now() + environment.settings.freshChallengeMs
     await store.bridge.open({ sessionId, info: JSON.stringify(info), positions, challengeAt })
     const kept = keep(session)
+    for (const channel of own) environment.presence.joined(peer, channel)
     observer.opened('bridge')
     await judge(kept)
     return { session, positions }
@@ -200,11 +208,15 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
       }
     },
     *signsOfLife(since) {
-      for (const { session } of known.values()) {
-        const isServed = session.held !== undefined || session.inFlight > 0
-        if (session.ending === undefined && (isServed || session.lastSeenAt >= since)) {
-          yield { sessionId: session.peer.sessionId, deadline: deadlineOf(session) }
-        }
+      for (const session of servedSince(since)) {
+        yield { sessionId: session.peer.sessionId, deadline: deadlineOf(session) }
+      }
+    },
+    *present(since) {
+      for (const session of servedSince(since)) {
+        const { sessionId, clientId } = session.peer
+        const deadline = deadlineOf(session)
+        for (const channel of session.channels) yield { channel, sessionId, clientId, deadline }
       }
     },
     async bury(entry) {

@@ -1,8 +1,9 @@
 import type { SessionEnvironment } from '../session/environment.js'
 import { StoreUnavailable } from '../store/store.js'
+import type { Draft } from './draft.js'
 import { SessionOver } from './ending.js'
 import { type ClaimedMessage, decodeClaimed, runBatch } from './run.js'
-import type { BridgeSession, Draft } from './session.js'
+import type { BridgeSession } from './session.js'
 import { claimPatienceMs, freshClaimMs, lookEveryMs } from './settings.js'
 
 interface Batch {

@@ -9,6 +9,7 @@ import { clientSchemas } from './schemas/clients.js'
 import { healthSchemas } from './schemas/health.js'
 import { importSchemas } from './schemas/imports.js'
 import { licenseSchemas } from './schemas/licenses.js'
+import { presenceSchemas } from './schemas/presence.js'
 import { publishSchemas } from './schemas/publish.js'
 import { sessionSchemas } from './schemas/sessions.js'
 import { ticketSchemas } from './schemas/tickets.js'
@@ -36,6 +37,7 @@ const sharedSchemas = [
   ...tokenSchemas,
   ...ticketSchemas,
   ...publishSchemas,
+  ...presenceSchemas,
   ...healthSchemas
 ]
 
@@ -52,7 +54,7 @@ const tags = [
   { name: 'Imports', description: 'Many licenses, all or nothing: start, add chunks, commit.' },
   { name: 'Sessions', description: 'Who is on.' },
   { name: 'Tickets', description: 'Short-lived credentials for web pages and game servers.' },
-  { name: 'Publications', description: 'What is told to all who have joined a channel.' },
+  { name: 'Publications', description: 'What is told to all who have joined a channel, and who they are.' },
   { name: 'Tokens', description: 'API tokens: who may make calls here.' },
   { name: 'Audit log', description: 'Who did what when, hash-chained from the first entry.' },
   { name: 'Upkeep', description: 'The change of the master key.' },

@@ -3,6 +3,7 @@ import type { CodeName, ValidationCode } from '../protocol/codes.js'
 import type { Limits } from '../protocol/limits.js'
 import type { Registry } from '../registry/index.js'
 import type { Store } from '../store/store.js'
+import type { PresenceBook } from './presence.js'
 
 /** The part of pino that is used here. */
 export interface Log {
@@ -43,6 +44,7 @@ export interface SessionEnvironment {
   readonly store: Store
   readonly registry: Registry
   readonly channels: Channels
+  readonly presence: PresenceBook
   readonly observer: Observer
   readonly log: Log
   /** Unix milliseconds. */

@@ -1,4 +1,5 @@
 import type { EndingCode } from '../protocol/codes.js'
+import type { PresenceEntry } from '../store/presence.js'
 import type { SessionEntry } from '../store/store.js'
 import type { Peer } from './peer.js'
 
@@ -20,6 +21,8 @@ export interface Guests {
   revoke(sessionId: string): void
   /** Those that were served since then. */
   signsOfLife(since: number): Iterable<{ readonly sessionId: string; readonly deadline: number }>
+  /** Where those are that were served since then. */
+  present(since: number): Iterable<PresenceEntry>
   /** One whose deadline has passed. */
   bury(entry: SessionEntry): Promise<void>
   /** About once a second. */

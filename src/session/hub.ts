@@ -1,7 +1,9 @@
 import { isTicketId } from '../registry/tickets.js'
+import type { PresenceEntry } from '../store/presence.js'
 import type { AuditHead, SessionEntry } from '../store/store.js'
 import type { SessionEnvironment } from './environment.js'
 import type { Guests, LiveSession } from './guests.js'
+import { presenceLifeMs } from './presence.js'
 import type { Session } from './session.js'
 import { judgeKey, keyOf } from './standing.js'
 
@@ -24,7 +26,7 @@ const reopenBatch = 200
 export type Hub = ReturnType<typeof createHub>
 
 export function createHub(environment: SessionEnvironment) {
-  const { store, registry, settings, log, now, observer } = environment
+  const { store, registry, settings, presence, log, now, observer } = environment
   const sessions = new Map<string, Session>()
   const byClient = new Map<string, Set<Session>>()
   /** Ends of which the store is being told. */
@@ -222,6 +224,23 @@ export function createHub(environment: SessionEnvironment) {
     }
   }
 
+  /** Who is in which channel on this instance. */
+  function* present(since: number): Iterable<PresenceEntry> {
+    const deadline = now() + presenceLifeMs
+    for (const { peer, channels } of sessions.values()) {
+      const { sessionId, clientId } = peer
+      for (const channel of channels) yield { channel, sessionId, clientId, deadline }
+    }
+    if (guests !== undefined) yield* guests.present(since)
+  }
+
+  /** Apart from the rest: many channels take a while, and signs of life do not wait for it. */
+  async function tellPresence(): Promise<void> {
+    await presence
+      .tell(present)
+      .catch((error: unknown) => log.debug({ err: error }, 'the store was not told who is where'))
+  }
+
   const stopListening = store.records.onTopic(() => {
     look().catch((error: unknown) => log.warn({ err: error }, 'could not read what changed'))
   })
@@ -249,7 +268,7 @@ export function createHub(environment: SessionEnvironment) {
       storeWork ??= workWithStore().finally(() => {
         storeWork = undefined
       })
-      await storeWork
+      await Promise.all([storeWork, tellPresence()])
     },
     /** Takes in sessions that live in the store. */
     lodge(lodged: Guests): void {
@@ -264,7 +283,9 @@ export function createHub(environment: SessionEnvironment) {
       const late = new Promise<void>(resolve => {
         timer = setTimeout(resolve, withinMs)
       })
-      await Promise.race([Promise.all(endings), late])
+      // Once more, for what came while it was told.
+      const told = tellPresence().then(tellPresence)
+      await Promise.race([Promise.all([...endings, told]), late])
       clearTimeout(timer)
     }
   }

@@ -1,6 +1,7 @@
 import type { Channels, Joined, Subscriber } from '../channels/channels.js'
 import type { Position, StoredPublication } from '../store/channels.js'
 import type { Peer } from './peer.js'
+import type { PresenceBook } from './presence.js'
 import { publicationMembers } from './publication.js'
 import { ownChannels } from './rights.js'
 import type { Subscriptions } from './subscriptions.js'
@@ -18,19 +19,28 @@ export type Subscription = Position & { readonly channel: string }
 /** The channels of a session that is told of publications as they come. */
 export class LiveSubscriptions implements Subscriptions, Subscriber {
   readonly #channels: Channels
+  readonly #presence: PresenceBook
+  readonly #peer: Peer
   readonly #down: Down
   readonly #own: readonly string[]
   readonly #joined = new Set<string>()
   #closed = false
 
-  constructor(channels: Channels, peer: Peer, down: Down) {
+  constructor(channels: Channels, presence: PresenceBook, peer: Peer, down: Down) {
     this.#channels = channels
+    this.#presence = presence
+    this.#peer = peer
     this.#own = ownChannels(peer)
     this.#down = down
   }
 
   get count(): number {
     return this.#joined.size - this.#own.filter(channel => this.#joined.has(channel)).length
+  }
+
+  /** All that are joined, the session's own two among them. */
+  get channels(): Iterable<string> {
+    return this.#joined
   }
 
   has(channel: string): boolean {
@@ -40,13 +50,20 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
   async join(channel: string, recover?: Position): Promise<Joined> {
     const joined = await this.#channels.join(this, channel, recover)
     if (this.#closed) this.#channels.leave(this, channel)
-    else this.#joined.add(channel)
+    else {
+      this.#joined.add(channel)
+      this.#presence.joined(this.#peer, channel)
+    }
     return joined
   }
 
   leave(channel: string): void {
-    this.#joined.delete(channel)
+    this.#forget(channel)
     this.#channels.leave(this, channel)
+  }
+
+  #forget(channel: string): void {
+    if (this.#joined.delete(channel)) this.#presence.left(this.#peer, channel)
   }
 
   /** The peer has been told that it joined: what came since follows. */
@@ -66,8 +83,7 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
   /** The session is over. */
   close(): void {
     this.#closed = true
-    for (const channel of this.#joined) this.#channels.leave(this, channel)
-    this.#joined.clear()
+    for (const channel of this.#joined) this.leave(channel)
   }
 
   publication(channel: string, epoch: string, publication: StoredPublication): void {
@@ -75,7 +91,7 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
   }
 
   lost(channel: string): void {
-    this.#joined.delete(channel)
+    this.#forget(channel)
     this.#down.unsubscribed(channel)
   }
 }

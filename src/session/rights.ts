@@ -19,9 +19,19 @@ export function mayJoin(peer: Peer, channel: string): boolean {
   return isAllowed(peer.capabilities.subscribe, channel)
 }
 
-/** @param patterns  of the capability `publish`; in a reserved channel only those count that spell its prefix */
-export function mayPublish(patterns: readonly string[], channel: string): boolean {
+/** In a reserved channel only those patterns count that spell its prefix. */
+function isSpelled(patterns: readonly string[], channel: string): boolean {
   const prefix = reservedPrefixOf(channel)
   const counting = prefix === undefined ? patterns : patterns.filter(pattern => pattern.startsWith(prefix))
   return isAllowed(counting, channel)
+}
+
+/** @param patterns  of the capability `publish` */
+export function mayPublish(patterns: readonly string[], channel: string): boolean {
+  return isSpelled(patterns, channel)
+}
+
+/** @param patterns  of COUNTERSIGN_PRESENCE: `*` does not mean the two channels that every session has */
+export function hasPresence(patterns: readonly string[], channel: string): boolean {
+  return isSpelled(patterns, channel)
 }

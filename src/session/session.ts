@@ -70,7 +70,7 @@ export class Session {
     this.#fresh = new FreshChallenges(settings.freshChallengeMs, this.openedAt)
     this.#bucket = new TokenBucket(settings.framesPerSecond, this.openedAt)
     this.#onEnd = onEnd
-    this.#subscriptions = new LiveSubscriptions(environment.channels, peer, {
+    this.#subscriptions = new LiveSubscriptions(environment.channels, environment.presence, peer, {
       publication: members => this.#sendPublication(members),
       unsubscribed: channel => this.send({ type: 'unsubscribed', channel, code: 'INSUFFICIENT_STATE' })
     })
@@ -87,6 +87,11 @@ export class Session {
 
   get transportName(): string {
     return this.#transport.name
+  }
+
+  /** Channels that it has joined. */
+  get channels(): Iterable<string> {
+    return this.#subscriptions.channels
   }
 
   /** Licenses on which this session sits. */

@@ -9,6 +9,7 @@ import type { BridgeStore } from './bridge.js'
  */
 
 import type { ChannelStore } from './channels.js'
+import type { PresenceStore } from './presence.js'
 
 /** The store did not answer in time. What was asked for may or may not have happened. */
 export class StoreUnavailable extends Error {
@@ -37,6 +38,7 @@ export interface Store {
   readonly tickets: TicketStore
   readonly limits: LimitStore
   readonly channels: ChannelStore
+  readonly presence: PresenceStore
   readonly bridge: BridgeStore
   /** Resolves when the store answers right now; rejects with StoreUnavailable after at most a second. */
   ping(): Promise<void>

@@ -4,6 +4,7 @@ import { createChannels } from '../../src/channels/engine.js'
 import { defaultLimits } from '../../src/protocol/limits.js'
 import { openRegistry } from '../../src/registry/index.js'
 import type { Log, SessionEnvironment } from '../../src/session/environment.js'
+import { createPresence } from '../../src/session/presence.js'
 import { createClock } from './clock.js'
 import { stores } from './stores.js'
 
@@ -24,6 +25,7 @@ export async function createTestEnvironment(t: Test): Promise<SessionEnvironment
       ...{ store: store.channels, now, random: () => 0, log },
       observer: { delivered() {}, missed() {}, lost() {} }
     }),
+    presence: createPresence(store.presence, [], now),
     observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
     log,
     now,

@@ -113,7 +113,7 @@ t.test('who may call is as the document says', async t => {
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(`every call answers as described, and with all that there is: ${kind}`, async t => {
     const { store } = await openStore(t, Date.now)
-    const gateway = await startGateway(t, { store })
+    const gateway = await startGateway(t, { store, config: { presence: ['news'] } })
     const { clock } = gateway
     const document = await documentOf(gateway)
     const { call, seen } = createChecker(t, gateway, document)
@@ -212,6 +212,11 @@ for (const [kind, openStore] of Object.entries(stores)) {
     const { body: published } = await call('POST', '/v1/publish', told)
     t.same(published, { offset: 1, epoch: published.epoch }, 'a publication')
     t.same((await call('POST', '/v1/publish', told)).body, { ...published, duplicate: true })
+    t.same(await admin('GET', '/channels/news/presence'), {
+      status: 200,
+      body: { channel: 'news', count: 0, items: [] }
+    })
+    t.equal((await admin('GET', '/channels/other/presence')).status, 404)
     t.equal((await call('GET', '/v1/admin/clients', undefined, 'wrong')).status, 401)
 
     t.equal((await admin('DELETE', `/sessions/${sessionId}`)).status, 204)

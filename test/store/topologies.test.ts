@@ -6,9 +6,11 @@ import t from 'tap'
 import { connectionsOf, createRedisClient } from '../../src/store/redis/client.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { startRedis } from '../helper/redis-server.js'
+import type { OpenStoreForTest } from '../helper/stores.js'
 import { until } from '../helper/until.js'
 import { channelsContract, lapseKeys, publish, record } from './channels-contract.js'
 import { storeContract } from './contract.js'
+import { presenceContract } from './presence-contract.js'
 
 /** The store on a Redis Cluster and behind Sentinel: real ones, on this machine. */
 
@@ -41,7 +43,7 @@ t.test('cluster of three: the whole contract', async t => {
   }
   const url = `redis+cluster://${ports.map(port => `127.0.0.1:${port}`).join(',')}`
   let count = 0
-  storeContract(t, async t => {
+  const openOnCluster: OpenStoreForTest = async t => {
     const prefix = `c${count++}`
     const open = async () => {
       const store = await openRedisStore(url, { prefix })
@@ -49,7 +51,9 @@ t.test('cluster of three: the whole contract', async t => {
       return store
     }
     return { store: await open(), another: open }
-  })
+  }
+  storeContract(t, openOnCluster)
+  presenceContract(t, openOnCluster)
   channelsContract(t, async (t, history) => {
     const prefix = `c${count++}`
     const open = async () => {

@@ -54,6 +54,11 @@ export function secretShown(description: string, example: string) {
 
 export const clientIdSchema = identifier('Who: the client’s own name.', 'game-1')
 export const keyIdSchema = identifier('Which key. Not secret.', 'key_5f0c2d9e8b7a')
+
+export function channelSchema(description: string) {
+  return Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$', description, examples: ['news'] })
+}
+
 export const serviceIdSchema = identifier('Which of your products.', 'my-game')
 export const hwidSchema = Type.String({
   minLength: 1,

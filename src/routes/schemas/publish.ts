@@ -1,16 +1,12 @@
 import Type from 'typebox'
 import { needs, ofBody, refusals } from './calls.js'
-import { refer } from './common.js'
+import { channelSchema, refer } from './common.js'
 
 /** `POST /v1/publish`: its shapes and its call. */
 
 const newPublicationSchema = Type.Object(
   {
-    channel: Type.String({
-      pattern: '^[A-Za-z0-9_.:-]{1,128}$',
-      description: 'To whom: all who have joined this channel.',
-      examples: ['news']
-    }),
+    channel: channelSchema('To whom: all who have joined this channel.'),
     data: Type.Unknown({
       description:
         'Any JSON value, at most `dataBytes` of `welcome.limits` as the gateway writes it (32,768 by default).'

@@ -13,7 +13,7 @@ import {
 
 /** `/v1/admin/sessions`, `/v1/admin/audit` and the change of the master key: their shapes and calls. */
 
-const sessionIdSchema = Type.String({
+export const sessionIdSchema = Type.String({
   pattern: '^[A-Za-z0-9_-]{22,64}$',
   description: 'The session.',
   examples: ['u5Xb2mQ9vT1kLr8wZc4eYh0s']

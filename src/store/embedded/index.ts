@@ -11,6 +11,7 @@ import {
   createEmbeddedSessions,
   createEmbeddedTickets
 } from './passing.js'
+import { createEmbeddedPresence } from './presence.js'
 import { openEmbeddedRecords } from './records.js'
 
 /**
@@ -32,6 +33,7 @@ export function openEmbeddedStore(dataDir: string, now: () => number, channels: 
     tickets: createEmbeddedTickets(now),
     limits: createEmbeddedLimits(now),
     channels: createEmbeddedChannels(now, channels),
+    presence: createEmbeddedPresence(),
     bridge: createEmbeddedBridge(now),
     ping: records.ping,
     close() {

@@ -29,6 +29,8 @@ const scriptNames = {
   channelPublish: 'channel-publish',
   channelRead: 'channel-read',
   channelTops: 'channel-tops',
+  presenceTouch: 'presence-touch',
+  presenceLeave: 'presence-leave',
   bridgeOpen: 'bridge-open',
   bridgeExchange: 'bridge-exchange',
   bridgeRead: 'bridge-read',

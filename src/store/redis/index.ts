@@ -10,6 +10,7 @@ import {
   createRedisSessions,
   createRedisTickets
 } from './passing.js'
+import { createRedisPresence } from './presence.js'
 import { createRedisRecords } from './records.js'
 import { within } from './within.js'
 
@@ -65,6 +66,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     tickets: createRedisTickets(redis, keys),
     limits: createRedisLimits(redis, keys),
     channels: channels.channels,
+    presence: createRedisPresence(redis, keys),
     bridge: createRedisBridge(redis, keys, (channel, onMessage) => {
       const words = subscribe(url, channel, onMessage, onError)
       wordSubscriptions.add(words)

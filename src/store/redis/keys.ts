@@ -33,6 +33,9 @@ export interface Keys {
   channel(name: string): string
   channelHistory(name: string): string
   channelResult(name: string, idempotencyKey: string): string
+  /** Who is in a channel: until when, and in order. */
+  presenceDeadlines(channel: string): string
+  presenceOrder(channel: string): string
   /** Written to see whether writes work. */
   readonly probe: string
 }
@@ -67,6 +70,8 @@ export function createKeys(prefix: string): Keys {
     channel: name => `${prefix}:channel:{${name}}`,
     channelHistory: name => `${prefix}:channel:{${name}}@history`,
     channelResult: (name, key) => `${prefix}:channel:{${name}}@result:${key}`,
+    presenceDeadlines: channel => `${prefix}:presence:{${channel}}@deadlines`,
+    presenceOrder: channel => `${prefix}:presence:{${channel}}@order`,
     probe: `${prefix}:probe`
   }
 }

@@ -1,0 +1,10 @@
+import t from 'tap'
+import { stores } from '../helper/stores.js'
+import { presenceSuite } from '../transport/presence.js'
+
+for (const [kind, openStore] of Object.entries(stores)) {
+  t.test(`presence over the bridge, ${kind}`, t => {
+    presenceSuite(t, { transport: 'bridge', openStore })
+    t.end()
+  })
+}

@@ -1,0 +1,104 @@
+import type { Test } from 'tap'
+import { maxPresent, type Presence } from '../../src/store/presence.js'
+import type { OpenStoreForTest } from '../helper/stores.js'
+
+/** What presence asks of a store, on each store. */
+
+const who = (sessionId: string, channel = 'c'): Presence => ({ channel, sessionId, clientId: `client-of.${sessionId}` })
+
+export function presenceContract(t: Test, openStore: OpenStoreForTest): void {
+  const open = async (t: Test) => {
+    const { store, another } = await openStore(t, Date.now)
+    const { presence } = await another()
+    return { here: store.presence, there: presence }
+  }
+
+  t.test('presence: who is said to be there is there, for every instance', async t => {
+    const { here, there } = await open(t)
+    t.equal(await there.count('c', 0), 0)
+    t.same(await there.list('c', '', 10, 0), [])
+    const entries = [who('s3'), who('s1'), who('s2'), who('s9', 'd')].map(each => ({ ...each, deadline: 100 }))
+    await here.touch(entries, 0)
+    t.equal(await there.count('c', 0), 3)
+    t.same(await there.list('c', '', 10, 0), [who('s1'), who('s2'), who('s3')])
+    t.same(await there.list('d', '', 10, 0), [who('s9', 'd')])
+    await there.leave([who('s1'), who('s9', 'd'), who('nobody'), who('s1', 'unknown')])
+    t.same(await here.list('c', '', 10, 0), [who('s2'), who('s3')])
+    t.equal(await here.count('c', 0), 2)
+    t.equal(await here.count('d', 0), 0)
+    await here.touch([], 0)
+    await here.leave([])
+  })
+
+  t.test('presence: an entry ends by its deadline, which never goes back', async t => {
+    const { here, there } = await open(t)
+    await here.touch([{ ...who('s1'), deadline: 100 }], 0)
+    await there.touch([{ ...who('s2'), deadline: 200 }], 0)
+    await there.touch([{ ...who('s2'), deadline: 150 }], 0)
+    t.equal(await here.count('c', 99), 2)
+    t.equal(await here.count('c', 100), 1, 'exactly at its deadline')
+    t.same(await here.list('c', '', 10, 100), [who('s2')])
+    t.same(await here.list('c', '', 10, 199), [who('s2')])
+    t.equal(await here.count('c', 200), 0)
+    t.same(await here.list('c', '', 10, 200), [])
+    await here.touch([{ ...who('s1'), deadline: 300 }], 200)
+    t.same(await there.list('c', '', 10, 200), [who('s1')], 'it is back')
+  })
+
+  t.test('presence: pages in the order of session ids, whatever they are', async t => {
+    const { here } = await open(t)
+    const ids = ['a', 'a-', 'a-b', 'aB', 'a_', 'aa', 'b', 'B', '-', '_', '0']
+    await here.touch(
+      ids.map(id => ({ ...who(id), deadline: id === 'aa' ? 50 : 100 })),
+      0
+    )
+    const sorted = ids.filter(id => id !== 'aa').sort()
+    const seen: string[] = []
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page = await here.list('c', after, 3, 60)
+      t.ok(page.length <= 3)
+      seen.push(...page.map(({ sessionId }) => sessionId))
+      after = page.at(-1)?.sessionId
+    }
+    t.same(seen, sorted, 'each once; those that are over shorten no page')
+    t.same((await here.list('c', 'a+', 2, 60)).length, 2, 'after an id that is not there')
+  })
+
+  t.test('presence: one call, many channels', async t => {
+    const { here, there } = await open(t)
+    const channels = Array.from({ length: 450 }, (_, i) => `c${i}`)
+    const all = channels.flatMap(channel => [who('s1', channel), who('s2', channel)])
+    await here.touch(
+      all.map(each => ({ ...each, deadline: 100 })),
+      0
+    )
+    t.same(await Promise.all(channels.map(channel => there.count(channel, 0))), Array(450).fill(2))
+    await here.leave(all)
+    t.same(await Promise.all(channels.map(channel => there.count(channel, 0))), Array(450).fill(0))
+  })
+
+  t.test('presence: a channel has a bound, and room again when some are over', async t => {
+    const { here } = await open(t)
+    const id = (i: number) => `s${String(i).padStart(6, '0')}`
+    const entries = Array.from({ length: maxPresent + 1 }, (_, i) => ({
+      ...who(id(i)),
+      deadline: i < 1500 ? 100 : 900
+    }))
+    await here.touch(entries, 0)
+    t.equal(await here.count('c', 0), maxPresent)
+    await here.touch(
+      [
+        { ...who(id(2000)), deadline: 950 },
+        { ...who('z'), deadline: 950 }
+      ],
+      0
+    )
+    t.same(await here.list('c', '', 10, 900), [who(id(2000))], 'who is there stays there; another one does not get in')
+    t.same(await here.list('c', '', 1, 100), [who(id(1500))], 'past more than a read of those that are over')
+    await here.leave([who(id(2001))])
+    await here.touch([{ ...who('z'), deadline: 950 }], 0)
+    t.same(await here.list('c', '', 10, 900), [who(id(2000)), who('z')])
+    await here.touch([{ ...who('y'), deadline: 950 }], 100)
+    t.same(await here.list('c', '', 10, 900), [who(id(2000)), who('y'), who('z')], 'some are over: there is room')
+  })
+}
