@@ -7,9 +7,9 @@ import { integerOf, listOf } from './replies.js'
 /** Keys of a channel of which nobody says anything any more end after this, in Redis' own time: a backstop. */
 const keyLifeMs = 10 * 60 * 1000
 /** Entries of one script: it blocks Redis, and Lua unpacks only so many. */
-const batchItems = 1000
-/** Scripts that are under way at one time; a command has only so long for its answer. */
-const scriptsAtOnce = 200
+const batchItems = 500
+/** Scripts that are under way at one time, some 0.2 s of Redis' time at most: others wait behind them. */
+const scriptsAtOnce = 50
 /** Members that one read of a list brings at least: those that are over are passed over. */
 const readItems = 1000
 
