@@ -17,6 +17,11 @@ const [servers, web, publications] = [values.servers, values.web, values.publica
 const serversAProcess = 4
 const patienceSeconds = 240
 const channel = 'storm'
+/**
+ * Everyone publishes so many, then waits until it has had as many of all others: so nobody is more than two rounds behind,
+ * which a gateway's outbox holds (PROTOCOL §11), however slow the machine is.
+ */
+const atOnce = 5
 
 const each = Math.floor(publications / (servers + web))
 const total = each * (servers + web)
@@ -60,12 +65,13 @@ async function openWebClient(name) {
     url: `${gateway.url.replace(/^http/, 'ws')}/v1/ws`,
     credential: { clientId, keyId, secret }
   })
-  const seen = { name, client, offsets: [], last: new Map(), disorder: 0, go: deferred() }
+  const seen = { name, client, offsets: [], last: new Map(), disorder: 0, go: deferred(), onData: () => {} }
   client.subscribe(channel, ({ data, offset }) => {
     if (data === 'go') return seen.go.resolve()
     seen.offsets.push(offset)
     if (data.number !== (seen.last.get(data.from) ?? 0) + 1) seen.disorder += 1
     seen.last.set(data.from, data.number)
+    seen.onData()
   })
   await new Promise(resolve => {
     client.on('state', state => state === 'connected' && resolve())
@@ -74,6 +80,20 @@ async function openWebClient(name) {
   // Its subscribe went before; an answer to this says that it was taken.
   await client.heartbeat()
   return seen
+}
+
+/** Until a client has had `count` of everyone's publications. */
+function hasHad(seen, count) {
+  const holds = () => seen.last.size === servers + web && [...seen.last.values()].every(number => number >= count)
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${seen.name} waits in vain`)), patienceSeconds * 1000)
+    seen.onData = () => {
+      if (!holds()) return
+      clearTimeout(timer)
+      resolve()
+    }
+    seen.onData()
+  })
 }
 
 async function run() {
@@ -90,6 +110,8 @@ async function run() {
       SESSIONS: String(Math.min(serversAProcess, servers - first)),
       EACH: String(each),
       TOTAL: String(total),
+      PARTIES: String(servers + web),
+      AT_ONCE: String(atOnce),
       PATIENCE_SECONDS: String(patienceSeconds)
     }
     const running = runLuau('roblox/test/live/storm.luau', environment, line => {
@@ -105,9 +127,12 @@ async function run() {
   const startedAt = performance.now()
   await gateway.api('POST', '/v1/publish', { channel, data: 'go' })
   await Promise.all(
-    webClients.map(async ({ client, name, go }) => {
-      await go.promise
-      for (let number = 1; number <= each; number++) await client.publish(channel, { from: name, number })
+    webClients.map(async seen => {
+      await seen.go.promise
+      for (let number = 1; number <= each; number++) {
+        if (number > 1 && (number - 1) % atOnce === 0) await hasHad(seen, number - 1)
+        await seen.client.publish(channel, { from: seen.name, number })
+      }
     })
   )
   const ends = await Promise.all(processes)
@@ -120,7 +145,7 @@ async function run() {
     check(received === total, `${name} has ${received} of ${total}`)
     check(holes === 0 && disorder === 0 && gaps === 0, `${name}: ${JSON.stringify(result)}`)
     check(published === each && refused === 0, `${name} published ${published} of ${each}`)
-    check(dropped > 0 && faults === 0, `${name}: ${JSON.stringify(result)}`)
+    check(dropped > 0 && faults.length === 0, `${name}: ${JSON.stringify(result)}`)
   }
   for (const { name, client, offsets, disorder } of webClients) {
     client.close()
