@@ -116,7 +116,10 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
         return unsignedAnswer('SESSION_NOT_FOUND')
       }
       const context = {
-        ...{ environment, settings, ...found },
+        environment,
+        settings,
+        session: found.session,
+        worker: found.worker,
         isDraining: () => sessions.isDraining,
         onGone: (listener: () => void) => void reply.raw.once('close', listener),
         onForeign() {

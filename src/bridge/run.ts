@@ -48,6 +48,8 @@ class SeatsInStore extends Set<string> {
   }
 }
 
+const seatsInStore = new SeatsInStore()
+
 export function decodeClaimed({ seq, text }: { readonly seq: number; readonly text: string }): ClaimedMessage {
   return { seq, decoded: decodeUpstream(text) }
 }
@@ -80,7 +82,12 @@ export async function runBatch(
   const subscriptions = new FetchedSubscriptions(channels, settings.limits.recover, ownChannels(peer), positions)
   const freshChallenge = challengeOf(environment, challenge)
   const context: HandlerContext = {
-    ...{ environment, peer, expiresAt: session.expiresAt, seats: new SeatsInStore(), freshChallenge, subscriptions },
+    environment,
+    peer,
+    expiresAt: session.expiresAt,
+    seats: seatsInStore,
+    freshChallenge,
+    subscriptions,
     mayRunAgain: true,
     isOver: () => session.ending !== undefined
   }
@@ -105,8 +112,7 @@ export async function runBatch(
       outgoing.push({ type, re: seq, ...members })
       return
     }
-    const { type, ...members } = reply
-    outgoing.push({ type, re: seq, ...members } as Outgoing)
+    outgoing.push(Object.assign({ type: reply.type, re: seq }, reply) as Outgoing)
     if (message.type === 'bye') ending = 'bye'
   }
 
@@ -128,7 +134,9 @@ export async function runBatch(
   }
   return {
     draft: {
-      ...{ answered, outgoing, positions: subscriptions.changes },
+      answered,
+      outgoing,
+      positions: subscriptions.changes,
       ...(freshChallenge.settled === undefined ? {} : { challenge: freshChallenge.settled })
     },
     ...(ending === undefined ? {} : { ending })

@@ -194,9 +194,9 @@ export class BridgeSession {
       const state = this.#unsure || this.#state === undefined ? await this.reload() : this.#state
       if (draft.answered.some(seq => !this.#owns(state, seq))) return 'lost'
       if (draft.isVain?.(state) === true) return 0
-      const collected = !collects ? noRoom : await this.#collect(state, draft)
+      const collected = collects ? await this.#collect(state, draft) : noRoom
       if (collects) this.hasMore = collected.isCut
-      const outgoing = [...draft.outgoing, ...collected.outgoing]
+      const outgoing = collected.outgoing.length === 0 ? draft.outgoing : [...draft.outgoing, ...collected.outgoing]
       if (outgoing.length === 0 && draft.answered.length === 0 && draft.challenge === undefined) return 0
       const done = await this.#tryCommit(state, draft, collected, outgoing, carries())
       if (done) return outgoing.length
@@ -285,8 +285,9 @@ export class BridgeSession {
     const base = shown ?? state
     const isWhole = base.frames.length === base.sent - base.ack
     this.adopt({
-      ...base,
       version: state.version + 1,
+      received: base.received,
+      ack: base.ack,
       sent: state.sent + frames.length,
       frames: isWhole ? [...base.frames, ...frames] : base.frames,
       positions: moved(state.positions, changes),
