@@ -79,6 +79,10 @@ async function costInRedis({ redis, fan, clients }, sliceMs) {
   return { commands, cpuUs: ((await redis.cpuUs()) - before) / more }
 }
 
+const notes = `## What the figures are made of
+
+A publication is one command to Redis, one script: idempotency, the fence, offset, history with its life, and the PUBLISH. The publisher's instance tells its own sessions when Redis does, like every other. With few subscribers what a publication costs once (the script's call and answer, its parse on each instance, the signed \`published\`) is shared by few deliveries; with many the ratio is that of the signatures.`
+
 export default async function run({ pace, out, quick }) {
   const counts = quick ? [20] : [200, 2000]
   const results = {}
@@ -136,7 +140,8 @@ export default async function run({ pace, out, quick }) {
       table(
         barHead,
         counts.flatMap(count => [bar(count, names.pubSub, 1.3), bar(count, names.streams, 1.3)])
-      )
+      ),
+      notes
     ],
     panels: counts.map(count => ({
       title: `CPU of both instances per delivery, µs, ${count} subscribers (less is better)`,

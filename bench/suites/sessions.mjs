@@ -77,6 +77,12 @@ async function countCommands(seconds) {
   return { heartbeats: busy.result, busy: busy.counts, none: none.counts, version: redis.version }
 }
 
+const notes = `## What the figures are made of
+
+A session's heap holds what a bare connection has not: two keyed HMACs (their blocks are filled once), its logger, its peer, rights and channels, the state of its handshake, and what Fastify keeps of the request that became the socket. Resident memory is what counts for how many fit in a machine: sockets cost both sides the same in buffers there.
+
+The commands that remain once a second do not depend on how many sessions there are or what they send: one script that reaps, one write of signs of life, the audit log's head, the probe of the subscriber.`
+
 export default async function run({ pace, out, quick }) {
   const [few, many, idle, seconds] = quick ? [50, 100, 100, 1] : [1000, 5000, 3000, 5]
   say(`  memory of ${idle} idle connections …`)
@@ -132,7 +138,8 @@ export default async function run({ pace, out, quick }) {
           { value: ((redis.busy.get('zadd') ?? 0) - (redis.none.get('zadd') ?? 0)) / seconds },
           { most: 1.2 }
         )
-      ])
+      ]),
+      notes
     ],
     panels: [
       {
