@@ -133,6 +133,9 @@ async function quiet(server) {
   }
 }
 
+/** Polls of a whole second each: not too many of them. */
+const idleHolds = times => Math.ceil(times / 4)
+
 /** What one exchange of each kind asks Redis. */
 async function countCommands(times) {
   const redis = await startRedis()
@@ -157,7 +160,7 @@ async function countCommands(times) {
   kinds.set(
     'held for 1 s, nothing comes',
     await redis.commandsDuring(async () => {
-      for (let i = 0; i < Math.min(times, 5); i++) await session.exchange([], 1)
+      for (let i = 0; i < idleHolds(times); i++) await session.exchange([], 1)
     })
   )
   kinds.set(
@@ -176,7 +179,7 @@ async function countCommands(times) {
   // What goes on once a second whether somebody polls or not is left out: signs of life, reaping, what changed.
   const scripts = new Map(
     [...kinds].map(([kind, { counts }]) => {
-      const repeats = kind.startsWith('held for') ? Math.min(times, 5) : times
+      const repeats = kind.startsWith('held for') ? idleHolds(times) : times
       return [kind, [...counts].map(([command, count]) => [command, count / repeats])]
     })
   )

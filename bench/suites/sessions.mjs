@@ -67,7 +67,7 @@ async function countCommands(seconds) {
   const credential = await createCredential(gateway)
   const sessions = await openMany(200, () => WsSession.open(gateway.url, credential))
   const clients = sessions.map(each => ({ socket: each.socket, next: () => each.text('heartbeat') }))
-  await keepInFlight(clients, 1, 2000)
+  await keepInFlight(clients, 1, seconds * 400)
   const busy = await redis.commandsDuring(() => keepInFlight(clients, 1, seconds * 1000))
   for (const session of sessions) session.close()
   await new Promise(resolve => setTimeout(resolve, 2500))

@@ -104,6 +104,33 @@ t.test('a lost word is found by the next one, and read', async t => {
   t.equal(store.calls.read, 1, 'one read for all that was missed')
 })
 
+t.test('a position is known to be the top only while that can be known', async t => {
+  const { store, channels, publish, subscriber } = start()
+  t.equal(channels.isTop(channel, store.topOf(channel)), false, 'a channel that is not followed')
+  await subscriber()
+  const begin = store.topOf(channel)
+  t.equal(channels.isTop(channel, begin), true)
+  t.equal(channels.isTop(channel, { ...begin, epoch: 'another' }), false)
+  await publish()
+  store.deliverAll()
+  t.equal(channels.isTop(channel, begin), false, 'something came')
+  const second = store.topOf(channel)
+  t.equal(channels.isTop(channel, second), true)
+  await publish()
+  await publish()
+  store.words.shift()
+  store.readGate = new Promise(() => {})
+  store.deliverAll()
+  t.equal(channels.isTop(channel, second), false, 'a hole is being filled')
+})
+
+t.test('a deaf instance knows of no top', async t => {
+  const { store, channels, subscriber } = start()
+  await subscriber()
+  store.hears = false
+  t.equal(channels.isTop(channel, store.topOf(channel)), false)
+})
+
 t.test('a lost word of a quiet channel is found within 40 s', async t => {
   const { store, publish, subscriber, pass } = start()
   const a = await subscriber()

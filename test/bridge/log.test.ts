@@ -1,0 +1,38 @@
+import { Writable } from 'node:stream'
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
+import { buildApp } from '../../src/app.js'
+import { loadConfig } from '../../src/config.js'
+import { testAdminToken, testMasterKey } from '../helper/gateway.js'
+import { stores } from '../helper/stores.js'
+
+/** The lines that a gateway writes of requests at a level. */
+async function linesAt(test: Test, level: string, urls: readonly string[]): Promise<string[]> {
+  const lines: string[] = []
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk))
+      done()
+    }
+  })
+  const { store } = await stores.embedded(test, Date.now)
+  const { config } = loadConfig({ COUNTERSIGN_RATE_LIMIT: 'off' })
+  const app = await buildApp({
+    ...{ config, store, masterKeys: [testMasterKey], adminToken: testAdminToken },
+    logger: pino({ level }, stream)
+  })
+  test.teardown(() => app.server.close())
+  for (const url of urls) await app.server.inject({ method: 'POST', url, payload: '{}' })
+  return lines.filter(line => /incoming request|request completed/.test(line))
+}
+
+const exchange = `/v1/bridge/sessions/${'s'.repeat(32)}/exchange`
+
+t.test('a poll of the bridge leaves lines at debug and none at info', async t => {
+  t.same(await linesAt(t, 'info', [exchange]), [])
+  t.equal((await linesAt(t, 'debug', [exchange])).length, 2)
+})
+
+t.test('other requests are logged at info', async t => {
+  t.equal((await linesAt(t, 'info', ['/v1/bridge/challenge', '/v1/publish'])).length, 4)
+})
