@@ -117,11 +117,12 @@ async function take(context: ExchangeContext, { poll, messages }: ExchangeBody):
       return polledAnswer(session.signer, [], { re: poll.poll, more: false, superseded: true })
     case 'taken':
       session.adopt(outcome.state)
-      session.lastSeenAt = environment.now()
+      session.serving++
       try {
         return await serve(context, { poll, messages }, outcome, isDraining() ? Math.min(waitMs, drainHoldMs) : waitMs)
       } finally {
         // The time-out runs from the writing of the answer; what brought nothing new was no sign of life (PROTOCOL §6.1, §5.2).
+        session.serving--
         session.lastSeenAt = environment.now()
       }
   }

@@ -1,5 +1,4 @@
 import { signMessage, signText } from '../protocol/frame.js'
-import type { SessionKeys } from '../protocol/handshake.js'
 import { outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
@@ -12,19 +11,13 @@ import { StoreUnavailable } from '../store/store.js'
 import { type Collected, collect, type PublicationText, TooFarBehind } from './collect.js'
 import type { Draft } from './draft.js'
 import { type BridgeEnding, SessionOver } from './ending.js'
+import type { BridgeSessionFacts } from './facts.js'
 import { Hold, type Waking } from './hold.js'
 import { moved, movesBetween } from './positions.js'
 import { maxCommitTries } from './settings.js'
 
 const nothing: Draft = { answered: [], outgoing: [], positions: new Map() }
 const noRoom: Collected = { outgoing: [], positions: new Map(), isCut: true }
-
-export interface BridgeSessionFacts {
-  readonly peer: Peer
-  readonly keys: SessionKeys
-  readonly openedAt: number
-  readonly expiresAt: number
-}
 
 /**
  * One session of the bridge as this instance knows it. What counts lies in the store; here is what is fixed (who, which
@@ -39,6 +32,8 @@ export class BridgeSession {
   expiresAt: number
   lastSeenAt: number
   inFlight = 0
+  /** Exchanges that have brought something new and have no answer yet. */
+  serving = 0
   /** Set once it is known to be over. */
   ending: string | undefined
   /** The newest poll that would wait. */
@@ -57,7 +52,7 @@ export class BridgeSession {
 
   constructor(
     environment: SessionEnvironment,
-    { peer, keys, openedAt, expiresAt }: BridgeSessionFacts,
+    { peer, keys, openedAt, expiresAt, lastSeenAt }: BridgeSessionFacts,
     onEnd: (session: BridgeSession, ending: BridgeEnding) => void
   ) {
     this.peer = peer
@@ -65,7 +60,7 @@ export class BridgeSession {
     this.signer = createNodeMac(keys.serverKey)
     this.openedAt = openedAt
     this.expiresAt = expiresAt
-    this.lastSeenAt = environment.now()
+    this.lastSeenAt = lastSeenAt
     this.log = environment.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
     this.#environment = environment
     this.#onEnd = onEnd

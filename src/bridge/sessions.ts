@@ -50,14 +50,13 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
   let servedAt = 0
 
   function deadlineOf(session: BridgeSession): number {
-    const seenAt = session.held === undefined && session.inFlight === 0 ? session.lastSeenAt : now()
+    const seenAt = session.serving === 0 ? session.lastSeenAt : now()
     return seenAt + settings.heartbeatTimeoutSeconds * 1000
   }
 
   function* servedSince(since: number): Iterable<BridgeSession> {
     for (const { session } of known.values()) {
-      const isServed = session.held !== undefined || session.inFlight > 0
-      if (session.ending === undefined && (isServed || session.lastSeenAt >= since)) yield session
+      if (session.ending === undefined && (session.serving > 0 || session.lastSeenAt >= since)) yield session
     }
   }
 
@@ -121,7 +120,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
    * @throws StoreUnavailable
    */
   async function open({ peer, keys, expiresAt }: Authenticated, own: readonly string[]) {
-    const session = new BridgeSession(environment, { peer, keys, openedAt: now(), expiresAt }, onEnd)
+    const session = new BridgeSession(environment, { peer, keys, openedAt: now(), expiresAt, lastSeenAt: now() }, onEnd)
     const { sessionId, clientId, keyId, capabilities, attributes, remoteAddress } = peer
     if (!(await store.sessions.open(entryOf(session), environment.settings.maxSessionsPerClient))) return undefined
     const tops = await environment.channels.tops(own)
@@ -153,7 +152,8 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
       return undefined
     }
     const peer = { sessionId, clientId, keyId, capabilities, attributes, remoteAddress }
-    const session = new BridgeSession(environment, { peer, keys, openedAt, expiresAt }, onEnd)
+    // That somebody asks for it is no sign of life yet (PROTOCOL §5.2).
+    const session = new BridgeSession(environment, { peer, keys, openedAt, expiresAt, lastSeenAt: 0 }, onEnd)
     session.ending = stored.ended
     const kept = keep(session)
     if (session.ending === undefined) await judge(kept)
@@ -236,7 +236,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
       for (const kept of known.values()) {
         const { session, worker } = kept
         if (session.ending === undefined && at >= session.expiresAt) session.end('SESSION_EXPIRED')
-        const isServed = session.held !== undefined || session.inFlight > 0 || !worker.isIdle
+        const isServed = session.inFlight > 0 || !worker.isIdle || loading.has(session.peer.sessionId)
         const idleMs = at - session.lastSeenAt
         const isOld = idleMs > idleTimeouts * settings.heartbeatTimeoutSeconds * 1000
         if (!isServed && (isOld || session.ending !== undefined)) forget(kept)

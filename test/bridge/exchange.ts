@@ -520,6 +520,42 @@ export function exchangeSuite(t: Test, openStore: OpenStoreForTest): void {
     t.match((await wire.exchange([], { poll: 6 })).frames, [{ type: 'error', poll: 6, code: 'HEARTBEAT_LOST' }])
   })
 
+  t.test(
+    'bug: what brought nothing new was a sign of life while it was under way, or came to another instance',
+    async t => {
+      const gate = { isClosed: false, waiting: 0, open: () => {} }
+      const two = await start(t, {}, store => ({
+        ...store,
+        bridge: Object.create(store.bridge, {
+          exchange: {
+            value: async (request: Parameters<Store['bridge']['exchange']>[0]) => {
+              if (gate.isClosed) {
+                gate.waiting++
+                await new Promise<void>(resolve => Object.assign(gate, { open: resolve }))
+              }
+              return store.bridge.exchange(request)
+            }
+          }
+        })
+      }))
+      const wire = await open(two)
+      await wire.exchange([], { poll: 5 })
+      two.clock.advance(89_999)
+      t.match((await wire.exchange([], { poll: 5, url: two.other.url })).polled, { superseded: true })
+      gate.isClosed = true
+      const stale = wire.exchange([], { poll: 5 })
+      await until('it is under way', () => gate.waiting === 1)
+      for (const ms of [0, 1]) {
+        two.clock.advance(ms)
+        await two.other.app.tick()
+        await two.gateway.app.tick()
+      }
+      gate.isClosed = false
+      gate.open()
+      t.match((await stale).frames, [{ code: 'HEARTBEAT_LOST' }])
+    }
+  )
+
   t.test('a session whose instance is gone goes on at another, with its channels and its rights', async t => {
     const two = await start(t)
     const credential = await two.gateway.createClient(rights)

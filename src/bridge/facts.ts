@@ -1,0 +1,12 @@
+import type { SessionKeys } from '../protocol/handshake.js'
+import type { Peer } from '../session/peer.js'
+
+/** What a session is when this instance gets to know it. */
+export interface BridgeSessionFacts {
+  readonly peer: Peer
+  readonly keys: SessionKeys
+  readonly openedAt: number
+  readonly expiresAt: number
+  /** When it last brought something new here; 0: not yet. */
+  readonly lastSeenAt: number
+}
