@@ -1,4 +1,4 @@
-// Writes .env.example and docs/settings.md from the configuration's schema (src/config.ts). With --print it prints both
+// Writes .env.example and docs/settings.md from the configuration's schema (src/config/schema.ts). With --print it prints both
 // instead; a test compares that with what is committed.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 const { outputFiles } = await build({
-  entryPoints: [`${root}src/config.ts`],
+  entryPoints: [`${root}src/config/load.ts`],
   bundle: true,
   write: false,
   format: 'esm',
@@ -24,7 +24,7 @@ function entry([name, schema]) {
 
 const output = `# Settings of a gateway: copy to .env, or set in the environment. Flags of \`countersign serve\` have the same names.
 # What is commented out shows the default.
-# Generated from src/config.ts by \`npm run generate\`.
+# Generated from src/config/schema.ts by \`npm run generate\`.
 
 ${Object.entries(environmentSchema.properties).map(entry).join('\n')}`
 
@@ -38,7 +38,7 @@ function row([name, schema]) {
 
 const settings = `# Settings
 
-Generated from src/config.ts by \`npm run generate\`. A flag of \`countersign serve\` comes before the environment, that before
+Generated from src/config/schema.ts by \`npm run generate\`. A flag of \`countersign serve\` comes before the environment, that before
 \`.env\` in the working folder, that before the default. A name that begins with \`COUNTERSIGN_\` and is not here stops the start.
 
 | environment | flag | default | meaning |

@@ -2,34 +2,34 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { createHandshakeLimiter } from './auth/handshake-limiter.js'
 import bridge, { refuseBridgePath } from './bridge/index.js'
 import { createBridgeSessions } from './bridge/sessions.js'
 import { type BridgeSettings, defaultAnswerWithinMs } from './bridge/settings.js'
-import { createChannels } from './channels/engine.js'
-import type { Config } from './config.js'
+import { createChannelBroker } from './channels/channel-broker.js'
+import { createDrain } from './cluster/drain.js'
+import { createPresenceTracker } from './cluster/presence.js'
+import type { Config } from './config/load.js'
 import { ApiError, apiErrors } from './errors.js'
 import { createMetrics } from './metrics.js'
 import { defaultLimits, type Limits } from './protocol/limits.js'
 import { openRegistry } from './registry/index.js'
+import { clientRoutes } from './routes/admin/clients/routes.js'
+import { importRoutes } from './routes/admin/imports/routes.js'
+import { licenseRoutes } from './routes/admin/licenses/routes.js'
+import { presenceRoutes } from './routes/admin/presence/routes.js'
+import { sessionRoutes } from './routes/admin/sessions/routes.js'
+import { tokenRoutes } from './routes/admin/tokens/routes.js'
 import { createAuth } from './routes/auth.js'
-import { clientRoutes } from './routes/clients.js'
 import errors from './routes/errors.js'
-import { healthRoutes } from './routes/health.js'
-import { importRoutes } from './routes/imports.js'
-import { licenseRoutes } from './routes/licenses.js'
+import { healthRoutes } from './routes/health/routes.js'
 import openapi from './routes/openapi.js'
 import { pageRoutes } from './routes/pages.js'
-import { presenceRoutes } from './routes/presence.js'
-import { publishRoutes } from './routes/publish.js'
+import { publishRoutes } from './routes/publish/routes.js'
 import { RequestLog } from './routes/request-log.js'
-import { sessionRoutes } from './routes/sessions.js'
-import { ticketRoutes } from './routes/tickets.js'
-import { tokenRoutes } from './routes/tokens.js'
-import { createBrake } from './session/brake.js'
-import { createDrain } from './session/drain.js'
-import type { Log, SessionEnvironment } from './session/environment.js'
+import { ticketRoutes } from './routes/tickets/routes.js'
+import type { Log, SessionDependencies } from './session/dependencies.js'
 import { createHub, reapGraceMs } from './session/hub.js'
-import { createPresence } from './session/presence.js'
 import type { Store } from './store/store.js'
 import ws from './ws/index.js'
 import wsServer from './ws/server.js'
@@ -130,7 +130,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const registry = await openRegistry(store, masterKeys, now)
   const metrics = createMetrics(() => hub.size, store.channels.counts)
   const limits = limitsOf(config)
-  const channels = createChannels({
+  const channels = createChannelBroker({
     store: store.channels,
     bounds: { recover: limits.recover },
     now,
@@ -138,8 +138,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
     log: logger ?? silentLog,
     observer: metrics.channels
   })
-  const presence = createPresence(store.presence, config.presence, now)
-  const environment: SessionEnvironment = {
+  const presence = createPresenceTracker(store.presence, config.presence, now)
+  const dependencies: SessionDependencies = {
     settings: {
       instanceId: `i_${randomText(9)}`,
       heartbeatIntervalSeconds: config.heartbeatIntervalSeconds,
@@ -159,7 +159,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     now,
     randomText
   }
-  const hub = createHub(environment)
+  const hub = createHub(dependencies)
   await hub.start()
   // With the embedded store there is no other instance to go to: sessions are not asked to.
   const drain = createDrain(hub, store.kind === 'embedded' ? 0 : config.drainMs)
@@ -185,14 +185,14 @@ export async function buildApp(options: AppOptions): Promise<App> {
     lingerMs: config.lingerMs,
     answerWithinMs: options.bridgeAnswerWithinMs ?? defaultAnswerWithinMs
   }
-  const bridgeSessions = createBridgeSessions(environment, bridgeSettings, hub)
+  const bridgeSessions = createBridgeSessions(dependencies, bridgeSettings, hub)
   metrics.watchHeldPolls(() => bridgeSessions.held)
 
   const perMinute = config.rateLimit ? config.failedHandshakesPerMinute : 0
-  const brake = createBrake(store.limits, perMinute, environment.log)
-  await server.register(ws, { environment, hub, config, brake, isDraining: drain.isDraining })
+  const brake = createHandshakeLimiter(store.limits, perMinute, dependencies.log)
+  await server.register(ws, { dependencies, hub, config, brake, isDraining: drain.isDraining })
   await server.register(bridge, {
-    ...{ prefix: bridgePrefix, environment, brake, drain },
+    ...{ prefix: bridgePrefix, dependencies, brake, drain },
     settings: bridgeSettings,
     sessions: bridgeSessions,
     handshakesPerMinute: config.rateLimit ? config.handshakesPerMinute : undefined

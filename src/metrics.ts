@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { ChannelsObserver } from './channels/follower.js'
-import type { Observer } from './session/environment.js'
+import type { ChannelsObserver } from './channels/channel-manager.js'
+import type { Observer } from './session/dependencies.js'
 
 /** Prometheus' view of this instance. Names follow its conventions: base units, `_total` for counters. */
 export interface Metrics {

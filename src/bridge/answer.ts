@@ -10,7 +10,7 @@ export interface ExchangeAnswer {
   readonly retryAfterSeconds?: number
 }
 
-export interface PolledFacts {
+export interface PolledParams {
   /** The poll number that is answered. */
   readonly re: number
   readonly more: boolean
@@ -21,13 +21,13 @@ export interface PolledFacts {
 export function polledAnswer(
   signer: Mac,
   frames: readonly string[],
-  { re, more, superseded }: PolledFacts
+  { re, more, superseded }: PolledParams
 ): ExchangeAnswer {
   const polled = signMessage(signer, { type: 'polled', re, more, superseded })
   return { status: 200, body: `${[...frames, polled].join('\n')}\n` }
 }
 
-export interface RefusalFacts {
+export interface RefusalParams {
   readonly code: CodeName
   readonly message?: string
   /** The poll that is refused, where one verified. */
@@ -39,7 +39,7 @@ export interface RefusalFacts {
 /** A refused exchange: one signed frame outside the sequence, bound to its poll (PROTOCOL §9.3). */
 export function refusedAnswer(
   signer: Mac,
-  { code, message, poll, expectedSeq, retryAfterMs }: RefusalFacts
+  { code, message, poll, expectedSeq, retryAfterMs }: RefusalParams
 ): ExchangeAnswer {
   const { status } = codes[code]
   const frame = signMessage(signer, {

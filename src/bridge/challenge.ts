@@ -1,7 +1,7 @@
 import { signChallenge } from '../protocol/handshake.js'
 import { challengeSeconds } from '../protocol/limits.js'
 import { createNodeMac } from '../protocol/mac-node.js'
-import type { SessionEnvironment } from '../session/environment.js'
+import type { SessionDependencies } from '../session/dependencies.js'
 import type { BridgeState, ChallengeState } from '../store/bridge.js'
 import type { BridgeSession } from './session.js'
 
@@ -33,8 +33,8 @@ export function isDue({ nextAt, open }: ChallengeState, now: number, everyMs: nu
  * Commits the next challenge; the answer of the exchange at hand carries it, so its 60 s start now.
  * @throws SessionOver where the key is not good any more
  */
-export async function challengeAnew(environment: SessionEnvironment, session: BridgeSession): Promise<void> {
-  const { registry, randomText, now, settings } = environment
+export async function issueFreshChallenge(dependencies: SessionDependencies, session: BridgeSession): Promise<void> {
+  const { registry, randomText, now, settings } = dependencies
   const { clientId, keyId } = session.peer
   const [credential] = (await registry.credentials(clientId, keyId)).credentials
   if (credential === undefined || !credential.usable) {

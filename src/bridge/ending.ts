@@ -4,7 +4,7 @@ import type { EndingCode } from '../protocol/codes.js'
 export type BridgeEnding = EndingCode | 'bye'
 
 /** The session is over, or is found to be. */
-export class SessionOver extends Error {
+export class SessionEnded extends Error {
   override readonly name = 'SessionOver'
   /** Nothing: the store has no such session. */
   readonly ending: string | undefined

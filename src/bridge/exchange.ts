@@ -1,16 +1,16 @@
 import type { CodeName } from '../protocol/codes.js'
 import { codes } from '../protocol/codes.js'
-import type { SessionEnvironment } from '../session/environment.js'
+import type { SessionDependencies } from '../session/dependencies.js'
 import type { ExchangeOutcome } from '../store/bridge.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, polledAnswer, refusedAnswer, unsignedAnswer } from './answer.js'
-import { challengeAnew, isDue, isOverdue } from './challenge.js'
-import { SessionOver } from './ending.js'
-import type { Hold } from './hold.js'
+import { isDue, isOverdue, issueFreshChallenge } from './challenge.js'
+import { SessionEnded } from './ending.js'
+import type { HeldPoll } from './held-poll.js'
+import type { MessageProcessor } from './message-processor.js'
 import { type ExchangeBody, RefusedBody, readExchange } from './request.js'
 import type { BridgeSession } from './session.js'
 import { type BridgeSettings, drainHoldMs, herdSpreadMs, maxInFlight } from './settings.js'
-import type { Worker } from './worker.js'
 
 /** One exchange (PROTOCOL §9.4), from its body to its answer. */
 
@@ -21,10 +21,10 @@ const retryAfterMs = 1000
 const polledBytes = 192
 
 export interface ExchangeContext {
-  readonly environment: SessionEnvironment
+  readonly dependencies: SessionDependencies
   readonly settings: BridgeSettings
   readonly session: BridgeSession
-  readonly worker: Worker
+  readonly worker: MessageProcessor
   readonly isDraining: () => boolean
   /** Calls `listener` when the requester is gone before its answer. */
   readonly onGone: (listener: () => void) => void
@@ -36,11 +36,11 @@ type Taken = ExchangeOutcome & { readonly kind: 'taken' }
 
 /** Answers the body of an exchange. It does not reject but for faults of ours. */
 export async function exchange(context: ExchangeContext, body: Uint8Array): Promise<ExchangeAnswer> {
-  const { environment, session } = context
+  const { dependencies, session } = context
   let poll: number | undefined
   session.inFlight++
   try {
-    const read = readExchange(session.verifier, body, environment.settings.limits)
+    const read = readExchange(session.verifier, body, dependencies.settings.limits)
     poll = read.poll.poll
     if (session.inFlight > maxInFlight) {
       const message = `at most ${maxInFlight} exchanges of a session at one time`
@@ -54,8 +54,11 @@ export async function exchange(context: ExchangeContext, body: Uint8Array): Prom
   }
 }
 
-function refuse({ environment, session }: ExchangeContext, facts: Parameters<typeof refusedAnswer>[1]): ExchangeAnswer {
-  environment.observer.refused(facts.code)
+function refuse(
+  { dependencies, session }: ExchangeContext,
+  facts: Parameters<typeof refusedAnswer>[1]
+): ExchangeAnswer {
+  dependencies.observer.refused(facts.code)
   return refusedAnswer(session.signer, facts)
 }
 
@@ -69,7 +72,7 @@ function answerTo(context: ExchangeContext, error: unknown, poll: number | undef
     if (waitMs !== undefined) return unsignedAnswer('RATE_LIMITED', waitMs)
     return refuse(context, { code, message, poll: error.poll })
   }
-  if (error instanceof SessionOver) {
+  if (error instanceof SessionEnded) {
     if (error.ending === undefined) return unsignedAnswer('SESSION_NOT_FOUND')
     session.over(error.ending)
     return endedAnswer(context, error.ending, poll)
@@ -89,8 +92,8 @@ export function endedAnswer(context: ExchangeContext, ending: string, poll: numb
 }
 
 async function take(context: ExchangeContext, { poll, messages }: ExchangeBody): Promise<ExchangeAnswer> {
-  const { environment, session, isDraining } = context
-  const { store, settings } = environment
+  const { dependencies, session, isDraining } = context
+  const { store, settings } = dependencies
   const waitMs = Math.min(poll.wait, settings.limits.waitMax) * 1000
   const outcome = await store.bridge.exchange({
     sessionId: session.peer.sessionId,
@@ -108,7 +111,7 @@ async function take(context: ExchangeContext, { poll, messages }: ExchangeBody):
       // All sessions are gone at once: their clients come back spread over a while (PROTOCOL §5.3, retry-after).
       return unsignedAnswer('SESSION_NOT_FOUND', outcome.isRewound ? Math.random() * herdSpreadMs : undefined)
     case 'ended':
-      throw new SessionOver(outcome.code)
+      throw new SessionEnded(outcome.code)
     case 'beyond':
       return refuse(context, { code: 'SEQUENCE_INVALID', poll: poll.poll, expectedSeq: outcome.expectedSeq })
     case 'limited':
@@ -123,7 +126,7 @@ async function take(context: ExchangeContext, { poll, messages }: ExchangeBody):
       } finally {
         // The time-out runs from the writing of the answer; what brought nothing new was no sign of life (PROTOCOL §6.1, §5.2).
         session.serving--
-        session.lastSeenAt = environment.now()
+        session.lastSeenAt = dependencies.now()
       }
   }
 }
@@ -134,19 +137,19 @@ async function serve(
   { isNewPoll, claimed }: Taken,
   waitMs: number
 ): Promise<ExchangeAnswer> {
-  const { environment, session } = context
-  if (environment.now() >= session.expiresAt) session.end('SESSION_EXPIRED')
+  const { dependencies, session } = context
+  if (dependencies.now() >= session.expiresAt) session.end('SESSION_EXPIRED')
   const answersChallenge = messages.some(
     ({ decoded }) => 'message' in decoded && decoded.message.type === 'challengeResponse'
   )
-  if (isOverdue(session.state.challenge, environment.now()) && !answersChallenge) session.end('HEARTBEAT_LOST')
-  if (session.ending !== undefined) throw new SessionOver(session.ending)
+  if (isOverdue(session.state.challenge, dependencies.now()) && !answersChallenge) session.end('HEARTBEAT_LOST')
+  if (session.ending !== undefined) throw new SessionEnded(session.ending)
 
   // Rule (f): its place is taken on arrival, and words for it are kept from now on.
   const hold = isNewPoll && waitMs > 0 ? session.hold(poll.poll) : undefined
   try {
     await runMessages(context, messages, claimed, isNewPoll)
-    if (session.ending !== undefined) throw new SessionOver(session.ending)
+    if (session.ending !== undefined) throw new SessionEnded(session.ending)
     // The frames of what an old poll brought come with another one, which is not disturbed until they are there.
     if (!isNewPoll) return polledAnswer(session.signer, [], { re: poll.poll, more: false, superseded: true })
     if (session.mayHaveNews || isChallengeDue(context)) await deliver(context)
@@ -185,22 +188,22 @@ async function runMessages(
   waits = false
 }
 
-function isChallengeDue({ environment, session }: ExchangeContext): boolean {
-  return isDue(session.state.challenge, environment.now(), environment.settings.freshChallengeMs)
+function isChallengeDue({ dependencies, session }: ExchangeContext): boolean {
+  return isDue(session.state.challenge, dependencies.now(), dependencies.settings.freshChallengeMs)
 }
 
 /** Brings down what lies after the session's positions, and the next fresh challenge when it is due. */
 async function deliver(context: ExchangeContext): Promise<void> {
-  const { environment, session } = context
+  const { dependencies, session } = context
   await session.deliver()
-  if (isChallengeDue(context)) await challengeAnew(environment, session)
-  if (session.ending !== undefined) throw new SessionOver(session.ending)
+  if (isChallengeDue(context)) await issueFreshChallenge(dependencies, session)
+  if (session.ending !== undefined) throw new SessionEnded(session.ending)
 }
 
 /** The answer: what waits, from the first on, as much as fits (PROTOCOL §9.4 e). */
-function compose({ environment, session }: ExchangeContext, poll: number): ExchangeAnswer {
+function compose({ dependencies, session }: ExchangeContext, poll: number): ExchangeAnswer {
   const { frames, sent, ack } = session.state
-  let room = environment.settings.limits.answerBytes - polledBytes
+  let room = dependencies.settings.limits.answerBytes - polledBytes
   const carried = frames.filter((frame, i) => {
     room -= Buffer.byteLength(frame) + 1
     return room >= 0 || i === 0
@@ -212,18 +215,18 @@ function compose({ environment, session }: ExchangeContext, poll: number): Excha
 }
 
 /** Holds the poll until there is something for it. */
-async function wait(context: ExchangeContext, hold: Hold, waitMs: number): Promise<ExchangeAnswer> {
-  const { environment, settings, session, onGone } = context
+async function wait(context: ExchangeContext, hold: HeldPoll, waitMs: number): Promise<ExchangeAnswer> {
+  const { dependencies, settings, session, onGone } = context
   onGone(() => hold.wake('lost'))
   const until = performance.now() + waitMs
-  hold.watch(environment.channels, session.state.positions)
+  hold.watch(dependencies.channels, session.state.positions)
   for (;;) {
     const waking = await hold.next(Math.max(0, until - performance.now()))
     switch (waking) {
       case 'superseded':
         return polledAnswer(session.signer, [], { re: hold.poll, more: false, superseded: true })
       case 'ended':
-        throw new SessionOver(session.ending)
+        throw new SessionEnded(session.ending)
       case 'time':
       case 'lost':
       case 'draining':
@@ -239,6 +242,6 @@ async function wait(context: ExchangeContext, hold: Hold, waitMs: number): Promi
     if (hold.isOver) continue
     const count = await session.deliver()
     if (count > 0 || (waking === 'frames' && session.state.frames.length > 0)) return compose(context, hold.poll)
-    hold.watch(environment.channels, session.state.positions)
+    hold.watch(dependencies.channels, session.state.positions)
   }
 }

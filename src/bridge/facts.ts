@@ -2,7 +2,7 @@ import type { SessionKeys } from '../protocol/handshake.js'
 import type { Peer } from '../session/peer.js'
 
 /** What a session is when this instance gets to know it. */
-export interface BridgeSessionFacts {
+export interface BridgeSessionParams {
   readonly peer: Peer
   readonly keys: SessionKeys
   readonly openedAt: number

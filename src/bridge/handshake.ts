@@ -1,10 +1,10 @@
+import { AuthenticationFault, authenticate, issueChallenge, welcomeMessage } from '../auth/handshake.js'
+import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
+import { ownChannels } from '../auth/permissions.js'
 import type { CodeName } from '../protocol/codes.js'
 import { ProtocolFault } from '../protocol/fault.js'
 import { signMessage } from '../protocol/frame.js'
-import type { Brake } from '../session/brake.js'
-import type { SessionEnvironment } from '../session/environment.js'
-import { AuthenticationFault, authenticate, issueChallenge, welcomeMessage } from '../session/handshake.js'
-import { ownChannels } from '../session/rights.js'
+import type { SessionDependencies } from '../session/dependencies.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
 import type { BridgeSessions } from './sessions.js'
@@ -18,17 +18,17 @@ const binding = 'bridge'
 const retryAfterMs = 1000
 
 export interface HandshakeContext {
-  readonly environment: SessionEnvironment
+  readonly dependencies: SessionDependencies
   readonly settings: BridgeSettings
   readonly sessions: BridgeSessions
-  readonly brake: Brake
+  readonly brake: HandshakeLimiter
   readonly remoteAddress: string
 }
 
 /** Refuses whoever should not even try. */
-async function admit({ environment, sessions, brake, remoteAddress }: HandshakeContext): Promise<void> {
+async function admit({ dependencies, sessions, brake, remoteAddress }: HandshakeContext): Promise<void> {
   if (sessions.isDraining) throw new ProtocolFault('DRAINING')
-  if (sessions.size >= environment.settings.maxSessions) throw new StoreUnavailable(new Error('this instance is full'))
+  if (sessions.size >= dependencies.settings.maxSessions) throw new StoreUnavailable(new Error('this instance is full'))
   const waitMs = await brake.retryAfterMs(remoteAddress)
   if (waitMs > 0) throw new Braked(waitMs)
 }
@@ -46,7 +46,7 @@ class Braked extends Error {
 export function challenge(context: HandshakeContext): Promise<ExchangeAnswer> {
   return answered(context, async () => {
     await admit(context)
-    return { status: 200, body: JSON.stringify(await issueChallenge(context.environment, binding)) }
+    return { status: 200, body: JSON.stringify(await issueChallenge(context.dependencies, binding)) }
   })
 }
 
@@ -55,21 +55,21 @@ const lineFeed = 0x0a
 /** `POST /v1/bridge/sessions`; the body is one line, and a line may end with LF. */
 export function openSession(context: HandshakeContext, body: Uint8Array): Promise<ExchangeAnswer> {
   const frame = body.at(-1) === lineFeed ? body.subarray(0, -1) : body
-  const { environment, settings, sessions, remoteAddress } = context
+  const { dependencies, settings, sessions, remoteAddress } = context
   return answered(context, async () => {
     await admit(context)
-    const authenticated = await authenticate(environment, frame, binding, remoteAddress)
+    const authenticated = await authenticate(dependencies, frame, binding, remoteAddress)
     const opened = await sessions.open(authenticated, ownChannels(authenticated.peer))
     if (opened === undefined) throw new ProtocolFault('RATE_LIMITED')
     const { session, positions } = opened
     if (session.ending !== undefined) throw new AuthenticationFault(session.peer.clientId)
-    const { type, ...members } = welcomeMessage(environment, session.peer, {
+    const { type, ...members } = welcomeMessage(dependencies, session.peer, {
       expiresAt: session.expiresAt,
-      heartbeatIntervalSeconds: environment.settings.heartbeatIntervalSeconds,
+      heartbeatIntervalSeconds: dependencies.settings.heartbeatIntervalSeconds,
       heartbeatTimeoutSeconds: settings.heartbeatTimeoutSeconds,
       subscriptions: [...positions].map(([channel, position]) => ({ channel, ...position }))
     })
-    environment.observer.handshake('welcome')
+    dependencies.observer.handshake('welcome')
     session.log.info({ keyId: session.peer.keyId, remoteAddress, transport: 'bridge' }, 'session opened')
     return { status: 201, body: `${signMessage(session.signer, { type, seq: 1, ...members })}\n` }
   })
@@ -77,19 +77,19 @@ export function openSession(context: HandshakeContext, body: Uint8Array): Promis
 
 /** Before a session there is one answer for every reason, unsigned (PROTOCOL §4.4). */
 async function answered(
-  { environment, brake, remoteAddress }: HandshakeContext,
+  { dependencies, brake, remoteAddress }: HandshakeContext,
   work: () => Promise<ExchangeAnswer>
 ): Promise<ExchangeAnswer> {
   try {
     return await work()
   } catch (error) {
     const refuse = (code: CodeName, ms?: number) => {
-      environment.observer.handshake(code)
+      dependencies.observer.handshake(code)
       return unsignedAnswer(code, ms)
     }
     if (error instanceof Braked) return refuse('RATE_LIMITED', error.waitMs)
     if (error instanceof StoreUnavailable) {
-      environment.log.warn({ err: error.cause }, 'a handshake failed: the store does not answer')
+      dependencies.log.warn({ err: error.cause }, 'a handshake failed: the store does not answer')
       return refuse('UNAVAILABLE', retryAfterMs)
     }
     if (!(error instanceof ProtocolFault)) throw error

@@ -1,21 +1,21 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Brake } from '../session/brake.js'
-import type { Drain } from '../session/drain.js'
-import type { SessionEnvironment } from '../session/environment.js'
+import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
+import type { Drain } from '../cluster/drain.js'
+import type { SessionDependencies } from '../session/dependencies.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
 import { exchange } from './exchange.js'
 import { challenge, type HandshakeContext, openSession } from './handshake.js'
 import type { BridgeSessions } from './sessions.js'
 import type { BridgeSettings } from './settings.js'
-import { createStrangers } from './strangers.js'
+import { createUnverifiedRequestLimiter } from './unverified-request-limiter.js'
 
 /** The HTTP long poll as a transport (PROTOCOL §9): three routes, which read bytes whatever their content type. */
 
 export interface BridgeOptions {
-  readonly environment: SessionEnvironment
+  readonly dependencies: SessionDependencies
   readonly sessions: BridgeSessions
-  readonly brake: Brake
+  readonly brake: HandshakeLimiter
   readonly drain: Drain
   readonly settings: BridgeSettings
   /** Handshakes of one address in a minute; nothing: any number. */
@@ -35,9 +35,9 @@ export function refuseBridgePath(reply: FastifyReply): FastifyReply {
 }
 
 export default async function bridge(app: FastifyInstance, options: BridgeOptions): Promise<void> {
-  const { environment, sessions, brake, drain, settings, handshakesPerMinute } = options
-  const strangers = createStrangers(environment.now, handshakesPerMinute === undefined ? 0 : undefined)
-  const { batchBytes } = environment.settings.limits
+  const { dependencies, sessions, brake, drain, settings, handshakesPerMinute } = options
+  const strangers = createUnverifiedRequestLimiter(dependencies.now, handshakesPerMinute === undefined ? 0 : undefined)
+  const { batchBytes } = dependencies.settings.limits
 
   drain.invite(sessions)
   app.removeAllContentTypeParsers()
@@ -78,7 +78,7 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
   }
 
   function handshakeOf({ ip }: FastifyRequest): HandshakeContext {
-    return { environment, settings, sessions, brake, remoteAddress: ip }
+    return { dependencies, settings, sessions, brake, remoteAddress: ip }
   }
 
   const perAddress =
@@ -116,7 +116,7 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
         return unsignedAnswer('SESSION_NOT_FOUND')
       }
       const context = {
-        environment,
+        dependencies,
         settings,
         session: found.session,
         worker: found.worker,
@@ -130,7 +130,7 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
       return await exchange(context, bodyOf(request))
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      environment.log.warn({ err: error.cause, sessionId }, 'the store does not answer')
+      dependencies.log.warn({ err: error.cause, sessionId }, 'the store does not answer')
       return unsignedAnswer('UNAVAILABLE', retryAfterMs)
     }
   }

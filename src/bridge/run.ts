@@ -1,15 +1,15 @@
+import { ownChannels } from '../auth/permissions.js'
 import { sameText } from '../protocol/mac.js'
 import { type DecodedUpstream, decodeUpstream } from '../protocol/messages.js'
-import { dispatch } from '../session/dispatch.js'
-import type { SessionEnvironment } from '../session/environment.js'
+import type { SessionDependencies } from '../session/dependencies.js'
+import { frameErrorOf } from '../session/frame-error.js'
 import type { FreshChallenge, HandlerContext } from '../session/handlers/handler.js'
-import { refusalOf } from '../session/refusal.js'
-import { ownChannels } from '../session/rights.js'
+import { dispatch } from '../session/handlers/table.js'
 import type { Outgoing } from '../session/session.js'
 import type { ChallengeState } from '../store/bridge.js'
 import { parseOpenChallenge } from './challenge.js'
-import type { Draft } from './draft.js'
 import type { BridgeEnding } from './ending.js'
+import type { PendingCommit } from './pending-commit.js'
 import type { BridgeSession } from './session.js'
 import { FetchedSubscriptions } from './subscriptions.js'
 
@@ -21,7 +21,7 @@ export interface ClaimedMessage {
 
 /** What became of a batch: what to commit, and how the session ends, if it does. */
 export interface BatchResult {
-  readonly draft: Draft
+  readonly draft: PendingCommit
   /** The session is over with this, once the draft is committed (`bye`) or at once. */
   readonly ending?: BridgeEnding
 }
@@ -55,12 +55,12 @@ export function decodeClaimed({ seq, text }: { readonly seq: number; readonly te
 }
 
 /** The fresh challenge of one batch: answered against the state that the batch was claimed on. */
-function challengeOf(environment: SessionEnvironment, { open }: ChallengeState) {
+function challengeOf(dependencies: SessionDependencies, { open }: ChallengeState) {
   const outstanding = open === undefined ? undefined : parseOpenChallenge(open)
   const fresh: FreshChallenge & { settled?: ChallengeState } = {
     settle(token, signature) {
       const isRight = outstanding?.token === token && sameText(outstanding.expected, signature)
-      fresh.settled = { nextAt: environment.now() + environment.settings.freshChallengeMs }
+      fresh.settled = { nextAt: dependencies.now() + dependencies.settings.freshChallengeMs }
       return isRight
     }
   }
@@ -72,24 +72,24 @@ function challengeOf(environment: SessionEnvironment, { open }: ChallengeState) 
  * key, so that a batch whose answers are lost with its instance may be run again by another (PROTOCOL §9.4 c).
  */
 export async function runBatch(
-  environment: SessionEnvironment,
+  dependencies: SessionDependencies,
   session: BridgeSession,
   batch: readonly ClaimedMessage[]
 ): Promise<BatchResult> {
-  const { settings, channels, observer } = environment
+  const { settings, channels, observer } = dependencies
   const { peer, log } = session
   const { positions, challenge } = session.state
   const subscriptions = new FetchedSubscriptions(channels, settings.limits.recover, ownChannels(peer), positions)
-  const freshChallenge = challengeOf(environment, challenge)
+  const freshChallenge = challengeOf(dependencies, challenge)
   const context: HandlerContext = {
-    environment,
+    dependencies,
     peer,
     expiresAt: session.expiresAt,
-    seats: seatsInStore,
+    licenseSlots: seatsInStore,
     freshChallenge,
     subscriptions,
     mayRunAgain: true,
-    isOver: () => session.ending !== undefined
+    hasEnded: () => session.ending !== undefined
   }
   const outgoing: Outgoing[] = []
   let recovered = 0
@@ -122,7 +122,7 @@ export async function runBatch(
     try {
       await run(message)
     } catch (error) {
-      const { ends, seq: _seq, ...told } = refusalOf(error, message.seq, log)
+      const { ends, seq: _seq, ...told } = frameErrorOf(error, message.seq, log)
       observer.refused(told.code)
       if (ends) {
         ending = told.code as BridgeEnding

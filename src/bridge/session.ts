@@ -2,22 +2,22 @@ import { signMessage, signText } from '../protocol/frame.js'
 import { outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
-import type { Log, SessionEnvironment } from '../session/environment.js'
+import type { Log, SessionDependencies } from '../session/dependencies.js'
 import type { Peer } from '../session/peer.js'
 import type { Outgoing } from '../session/session.js'
 import type { BridgeState } from '../store/bridge.js'
 import type { Position } from '../store/channels.js'
 import { StoreUnavailable } from '../store/store.js'
-import { type Collected, collect, type PublicationText, TooFarBehind } from './collect.js'
-import type { Draft } from './draft.js'
-import { type BridgeEnding, SessionOver } from './ending.js'
-import type { BridgeSessionFacts } from './facts.js'
-import { Hold, type Waking } from './hold.js'
+import { type BridgeEnding, SessionEnded } from './ending.js'
+import type { BridgeSessionParams } from './facts.js'
+import { HeldPoll, type WakeReason } from './held-poll.js'
+import type { PendingCommit } from './pending-commit.js'
 import { moved, movesBetween } from './positions.js'
+import { HistoryGap, type PendingFrames, type PublicationText, readPending } from './read-pending.js'
 import { maxCommitTries } from './settings.js'
 
-const nothing: Draft = { answered: [], outgoing: [], positions: new Map() }
-const noRoom: Collected = { outgoing: [], positions: new Map(), isCut: true }
+const nothing: PendingCommit = { answered: [], outgoing: [], positions: new Map() }
+const noRoom: PendingFrames = { outgoing: [], positions: new Map(), isCut: true }
 
 /**
  * One session of the bridge as this instance knows it. What counts lies in the store; here is what is fixed (who, which
@@ -37,12 +37,12 @@ export class BridgeSession {
   /** Set once it is known to be over. */
   ending: string | undefined
   /** The newest poll that would wait. */
-  held: Hold | undefined
+  held: HeldPoll | undefined
   /** Its `bye` was acknowledged: it ends with the answer that carries the ack. */
   saidBye = false
   /** Publications lie after its positions that did not fit beside what waits. */
   hasMore = false
-  readonly #environment: SessionEnvironment
+  readonly #dependencies: SessionDependencies
   readonly #onEnd: (session: BridgeSession, ending: BridgeEnding) => void
   #state: BridgeState | undefined
   /** A commit is out, or its answer never came: what it did is not known. */
@@ -51,8 +51,8 @@ export class BridgeSession {
   #watchers = new Set<() => void>()
 
   constructor(
-    environment: SessionEnvironment,
-    { peer, keys, openedAt, expiresAt, lastSeenAt }: BridgeSessionFacts,
+    dependencies: SessionDependencies,
+    { peer, keys, openedAt, expiresAt, lastSeenAt }: BridgeSessionParams,
     onEnd: (session: BridgeSession, ending: BridgeEnding) => void
   ) {
     this.peer = peer
@@ -61,14 +61,14 @@ export class BridgeSession {
     this.openedAt = openedAt
     this.expiresAt = expiresAt
     this.lastSeenAt = lastSeenAt
-    this.log = environment.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
-    this.#environment = environment
+    this.log = dependencies.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
+    this.#dependencies = dependencies
     this.#onEnd = onEnd
   }
 
   /** The state that the last step showed. @throws SessionOver where none was seen */
   get state(): BridgeState {
-    if (this.#state === undefined) throw new SessionOver(this.ending)
+    if (this.#state === undefined) throw new SessionEnded(this.ending)
     return this.#state
   }
 
@@ -86,9 +86,9 @@ export class BridgeSession {
 
   /** Looks anew. @throws SessionOver, StoreUnavailable */
   async reload(): Promise<BridgeState> {
-    const { store, settings } = this.#environment
+    const { store, settings } = this.#dependencies
     const state = await store.bridge.read(this.peer.sessionId, settings.limits.answerBytes)
-    if (state === undefined) throw new SessionOver((await store.bridge.info(this.peer.sessionId))?.ended)
+    if (state === undefined) throw new SessionEnded((await store.bridge.info(this.peer.sessionId))?.ended)
     this.adopt(state)
     return state
   }
@@ -111,8 +111,8 @@ export class BridgeSession {
   }
 
   /** Takes the place of the poll that is held, unless that is the newer one (PROTOCOL §9.4 f). */
-  hold(poll: number): Hold {
-    const hold = new Hold(poll)
+  hold(poll: number): HeldPoll {
+    const hold = new HeldPoll(poll)
     if (this.held !== undefined && this.held.poll > poll) hold.wake('superseded')
     else {
       this.wake('superseded')
@@ -121,12 +121,12 @@ export class BridgeSession {
     return hold
   }
 
-  letGo(hold: Hold): void {
+  letGo(hold: HeldPoll): void {
     hold.release()
     if (this.held === hold) this.held = undefined
   }
 
-  wake(waking: Waking): void {
+  wake(waking: WakeReason): void {
     this.held?.wake(waking)
   }
 
@@ -150,7 +150,7 @@ export class BridgeSession {
   }
 
   #tellEnd(): void {
-    for (const channel of this.channels) this.#environment.presence.left(this.peer, channel)
+    for (const channel of this.channels) this.#dependencies.presence.left(this.peer, channel)
     this.wake('ended')
     this.#tellWatchers()
   }
@@ -162,7 +162,7 @@ export class BridgeSession {
    * @returns frames that were committed; `lost` where the claims are not ours any more, and nothing was
    * @throws SessionOver, StoreUnavailable (whether it happened is then unknown)
    */
-  commit(draft: Draft, collects: boolean, carries: () => boolean): Promise<number | 'lost'> {
+  commit(draft: PendingCommit, collects: boolean, carries: () => boolean): Promise<number | 'lost'> {
     const result = this.#lock.then(() => this.#commit(draft, collects, carries))
     this.#lock = result.catch(() => {})
     return result
@@ -172,7 +172,7 @@ export class BridgeSession {
   get mayHaveNews(): boolean {
     if (this.#unsure || this.#state === undefined) return true
     for (const [channel, position] of this.#state.positions) {
-      if (!this.#environment.channels.isTop(channel, position)) return true
+      if (!this.#dependencies.channels.isTop(channel, position)) return true
     }
     return false
   }
@@ -183,9 +183,9 @@ export class BridgeSession {
     return count === 'lost' ? 0 : count
   }
 
-  async #commit(draft: Draft, collects: boolean, carries: () => boolean): Promise<number | 'lost'> {
+  async #commit(draft: PendingCommit, collects: boolean, carries: () => boolean): Promise<number | 'lost'> {
     for (let i = 0; i < maxCommitTries; i++) {
-      if (this.ending !== undefined) throw new SessionOver(this.ending)
+      if (this.ending !== undefined) throw new SessionEnded(this.ending)
       const state = this.#unsure || this.#state === undefined ? await this.reload() : this.#state
       if (draft.answered.some(seq => !this.#owns(state, seq))) return 'lost'
       if (draft.isVain?.(state) === true) return 0
@@ -200,33 +200,33 @@ export class BridgeSession {
   }
 
   #owns({ claims }: BridgeState, seq: number): boolean {
-    return claims.some(claim => claim.seq === seq && claim.owner === this.#environment.settings.instanceId)
+    return claims.some(claim => claim.seq === seq && claim.owner === this.#dependencies.settings.instanceId)
   }
 
-  async #collect(state: BridgeState, { positions, outgoing }: Draft): Promise<Collected> {
-    const { channels, settings } = this.#environment
+  async #collect(state: BridgeState, { positions, outgoing }: PendingCommit): Promise<PendingFrames> {
+    const { channels, settings } = this.#dependencies
     const from = moved(state.positions, positions)
     const waiting = state.frames.reduce((sum, frame) => sum + frame.length, 0)
     // What would not fit beside that which waits already stays where it is, until there is room.
     const room = settings.limits.answerBytes - waiting
     if (room <= 0 || (outgoing.length > 0 && outgoing.length + state.frames.length >= outboxFrames)) return noRoom
     try {
-      return await collect(channels, from, room)
+      return await readPending(channels, from, room)
     } catch (error) {
-      if (!(error instanceof TooFarBehind)) throw error
+      if (!(error instanceof HistoryGap)) throw error
       this.end('SLOW_CONSUMER')
-      throw new SessionOver('SLOW_CONSUMER')
+      throw new SessionEnded('SLOW_CONSUMER')
     }
   }
 
   async #tryCommit(
     state: BridgeState,
-    draft: Draft,
-    collected: Collected,
+    draft: PendingCommit,
+    collected: PendingFrames,
     outgoing: readonly (Outgoing | PublicationText)[],
     carries: boolean
   ): Promise<boolean> {
-    const { store, settings, presence } = this.#environment
+    const { store, settings, presence } = this.#dependencies
     const frames = outgoing.map((message, i) => this.#sign(message, state.sent + 1 + i))
     const positions =
       collected.positions.size === 0 ? draft.positions : new Map([...draft.positions, ...collected.positions])
@@ -243,7 +243,7 @@ export class BridgeSession {
       maxFrames: outboxFrames,
       maxBytes: outboxBytes,
       ...(draft.challenge === undefined ? {} : { challenge: draft.challenge }),
-      ...(word === undefined ? {} : { word })
+      ...(word === undefined ? {} : { notify: word })
     })
     switch (outcome) {
       case 'done':
@@ -257,9 +257,9 @@ export class BridgeSession {
         return false
       case 'full':
         this.end('SLOW_CONSUMER')
-        throw new SessionOver('SLOW_CONSUMER')
+        throw new SessionEnded('SLOW_CONSUMER')
       case 'gone':
-        throw new SessionOver((await store.bridge.info(this.peer.sessionId))?.ended)
+        throw new SessionEnded((await store.bridge.info(this.peer.sessionId))?.ended)
     }
   }
 
@@ -271,7 +271,7 @@ export class BridgeSession {
   /** The state that our own commit has made, unless a later step has shown one meanwhile. */
   #advance(
     state: BridgeState,
-    draft: Draft,
+    draft: PendingCommit,
     frames: readonly string[],
     changes: ReadonlyMap<string, Position | undefined>
   ): void {

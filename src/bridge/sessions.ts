@@ -1,17 +1,17 @@
+import type { Authenticated } from '../auth/handshake.js'
 import type { EndingCode } from '../protocol/codes.js'
 import type { SessionKeys } from '../protocol/handshake.js'
 import type { Attributes } from '../protocol/messages.js'
 import type { Capabilities } from '../registry/clients.js'
 import { CannotUnseal } from '../registry/keyring.js'
-import type { SessionEnvironment } from '../session/environment.js'
-import type { Guests } from '../session/guests.js'
-import type { Authenticated } from '../session/handshake.js'
+import type { SessionDependencies } from '../session/dependencies.js'
 import type { Hub } from '../session/hub.js'
+import type { SessionSource } from '../session/session-source.js'
 import type { SessionEntry } from '../store/store.js'
 import type { BridgeEnding } from './ending.js'
+import { MessageProcessor } from './message-processor.js'
 import { BridgeSession } from './session.js'
 import { type BridgeSettings, beatEveryMs, beatLifeMs, drainQuietMs, endedKeptMs, recheckSpreadMs } from './settings.js'
-import { Worker } from './worker.js'
 
 /** The bridge's sessions that this instance has served lately; the store has them all (PROTOCOL §9.1). */
 
@@ -29,7 +29,7 @@ interface StoredInfo extends Capabilities {
 
 export interface KnownSession {
   readonly session: BridgeSession
-  readonly worker: Worker
+  readonly worker: MessageProcessor
 }
 
 /** A session that nobody has asked for here for so many heartbeat time-outs is forgotten here. */
@@ -37,9 +37,9 @@ const idleTimeouts = 2
 
 export type BridgeSessions = ReturnType<typeof createBridgeSessions>
 
-export function createBridgeSessions(environment: SessionEnvironment, settings: BridgeSettings, hub: Hub) {
-  const { store, registry, now, observer, log } = environment
-  const { instanceId } = environment.settings
+export function createBridgeSessions(dependencies: SessionDependencies, settings: BridgeSettings, hub: Hub) {
+  const { store, registry, now, observer, log } = dependencies
+  const { instanceId } = dependencies.settings
   const known = new Map<string, KnownSession>()
   const byClient = new Map<string, Set<BridgeSession>>()
   const loading = new Map<string, Promise<KnownSession | undefined>>()
@@ -62,7 +62,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
 
   function keep(session: BridgeSession): KnownSession {
     const { sessionId, clientId } = session.peer
-    const kept = { session, worker: new Worker(environment, session) }
+    const kept = { session, worker: new MessageProcessor(dependencies, session) }
     known.set(sessionId, kept)
     byClient.set(clientId, (byClient.get(clientId) ?? new Set()).add(session))
     return kept
@@ -88,7 +88,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
 
   /** Ends a session in the store: first its seats, so that whoever finds it there still releases them. */
   async function endInStore(sessionId: string, ending: BridgeEnding): Promise<string | undefined> {
-    await store.seats.releaseAll(sessionId)
+    await store.licenseSlots.releaseAll(sessionId)
     const counted = await store.bridge.end(sessionId, ending, endedKeptMs)
     if (await store.sessions.end(sessionId)) observer.ended('bridge', ending)
     return counted
@@ -120,19 +120,23 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
    * @throws StoreUnavailable
    */
   async function open({ peer, keys, expiresAt }: Authenticated, own: readonly string[]) {
-    const session = new BridgeSession(environment, { peer, keys, openedAt: now(), expiresAt, lastSeenAt: now() }, onEnd)
+    const session = new BridgeSession(
+      dependencies,
+      { peer, keys, openedAt: now(), expiresAt, lastSeenAt: now() },
+      onEnd
+    )
     const { sessionId, clientId, keyId, capabilities, attributes, remoteAddress } = peer
-    if (!(await store.sessions.open(entryOf(session), environment.settings.maxSessionsPerClient))) return undefined
-    const tops = await environment.channels.tops(own)
+    if (!(await store.sessions.open(entryOf(session), dependencies.settings.maxSessionsPerClient))) return undefined
+    const tops = await dependencies.channels.tops(own)
     const positions = new Map(own.flatMap((channel, i) => (tops[i] === undefined ? [] : [[channel, tops[i]]])))
     const info: StoredInfo = {
       ...{ clientId, keyId, ...capabilities, attributes, remoteAddress, expiresAt, openedAt: session.openedAt },
       sealed: registry.sealSessionKeys(sessionId, keys)
     }
-    const challengeAt = now() + environment.settings.freshChallengeMs
+    const challengeAt = now() + dependencies.settings.freshChallengeMs
     await store.bridge.open({ sessionId, info: JSON.stringify(info), positions, challengeAt })
     const kept = keep(session)
-    for (const channel of own) environment.presence.joined(peer, channel)
+    for (const channel of own) dependencies.presence.joined(peer, channel)
     observer.opened('bridge')
     await judge(kept)
     return { session, positions }
@@ -153,7 +157,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
     }
     const peer = { sessionId, clientId, keyId, capabilities, attributes, remoteAddress }
     // That somebody asks for it is no sign of life yet (PROTOCOL §5.2).
-    const session = new BridgeSession(environment, { peer, keys, openedAt, expiresAt, lastSeenAt: 0 }, onEnd)
+    const session = new BridgeSession(dependencies, { peer, keys, openedAt, expiresAt, lastSeenAt: 0 }, onEnd)
     session.ending = stored.ended
     const kept = keep(session)
     if (session.ending === undefined) await judge(kept)
@@ -174,7 +178,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
   }
 
   const stopListening = store.bridge.listen(instanceId, {
-    word(sessionId, word) {
+    notification(sessionId, word) {
       const session = known.get(sessionId)?.session
       if (session === undefined) return
       if (word === 'claims') session.lookAgain()
@@ -195,7 +199,7 @@ export function createBridgeSessions(environment: SessionEnvironment, settings: 
     }
   })
 
-  const guests: Guests = {
+  const guests: SessionSource = {
     ofClient: clientId => byClient.get(clientId) ?? [],
     clients: () => byClient.keys(),
     revoke(sessionId) {

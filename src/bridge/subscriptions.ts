@@ -1,4 +1,4 @@
-import type { Channels, Joined } from '../channels/channels.js'
+import type { ChannelBroker, Joined } from '../channels/types.js'
 import type { Subscriptions } from '../session/subscriptions.js'
 import type { Position } from '../store/channels.js'
 
@@ -7,7 +7,7 @@ import type { Position } from '../store/channels.js'
  * lies after a position is read when a poll asks.
  */
 export class FetchedSubscriptions implements Subscriptions {
-  readonly #channels: Channels
+  readonly #channels: ChannelBroker
   readonly #recoverLimit: number
   readonly #own: readonly string[]
   /** As the session was read, until something changes. */
@@ -16,7 +16,7 @@ export class FetchedSubscriptions implements Subscriptions {
   readonly changes = new Map<string, Position | undefined>()
 
   constructor(
-    channels: Channels,
+    channels: ChannelBroker,
     recoverLimit: number,
     own: readonly string[],
     positions: ReadonlyMap<string, Position>

@@ -1,4 +1,4 @@
-import { ConfigError, environmentSchema, loadConfig } from '../config.js'
+import { ConfigError, environmentSchema, loadConfig } from '../config/load.js'
 import type { Io } from './command.js'
 import { adminTokenFile, masterKeyFile } from './first-start.js'
 import { gatherSources, lookUp, type Sources } from './flags.js'

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import { type Config, ConfigError, loadConfig } from '../config.js'
+import { type Config, ConfigError, loadConfig } from '../config/load.js'
 import { openRegistry, WrongMasterKey } from '../registry/index.js'
 import { openStore } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
@@ -84,7 +84,7 @@ function checkTls({ tls }: Config, now: number): Check[] {
 async function checkKeyRing(config: Config, store: Store, now: () => number): Promise<Check> {
   const name = 'key ring'
   const file = join(config.dataDir, masterKeyFile)
-  if ((await store.records.get('meta:pepper')) === undefined) {
+  if ((await store.durable.get('meta:pepper')) === undefined) {
     return pass(name, 'the store is empty: the first start decides')
   }
   if (config.masterKeys === undefined && !existsSync(file)) {
@@ -114,7 +114,7 @@ async function checkEmbedded(config: Config, io: Io): Promise<Check[]> {
   }
   try {
     await store.ping()
-    const { seq } = await store.records.auditHead()
+    const { seq } = await store.durable.auditHead()
     return [pass('store', `embedded, ${seq} changes so far`), await checkKeyRing(config, store, io.now)]
   } finally {
     await store.close()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigError, masterKeyPattern } from '../config.js'
+import { ConfigError, masterKeyPattern } from '../config/load.js'
 import { createSecret } from '../registry/secrets.js'
 
 /** The master key and the admin token of a gateway that was given none: made once, kept in the data folder. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { parseArgs, parseEnv } from 'node:util'
-import { ConfigError, environmentSchema } from '../config.js'
+import { ConfigError, environmentSchema } from '../config/load.js'
 import type { Flag } from './command.js'
 
 const prefix = 'COUNTERSIGN_'

@@ -1,4 +1,4 @@
-import { ConfigError } from '../config.js'
+import { ConfigError } from '../config/load.js'
 import { type Command, type Context, Failure, Interrupted, type Io, UsageError } from './command.js'
 import { gatherSources, lookUp } from './flags.js'
 import { openGateway } from './gateway.js'

@@ -1,4 +1,4 @@
-import type { AuditHead, Change, RecordStore } from '../store/store.js'
+import type { AuditHead, Change, DurableStore } from '../store/store.js'
 import type { Hasher } from './keyring.js'
 
 /**
@@ -35,7 +35,7 @@ export interface Audit {
 
 const verifyBatch = 1000
 
-export function createAudit(records: RecordStore, hash: Hasher, now: () => number): Audit {
+export function createAudit(records: DurableStore, hash: Hasher, now: () => number): Audit {
   function withHash(body: Omit<AuditEntry, 'hash'>): { hash: string; text: string } {
     const text = JSON.stringify(body)
     const own = hash(text)

@@ -1,4 +1,4 @@
-import { type Change, type RecordKey, type RecordStore, type StoredRecord, StoreUnavailable } from '../store/store.js'
+import { type Change, type DurableStore, type RecordKey, type StoredRecord, StoreUnavailable } from '../store/store.js'
 
 /** Rounds of read, decide, commit until a change has lost every race. Each loss is another's success. */
 const maxTries = 64
@@ -24,7 +24,7 @@ export type Decision<T, R> =
  * @param decide  returns the new record, `remove`, or a result without a change; may throw
  */
 export async function changeRecord<T, R>(
-  records: RecordStore,
+  records: DurableStore,
   key: RecordKey,
   decide: (current: T | undefined) => Decision<T, R> | Promise<Decision<T, R>>
 ): Promise<R> {

@@ -1,6 +1,6 @@
 import { keysWithoutKeyId } from '../protocol/limits.js'
 import type { Attributes } from '../protocol/messages.js'
-import type { RecordKey, RecordStore, StoredRecord } from '../store/store.js'
+import type { DurableStore, RecordKey, StoredRecord } from '../store/store.js'
 import type { Audit } from './audit.js'
 import { changeRecord, RegistryError, readRecord } from './changes.js'
 import type { Keyring } from './keyring.js'
@@ -86,7 +86,7 @@ function publicOf({ keys, ...client }: ClientRecord): Client {
 export type Clients = ReturnType<typeof createClients>
 
 /** Clients and their keys. Every change is told to live sessions by the topic `client:<clientId>`. */
-export function createClients(records: RecordStore, keyring: Keyring, audit: Audit, now: () => number) {
+export function createClients(records: DurableStore, keyring: Keyring, audit: Audit, now: () => number) {
   function sealPlace(clientId: string, keyId: string): string {
     return `client:${clientId}:${keyId}`
   }

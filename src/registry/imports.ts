@@ -1,4 +1,4 @@
-import type { RecordKey, RecordStore, RecordWrite } from '../store/store.js'
+import type { DurableStore, RecordKey, RecordWrite } from '../store/store.js'
 import type { Audit } from './audit.js'
 import { RegistryError, readRecord } from './changes.js'
 import type { LicenseRecord } from './license-rules.js'
@@ -44,7 +44,7 @@ export type Imports = ReturnType<typeof createImports>
 export type Presence = 'visible' | 'pending' | 'left'
 
 /** Tells how far the licenses of imports are there. */
-export function createImportOutcomes(records: RecordStore) {
+export function createImportOutcomes(records: DurableStore) {
   const committed = new Set<string>()
 
   async function presenceOf({ importId }: Pick<LicenseRecord, 'importId'>): Promise<Presence> {
@@ -68,7 +68,7 @@ export function createImportOutcomes(records: RecordStore) {
  * @param prepare  makes the record of a new license, as `licenses.create` does
  */
 export function createImports(
-  records: RecordStore,
+  records: DurableStore,
   outcomes: ReturnType<typeof createImportOutcomes>,
   prepare: (wanted: NewLicense & { readonly key: string }) => License,
   audit: Audit,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { SessionKeys } from '../protocol/handshake.js'
-import type { RecordKey, RecordStore, Store } from '../store/store.js'
+import type { DurableStore, RecordKey, Store } from '../store/store.js'
 import { type Audit, createAudit } from './audit.js'
 import { changeRecord, readRecord } from './changes.js'
 import { type Clients, type Credentials, createClients } from './clients.js'
@@ -42,7 +42,7 @@ const pepperKey: RecordKey = 'meta:pepper'
  * The pepper under which everything is hashed that is only compared. Made once per store, kept sealed, so that the
  * master key can change while hashes stay what they are.
  */
-async function openPepper(records: RecordStore, keyring: Keyring, now: () => number): Promise<Uint8Array> {
+async function openPepper(records: DurableStore, keyring: Keyring, now: () => number): Promise<Uint8Array> {
   for (;;) {
     const stored = await records.get(pepperKey)
     if (stored !== undefined) {
@@ -70,7 +70,7 @@ async function openPepper(records: RecordStore, keyring: Keyring, now: () => num
  * @throws WrongMasterKey, StoreUnavailable
  */
 export async function openRegistry(
-  { records, tickets: ticketStore }: Pick<Store, 'records' | 'tickets'>,
+  { durable: records, tickets: ticketStore }: Pick<Store, 'durable' | 'tickets'>,
   masterKeys: readonly Uint8Array[],
   now: () => number
 ): Promise<Registry> {

@@ -1,6 +1,6 @@
 import type { ValidationCode } from '../protocol/codes.js'
 import type { Attributes } from '../protocol/messages.js'
-import type { RecordKey, RecordStore } from '../store/store.js'
+import type { DurableStore, RecordKey } from '../store/store.js'
 import type { Audit } from './audit.js'
 import { changeRecord, RegistryError, readRecord } from './changes.js'
 import type { createImportOutcomes } from './imports.js'
@@ -48,7 +48,7 @@ export type Licenses = ReturnType<typeof createLicenses>
 
 /** Licenses and the hardware ids that are bound to them. */
 export function createLicenses(
-  records: RecordStore,
+  records: DurableStore,
   outcomes: ReturnType<typeof createImportOutcomes>,
   hash: Hasher,
   audit: Audit,

@@ -1,5 +1,5 @@
 import type { Attributes } from '../protocol/messages.js'
-import type { RecordStore, TicketStore } from '../store/store.js'
+import type { DurableStore, TicketStore } from '../store/store.js'
 import type { Audit } from './audit.js'
 import { RegistryError } from './changes.js'
 import type { Capabilities } from './clients.js'
@@ -41,7 +41,7 @@ export type Tickets = ReturnType<typeof createTickets>
 /** Tickets: kept until they end, their secrets sealed. Making one is no change of a record, and leaves no audit entry. */
 export function createTickets(
   store: TicketStore,
-  records: RecordStore,
+  records: DurableStore,
   keyring: Keyring,
   audit: Audit,
   now: () => number

@@ -1,4 +1,4 @@
-import type { RecordKey, RecordStore } from '../store/store.js'
+import type { DurableStore, RecordKey } from '../store/store.js'
 import type { Audit } from './audit.js'
 import { changeRecord, RegistryError, readRecord } from './changes.js'
 import type { Hasher } from './keyring.js'
@@ -29,7 +29,7 @@ export type NewToken = Pick<Token, 'name' | 'scopes'> &
 export type Tokens = ReturnType<typeof createTokens>
 
 /** API tokens. A token's id follows from it by a keyed hash: it is found with one look and stored nowhere. */
-export function createTokens(records: RecordStore, hash: Hasher, audit: Audit, now: () => number) {
+export function createTokens(records: DurableStore, hash: Hasher, audit: Audit, now: () => number) {
   const idOf = (token: string) => `tok_${hash(token).slice(0, 32)}`
   const keyOf = (tokenId: string): RecordKey => `token:${tokenId}`
 

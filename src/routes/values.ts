@@ -1,6 +1,6 @@
 import { ApiError } from '../errors.js'
 import { attributeNameBytes, attributeValueBytes } from '../protocol/limits.js'
-import { defaultPageItems, maxPageItems, type PageQuery } from './schemas/common.js'
+import { defaultPageItems, maxPageItems, type PageQuery } from './common/schema.js'
 
 /** How values come in and go out, where a schema alone cannot say it. */
 

@@ -1,10 +1,10 @@
+import { AuthenticationFault, authenticate } from '../auth/handshake.js'
+import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
 import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
 import { ProtocolFault } from '../protocol/fault.js'
 import { handshakeSeconds } from '../protocol/limits.js'
 import { StoreUnavailable } from '../store/store.js'
-import type { Brake } from './brake.js'
-import type { SessionEnvironment } from './environment.js'
-import { AuthenticationFault, authenticate } from './handshake.js'
+import type { SessionDependencies } from './dependencies.js'
 import type { Hub } from './hub.js'
 import { Session } from './session.js'
 import type { Transport } from './transport.js'
@@ -27,11 +27,11 @@ export interface ConnectionPeer {
  * `authenticating` while that is judged, `open` with a session, `closed`. Frames are handled one after another.
  */
 export class Connection {
-  readonly #environment: SessionEnvironment
+  readonly #dependencies: SessionDependencies
   readonly #hub: Hub
   readonly #transport: Transport
   readonly #peer: ConnectionPeer
-  readonly #brake: Brake
+  readonly #brake: HandshakeLimiter
   readonly #handshakeEndsAt: number
   #state: 'challenged' | 'authenticating' | 'open' | 'closed' = 'challenged'
   #session: Session | undefined
@@ -39,13 +39,19 @@ export class Connection {
   #busy = false
   #paused = false
 
-  constructor(environment: SessionEnvironment, hub: Hub, transport: Transport, peer: ConnectionPeer, brake: Brake) {
-    this.#environment = environment
+  constructor(
+    dependencies: SessionDependencies,
+    hub: Hub,
+    transport: Transport,
+    peer: ConnectionPeer,
+    brake: HandshakeLimiter
+  ) {
+    this.#dependencies = dependencies
     this.#hub = hub
     this.#transport = transport
     this.#peer = peer
     this.#brake = brake
-    this.#handshakeEndsAt = environment.now() + handshakeSeconds * 1000
+    this.#handshakeEndsAt = dependencies.now() + handshakeSeconds * 1000
   }
 
   #settleHandshake(state: 'open' | 'closed'): void {
@@ -57,9 +63,9 @@ export class Connection {
 
   /** Nobody can answer it any more: it need not wait for its 60 s in the store. */
   #takeChallengeBack(): void {
-    const { store, log } = this.#environment
+    const { store, log } = this.#dependencies
     store.challenges
-      .take(this.#peer.challengeToken)
+      .consume(this.#peer.challengeToken)
       .catch((error: unknown) => log.debug({ err: error }, 'a challenge was left to its end'))
   }
 
@@ -93,7 +99,7 @@ export class Connection {
     this.#busy = true
     pending
       .catch((error: unknown) => {
-        this.#environment.log.error({ err: error }, 'a frame could not be handled')
+        this.#dependencies.log.error({ err: error }, 'a frame could not be handled')
         this.refuse('INTERNAL')
       })
       .then(() => {
@@ -117,7 +123,7 @@ export class Connection {
   }
 
   async #authenticate(frame: Uint8Array): Promise<void> {
-    const { observer, log } = this.#environment
+    const { observer, log } = this.#dependencies
     const { binding, remoteAddress } = this.#peer
     try {
       // Asked again: many sockets may have been opened before any of them failed.
@@ -125,9 +131,9 @@ export class Connection {
         this.refuse('RATE_LIMITED')
         return
       }
-      const authenticated = await authenticate(this.#environment, frame, binding, remoteAddress)
+      const authenticated = await authenticate(this.#dependencies, frame, binding, remoteAddress)
       if (this.#state !== 'authenticating') return
-      const session = new Session(this.#environment, this.#transport, authenticated, ended => this.#hub.remove(ended))
+      const session = new Session(this.#dependencies, this.#transport, authenticated, ended => this.#hub.remove(ended))
       if (!(await this.#hub.add(session))) {
         this.refuse('RATE_LIMITED')
         return
@@ -171,7 +177,7 @@ export class Connection {
       this.#session.end(code as EndingCode)
       return
     }
-    this.#environment.observer.handshake(code)
+    this.#dependencies.observer.handshake(code)
     this.#transport.send(JSON.stringify({ type: 'error', code, message }))
     const { close } = codes[code] as { close?: number }
     this.#transport.close(close ?? codes.INTERNAL.close, code)

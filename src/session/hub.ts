@@ -1,11 +1,11 @@
+import { keyOf, revalidate } from '../auth/authorization.js'
+import { presenceLifeMs } from '../cluster/presence.js'
 import { isTicketId } from '../registry/tickets.js'
 import type { PresenceEntry } from '../store/presence.js'
 import type { AuditHead, SessionEntry } from '../store/store.js'
-import type { SessionEnvironment } from './environment.js'
-import type { Guests, LiveSession } from './guests.js'
-import { presenceLifeMs } from './presence.js'
+import type { SessionDependencies } from './dependencies.js'
 import type { Session } from './session.js'
-import { judgeKey, keyOf } from './standing.js'
+import type { LiveSession, SessionSource } from './session-source.js'
 
 /**
  * The sessions of this instance: told to the store in batches, held against the registry when something changed, and
@@ -25,13 +25,13 @@ const reopenBatch = 200
 
 export type Hub = ReturnType<typeof createHub>
 
-export function createHub(environment: SessionEnvironment) {
-  const { store, registry, settings, presence, log, now, observer } = environment
+export function createHub(dependencies: SessionDependencies) {
+  const { store, registry, settings, presence, log, now, observer } = dependencies
   const sessions = new Map<string, Session>()
   const byClient = new Map<string, Set<Session>>()
   /** Ends of which the store is being told. */
   const endings = new Set<Promise<void>>()
-  let guests: Guests | undefined
+  let guests: SessionSource | undefined
   let toldAt = now()
   let storeWasAway = false
   let topicSeq = 0
@@ -81,7 +81,7 @@ export function createHub(environment: SessionEnvironment) {
     siblings?.delete(session)
     if (siblings?.size === 0) byClient.delete(clientId)
     // Seats first: where this is cut short the session is still known, and whoever reaps it releases them.
-    if (session.seats.size > 0) await store.seats.releaseAll(sessionId)
+    if (session.seats.size > 0) await store.licenseSlots.releaseAll(sessionId)
     await store.sessions.end(sessionId)
   }
 
@@ -134,7 +134,7 @@ export function createHub(environment: SessionEnvironment) {
           await guests.bury(entry)
           return
         }
-        await store.seats.releaseAll(sessionId)
+        await store.licenseSlots.releaseAll(sessionId)
         if (!(await store.sessions.end(sessionId))) return
         log.info({ sessionId, clientId, instanceId }, 'ended a dead session')
         observer.ended(transport, 'HEARTBEAT_LOST')
@@ -153,7 +153,7 @@ export function createHub(environment: SessionEnvironment) {
       const { keyId } = session.peer
       const key = isTicketId(keyId) ? await registry.tickets.get(clientId, keyId) : keyOf(client, keyId)
       const gone = client === undefined && (clientChanged || !isTicketId(keyId))
-      const ending = gone || client?.status === 'suspended' ? 'SESSION_REVOKED' : judgeKey(key, session, now())
+      const ending = gone || client?.status === 'suspended' ? 'SESSION_REVOKED' : revalidate(key, session, now())
       if (ending !== undefined) session.end(ending)
     }
   }
@@ -165,13 +165,13 @@ export function createHub(environment: SessionEnvironment) {
   /** Whether an entry that was the log's head is in it, at its place. */
   async function isStillThere({ seq, hash }: AuditHead): Promise<boolean> {
     if (seq === 0) return true
-    const [entry] = await store.records.auditAfter(seq - 1, 1)
+    const [entry] = await store.durable.auditAfter(seq - 1, 1)
     return entry?.text.includes(hash) === true
   }
 
   /** Reads which clients were changed since the last look. Right also where the signal of a change was lost. */
   async function lookAtChanges(): Promise<void> {
-    const head = await store.records.auditHead()
+    const head = await store.durable.auditHead()
     if (seen === undefined) topicSeq = head.seq
     else if (!(await isStillThere(seen))) {
       // The store was rewound: numbers come a second time, and changes may hide below those seen. All are looked at.
@@ -184,7 +184,7 @@ export function createHub(environment: SessionEnvironment) {
     }
     seen = head
     for (;;) {
-      const topics = await store.records.topicsAfter(topicSeq, topicBatch)
+      const topics = await store.durable.changesAfter(topicSeq, topicBatch)
       for (const { topic, seq } of topics) {
         const [kind = ''] = topic.split(':', 1)
         const id = topic.slice(kind.length + 1)
@@ -237,11 +237,11 @@ export function createHub(environment: SessionEnvironment) {
   /** Apart from the rest: many channels take a while, and signs of life do not wait for it. */
   async function tellPresence(): Promise<void> {
     await presence
-      .tell(present)
+      .flush(present)
       .catch((error: unknown) => log.debug({ err: error }, 'the store was not told who is where'))
   }
 
-  const stopListening = store.records.onTopic(() => {
+  const stopListening = store.durable.onChange(() => {
     look().catch((error: unknown) => log.warn({ err: error }, 'could not read what changed'))
   })
 
@@ -271,7 +271,7 @@ export function createHub(environment: SessionEnvironment) {
       await Promise.all([storeWork, tellPresence()])
     },
     /** Takes in sessions that live in the store. */
-    lodge(lodged: Guests): void {
+    lodge(lodged: SessionSource): void {
       guests = lodged
     },
     /** Every session of this instance. */

@@ -1,9 +1,9 @@
-import type { Channels, Joined, Subscriber } from '../channels/channels.js'
+import { ownChannels } from '../auth/permissions.js'
+import type { ChannelBroker, Joined, Subscriber } from '../channels/types.js'
+import type { PresenceTracker } from '../cluster/presence.js'
 import type { Position, StoredPublication } from '../store/channels.js'
 import type { Peer } from './peer.js'
-import type { PresenceBook } from './presence.js'
 import { publicationMembers } from './publication.js'
-import { ownChannels } from './rights.js'
 import type { Subscriptions } from './subscriptions.js'
 
 /** How a session is told of what comes of its channels. */
@@ -18,15 +18,15 @@ export type Subscription = Position & { readonly channel: string }
 
 /** The channels of a session that is told of publications as they come. */
 export class LiveSubscriptions implements Subscriptions, Subscriber {
-  readonly #channels: Channels
-  readonly #presence: PresenceBook
+  readonly #channels: ChannelBroker
+  readonly #presence: PresenceTracker
   readonly #peer: Peer
   readonly #down: Down
   readonly #own: readonly string[]
   readonly #joined = new Set<string>()
   #closed = false
 
-  constructor(channels: Channels, presence: PresenceBook, peer: Peer, down: Down) {
+  constructor(channels: ChannelBroker, presence: PresenceTracker, peer: Peer, down: Down) {
     this.#channels = channels
     this.#presence = presence
     this.#peer = peer

@@ -1,3 +1,5 @@
+import { FreshChallenges } from '../auth/fresh-challenge.js'
+import { type Authenticated, welcomeMessage } from '../auth/handshake.js'
 import { type CodeName, closeNormal, codes, type EndingCode } from '../protocol/codes.js'
 import { ProtocolFault } from '../protocol/fault.js'
 import { signMessage, signText, verifyFrame } from '../protocol/frame.js'
@@ -6,15 +8,13 @@ import { challengeSeconds, outboxBytes, outboxFrames } from '../protocol/limits.
 import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Downstream, decodeUpstream, type Upstream } from '../protocol/messages.js'
-import { dispatch } from './dispatch.js'
-import type { Log, SessionEnvironment } from './environment.js'
-import { FreshChallenges } from './fresh-challenge.js'
+import type { Log, SessionDependencies } from './dependencies.js'
+import { frameErrorOf } from './frame-error.js'
 import type { Answer, FollowUp, HandlerContext, Reply } from './handlers/handler.js'
-import { type Authenticated, welcomeMessage } from './handshake.js'
+import { dispatch } from './handlers/table.js'
 import { LiveSubscriptions, type Subscription } from './live-subscriptions.js'
 import type { Peer } from './peer.js'
-import { TokenBucket } from './rate.js'
-import { refusalOf } from './refusal.js'
+import { TokenBucket } from './token-bucket.js'
 import type { Transport } from './transport.js'
 
 type WithoutSeq<Message> = Message extends unknown ? Omit<Message, 'seq'> : never
@@ -31,7 +31,7 @@ export type Ending = EndingCode | 'bye' | 'lost'
 export class Session {
   readonly peer: Peer
   readonly log: Log
-  readonly #environment: SessionEnvironment
+  readonly #dependencies: SessionDependencies
   readonly #transport: Transport
   readonly #verifier: Mac
   readonly #signer: Mac
@@ -51,33 +51,33 @@ export class Session {
   #ownChannels: Subscription[] = []
 
   constructor(
-    environment: SessionEnvironment,
+    dependencies: SessionDependencies,
     transport: Transport,
     authenticated: Authenticated,
     onEnd: (session: Session, ending: Ending) => void
   ) {
     const { peer, keys, expiresAt } = authenticated
-    const { now, settings } = environment
+    const { now, settings } = dependencies
     this.peer = peer
     this.expiresAt = expiresAt
     this.openedAt = now()
     this.lastSeenAt = this.openedAt
-    this.log = environment.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
-    this.#environment = environment
+    this.log = dependencies.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
+    this.#dependencies = dependencies
     this.#transport = transport
     this.#verifier = createNodeMac(keys.clientKey)
     this.#signer = createNodeMac(keys.serverKey)
     this.#fresh = new FreshChallenges(settings.freshChallengeMs, this.openedAt)
     this.#bucket = new TokenBucket(settings.framesPerSecond, this.openedAt)
     this.#onEnd = onEnd
-    this.#subscriptions = new LiveSubscriptions(environment.channels, environment.presence, peer, {
+    this.#subscriptions = new LiveSubscriptions(dependencies.channels, dependencies.presence, peer, {
       publication: members => this.#sendPublication(members),
       unsubscribed: channel => this.send({ type: 'unsubscribed', channel, code: 'INSUFFICIENT_STATE' })
     })
     this.#context = {
-      ...{ environment, peer, expiresAt, seats: new Set(), freshChallenge: this.#fresh },
+      ...{ dependencies, peer, expiresAt, licenseSlots: new Set(), freshChallenge: this.#fresh },
       ...{ subscriptions: this.#subscriptions, mayRunAgain: false },
-      isOver: () => this.#ended
+      hasEnded: () => this.#ended
     }
   }
 
@@ -96,7 +96,7 @@ export class Session {
 
   /** Licenses on which this session sits. */
   get seats(): ReadonlySet<string> {
-    return this.#context.seats
+    return this.#context.licenseSlots
   }
 
   /** Signs and sends. A peer that does not read fast enough is let go rather than held in memory (PROTOCOL §11). */
@@ -130,10 +130,10 @@ export class Session {
   /** The first frame. What else goes down waits for it: before it the client knows no session. */
   welcome(): void {
     this.#welcomed = true
-    const { heartbeatIntervalSeconds, heartbeatTimeoutSeconds } = this.#environment.settings
+    const { heartbeatIntervalSeconds, heartbeatTimeoutSeconds } = this.#dependencies.settings
     const { expiresAt } = this
     this.send(
-      welcomeMessage(this.#environment, this.peer, {
+      welcomeMessage(this.#dependencies, this.peer, {
         ...{ expiresAt, heartbeatIntervalSeconds, heartbeatTimeoutSeconds, subscriptions: this.#ownChannels }
       })
     )
@@ -183,7 +183,7 @@ export class Session {
 
   /** PROTOCOL §2, §5: the signature, then the text, then the seq; only then what the frame says. */
   #accept(frame: Uint8Array): { message?: Upstream; seq: number } {
-    const { settings, now, observer } = this.#environment
+    const { settings, now, observer } = this.#dependencies
     const decoded = decodeUpstream(verifyFrame(this.#verifier, frame, settings.limits.depth))
     const { seq } = decoded
     if (seq !== this.#received + 1) throw new ProtocolFault('SEQUENCE_INVALID', `expected seq ${this.#received + 1}`)
@@ -217,7 +217,7 @@ export class Session {
   /** What went wrong with a frame: said with its `re` where the session goes on, else the last word. */
   #refuse(error: unknown, asked?: number): void {
     if (this.#ended) return
-    const refusal = refusalOf(error, asked, this.log)
+    const refusal = frameErrorOf(error, asked, this.log)
     const { ends: _ends, seq, ...told } = refusal
     this.#reportRefusal(refusal.code)
     if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.#received, ...told })
@@ -228,7 +228,7 @@ export class Session {
   }
 
   #reportRefusal(code: CodeName): void {
-    this.#environment.observer.refused(code)
+    this.#dependencies.observer.refused(code)
   }
 
   #sayAndClose(message: Outgoing, code: EndingCode): void {
@@ -241,7 +241,7 @@ export class Session {
     if (this.#ended) return
     this.#ended = true
     this.#subscriptions.close()
-    this.#environment.observer.ended(this.#transport.name, ending)
+    this.#dependencies.observer.ended(this.#transport.name, ending)
     this.log.info({ ending }, 'session ended')
     this.#onEnd(this, ending)
   }
@@ -249,7 +249,7 @@ export class Session {
   /** What time brings: the session's own end, silence, the next fresh challenge. Called about once a second. */
   tick(now: number): void {
     if (now >= this.expiresAt) this.end('SESSION_EXPIRED')
-    else if (now - this.lastSeenAt >= this.#environment.settings.heartbeatTimeoutSeconds * 1000) {
+    else if (now - this.lastSeenAt >= this.#dependencies.settings.heartbeatTimeoutSeconds * 1000) {
       this.end('HEARTBEAT_LOST')
     } else if (this.#fresh.isOverdue(now)) this.end('HEARTBEAT_LOST', 'a challenge was not answered in time')
     else if (this.#fresh.isDue(now)) {
@@ -261,7 +261,7 @@ export class Session {
   }
 
   async #challengeAnew(): Promise<void> {
-    const { registry, randomText, now } = this.#environment
+    const { registry, randomText, now } = this.#dependencies
     const { credentials } = await registry.credentials(this.peer.clientId, this.peer.keyId)
     const [credential] = credentials
     if (credential === undefined || !credential.usable) {

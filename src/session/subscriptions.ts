@@ -1,4 +1,4 @@
-import type { Joined } from '../channels/channels.js'
+import type { Joined } from '../channels/types.js'
 import type { Position } from '../store/channels.js'
 
 /**

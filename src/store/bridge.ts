@@ -102,7 +102,7 @@ export interface BridgeCommit {
    * What the instance of a held poll is told, if it is another: `frames` unless the answer of their own exchange carries
    * them (rule g), `channels` where one was joined or left.
    */
-  readonly word?: 'frames' | 'channels'
+  readonly notify?: 'frames' | 'channels'
   /** Frames and bytes that may wait in all (PROTOCOL §11). */
   readonly maxFrames: number
   readonly maxBytes: number
@@ -112,7 +112,7 @@ export interface BridgeCommit {
 export type CommitOutcome = 'done' | 'changed' | 'full' | 'gone'
 
 /** Word for an instance about one of its exchanges. A hint: it may be lost. */
-export type BridgeWord =
+export type BridgeNotification =
   /** Frames were committed that no exchange carries. */
   | 'frames'
   /** A channel was joined or left. */
@@ -124,7 +124,7 @@ export type BridgeWord =
   | 'ended'
 
 export interface BridgeListener {
-  word(sessionId: string, word: BridgeWord): void
+  notification(sessionId: string, word: BridgeNotification): void
   /** Word may have been lost. */
   mayHaveMissed(): void
 }

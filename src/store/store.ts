@@ -31,10 +31,10 @@ export class DataDirInUse extends Error {
 
 export interface Store {
   readonly kind: 'embedded' | 'redis'
-  readonly records: RecordStore
+  readonly durable: DurableStore
   readonly challenges: ChallengeStore
   readonly sessions: SessionStore
-  readonly seats: SeatStore
+  readonly licenseSlots: LicenseSlotStore
   readonly tickets: TicketStore
   readonly limits: LimitStore
   readonly channels: ChannelStore
@@ -70,7 +70,7 @@ export interface RecordWrite {
  * Topics that are kept, the newest. Instances look every second; one that missed so many was stopped for so long that
  * its sessions have died of silence.
  */
-export const maxTopics = 100_000
+export const maxChangeEvents = 100_000
 
 /** Where the audit log stands: the number and hash of its newest entry, 0 and '' before the first. */
 export interface AuditHead {
@@ -89,7 +89,7 @@ export interface Change {
   readonly topic?: string
 }
 
-export interface RecordStore {
+export interface DurableStore {
   /** The record, or nothing. */
   get(key: RecordKey): Promise<StoredRecord | undefined>
   /** Records of one kind in the order of their ids, after `after` (an id), at most `limit`. */
@@ -106,9 +106,9 @@ export interface RecordStore {
    * Topics changed after audit number `after`, each with the number of its newest change, oldest first. What a lost
    * signal would have said can always be read here.
    */
-  topicsAfter(after: number, limit: number): Promise<readonly { readonly topic: string; readonly seq: number }[]>
+  changesAfter(after: number, limit: number): Promise<readonly { readonly topic: string; readonly seq: number }[]>
   /** Calls `listener` soon after a change with a topic, by any instance. A hint: it may be lost. Returns the undoing. */
-  onTopic(listener: () => void): () => void
+  onChange(listener: () => void): () => void
 }
 
 // ── Passing things ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -120,7 +120,7 @@ export interface ChallengeStore {
    */
   put(token: string, binding: string, lifeMs: number): Promise<void>
   /** Takes a challenge: of any number of takers exactly one gets its binding, the others nothing. */
-  take(token: string): Promise<string | undefined>
+  consume(token: string): Promise<string | undefined>
 }
 
 /** A live session as every instance can see it. */
@@ -159,14 +159,14 @@ export interface SessionStore {
  * Who sits on a license: the live sessions whose last validate of it was VALID. Seats end with their session; whoever
  * ends a session, or reaps a dead one, releases them. `endsAt` is the backstop.
  */
-export interface SeatStore {
+export interface LicenseSlotStore {
   /**
    * Takes a seat, or keeps the one that the session has.
    * @param max    most sessions that may sit there
    * @param endsAt when the seat ends by itself, unix milliseconds: the session's own end
    * @returns false where `max` other sessions sit there at `now`
    */
-  take(licenseId: string, sessionId: string, max: number, endsAt: number, now: number): Promise<boolean>
+  acquire(licenseId: string, sessionId: string, max: number, endsAt: number, now: number): Promise<boolean>
   release(licenseId: string, sessionId: string): Promise<void>
   releaseAll(sessionId: string): Promise<void>
 }
@@ -185,5 +185,5 @@ export interface LimitStore {
    * @param cost  0 only looks
    * @returns 0 when there was enough, else the milliseconds until there is; then nothing was taken
    */
-  take(name: string, cost: number, perMinute: number): Promise<number>
+  consume(name: string, cost: number, perMinute: number): Promise<number>
 }

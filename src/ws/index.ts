@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
-import type { Config } from '../config.js'
+import { issueChallenge } from '../auth/handshake.js'
+import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
+import type { Config } from '../config/load.js'
 import { ApiError } from '../errors.js'
 import { closeUnsupportedData } from '../protocol/codes.js'
 import { protocolName } from '../protocol/limits.js'
 import type { DownstreamMessages } from '../protocol/messages.js'
-import type { Brake } from '../session/brake.js'
 import { Connection } from '../session/connection.js'
-import type { SessionEnvironment } from '../session/environment.js'
-import { issueChallenge } from '../session/handshake.js'
+import type { SessionDependencies } from '../session/dependencies.js'
 import type { Hub } from '../session/hub.js'
 import { isOriginAllowed } from './origin.js'
 import { createWsTransport } from './transport.js'
@@ -18,10 +18,10 @@ import { createWsTransport } from './transport.js'
 const bindingBytes = 16
 
 export interface WsOptions {
-  readonly environment: SessionEnvironment
+  readonly dependencies: SessionDependencies
   readonly hub: Hub
   readonly config: Config
-  readonly brake: Brake
+  readonly brake: HandshakeLimiter
   /** Whether this instance is stopping. */
   readonly isDraining: () => boolean
 }
@@ -39,7 +39,7 @@ declare module 'fastify' {
 }
 
 export default async function ws(app: FastifyInstance, options: WsOptions): Promise<void> {
-  const { environment, hub, config, brake, isDraining } = options
+  const { dependencies, hub, config, brake, isDraining } = options
   const waiting = app.waitingConnections
 
   async function admit(request: FastifyRequest): Promise<void> {
@@ -62,8 +62,8 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
       reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
       throw new ApiError('RATE_LIMITED', 'too many failed handshakes from this address')
     }
-    const binding = `ws:${environment.randomText(bindingBytes)}`
-    request.handshake = { binding, challenge: await issueChallenge(environment, binding) }
+    const binding = `ws:${dependencies.randomText(bindingBytes)}`
+    request.handshake = { binding, challenge: await issueChallenge(dependencies, binding) }
   }
 
   /** Listeners are attached at once: what arrives while something is awaited would be lost. */
@@ -71,7 +71,7 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
     const transport = createWsTransport(socket, request.raw.socket)
     const { challengeToken } = challenge
     const peer = { binding, challengeToken, remoteAddress: request.ip, onSettled: () => waiting.delete(connection) }
-    const connection: Connection = new Connection(environment, hub, transport, peer, brake)
+    const connection: Connection = new Connection(dependencies, hub, transport, peer, brake)
     waiting.add(connection)
     socket.on('message', (data: RawData, isBinary: boolean) => {
       if (isBinary) socket.close(closeUnsupportedData, 'text only')

@@ -1,4 +1,4 @@
-import type { OriginRule } from '../config.js'
+import type { OriginRule } from '../config/load.js'
 
 /** Browsers' loopback pages: a developer's own machine. */
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])

@@ -655,11 +655,11 @@ export function exchangeSuite(t: Test, openStore: OpenStoreForTest): void {
       return
     }
     const away = { now: false }
-    const get: Store['records']['get'] = key =>
-      away.now ? Promise.reject(new StoreUnavailable()) : second.records.get(key)
+    const get: Store['durable']['get'] = key =>
+      away.now ? Promise.reject(new StoreUnavailable()) : second.durable.get(key)
     const second = await another()
     const gateway = await startGateway(t, { store, clock })
-    const other = await startGateway(t, { store: { ...second, records: { ...second.records, get } }, clock })
+    const other = await startGateway(t, { store: { ...second, durable: { ...second.durable, get } }, clock })
     const credential = await gateway.createClient(rights)
     const wire = await open({ gateway }, credential)
     await gateway.app.server.close()

@@ -86,7 +86,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       const client = await registry.clients.get('game')
       t.match(client, { clientId: 'game', status: 'active', subscribe: ['a:*'], publish: [], services: ['*'] })
       t.notMatch(JSON.stringify(client), /cs_sk_|sealed|v1\./)
-      t.notMatch((await store.records.get('client:game'))?.text, made.secret, 'nor in the store')
+      t.notMatch((await store.durable.get('client:game'))?.text, made.secret, 'nor in the store')
       t.same(await registry.clients.list('', 10), [client])
       await registry.clients.update('game', { status: 'suspended', services: ['x'] }, 'admin')
       t.match(await registry.clients.get('game'), { status: 'suspended', services: ['x'], subscribe: ['a:*'] })
@@ -209,7 +209,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
         code: 'CONFLICT'
       })
       await registry.licenses.create({ serviceId: 'svc2', key: 'very-special-key' }, 'admin')
-      t.notMatch((await store.records.get(`license:${license.licenseId}`))?.text, /very-special-key/)
+      t.notMatch((await store.durable.get(`license:${license.licenseId}`))?.text, /very-special-key/)
       t.equal((await registry.licenses.list('', 10)).length, 2)
     })
 
@@ -259,9 +259,9 @@ for (const [kind, openStore] of Object.entries(stores)) {
       )
       t.notMatch(JSON.stringify(entries), /cs_sk_|"key"/)
       t.same(await registry.audit.verify(), { entries: 5 })
-      const head = await store.records.auditHead()
+      const head = await store.durable.auditHead()
       const forged = { ...entries[4], seq: 6, previous: head.hash, action: 'nothing' }
-      await store.records.commit({
+      await store.durable.commit({
         writes: [],
         audit: () => ({ hash: 'f'.repeat(64), text: JSON.stringify({ ...forged, hash: 'f'.repeat(64) }) })
       })

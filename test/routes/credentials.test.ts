@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.js'
-import { loadConfig } from '../../src/config.js'
+import { loadConfig } from '../../src/config/load.js'
 import { createClock } from '../helper/clock.js'
 import { type Gateway, startGateway, testAdminToken, testMasterKey } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
@@ -42,7 +42,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       const { body: listed } = await admin('GET', '/tokens')
       t.equal(listed.items.length, 1)
       t.notMatch(JSON.stringify(listed), /cs_at_/)
-      t.notMatch((await store.records.get(`token:${reader.tokenId}`))?.text, /cs_at_/)
+      t.notMatch((await store.durable.get(`token:${reader.tokenId}`))?.text, /cs_at_/)
       t.equal((await reader.call('GET', '/v1/admin/clients')).status, 200)
       t.match(await reader.call('POST', '/v1/admin/clients', {}), { status: 403, body: { code: 'PERMISSION_DENIED' } })
       t.equal((await reader.call('POST', '/v1/tickets', { clientId: 'a' })).status, 403)
@@ -167,9 +167,9 @@ for (const [kind, openStore] of Object.entries(stores)) {
       const { store } = await openStore(t, clock.now)
       const { StoreUnavailable } = await import('../../src/store/store.js')
       const failing = { now: false }
-      const commit: typeof store.records.commit = change =>
-        failing.now ? Promise.reject(new StoreUnavailable()) : store.records.commit(change)
-      const gateway = await startGateway(t, { store: { ...store, records: { ...store.records, commit } }, clock })
+      const commit: typeof store.durable.commit = change =>
+        failing.now ? Promise.reject(new StoreUnavailable()) : store.durable.commit(change)
+      const gateway = await startGateway(t, { store: { ...store, durable: { ...store.durable, commit } }, clock })
       const { body: ticket } = await caller(gateway, testAdminToken)('POST', '/v1/tickets', { clientId: 'visitor' })
       const wire = await gateway.session(ticket)
       const path = `/clients/visitor/keys/${ticket.keyId}`
@@ -266,7 +266,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
         return importId
       }
       const left = async () =>
-        (await store.records.list('license', '', 99)).length + (await store.records.list('staged', '', 99)).length
+        (await store.durable.list('license', '', 99)).length + (await store.durable.list('staged', '', 99)).length
       const first = await stage()
       t.equal(await left(), 31)
       t.equal((await admin('DELETE', `/imports/${first}`)).status, 204)

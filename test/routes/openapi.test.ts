@@ -228,7 +228,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
     ])
 
     const { body: audit } = await admin('GET', '/audit')
-    const rows = await store.records.auditAfter(0, 100)
+    const rows = await store.durable.auditAfter(0, 100)
     t.same(
       audit.items,
       rows.map(({ text }) => JSON.parse(text)),
@@ -255,7 +255,7 @@ t.test('without a store it says so, as described', async t => {
   const gone = async () => {
     throw new StoreUnavailable(new Error('gone'))
   }
-  const away = { ...store, ping: gone, records: { ...store.records, list: gone } }
+  const away = { ...store, ping: gone, records: { ...store.durable, list: gone } }
   const gateway = await startGateway(t, { store: away })
   const { call } = createChecker(t, gateway, await documentOf(gateway))
   t.same(await call('GET', '/v1/admin/clients'), {

@@ -1,20 +1,20 @@
 import t from 'tap'
+import { createHandshakeLimiter, networkOf } from '../../src/auth/handshake-limiter.js'
+import { isAllowed } from '../../src/auth/patterns.js'
 import { outboxBytes, outboxFrames } from '../../src/protocol/limits.js'
 import { createNodeMac } from '../../src/protocol/mac-node.js'
-import { isAllowed } from '../../src/registry/patterns.js'
-import { createBrake, networkOf } from '../../src/session/brake.js'
-import { maxSeatsPerSession } from '../../src/session/handlers/validate.js'
-import { TokenBucket } from '../../src/session/rate.js'
+import { maxLicenseSlotsPerSession } from '../../src/session/handlers/validate.js'
 import { Session } from '../../src/session/session.js'
+import { TokenBucket } from '../../src/session/token-bucket.js'
 import type { Transport } from '../../src/session/transport.js'
 import {
   createEmbeddedLimits,
   createEmbeddedTickets,
   maxLimitNames,
   maxLiveTickets
-} from '../../src/store/embedded/passing.js'
+} from '../../src/store/embedded/ephemeral.js'
 import { createClock } from '../helper/clock.js'
-import { createTestEnvironment } from '../helper/environment.js'
+import { createTestEnvironment } from '../helper/dependencies.js'
 
 /** Parts of a session that no socket can show. */
 
@@ -36,7 +36,7 @@ function stuckTransport(bytes: number, frames: number) {
 const keys = { clientKey: Buffer.alloc(32, 1), serverKey: Buffer.alloc(32, 2) }
 
 t.test('the outbox is bounded by bytes and by frames; at the bound the peer is told once', async t => {
-  const environment = await createTestEnvironment(t)
+  const dependencies = await createTestEnvironment(t)
   const peer = {
     ...{ sessionId: 's', clientId: 'c', keyId: 'k', attributes: {}, remoteAddress: '::1' },
     capabilities: { subscribe: [], publish: [], services: ['*'] }
@@ -48,7 +48,7 @@ t.test('the outbox is bounded by bytes and by frames; at the bound the peer is t
   ] as const) {
     const { transport, sent, closed } = stuckTransport(bytes, frames)
     const endings: string[] = []
-    const session = new Session(environment, transport, { peer, keys, expiresAt: Infinity }, (_, ending) => {
+    const session = new Session(dependencies, transport, { peer, keys, expiresAt: Infinity }, (_, ending) => {
       endings.push(ending)
     })
     session.send({ type: 'heartbeat', serverTime: 1 })
@@ -64,9 +64,9 @@ t.test('the outbox is bounded by bytes and by frames; at the bound the peer is t
 })
 
 t.test('a handler that fails ends its session with INTERNAL, and nobody else', async t => {
-  const environment = await createTestEnvironment(t)
-  const licenses = { ...environment.registry.licenses, validate: () => Promise.reject(new Error('a bug')) }
-  const broken = { ...environment, registry: { ...environment.registry, licenses } }
+  const dependencies = await createTestEnvironment(t)
+  const licenses = { ...dependencies.registry.licenses, validate: () => Promise.reject(new Error('a bug')) }
+  const broken = { ...dependencies, registry: { ...dependencies.registry, licenses } }
   const { transport, sent, closed } = stuckTransport(0, 0)
   const peer = {
     ...{ sessionId: 's', clientId: 'c', keyId: 'k', attributes: {}, remoteAddress: '::1' },
@@ -99,14 +99,14 @@ t.test('token bucket', async t => {
 t.test('rates are remembered for so many names; those at rest are forgotten first', async t => {
   const clock = createClock()
   const limits = createEmbeddedLimits(clock.now)
-  t.equal(await limits.take('resting', 1, 60), 0)
+  t.equal(await limits.consume('resting', 1, 60), 0)
   clock.advance(1000)
-  for (let i = 0; i < maxLimitNames - 1; i++) await limits.take(`n${i}`, 1, 1)
-  t.ok((await limits.take('n0', 1, 1)) > 0)
-  t.equal(await limits.take('one more', 1, 1), 0)
-  t.ok((await limits.take('n0', 1, 1)) > 0, 'who is braked stays so')
-  await limits.take('and another', 1, 1)
-  t.equal(await limits.take('n0', 1, 1), 0, 'until there are too many')
+  for (let i = 0; i < maxLimitNames - 1; i++) await limits.consume(`n${i}`, 1, 1)
+  t.ok((await limits.consume('n0', 1, 1)) > 0)
+  t.equal(await limits.consume('one more', 1, 1), 0)
+  t.ok((await limits.consume('n0', 1, 1)) > 0, 'who is braked stays so')
+  await limits.consume('and another', 1, 1)
+  t.equal(await limits.consume('n0', 1, 1), 0, 'until there are too many')
 })
 
 t.test('tickets are bounded, and ended ones make room', async t => {
@@ -122,7 +122,7 @@ t.test('tickets are bounded, and ended ones make room', async t => {
 
 t.test('the brake: failures against a client under attack cost more, and hit nobody else', async t => {
   const clock = createClock()
-  const brake = createBrake(createEmbeddedLimits(clock.now), 20, (await createTestEnvironment(t)).log)
+  const brake = createHandshakeLimiter(createEmbeddedLimits(clock.now), 20, (await createTestEnvironment(t)).log)
   const settle = () => new Promise(resolve => setImmediate(resolve))
   for (let i = 0; i < 100; i++) brake.failed(`stranger ${i}`, 'victim')
   await settle()
@@ -156,19 +156,19 @@ t.test('patterns: literal, then at most one final *', async t => {
 
 t.test('one session sits on so many licenses; beyond that only unbounded ones are judged', async t => {
   const { validate } = await import('../../src/session/handlers/validate.js')
-  const environment = await createTestEnvironment(t)
-  await environment.registry.licenses.create({ serviceId: 's', key: 'free' }, 'admin')
-  await environment.registry.licenses.create({ serviceId: 's', key: 'counted', maxSessions: 5 }, 'admin')
+  const dependencies = await createTestEnvironment(t)
+  await dependencies.registry.licenses.create({ serviceId: 's', key: 'free' }, 'admin')
+  await dependencies.registry.licenses.create({ serviceId: 's', key: 'counted', maxSessions: 5 }, 'admin')
   const context = {
-    environment,
+    dependencies,
     peer: {
       ...{ sessionId: 's', clientId: 'c', keyId: 'k', attributes: {}, remoteAddress: '::1' },
       capabilities: { subscribe: [], publish: [], services: ['*'] }
     },
     expiresAt: Infinity,
-    seats: new Set(Array.from({ length: maxSeatsPerSession }, (_, i) => `lic_${i}`)),
+    licenseSlots: new Set(Array.from({ length: maxLicenseSlotsPerSession }, (_, i) => `lic_${i}`)),
     freshChallenge: { settle: () => false },
-    isOver: () => false,
+    hasEnded: () => false,
     subscriptions: { count: 0, has: () => false, join: () => Promise.reject(new Error()), leave() {} },
     mayRunAgain: false
   }

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { BridgeCommit, BridgeWord, ExchangeRequest } from '../../src/store/bridge.js'
+import type { BridgeCommit, BridgeNotification, ExchangeRequest } from '../../src/store/bridge.js'
 import type { Position } from '../../src/store/channels.js'
 import type { Store } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
@@ -170,12 +170,13 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
   t.test('instances are told', async t => {
     const { store, another, sessionId, commit, taken, message } = await open(t)
     const other = await another()
-    const heard: [string, BridgeWord][] = []
+    const heard: [string, BridgeNotification][] = []
     // Names of their own: a channel of words is heard by whoever listens to it.
     const [a, b] = [`${sessionId}-a`, `${sessionId}-b`]
     const ready = { a: 0, b: 0 }
     const listener = (name: 'a' | 'b') => ({
-      word: (id: string, word: BridgeWord) => void (id === sessionId && heard.push([name, word])),
+      notification: (id: string, notification: BridgeNotification) =>
+        void (id === sessionId && heard.push([name, notification])),
       mayHaveMissed: () => void ready[name]++
     })
     const stops = [store.bridge.listen(a, listener('a')), other.bridge.listen(b, listener('b'))]
@@ -183,11 +184,11 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
       for (const stop of stops) stop()
     })
     if (store.kind === 'redis') await until('both listen', async () => ready.a > 0 && ready.b > 0)
-    const hears = (name: string, word: BridgeWord) =>
+    const hears = (name: string, word: BridgeNotification) =>
       until(`${name} hears ${word}`, async () => heard.some(([to, what]) => to === name && what === word))
 
     await taken({ instanceId: a, holds: true })
-    await commit({ instanceId: b, frames: ['f'], word: 'frames' }, other)
+    await commit({ instanceId: b, frames: ['f'], notify: 'frames' }, other)
     await hears('a', 'frames')
     await taken({ instanceId: b, poll: 2, messages: [message(2)] }, other)
     await taken({ instanceId: a, poll: 3, messages: [message(2)] })
@@ -205,7 +206,7 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
   t.test('instances live while they say so', async t => {
     const { store, sessionId } = await open(t)
     t.equal(await store.bridge.isAlive(sessionId), false)
-    const stop = store.bridge.listen(sessionId, { word() {}, mayHaveMissed() {} })
+    const stop = store.bridge.listen(sessionId, { notification() {}, mayHaveMissed() {} })
     t.teardown(stop)
     await store.bridge.beat(sessionId, 60_000)
     t.equal(await store.bridge.isAlive(sessionId), true)

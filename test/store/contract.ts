@@ -20,7 +20,7 @@ function session(sessionId: string, more: Partial<SessionEntry> = {}): SessionEn
 
 export function storeContract(t: Test, open: OpenStoreForTest): void {
   t.test('records: created, changed, removed, each by the version that was read', async t => {
-    const { records } = (await open(t, Date.now)).store
+    const { durable: records } = (await open(t, Date.now)).store
     t.equal(await records.get('client:a'), undefined)
     const first = await records.commit({ writes: [{ key: 'client:a', expect: 0, text: '{"n":1}' }], audit: entry('x') })
     t.type(first, 'number')
@@ -46,7 +46,7 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
   })
 
   t.test('records: all writes of a change, or none', async t => {
-    const { records } = (await open(t, Date.now)).store
+    const { durable: records } = (await open(t, Date.now)).store
     await records.commit({ writes: [{ key: 'client:b', expect: 0, text: 'b' }], audit: entry('x') })
     const head = await records.auditHead()
     const both = await records.commit({
@@ -63,7 +63,7 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
   })
 
   t.test('records: lists of one kind, in order, page by page', async t => {
-    const { records } = (await open(t, Date.now)).store
+    const { durable: records } = (await open(t, Date.now)).store
     for (const id of ['b', 'a', 'c.1', 'c', 'C', 'z']) {
       await records.commit({ writes: [{ key: `client:${id}`, expect: 0, text: id }], audit: entry(id) })
     }
@@ -81,26 +81,26 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
   t.test('audit: every change has its entry, chained in the same transaction, from any instance', async t => {
     const { store, another } = await open(t, Date.now)
     const second = await another()
-    t.same(await store.records.auditHead(), { seq: 0, hash: '' })
-    const each = async (records: typeof store.records, name: string) =>
+    t.same(await store.durable.auditHead(), { seq: 0, hash: '' })
+    const each = async (records: typeof store.durable, name: string) =>
       records.commit({ writes: [{ key: `client:${name}`, expect: 0, text: name }], audit: entry(name) })
-    t.equal(await each(store.records, 'a'), 1)
-    t.equal(await each(second.records, 'b'), 2)
-    t.equal(await each(store.records, 'c'), 3, 'the log moved on meanwhile')
-    t.same(await second.records.auditAfter(0, 10), [
+    t.equal(await each(store.durable, 'a'), 1)
+    t.equal(await each(second.durable, 'b'), 2)
+    t.equal(await each(store.durable, 'c'), 3, 'the log moved on meanwhile')
+    t.same(await second.durable.auditAfter(0, 10), [
       { seq: 1, text: 'a after 0/' },
       { seq: 2, text: 'b after 1/h1' },
       { seq: 3, text: 'c after 2/h2' }
     ])
-    t.same(await store.records.auditAfter(1, 1), [{ seq: 2, text: 'b after 1/h1' }])
-    t.same(await store.records.auditAfter(3, 10), [])
+    t.same(await store.durable.auditAfter(1, 1), [{ seq: 2, text: 'b after 1/h1' }])
+    t.same(await store.durable.auditAfter(3, 10), [])
   })
 
   t.test('audit: many changes at once make one unbroken chain', async t => {
     const { store, another } = await open(t, Date.now)
     const second = await another()
     const many = Array.from({ length: 40 }, (_, i) =>
-      (i % 2 === 0 ? store : second).records.commit({
+      (i % 2 === 0 ? store : second).durable.commit({
         writes: [{ key: `client:${i}`, expect: 0, text: `${i}` }],
         audit: entry(`${i}`)
       })
@@ -110,14 +110,14 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
       numbers,
       Array.from({ length: 40 }, (_, i) => i + 1)
     )
-    for (const { seq, text } of await store.records.auditAfter(1, 100)) t.match(text, `after ${seq - 1}/h${seq - 1}`)
+    for (const { seq, text } of await store.durable.auditAfter(1, 100)) t.match(text, `after ${seq - 1}/h${seq - 1}`)
   })
 
   t.test('records: of many that race for one version exactly one wins', async t => {
     const { store, another } = await open(t, Date.now)
     const second = await another()
     const race = Array.from({ length: 16 }, (_, i) =>
-      (i % 2 === 0 ? store : second).records.commit({
+      (i % 2 === 0 ? store : second).durable.commit({
         writes: [{ key: 'license:one', expect: 0, text: `${i}` }],
         audit: entry(`${i}`)
       })
@@ -129,20 +129,20 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
   t.test('topics: what changed since, once each, and a signal to every instance', async t => {
     const { store, another } = await open(t, Date.now)
     const second = await another()
-    const signalled = new Promise<void>(resolve => second.records.onTopic(resolve))
+    const signalled = new Promise<void>(resolve => second.durable.onChange(resolve))
     const change = (topic?: string) =>
-      store.records.commit({ writes: [], audit: entry('x'), ...(topic === undefined ? {} : { topic }) })
+      store.durable.commit({ writes: [], audit: entry('x'), ...(topic === undefined ? {} : { topic }) })
     await change('client:a')
     await change('client:b')
     await change()
     await change('client:a')
-    t.same(await second.records.topicsAfter(0, 10), [
+    t.same(await second.durable.changesAfter(0, 10), [
       { topic: 'client:b', seq: 2 },
       { topic: 'client:a', seq: 4 }
     ])
-    t.same(await second.records.topicsAfter(2, 10), [{ topic: 'client:a', seq: 4 }])
-    t.same(await second.records.topicsAfter(4, 10), [])
-    t.same((await second.records.topicsAfter(0, 1)).length, 1)
+    t.same(await second.durable.changesAfter(2, 10), [{ topic: 'client:a', seq: 4 }])
+    t.same(await second.durable.changesAfter(4, 10), [])
+    t.same((await second.durable.changesAfter(0, 1)).length, 1)
     // A signal may come before the listener; another change brings another one.
     await change('client:c')
     await signalled
@@ -152,11 +152,11 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
     const { store, another } = await open(t, Date.now)
     const second = await another()
     await store.challenges.put('token', 'ws:1', 60_000)
-    const takers = Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? store : second).challenges.take('token'))
+    const takers = Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? store : second).challenges.consume('token'))
     const taken = (await Promise.all(takers)).filter(binding => binding !== undefined)
     t.same(taken, ['ws:1'])
-    t.equal(await store.challenges.take('token'), undefined)
-    t.equal(await store.challenges.take('unknown'), undefined)
+    t.equal(await store.challenges.consume('token'), undefined)
+    t.equal(await store.challenges.consume('unknown'), undefined)
   })
 
   t.test('challenges: gone when their life is over', async t => {
@@ -168,8 +168,8 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
     // Redis has a clock of its own: ask it until its millisecond is over.
     const deadline = Date.now() + 2
     while (Date.now() <= deadline) await store.ping()
-    t.equal(await store.challenges.take('short'), undefined)
-    t.equal(await store.challenges.take('long'), 'ws:1')
+    t.equal(await store.challenges.consume('short'), undefined)
+    t.equal(await store.challenges.consume('long'), 'ws:1')
   })
 
   t.test('sessions: opened, seen, ended, from any instance', async t => {
@@ -242,42 +242,44 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
 
   t.test('seats: as many as there are, kept, given back', async t => {
     const { store, another } = await open(t, Date.now)
-    const { seats } = await another()
+    const { licenseSlots: seats } = await another()
     const far = Date.now() + 60_000
-    t.equal(await store.seats.take('l', 's1', 2, far, 0), true)
-    t.equal(await seats.take('l', 's2', 2, far, 0), true)
-    t.equal(await seats.take('l', 's3', 2, far, 0), false)
-    t.equal(await seats.take('l', 's1', 2, far, 0), true, 'who sits keeps the seat')
-    t.equal(await seats.take('l', 's1', 1, far, 0), true, 'also where there are fewer now')
-    t.equal(await seats.take('other', 's3', 1, far, 0), true)
-    await store.seats.release('l', 's1')
-    t.equal(await seats.take('l', 's3', 2, far, 0), true)
-    await store.seats.releaseAll('s3')
-    t.equal(await seats.take('other', 's4', 1, far, 0), true)
-    t.equal(await seats.take('l', 's4', 2, far, 0), true)
-    await store.seats.releaseAll('nobody')
+    t.equal(await store.licenseSlots.acquire('l', 's1', 2, far, 0), true)
+    t.equal(await seats.acquire('l', 's2', 2, far, 0), true)
+    t.equal(await seats.acquire('l', 's3', 2, far, 0), false)
+    t.equal(await seats.acquire('l', 's1', 2, far, 0), true, 'who sits keeps the seat')
+    t.equal(await seats.acquire('l', 's1', 1, far, 0), true, 'also where there are fewer now')
+    t.equal(await seats.acquire('other', 's3', 1, far, 0), true)
+    await store.licenseSlots.release('l', 's1')
+    t.equal(await seats.acquire('l', 's3', 2, far, 0), true)
+    await store.licenseSlots.releaseAll('s3')
+    t.equal(await seats.acquire('other', 's4', 1, far, 0), true)
+    t.equal(await seats.acquire('l', 's4', 2, far, 0), true)
+    await store.licenseSlots.releaseAll('nobody')
   })
 
   t.test('seats: end by themselves', async t => {
-    const { seats } = (await open(t, Date.now)).store
+    const { licenseSlots: seats } = (await open(t, Date.now)).store
     const now = Date.now()
-    t.equal(await seats.take('l', 's1', 1, now + 50_000, now), true)
-    t.equal(await seats.take('l', 's2', 1, now + 90_000, now + 49_999), false)
-    t.equal(await seats.take('l', 's2', 1, now + 90_000, now + 50_000), true)
+    t.equal(await seats.acquire('l', 's1', 1, now + 50_000, now), true)
+    t.equal(await seats.acquire('l', 's2', 1, now + 90_000, now + 49_999), false)
+    t.equal(await seats.acquire('l', 's2', 1, now + 90_000, now + 50_000), true)
   })
 
   t.test("bug: seats ended at once where the caller's clock is far behind the store's", async t => {
-    const { seats } = (await open(t, Date.now)).store
+    const { licenseSlots: seats } = (await open(t, Date.now)).store
     const now = Date.parse('2020-01-01T00:00:00Z')
-    t.equal(await seats.take('l', 's1', 1, now + 50_000, now), true)
-    t.equal(await seats.take('l', 's2', 1, now + 50_000, now), false)
+    t.equal(await seats.acquire('l', 's1', 1, now + 50_000, now), true)
+    t.equal(await seats.acquire('l', 's2', 1, now + 50_000, now), false)
   })
 
   t.test('seats: eight race for one, exactly one gets it', async t => {
     const { store, another } = await open(t, Date.now)
     const second = await another()
     const far = Date.now() + 60_000
-    const race = Array.from({ length: 8 }, (_, i) => (i % 2 === 0 ? store : second).seats.take('l', `s${i}`, 1, far, 0))
+    const race = Array.from({ length: 8 }, (_, i) =>
+      (i % 2 === 0 ? store : second).licenseSlots.acquire('l', `s${i}`, 1, far, 0)
+    )
     t.equal((await Promise.all(race)).filter(seated => seated).length, 1)
   })
 
@@ -300,16 +302,16 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
     const { store, another } = await open(t, Date.now)
     const { limits } = await another()
     for (let i = 0; i < 6; i++) {
-      t.equal(await store.limits.take('a', 0, 6), 0, 'looking costs nothing')
-      t.equal(await (i % 2 === 0 ? limits : store.limits).take('a', 1, 6), 0)
+      t.equal(await store.limits.consume('a', 0, 6), 0, 'looking costs nothing')
+      t.equal(await (i % 2 === 0 ? limits : store.limits).consume('a', 1, 6), 0)
     }
     for (const cost of [0, 1]) {
-      const wait = await limits.take('a', cost, 6)
+      const wait = await limits.consume('a', cost, 6)
       t.ok(wait > 0 && wait <= 10_000, `the next one in ${wait} ms`)
     }
-    t.equal(await limits.take('b', 6, 6), 0, 'another name')
-    t.ok((await limits.take('b', 6, 6)) > 50_000)
-    const race = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? limits : store.limits).take('c', 1, 8))
+    t.equal(await limits.consume('b', 6, 6), 0, 'another name')
+    t.ok((await limits.consume('b', 6, 6)) > 50_000)
+    const race = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? limits : store.limits).consume('c', 1, 8))
     t.equal((await Promise.all(race)).filter(wait => wait === 0).length, 8)
   })
 }

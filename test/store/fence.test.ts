@@ -62,13 +62,13 @@ t.test('a challenge from before a rewind is refused, taken or not', async t => {
   await store.challenges.put('taken', 'b', 60_000)
   await store.challenges.put('open', 'b', 60_000)
   await root.save()
-  t.equal(await store.challenges.take('taken'), 'b')
+  t.equal(await store.challenges.consume('taken'), 'b')
   await rewind(server, store)
   t.equal(await root.exists('cs:challenge:taken'), 1, 'it is back')
-  t.equal(await store.challenges.take('taken'), undefined)
-  t.equal(await store.challenges.take('open'), undefined)
+  t.equal(await store.challenges.consume('taken'), undefined)
+  t.equal(await store.challenges.consume('open'), undefined)
   await store.challenges.put('later', 'b', 60_000)
-  t.equal(await store.challenges.take('later'), 'b')
+  t.equal(await store.challenges.consume('later'), 'b')
 })
 
 t.test('a challenge from before a promotion is refused', async t => {
@@ -82,7 +82,7 @@ t.test('a challenge from before a promotion is refused', async t => {
   await until('it has come over', async () => (await root.exists('cs:challenge:token')) === 1)
   await root.call('REPLICAOF', 'NO', 'ONE')
   const promoted = await open(t, replica.url)
-  t.equal(await promoted.challenges.take('token'), undefined)
+  t.equal(await promoted.challenges.consume('token'), undefined)
 })
 
 t.test('INFO hidden: challenges hold while connections do, on every instance, and not over a rewind', async t => {
@@ -90,15 +90,15 @@ t.test('INFO hidden: challenges hold while connections do, on every instance, an
   const store = await open(t, url)
   const another = await open(t, url)
   await store.challenges.put('a', 'b', 60_000)
-  t.equal(await another.challenges.take('a'), 'b')
+  t.equal(await another.challenges.consume('a'), 'b')
   await store.challenges.put('taken', 'b', 60_000)
   await root.save()
-  t.equal(await store.challenges.take('taken'), 'b')
+  t.equal(await store.challenges.consume('taken'), 'b')
   await rewind(server, store, another)
   t.equal(await root.exists('cs:challenge:taken'), 1, 'it is back')
-  t.equal(await store.challenges.take('taken'), undefined)
+  t.equal(await store.challenges.consume('taken'), undefined)
   await store.challenges.put('later', 'b', 60_000)
-  t.equal(await another.challenges.take('later'), 'b')
+  t.equal(await another.challenges.consume('later'), 'b')
 })
 
 /** @returns where the last stands */

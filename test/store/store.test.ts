@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { openEmbeddedDurable } from '../../src/store/embedded/durable.js'
+import { maxOpenChallenges } from '../../src/store/embedded/ephemeral.js'
 import { openEmbeddedStore } from '../../src/store/embedded/index.js'
-import { maxOpenChallenges } from '../../src/store/embedded/passing.js'
-import { openEmbeddedRecords } from '../../src/store/embedded/records.js'
 import { createRedisClient } from '../../src/store/redis/client.js'
+import { createRedisDurable } from '../../src/store/redis/durable.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { createKeys } from '../../src/store/redis/keys.js'
-import { createRedisRecords } from '../../src/store/redis/records.js'
 import { DataDirInUse, StoreUnavailable } from '../../src/store/store.js'
 import { startRedis } from '../helper/redis-server.js'
 import { redisUrl, stores } from '../helper/stores.js'
@@ -28,12 +28,12 @@ t.test('embedded: what was committed is there after a restart', async t => {
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const first = openEmbeddedStore(dir, Date.now)
   const audit = () => ({ hash: 'h', text: 'entry' })
-  await first.records.commit({ writes: [{ key: 'client:a', expect: 0, text: 'a' }], audit, topic: 'client:a' })
+  await first.durable.commit({ writes: [{ key: 'client:a', expect: 0, text: 'a' }], audit, topic: 'client:a' })
   await first.close()
   const second = openEmbeddedStore(dir, Date.now)
-  t.match(await second.records.get('client:a'), { text: 'a', version: 1 })
-  t.same(await second.records.auditHead(), { seq: 1, hash: 'h' })
-  t.same(await second.records.topicsAfter(0, 9), [{ topic: 'client:a', seq: 1 }])
+  t.match(await second.durable.get('client:a'), { text: 'a', version: 1 })
+  t.same(await second.durable.auditHead(), { seq: 1, hash: 'h' })
+  t.same(await second.durable.changesAfter(0, 9), [{ topic: 'client:a', seq: 1 }])
   await second.close()
 })
 
@@ -55,27 +55,27 @@ t.test('embedded: open challenges are bounded, and honest ones are not thrown aw
   const { store } = await stores.embedded(t, () => time)
   for (let i = 0; i < maxOpenChallenges; i++) await store.challenges.put(`t${i}`, 'b', 60_000)
   await t.rejects(store.challenges.put('one more', 'b', 60_000), StoreUnavailable)
-  t.equal(await store.challenges.take('t0'), 'b')
+  t.equal(await store.challenges.consume('t0'), 'b')
   time = 60_000
   await store.challenges.put('later', 'b', 60_000)
-  t.equal(await store.challenges.take('later'), 'b')
+  t.equal(await store.challenges.consume('later'), 'b')
 })
 
 t.test('topics are bounded: the oldest is forgotten', async t => {
   const dir = mkdtempSync(join(tmpdir(), 'countersign-topics-'))
   const redis = createRedisClient(redisUrl(), () => {})
   await redis.ready(5000)
-  const embedded = openEmbeddedRecords(join(dir, 'topics.mdb'), 3)
+  const embedded = openEmbeddedDurable(join(dir, 'topics.mdb'), 3)
   t.teardown(async () => {
     redis.disconnect()
     await embedded.close()
     rmSync(dir, { recursive: true, force: true })
   })
   const keys = createKeys(`topics-${process.pid}`)
-  for (const records of [embedded, createRedisRecords(redis, keys, () => () => {}, 3)]) {
+  for (const records of [embedded, createRedisDurable(redis, keys, () => () => {}, 3)]) {
     const audit = ({ seq }: { seq: number }) => ({ hash: `${seq}`, text: 'e' })
     for (const name of 'abacd') await records.commit({ writes: [], audit, topic: `client:${name}` })
-    t.same(await records.topicsAfter(0, 9), [
+    t.same(await records.changesAfter(0, 9), [
       { topic: 'client:a', seq: 3 },
       { topic: 'client:c', seq: 4 },
       { topic: 'client:d', seq: 5 }
@@ -89,13 +89,13 @@ t.test('bug: a record that vanishes while a list is read does not shorten its pa
   t.teardown(() => store.close())
   const audit = ({ seq }: { seq: number }) => ({ hash: `${seq}`, text: 'e' })
   for (const id of 'abcde') {
-    await store.records.commit({ writes: [{ key: `client:${id}`, expect: 0, text: id }], audit })
+    await store.durable.commit({ writes: [{ key: `client:${id}`, expect: 0, text: id }], audit })
   }
   const { Redis } = await import('ioredis')
   const admin = new Redis(redisUrl())
   await admin.del(`${prefix}:{records}:client:b`)
   admin.disconnect()
-  const ids = (await store.records.list('client', '', 3)).map(({ text }) => text)
+  const ids = (await store.durable.list('client', '', 3)).map(({ text }) => text)
   t.same(ids, ['a', 'c', 'd'])
 })
 
@@ -107,11 +107,11 @@ t.test('bug: changes that wait for a silent server are given up, not one after a
   const audit = () => ({ hash: 'h', text: 'e' })
   process.kill(server.pid, 'SIGSTOP')
   const began = performance.now()
-  const many = Array.from({ length: 8 }, () => store.records.commit({ writes: [], audit }))
+  const many = Array.from({ length: 8 }, () => store.durable.commit({ writes: [], audit }))
   for (const result of await Promise.allSettled(many)) t.equal(result.status, 'rejected')
   const all = performance.now() - began
   const beganOne = performance.now()
-  await t.rejects(store.records.get('client:a'), StoreUnavailable)
+  await t.rejects(store.durable.get('client:a'), StoreUnavailable)
   t.ok(all < 4 * (performance.now() - beganOne), 'together they take no longer than a few would')
   process.kill(server.pid, 'SIGCONT')
 })
@@ -122,7 +122,7 @@ t.test('redis: gone, everything is refused quickly; back, everything works, and 
   const store = await openRedisStore(server.url)
   t.teardown(() => store.close())
   const audit = (head: { seq: number }) => ({ hash: `h${head.seq + 1}`, text: 'e' })
-  await store.records.commit({ writes: [{ key: 'client:a', expect: 0, text: 'a' }], audit })
+  await store.durable.commit({ writes: [{ key: 'client:a', expect: 0, text: 'a' }], audit })
   await store.challenges.put('token', 'b', 60_000)
 
   await server.kill()
@@ -132,9 +132,9 @@ t.test('redis: gone, everything is refused quickly; back, everything works, and 
       error => error.cause.message === 'no connection'
     )
   )
-  await t.rejects(store.challenges.take('token'), StoreUnavailable)
-  await t.rejects(store.records.get('client:a'), StoreUnavailable)
-  await t.rejects(store.records.commit({ writes: [], audit }), StoreUnavailable)
+  await t.rejects(store.challenges.consume('token'), StoreUnavailable)
+  await t.rejects(store.durable.get('client:a'), StoreUnavailable)
+  await t.rejects(store.durable.commit({ writes: [], audit }), StoreUnavailable)
 
   await server.start()
   await until('the store answers', () =>
@@ -143,9 +143,9 @@ t.test('redis: gone, everything is refused quickly; back, everything works, and 
       () => false
     )
   )
-  t.equal((await store.records.get('client:a'))?.text, 'a', 'acknowledged and there')
-  t.equal(await store.challenges.take('token'), undefined, 'given out before the restart (PROTOCOL §10.5)')
-  t.equal(await store.records.commit({ writes: [], audit }), 2, 'the refused change had not run')
+  t.equal((await store.durable.get('client:a'))?.text, 'a', 'acknowledged and there')
+  t.equal(await store.challenges.consume('token'), undefined, 'given out before the restart (PROTOCOL §10.5)')
+  t.equal(await store.durable.commit({ writes: [], audit }), 2, 'the refused change had not run')
 })
 
 t.test('redis: a silent server does not hang anyone', async t => {
@@ -157,11 +157,11 @@ t.test('redis: a silent server does not hang anyone', async t => {
   // Both answers come while the server is silent; readiness is to know within a second, a request within five.
   const order: string[] = []
   await Promise.all([
-    t.rejects(store.challenges.take('x'), StoreUnavailable).then(() => order.push('request')),
+    t.rejects(store.challenges.consume('x'), StoreUnavailable).then(() => order.push('request')),
     t.rejects(store.ping(), StoreUnavailable).then(() => order.push('ping'))
   ])
   t.same(order, ['ping', 'request'], 'a ping gives up first')
-  await t.rejects(store.challenges.take('x'), StoreUnavailable)
+  await t.rejects(store.challenges.consume('x'), StoreUnavailable)
   process.kill(server.pid, 'SIGCONT')
 })
 
@@ -171,12 +171,12 @@ t.test('redis: scripts that the server has forgotten are sent again', async t =>
   const store = await openRedisStore(server.url)
   t.teardown(() => store.close())
   const audit = () => ({ hash: 'h', text: 'e' })
-  t.equal(await store.records.commit({ writes: [], audit }), 1)
+  t.equal(await store.durable.commit({ writes: [], audit }), 1)
   const { Redis } = await import('ioredis')
   const admin = new Redis(server.url)
   await admin.script('FLUSH')
   admin.disconnect()
-  t.equal(await store.records.commit({ writes: [], audit }), 2)
+  t.equal(await store.durable.commit({ writes: [], audit }), 2)
 })
 
 t.test('redis: a start without Redis says so', async t => {

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { createDeafness } from '../../src/store/redis/deafness.js'
-import { createInbox } from '../../src/store/redis/inbox.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
-import { subscribeBatch } from '../../src/store/redis/subscriber.js'
+import { createLivenessProbe } from '../../src/store/redis/pubsub/liveness-probe.js'
+import { createNotificationQueue } from '../../src/store/redis/pubsub/notification-queue.js'
+import { subscribeBatch } from '../../src/store/redis/pubsub/subscriber.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
 import { startGateway } from '../helper/gateway.js'
@@ -83,7 +83,7 @@ t.test('deafness: silence, a probe that was accepted, silence again', async t =>
   const clock = createClock()
   const log: string[] = []
   let publishes: () => Promise<void> = async () => {}
-  const deafness = createDeafness({
+  const deafness = createLivenessProbe({
     silenceMs: 1000,
     now: clock.now,
     probe() {
@@ -136,7 +136,7 @@ t.test('deafness: silence, a probe that was accepted, silence again', async t =>
 
 t.test('the queue before a listener is bounded: what is beyond is dropped, counted, and told in its place', async t => {
   const seen: (number | 'missing')[] = []
-  const inbox = createInbox<number>(
+  const inbox = createNotificationQueue<number>(
     message => seen.push(message),
     () => seen.push('missing'),
     { maxWaiting: 3, maxWaitingBytes: 100 }

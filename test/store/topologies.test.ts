@@ -139,7 +139,7 @@ t.test('sentinel: finds the primary by its name, and the new one after a failove
   const store = await openRedisStore(`redis+sentinel://127.0.0.1:${new URL(sentinel.url).port}/main`)
   t.teardown(() => store.close())
   const audit = ({ seq }: { seq: number }) => ({ hash: `h${seq + 1}`, text: 'e' })
-  const commit = () => store.records.commit({ writes: [], audit })
+  const commit = () => store.durable.commit({ writes: [], audit })
   t.equal(await commit(), 1)
   const { heard } = record(store.channels)
   await store.channels.listen(['a'])
@@ -159,7 +159,7 @@ t.test('sentinel: finds the primary by its name, and the new one after a failove
       () => false
     )
   )
-  t.ok((await store.records.auditHead()).seq >= 1)
+  t.ok((await store.durable.auditHead()).seq >= 1)
   await until('words come from the new primary', () => store.channels.hears)
   const after = await publish(store.channels, 'a', '2')
   t.not(after.epoch, before.epoch, 'an honest break')

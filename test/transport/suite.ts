@@ -496,7 +496,7 @@ export function transportSuite(t: Test, { transport, openStore, ended }: Transpo
   t.test('a revocation whose signal was lost still ends the session, with the next tick', async t => {
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
-    const deaf: Store = { ...store, records: { ...store.records, onTopic: () => () => {} } }
+    const deaf: Store = { ...store, durable: { ...store.durable, onChange: () => () => {} } }
     const gateway = await startGateway(t, { store: deaf, clock })
     const credential = await gateway.createClient()
     const wire = await gateway.session(credential)
@@ -614,7 +614,7 @@ export function transportSuite(t: Test, { transport, openStore, ended }: Transpo
     const orFail = <T>(run: () => Promise<T>): Promise<T> => (away.now ? Promise.reject(new StoreUnavailable()) : run())
     const shaky: Store = {
       ...store,
-      records: { ...store.records, get: key => orFail(() => store.records.get(key)) },
+      durable: { ...store.durable, get: key => orFail(() => store.durable.get(key)) },
       sessions: { ...store.sessions, touch: beats => orFail(() => store.sessions.touch(beats)) },
       challenges: { ...store.challenges, put: (...all) => orFail(() => store.challenges.put(...all)) }
     }
@@ -644,7 +644,10 @@ export function transportSuite(t: Test, { transport, openStore, ended }: Transpo
     const slow: Store = {
       ...store,
       sessions: { ...store.sessions, open: (...all) => pass().then(() => store.sessions.open(...all)) },
-      seats: { ...store.seats, take: (...all) => pass().then(() => store.seats.take(...all)) }
+      licenseSlots: {
+        ...store.licenseSlots,
+        acquire: (...all) => pass().then(() => store.licenseSlots.acquire(...all))
+      }
     }
     return { slow, store, another, gate }
   }
@@ -665,7 +668,7 @@ export function transportSuite(t: Test, { transport, openStore, ended }: Transpo
     gate.open()
     await until('its seat is free', () => {
       const { licenseId } = made.body
-      return store.seats.take(licenseId, 'probe', 1, clock.now() + 1000, clock.now())
+      return store.licenseSlots.acquire(licenseId, 'probe', 1, clock.now() + 1000, clock.now())
     })
   })
 
@@ -707,9 +710,9 @@ export function transportSuite(t: Test, { transport, openStore, ended }: Transpo
       clock,
       store: {
         ...store,
-        records: {
-          ...store.records,
-          get: key => (opened.yet ? Promise.reject(new StoreUnavailable()) : store.records.get(key))
+        durable: {
+          ...store.durable,
+          get: key => (opened.yet ? Promise.reject(new StoreUnavailable()) : store.durable.get(key))
         },
         sessions: {
           ...store.sessions,
@@ -733,14 +736,14 @@ export function transportSuite(t: Test, { transport, openStore, ended }: Transpo
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
     const rewound = { now: false }
-    const records: Store['records'] = {
-      ...store.records,
-      onTopic: () => () => {},
+    const records: Store['durable'] = {
+      ...store.durable,
+      onChange: () => () => {},
       // After the rewind the log has another past, and the change has a number that was seen before.
-      auditAfter: (...all) => (rewound.now ? Promise.resolve([]) : store.records.auditAfter(...all)),
-      topicsAfter: (...all) => (rewound.now ? Promise.resolve([]) : store.records.topicsAfter(...all))
+      auditAfter: (...all) => (rewound.now ? Promise.resolve([]) : store.durable.auditAfter(...all)),
+      changesAfter: (...all) => (rewound.now ? Promise.resolve([]) : store.durable.changesAfter(...all))
     }
-    const gateway = await startGateway(t, { store: { ...store, records }, clock })
+    const gateway = await startGateway(t, { store: { ...store, durable: records }, clock })
     const credential = await gateway.createClient()
     const wire = await gateway.session(credential)
     const bystander = await gateway.session(await gateway.createClient())
@@ -756,11 +759,11 @@ export function transportSuite(t: Test, { transport, openStore, ended }: Transpo
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
     const rewound = { now: false }
-    const records: Store['records'] = {
-      ...store.records,
-      auditAfter: (...all) => (rewound.now ? Promise.resolve([]) : store.records.auditAfter(...all))
+    const records: Store['durable'] = {
+      ...store.durable,
+      auditAfter: (...all) => (rewound.now ? Promise.resolve([]) : store.durable.auditAfter(...all))
     }
-    const gateway = await startGateway(t, { store: { ...store, records }, clock })
+    const gateway = await startGateway(t, { store: { ...store, durable: records }, clock })
     const wire = await gateway.session(await gateway.createClient())
     await gateway.app.tick()
     const [entry] = await store.sessions.list('', 1)
@@ -780,7 +783,7 @@ export function transportSuite(t: Test, { transport, openStore, ended }: Transpo
     await until('it is taken back', async () => {
       const other = await gateway.wire()
       other.socket.terminate()
-      return (await gateway.store.challenges.take(challengeToken)) === undefined
+      return (await gateway.store.challenges.consume(challengeToken)) === undefined
     })
   })
 
@@ -797,7 +800,7 @@ export function transportSuite(t: Test, { transport, openStore, ended }: Transpo
     const elsewhere = await another()
     const { body } = await gateway.admin('GET', '/licenses')
     await elsewhere.sessions.open(ghost, 9)
-    await elsewhere.seats.take(body.items[0].licenseId, ghost.sessionId, 1, ghost.expiresAt, clock.now())
+    await elsewhere.licenseSlots.acquire(body.items[0].licenseId, ghost.sessionId, 1, ghost.expiresAt, clock.now())
     const wire = await gateway.session(await gateway.createClient())
     t.match(await wire.ask(validate), { code: 'TOO_MANY_SESSIONS' })
     await pass(gateway, 40_000)

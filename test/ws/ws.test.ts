@@ -190,14 +190,14 @@ t.test('frames of a flood wait in the network, not in memory, and none is lost',
 t.test('bug: the ack of a bye came before its seat and its session were free', async t => {
   const { store } = await stores.embedded(t, Date.now)
   const gate = { waits: false, open: () => {} }
-  const seats: Store['seats'] = {
-    ...store.seats,
+  const seats: Store['licenseSlots'] = {
+    ...store.licenseSlots,
     async releaseAll(sessionId) {
       await new Promise<void>(open => Object.assign(gate, { waits: true, open }))
-      await store.seats.releaseAll(sessionId)
+      await store.licenseSlots.releaseAll(sessionId)
     }
   }
-  const gateway = await startGateway(t, { store: { ...store, seats } })
+  const gateway = await startGateway(t, { store: { ...store, licenseSlots: seats } })
   await gateway.admin('POST', '/licenses', { serviceId: 'svc', key: 'key', maxSessions: 1 })
   const wire = await gateway.session(await gateway.createClient())
   const { licenseId } = await wire.ask({ type: 'validate', serviceId: 'svc', hwid: 'h', key: 'key' })
@@ -213,7 +213,7 @@ t.test('bug: the ack of a bye came before its seat and its session were free', a
   t.equal(acked, false)
   gate.open()
   await ack
-  t.ok(await store.seats.take(String(licenseId), 'another', 1, Date.now() + 1000, Date.now()))
+  t.ok(await store.licenseSlots.acquire(String(licenseId), 'another', 1, Date.now() + 1000, Date.now()))
   t.equal(await store.sessions.count(), 0)
 })
 

@@ -1,5 +1,5 @@
 import type { DownstreamMessages } from '../../protocol/messages.js'
-import type { SessionEnvironment } from '../environment.js'
+import type { SessionDependencies } from '../dependencies.js'
 import type { Peer } from '../peer.js'
 import type { Subscriptions } from '../subscriptions.js'
 
@@ -16,7 +16,7 @@ export type Answer = Reply | readonly [Reply, ...FollowUp[]]
 
 /** What a handler may know and touch of its session. */
 export interface HandlerContext {
-  readonly environment: SessionEnvironment
+  readonly dependencies: SessionDependencies
   readonly peer: Peer
   /** When the session ends at the latest, unix milliseconds. */
   readonly expiresAt: number
@@ -24,9 +24,9 @@ export interface HandlerContext {
   /** Whether a message of this session may be handled once more, after a crash: its effects then need a key. */
   readonly mayRunAgain: boolean
   /** Licenses on which this session sits, see the validate handler. */
-  readonly seats: Set<string>
+  readonly licenseSlots: Set<string>
   /** Whether the session has ended while its message was handled. */
-  readonly isOver: () => boolean
+  readonly hasEnded: () => boolean
   /** The fresh challenge that is out, if one is (PROTOCOL §6). */
   readonly freshChallenge: FreshChallenge
 }

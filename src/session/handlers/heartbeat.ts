@@ -2,7 +2,7 @@ import type { UpstreamMessages } from '../../protocol/messages.js'
 import type { Handler } from './handler.js'
 
 /** PROTOCOL §6. The sign of life itself was noted when the frame verified. */
-export const heartbeat: Handler<UpstreamMessages['heartbeat']> = ({ environment }) => ({
+export const heartbeat: Handler<UpstreamMessages['heartbeat']> = ({ dependencies }) => ({
   type: 'heartbeat',
-  serverTime: environment.now()
+  serverTime: dependencies.now()
 })

@@ -1,6 +1,6 @@
+import { mayPublish } from '../../auth/permissions.js'
 import { ProtocolFault } from '../../protocol/fault.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
-import { mayPublish } from '../rights.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 
 /**
@@ -15,17 +15,17 @@ function idempotencyKeyOf({ peer, mayRunAgain }: HandlerContext, seq: number, gi
 
 /** PROTOCOL §10.2: to all who have joined the channel. */
 export const publish: Handler<UpstreamMessages['publish']> = async (context, message): Promise<Reply> => {
-  const { environment, peer } = context
+  const { dependencies, peer } = context
   const { channel, idempotencyKey, seq } = message
   if (!mayPublish(peer.capabilities.publish, channel)) {
     throw new ProtocolFault('PERMISSION_DENIED', `no right to publish to ${channel}`)
   }
   const data = JSON.stringify(message.data)
-  const { dataBytes } = environment.settings.limits
+  const { dataBytes } = dependencies.settings.limits
   if (Buffer.byteLength(data) > dataBytes) {
     throw new ProtocolFault('INVALID_MESSAGE', `data: at most ${dataBytes} bytes of JSON`)
   }
-  const published = await environment.channels.publish(channel, data, idempotencyKeyOf(context, seq, idempotencyKey))
+  const published = await dependencies.channels.publish(channel, data, idempotencyKeyOf(context, seq, idempotencyKey))
   if (published === 'conflict') {
     throw new ProtocolFault('INVALID_MESSAGE', 'idempotencyKey: it was used with other data')
   }

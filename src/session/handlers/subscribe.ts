@@ -1,9 +1,9 @@
+import { maySubscribe, ownChannels } from '../../auth/permissions.js'
 import { ProtocolFault } from '../../protocol/fault.js'
 import { tailBytes } from '../../protocol/frame.js'
 import type { Limits } from '../../protocol/limits.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import type { StoredPublication } from '../../store/channels.js'
-import { mayJoin, ownChannels } from '../rights.js'
 import type { Answer, FollowUp, Handler, HandlerContext } from './handler.js'
 
 /** In a `subscribed` data lies under the frame, the list and its item; in a `publication` only under the frame. */
@@ -46,9 +46,9 @@ function countFitting(
   return publications.length
 }
 
-function requireMayJoin({ environment, peer, subscriptions }: HandlerContext, channel: string): void {
-  if (!mayJoin(peer, channel)) throw new ProtocolFault('PERMISSION_DENIED', `no right to subscribe to ${channel}`)
-  const { channels } = environment.settings.limits
+function requireMayJoin({ dependencies, peer, subscriptions }: HandlerContext, channel: string): void {
+  if (!maySubscribe(peer, channel)) throw new ProtocolFault('PERMISSION_DENIED', `no right to subscribe to ${channel}`)
+  const { channels } = dependencies.settings.limits
   const counts = !subscriptions.has(channel) && !ownChannels(peer).includes(channel)
   if (counts && subscriptions.count >= channels) {
     throw new ProtocolFault('PERMISSION_DENIED', `a session joins at most ${channels} channels`)
@@ -64,7 +64,7 @@ export const subscribe: Handler<UpstreamMessages['subscribe']> = async (context,
   if (recover === undefined || !recovered || publications.length === 0) {
     return { type: 'subscribed', channel, ...position, recovered }
   }
-  const { frameBytes, depth }: Limits = context.environment.settings.limits
+  const { frameBytes, depth }: Limits = context.dependencies.settings.limits
   const parsed = publications.map((publication): [StoredPublication, unknown] => [
     publication,
     JSON.parse(publication.data)

@@ -1,8 +1,8 @@
 import {
   type BridgeListener,
+  type BridgeNotification,
   type BridgeState,
   type BridgeStore,
-  type BridgeWord,
   burstSeconds,
   type ChallengeState,
   type Claim,
@@ -51,8 +51,8 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
   const sessions = new Map<string, Kept>()
   const listeners = new Map<string, BridgeListener>()
 
-  function tell(instanceId: string | undefined, sessionId: string, word: BridgeWord): void {
-    if (instanceId !== undefined) listeners.get(instanceId)?.word(sessionId, word)
+  function tell(instanceId: string | undefined, sessionId: string, word: BridgeNotification): void {
+    if (instanceId !== undefined) listeners.get(instanceId)?.notification(sessionId, word)
   }
 
   function find(sessionId: string): Kept | undefined {
@@ -154,7 +154,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
     },
 
     async commit(commit) {
-      const { sessionId, instanceId, version, answered, frames, positions, challenge, word } = commit
+      const { sessionId, instanceId, version, answered, frames, positions, challenge, notify: word } = commit
       const kept = find(sessionId)
       if (kept === undefined || kept.ended !== undefined) return 'gone'
       if (kept.version !== version) return 'changed'

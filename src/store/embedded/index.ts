@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import type { Store } from '../store.js'
 import { createEmbeddedBridge } from './bridge.js'
 import { createEmbeddedChannels, type EmbeddedChannelsOptions } from './channels.js'
-import { lockDataDir } from './lock.js'
+import { openEmbeddedDurable } from './durable.js'
 import {
   createEmbeddedChallenges,
+  createEmbeddedLicenseSlots,
   createEmbeddedLimits,
-  createEmbeddedSeats,
   createEmbeddedSessions,
   createEmbeddedTickets
-} from './passing.js'
+} from './ephemeral.js'
+import { lockDataDir } from './lock.js'
 import { createEmbeddedPresence } from './presence.js'
-import { openEmbeddedRecords } from './records.js'
 
 /**
  * Opens the store of a single process: lasting things in `dataDir`, passing things in memory.
@@ -22,14 +22,14 @@ import { openEmbeddedRecords } from './records.js'
 export function openEmbeddedStore(dataDir: string, now: () => number, channels: EmbeddedChannelsOptions = {}): Store {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(join(dataDir, 'countersign.lock'))
-  const records = openEmbeddedRecords(join(dataDir, 'countersign.mdb'))
+  const records = openEmbeddedDurable(join(dataDir, 'countersign.mdb'))
   let closed: Promise<void> | undefined
   return {
     kind: 'embedded',
-    records,
+    durable: records,
     challenges: createEmbeddedChallenges(now),
     sessions: createEmbeddedSessions(),
-    seats: createEmbeddedSeats(),
+    licenseSlots: createEmbeddedLicenseSlots(),
     tickets: createEmbeddedTickets(now),
     limits: createEmbeddedLimits(now),
     channels: createEmbeddedChannels(now, channels),

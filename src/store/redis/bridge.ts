@@ -1,4 +1,4 @@
-import { type BridgeState, type BridgeStore, type BridgeWord, burstSeconds } from '../bridge.js'
+import { type BridgeNotification, type BridgeState, type BridgeStore, burstSeconds } from '../bridge.js'
 import type { Position } from '../channels.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
@@ -39,9 +39,9 @@ function parseState(reply: unknown): BridgeState {
   }
 }
 
-const words: readonly BridgeWord[] = ['frames', 'channels', 'superseded', 'claims', 'ended']
+const words: readonly BridgeNotification[] = ['frames', 'channels', 'superseded', 'claims', 'ended']
 
-function parseWord(message: string): { word: BridgeWord; sessionId: string } | undefined {
+function parseWord(message: string): { word: BridgeNotification; sessionId: string } | undefined {
   const [name = '', sessionId = ''] = message.split(' ')
   const word = words.find(each => each === name)
   return word === undefined ? undefined : { word, sessionId }
@@ -111,7 +111,7 @@ export function createRedisBridge(
       return state === undefined ? undefined : parseState(state)
     },
 
-    async commit({ sessionId, instanceId, version, answered, frames, positions, challenge, word, ...bounds }) {
+    async commit({ sessionId, instanceId, version, answered, frames, positions, challenge, notify: word, ...bounds }) {
       const outcome = await redis.script('bridgeCommit', keysOf(sessionId), [
         ...[instanceId, version, word ?? '', bounds.maxFrames, bounds.maxBytes, keys.wordPrefix, sessionId],
         ...[sessionKeyLifeMs, challenge?.nextAt ?? '', challenge?.open ?? ''],
@@ -158,7 +158,7 @@ export function createRedisBridge(
           return
         }
         const parsed = parseWord(message)
-        if (parsed !== undefined) listener.word(parsed.sessionId, parsed.word)
+        if (parsed !== undefined) listener.notification(parsed.sessionId, parsed.word)
       })
     }
   }

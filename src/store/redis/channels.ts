@@ -15,11 +15,11 @@ import {
 import { dataDigest } from '../data-digest.js'
 import { newEpoch } from '../epochs.js'
 import { connectOnce, type RedisClient } from './client.js'
-import { createDeafness, silenceMs } from './deafness.js'
-import { createInbox } from './inbox.js'
 import type { Keys } from './keys.js'
+import { createLivenessProbe, silenceMs } from './pubsub/liveness-probe.js'
+import { createNotificationQueue } from './pubsub/notification-queue.js'
+import { createSubscriber } from './pubsub/subscriber.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
-import { createSubscriber } from './subscriber.js'
 
 /** A channel that nobody touches is forgotten after so long; one that comes back has another epoch. Milliseconds. */
 const channelLifeMs = 24 * 60 * 60 * 1000
@@ -96,7 +96,7 @@ export function createRedisChannels(
   const listened = new Set<string>()
   let hasBeenUp = false
 
-  const inbox = createInbox<Word>(
+  const inbox = createNotificationQueue<Word>(
     ({ name, message }) => {
       const channel = name.slice(nameStart, -1)
       if (!listened.has(channel)) return
@@ -124,7 +124,7 @@ export function createRedisChannels(
     }
   })
 
-  const deafness = createDeafness({
+  const deafness = createLivenessProbe({
     ...options,
     now: () => performance.now(),
     probe: async () => void (await publish(probeChannel, '', { publishedAt: 0, idempotencyKey: '' })),

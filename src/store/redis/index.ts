@@ -2,16 +2,16 @@ import type { Store } from '../store.js'
 import { createRedisBridge } from './bridge.js'
 import { createRedisChannels, type RedisChannelsOptions } from './channels.js'
 import { createRedisClient, subscribe } from './client.js'
-import { createKeys } from './keys.js'
+import { createRedisDurable } from './durable.js'
 import {
   createRedisChallenges,
+  createRedisLicenseSlots,
   createRedisLimits,
-  createRedisSeats,
   createRedisSessions,
   createRedisTickets
-} from './passing.js'
+} from './ephemeral.js'
+import { createKeys } from './keys.js'
 import { createRedisPresence } from './presence.js'
-import { createRedisRecords } from './records.js'
 import { within } from './within.js'
 
 /** Longest wait of a ping: readiness must turn red within a second of the store's loss. */
@@ -56,13 +56,13 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
 
   return {
     kind: 'redis',
-    records: createRedisRecords(redis, keys, listener => {
+    durable: createRedisDurable(redis, keys, listener => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     }),
     challenges: createRedisChallenges(redis, keys),
     sessions: createRedisSessions(redis, keys),
-    seats: createRedisSeats(redis, keys),
+    licenseSlots: createRedisLicenseSlots(redis, keys),
     tickets: createRedisTickets(redis, keys),
     limits: createRedisLimits(redis, keys),
     channels: channels.channels,

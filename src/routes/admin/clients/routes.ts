@@ -1,0 +1,63 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ApiError } from '../../../errors.js'
+import type { Client, Clients } from '../../../registry/clients.js'
+import { isTicketId, type Tickets } from '../../../registry/tickets.js'
+import { formatTime, pageOf, requireAttributes } from '../../values.js'
+import { clientCalls } from './schema.js'
+
+function show({ createdAt, updatedAt, keys, ...client }: Client) {
+  return {
+    ...client,
+    createdAt: formatTime(createdAt),
+    updatedAt: formatTime(updatedAt),
+    keys: keys.map(key => ({
+      keyId: key.keyId,
+      createdAt: formatTime(key.createdAt),
+      ...(key.expiresAt === undefined ? {} : { expiresAt: formatTime(key.expiresAt) }),
+      ...(key.revokedAt === undefined ? {} : { revokedAt: formatTime(key.revokedAt) })
+    }))
+  }
+}
+
+/** `/v1/admin/clients`: clients and their keys. A secret is in one answer only, that of its making. */
+export function clientRoutes(clients: Clients, tickets: Tickets): FastifyPluginAsyncTypebox {
+  return async app => {
+    app.post('/clients', { schema: clientCalls.create }, async (request, reply) => {
+      requireAttributes(request.body.attributes)
+      const { client, keyId, secret } = await clients.create(request.body, request.actor)
+      return reply.code(201).send({ ...show(client), keyId, secret })
+    })
+
+    app.get('/clients', { schema: clientCalls.list }, request =>
+      pageOf(request.query, clients.list, client => client.clientId, show)
+    )
+
+    app.get('/clients/:clientId', { schema: clientCalls.get }, async request => {
+      const client = await clients.get(request.params.clientId)
+      if (client === undefined) throw new ApiError('NOT_FOUND', `there is no client ${request.params.clientId}`)
+      return show(client)
+    })
+
+    app.patch('/clients/:clientId', { schema: clientCalls.update }, async request => {
+      requireAttributes(request.body.attributes)
+      return show(await clients.update(request.params.clientId, request.body, request.actor))
+    })
+
+    app.delete('/clients/:clientId', { schema: clientCalls.remove }, async (request, reply) => {
+      await clients.remove(request.params.clientId, request.actor)
+      return reply.code(204).send()
+    })
+
+    app.post('/clients/:clientId/keys', { schema: clientCalls.rotateKey }, async (request, reply) => {
+      const { overlap, force = false } = request.body
+      const key = await clients.rotateKey(request.params.clientId, overlap, force, request.actor)
+      return reply.code(201).send({ ...key, previousExpiresAt: formatTime(key.previousExpiresAt) })
+    })
+
+    app.delete('/clients/:clientId/keys/:keyId', { schema: clientCalls.revokeKey }, async (request, reply) => {
+      const { clientId, keyId } = request.params
+      await (isTicketId(keyId) ? tickets : clients).revoke(clientId, keyId, request.actor)
+      return reply.code(204).send()
+    })
+  }
+}

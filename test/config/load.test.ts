@@ -1,0 +1,143 @@
+import t from 'tap'
+import { gatherEnvironment } from '../../src/cli/flags.js'
+import { ConfigError, loadConfig } from '../../src/config/load.js'
+
+const key = Buffer.alloc(32, 1).toString('base64')
+const token = 'x'.repeat(32)
+
+function problemsOf(source: Record<string, string | undefined>): readonly string[] {
+  try {
+    loadConfig(source)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}
+
+t.test('nothing set: everything has a default', async t => {
+  const { config, warnings } = loadConfig({ PATH: '/bin' })
+  t.match(config, {
+    ...{ host: '127.0.0.1', port: 8080, store: { kind: 'embedded' }, dataDir: './data', logLevel: 'info' },
+    ...{ rateLimit: true, trustProxy: [], allowedOrigins: { kind: 'own' }, allowInsecureHttp: false, drainMs: 10_000 },
+    ...{ heartbeatIntervalSeconds: 15, heartbeatTimeoutSeconds: 45, frameBytes: 65_536 },
+    ...{ failedHandshakesPerMinute: 20, handshakesPerMinute: 1200, maxSessions: 100_000, maxSessionsPerClient: 10_000 }
+  })
+  t.same(warnings, [])
+  t.ok(Object.isFrozen(config))
+})
+
+t.test('all faults are reported at once, and no secret is repeated', async t => {
+  const problems = problemsOf({
+    COUNTERSIGN_PORT: '80x',
+    COUNTERSIGN_STORE: 'mysql://x',
+    COUNTERSIGN_MASTER_KEY: 'c2hvcnQ=',
+    COUNTERSIGN_ADMIN_TOKEN: 'tooshort',
+    COUNTERSIGN_LOG_LEVEL: 'loud',
+    COUNTERSIGN_TRUST_PROXY: '10.0.0.0/8,proxy.example',
+    COUNTERSIGN_ALLOWED_ORIGINS: 'https://a.example/,https://b.example',
+    COUNTERSIGN_TLS_CERT: 'cert.pem',
+    COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS: '60',
+    COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: '60',
+    COUNTERSIGN_PROT: '80'
+  })
+  const about = (name: string) => problems.some(problem => problem.includes(name))
+  for (const name of ['PROT:', 'PORT:', 'STORE:', 'MASTER_KEY:', 'ADMIN_TOKEN:', 'LOG_LEVEL:', 'TRUST_PROXY:']) {
+    t.ok(about(`COUNTERSIGN_${name}`), name)
+  }
+  t.ok(about('"https://a.example/"') && !about('b.example'), 'the one that is wrong')
+  t.ok(about('TLS_KEY') && about('HEARTBEAT_TIMEOUT_SECONDS'))
+  t.notMatch(problems.join(), /c2hvcnQ|tooshort/)
+  t.match(problemsOf({ COUNTERSIGN_RATE_LIMIT: 'no' }), [/`on`, or `off`.+It is "no"/], 'what it may be')
+})
+
+t.test('bug: a bad store is named without its password', async t => {
+  const [problem] = problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hunter2@host' })
+  t.match(problem, /redis\+x:\/\/…@host/)
+  t.notMatch(problem, /hunter2/)
+  t.notMatch(problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hun@ter2@host' })[0], /ter2/, 'an @ in the password')
+  t.equal(
+    problemsOf({
+      COUNTERSIGN_STORE: 'redis+sentinel://a:1',
+      COUNTERSIGN_MASTER_KEY: key,
+      COUNTERSIGN_ADMIN_TOKEN: token
+    }).length,
+    1
+  )
+  t.equal(
+    problemsOf({ COUNTERSIGN_STORE: 'redis+cluster:///x', COUNTERSIGN_MASTER_KEY: key, COUNTERSIGN_ADMIN_TOKEN: token })
+      .length,
+    1
+  )
+})
+
+t.test('master keys: one or several, each exactly 32 bytes', async t => {
+  const load = (text: string) => problemsOf({ COUNTERSIGN_MASTER_KEY: text }).length
+  t.equal(load(key), 0)
+  t.equal(load(`${key}, ${key}`), 0)
+  for (const wrong of [`${key},`, key.slice(0, -1), `${key.slice(0, -4)}====`, 'x'.repeat(44), `${key},short`]) {
+    t.equal(load(wrong), wrong === `${key},` ? 0 : 1, wrong)
+  }
+  t.equal(load(Array(9).fill(key).join()), 1, 'a ring has at most eight')
+  t.equal(load(Buffer.alloc(31).toString('base64')), 1)
+  t.equal(load(Buffer.alloc(33).toString('base64')), 1)
+})
+
+t.test('Redis needs a master key and an admin token', async t => {
+  const redis = { COUNTERSIGN_STORE: 'redis://127.0.0.1' }
+  t.equal(problemsOf(redis).length, 2)
+  t.equal(problemsOf({ ...redis, COUNTERSIGN_MASTER_KEY: key, COUNTERSIGN_ADMIN_TOKEN: token }).length, 0)
+  for (const url of [
+    'rediss://a:1',
+    'redis+sentinel://a:1,b:2/name',
+    'redis+cluster://u:p@a:1,b:2',
+    'redis://[::1]:6379'
+  ]) {
+    const { config } = loadConfig({
+      COUNTERSIGN_STORE: url,
+      COUNTERSIGN_MASTER_KEY: key,
+      COUNTERSIGN_ADMIN_TOKEN: token
+    })
+    t.same(config.store, { kind: 'redis', url })
+  }
+})
+
+t.test('what Kubernetes injects is ignored, with a warning that says what to do', async t => {
+  const { config, warnings } = loadConfig({
+    COUNTERSIGN_SERVICE_HOST: '10.0.0.1',
+    COUNTERSIGN_SERVICE_PORT: '80',
+    COUNTERSIGN_SERVICE_PORT_HTTP: '80',
+    COUNTERSIGN_PORT: 'tcp://10.0.0.1:80',
+    COUNTERSIGN_PORT_80_TCP: 'tcp://10.0.0.1:80',
+    COUNTERSIGN_PORT_80_TCP_PROTO: 'tcp',
+    COUNTERSIGN_PORT_80_TCP_PORT: '80',
+    COUNTERSIGN_PORT_80_TCP_ADDR: '10.0.0.1'
+  })
+  t.equal(config.port, 8080)
+  t.equal(warnings.length, 8)
+  t.match(warnings[0], /enableServiceLinks/)
+  t.equal(problemsOf({ COUNTERSIGN_SERVICES: 'x' }).length, 1, 'but not what only looks like it')
+})
+
+t.test('presence: of no channel, or of those that fit a pattern', async t => {
+  const load = (text: string) => problemsOf({ COUNTERSIGN_PRESENCE: text })
+  t.same(loadConfig({}).config.presence, [])
+  t.same(loadConfig({ COUNTERSIGN_PRESENCE: 'none' }).config.presence, [])
+  t.same(loadConfig({ COUNTERSIGN_PRESENCE: 'match:*, news' }).config.presence, ['match:*', 'news'])
+  t.same(loadConfig({ COUNTERSIGN_PRESENCE: '*' }).config.presence, ['*'])
+  for (const wrong of ['a b', 'a*b', '**', 'x'.repeat(129)]) t.match(load(wrong), [/no pattern/], wrong)
+  t.match(load('none,a'), [/stands alone/])
+  t.same(load(Array(64).fill('a').join()), [])
+  t.match(load(Array(65).fill('a').join()), [/at most 64/])
+})
+
+t.test('flag over environment', async t => {
+  const merged = gatherEnvironment(['--port', '1', '--data-dir=/x'], {
+    COUNTERSIGN_PORT: '2',
+    COUNTERSIGN_LOG_LEVEL: 'warn'
+  })
+  t.match(merged, { COUNTERSIGN_PORT: '1', COUNTERSIGN_DATA_DIR: '/x', COUNTERSIGN_LOG_LEVEL: 'warn' })
+  t.throws(() => gatherEnvironment(['--prot', '1'], {}), ConfigError)
+  t.throws(() => gatherEnvironment(['extra'], {}), ConfigError)
+  t.throws(() => gatherEnvironment(['--port'], {}), ConfigError)
+})

@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto'
+import type { Test } from 'tap'
+import { createChannelBroker } from '../../src/channels/channel-broker.js'
+import { createPresenceTracker } from '../../src/cluster/presence.js'
+import { defaultLimits } from '../../src/protocol/limits.js'
+import { openRegistry } from '../../src/registry/index.js'
+import type { Log, SessionDependencies } from '../../src/session/dependencies.js'
+import { createClock } from './clock.js'
+import { stores } from './stores.js'
+
+const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
+
+/** What sessions stand on, without a gateway around it. */
+export async function createTestEnvironment(t: Test): Promise<SessionDependencies> {
+  const { now } = createClock()
+  const { store } = await stores.embedded(t, now)
+  return {
+    settings: {
+      ...{ instanceId: 'i', heartbeatIntervalSeconds: 15, heartbeatTimeoutSeconds: 45, freshChallengeMs: 0 },
+      ...{ framesPerSecond: 0, maxSessions: 10, maxSessionsPerClient: 10, limits: defaultLimits }
+    },
+    store,
+    registry: await openRegistry(store, [Buffer.alloc(32, 1)], now),
+    channels: createChannelBroker({
+      ...{ store: store.channels, now, random: () => 0, log },
+      observer: { delivered() {}, missed() {}, lost() {} }
+    }),
+    presence: createPresenceTracker(store.presence, [], now),
+    observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
+    log,
+    now,
+    randomText: bytes => randomBytes(bytes).toString('base64url')
+  }
+}
