@@ -1,10 +1,10 @@
-import { ProtocolFault } from '../protocol/fault.js'
 import { hasValidSignature, readSignedText } from '../protocol/frame.js'
 import { deriveSession, type SessionKeys } from '../protocol/handshake.js'
 import { authenticateBytes, challengeSeconds, protocolName, sessionSeconds } from '../protocol/limits.js'
 import { sameText } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Authenticate, type DownstreamMessages, decodeAuthenticate } from '../protocol/messages.js'
+import { ProtocolError } from '../protocol/protocol-error.js'
 import type { Credential } from '../registry/clients.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import type { Peer } from '../session/peer.js'
@@ -15,7 +15,7 @@ const tokenBytes = 32
 const sessionIdBytes = 24
 
 /** A handshake that proves nothing. The peer is told one thing, whatever the reason; `clientId` is what it claimed. */
-export class AuthenticationFault extends ProtocolFault {
+export class AuthenticationFault extends ProtocolError {
   readonly clientId: string
 
   constructor(clientId: string) {
@@ -54,7 +54,7 @@ export async function issueChallenge(
 /** Shape of the frame, before anything is looked up. */
 function readAuthenticate(frame: Uint8Array, depth: number): Authenticate {
   if (frame.length > authenticateBytes) {
-    throw new ProtocolFault('FRAME_TOO_LARGE', `an authenticate has at most ${authenticateBytes} bytes`)
+    throw new ProtocolError('FRAME_TOO_LARGE', `an authenticate has at most ${authenticateBytes} bytes`)
   }
   return decodeAuthenticate(readSignedText(frame, depth))
 }
@@ -80,7 +80,7 @@ function findProof(
  * Judges a client's first frame. The challenge is consumed before anything else is looked at, whatever the outcome.
  * @param frame    as received
  * @param binding  where it was received, see {@link issueChallenge}
- * @throws ProtocolFault PROTOCOL_ERROR, UNSUPPORTED_PROTOCOL, FRAME_TOO_LARGE, AUTHENTICATION_FAILED (one answer for
+ * @throws ProtocolError PROTOCOL_ERROR, UNSUPPORTED_PROTOCOL, FRAME_TOO_LARGE, AUTHENTICATION_FAILED (one answer for
  *   every reason; the log has the reason)
  * @throws StoreUnavailable
  */

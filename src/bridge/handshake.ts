@@ -2,8 +2,8 @@ import { AuthenticationFault, authenticate, issueChallenge, welcomeMessage } fro
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
 import { ownChannels } from '../auth/permissions.js'
 import type { CodeName } from '../protocol/codes.js'
-import { ProtocolFault } from '../protocol/fault.js'
 import { signMessage } from '../protocol/frame.js'
+import { ProtocolError } from '../protocol/protocol-error.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
@@ -27,7 +27,7 @@ export interface HandshakeContext {
 
 /** Refuses whoever should not even try. */
 async function admit({ dependencies, sessions, brake, remoteAddress }: HandshakeContext): Promise<void> {
-  if (sessions.isDraining) throw new ProtocolFault('DRAINING')
+  if (sessions.isDraining) throw new ProtocolError('DRAINING')
   if (sessions.size >= dependencies.settings.maxSessions) throw new StoreUnavailable(new Error('this instance is full'))
   const waitMs = await brake.retryAfterMs(remoteAddress)
   if (waitMs > 0) throw new Braked(waitMs)
@@ -60,7 +60,7 @@ export function openSession(context: HandshakeContext, body: Uint8Array): Promis
     await admit(context)
     const authenticated = await authenticate(dependencies, frame, binding, remoteAddress)
     const opened = await sessions.open(authenticated, ownChannels(authenticated.peer))
-    if (opened === undefined) throw new ProtocolFault('RATE_LIMITED')
+    if (opened === undefined) throw new ProtocolError('RATE_LIMITED')
     const { session, positions } = opened
     if (session.ending !== undefined) throw new AuthenticationFault(session.peer.clientId)
     const { type, ...members } = welcomeMessage(dependencies, session.peer, {
@@ -92,7 +92,7 @@ async function answered(
       dependencies.log.warn({ err: error.cause }, 'a handshake failed: the store does not answer')
       return refuse('UNAVAILABLE', retryAfterMs)
     }
-    if (!(error instanceof ProtocolFault)) throw error
+    if (!(error instanceof ProtocolError)) throw error
     const { code } = error
     if (code !== 'RATE_LIMITED' && code !== 'DRAINING') {
       brake.failed(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)

@@ -1,8 +1,8 @@
-import { ProtocolFault } from '../protocol/fault.js'
 import { verifyFrame } from '../protocol/frame.js'
 import type { Limits } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import { type DecodedUpstream, decodePoll, decodeUpstream, type Poll } from '../protocol/messages.js'
+import { ProtocolError } from '../protocol/protocol-error.js'
 
 /** The body of an exchange (PROTOCOL §9.1): frames, one a line, the last one the poll. */
 
@@ -21,10 +21,10 @@ export interface ExchangeBody {
 /** A body that cannot be taken; `poll` binds the refusal to its exchange, where the poll itself verified. */
 export class RefusedBody extends Error {
   override readonly name = 'RefusedBody'
-  readonly fault: ProtocolFault
+  readonly fault: ProtocolError
   readonly poll: number | undefined
 
-  constructor(fault: ProtocolFault, poll: number | undefined) {
+  constructor(fault: ProtocolError, poll: number | undefined) {
     super(fault.message)
     this.fault = fault
     this.poll = poll
@@ -51,16 +51,16 @@ function readMessages(verifier: Mac, lines: readonly Uint8Array[], limits: Limit
   const messages = lines.map((line): BatchMessage => {
     const text = verifyFrame(verifier, line, limits.depth)
     const decoded = decodeUpstream(text)
-    if ('fault' in decoded && decoded.fault.code === 'PROTOCOL_ERROR') throw decoded.fault
+    if ('error' in decoded && decoded.error.code === 'PROTOCOL_ERROR') throw decoded.error
     return { seq: decoded.seq, text, decoded }
   })
   for (const [i, { seq, decoded }] of messages.entries()) {
     const before = messages[i - 1]
     if (before !== undefined && seq !== before.seq + 1) {
-      throw new ProtocolFault('PROTOCOL_ERROR', "a batch's seqs rise by 1 from line to line")
+      throw new ProtocolError('PROTOCOL_ERROR', "a batch's seqs rise by 1 from line to line")
     }
     if (i < messages.length - 1 && 'message' in decoded && decoded.message.type === 'bye') {
-      throw new ProtocolFault('PROTOCOL_ERROR', 'a bye is the last message of its batch')
+      throw new ProtocolError('PROTOCOL_ERROR', 'a bye is the last message of its batch')
     }
   }
   return messages
@@ -69,7 +69,7 @@ function readMessages(verifier: Mac, lines: readonly Uint8Array[], limits: Limit
 /** Rule (a)'s bounds. */
 function requireSizes(body: Uint8Array, lines: readonly Uint8Array[], limits: Limits): void {
   const { batchBytes, batchFrames, frameBytes } = limits
-  const refuse = (what: string) => new ProtocolFault('FRAME_TOO_LARGE', what)
+  const refuse = (what: string) => new ProtocolError('FRAME_TOO_LARGE', what)
   if (body.length > batchBytes) throw refuse(`an exchange has at most ${batchBytes} bytes`)
   if (lines.length > batchFrames + 1) throw refuse(`an exchange has at most ${batchFrames} messages`)
   if (lines.some(line => line.length > frameBytes)) throw refuse(`a frame has at most ${frameBytes} bytes`)
@@ -85,12 +85,12 @@ export function readExchange(verifier: Mac, body: Uint8Array, limits: Limits): E
   let poll: Poll | undefined
   try {
     const last = lines.at(-1) ?? body
-    if (last.length > limits.frameBytes) throw new ProtocolFault('FRAME_TOO_LARGE')
+    if (last.length > limits.frameBytes) throw new ProtocolError('FRAME_TOO_LARGE')
     poll = decodePoll(verifyFrame(verifier, last, limits.depth))
     requireSizes(body, lines, limits)
     return { poll, messages: readMessages(verifier, lines.slice(0, -1), limits) }
   } catch (error) {
-    if (error instanceof ProtocolFault) throw new RefusedBody(error, poll?.poll)
+    if (error instanceof ProtocolError) throw new RefusedBody(error, poll?.poll)
     throw error
   }
 }

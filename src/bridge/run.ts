@@ -96,7 +96,7 @@ export async function runBatch(
   let ending: BridgeEnding | undefined
 
   async function run({ seq, decoded }: ClaimedMessage): Promise<void> {
-    if ('fault' in decoded) throw decoded.fault
+    if ('error' in decoded) throw decoded.error
     const { message } = decoded
     observer.received(message.type)
     const answer = await dispatch(context, message)

@@ -1,4 +1,4 @@
-import { ProtocolFault } from '../protocol/fault.js'
+import { ProtocolError } from '../protocol/protocol-error.js'
 import type { ChannelState, Position, StoredPublication } from '../store/channels.js'
 import { type ChannelBounds, defaultChannelBounds } from './bounds.js'
 import { type ChannelManagerOptions, createChannelManager, repairTries } from './channel-manager.js'
@@ -44,7 +44,7 @@ export function createChannelBroker(options: ChannelBrokerOptions): ChannelBroke
 
   async function join(subscriber: Subscriber, channel: string, recover?: Position): Promise<Joined> {
     const feed = follower.tryFollow(channel)
-    if (feed === undefined) throw new ProtocolFault('UNAVAILABLE', 'this instance follows as many channels as it can')
+    if (feed === undefined) throw new ProtocolError('UNAVAILABLE', 'this instance follows as many channels as it can')
     feed.pins++
     try {
       await follower.refresh(feed)

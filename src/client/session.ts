@@ -1,9 +1,9 @@
-import { ProtocolFault } from '../protocol/fault.js'
 import { signMessage, verifyFrame } from '../protocol/frame.js'
 import { challengeTokenPattern, deriveSession, signChallenge } from '../protocol/handshake.js'
 import { defaultLimits, protocolName } from '../protocol/limits.js'
 import type { Mac, MacMaker } from '../protocol/mac.js'
 import { type Attributes, type Downstream, type DownstreamMessages, decodeDownstream } from '../protocol/messages.js'
+import { ProtocolError } from '../protocol/protocol-error.js'
 
 /** What a client proves itself with: a client's key, or a ticket. */
 export interface Credential {
@@ -56,14 +56,14 @@ export class ClientSession {
 
   /**
    * Takes the next frame.
-   * @throws ProtocolFault for anything that is not from this gateway, for this client, in this order
+   * @throws ProtocolError for anything that is not from this gateway, for this client, in this order
    */
   receive(frame: Uint8Array): Received {
     if (this.#keys === undefined) return this.#receiveUnsigned(frame)
     // A refusal of the authenticate is unsigned, and starts as no signed frame of ours can end.
     if (!this.#open && !this.#isSigned(frame)) return this.#receiveUnsigned(frame)
     const { seq, message } = decodeDownstream(verifyFrame(this.#keys.verifier, frame, defaultLimits.depth + 2))
-    if (seq !== this.#received + 1) throw new ProtocolFault('SEQUENCE_INVALID', `expected seq ${this.#received + 1}`)
+    if (seq !== this.#received + 1) throw new ProtocolError('SEQUENCE_INVALID', `expected seq ${this.#received + 1}`)
     this.#received = seq
     if (this.#open) return message === undefined ? { kind: 'unknown' } : { kind: 'message', message }
     if (message?.type === 'error') return { kind: 'message', message }
@@ -74,7 +74,7 @@ export class ClientSession {
       message.clientId !== clientId ||
       (keyId !== undefined && message.keyId !== keyId)
     ) {
-      throw new ProtocolFault('PROTOCOL_ERROR', 'not the welcome of this client')
+      throw new ProtocolError('PROTOCOL_ERROR', 'not the welcome of this client')
     }
     this.#open = true
     return { kind: 'welcome', welcome: message }
@@ -98,14 +98,14 @@ export class ClientSession {
       return { kind: 'hint', code, message: message.message, retryAfterMs }
     }
     if (message?.type !== 'challenge' || this.#keys !== undefined) {
-      throw new ProtocolFault('PROTOCOL_ERROR', 'expected a challenge')
+      throw new ProtocolError('PROTOCOL_ERROR', 'expected a challenge')
     }
     return { kind: 'challenge', answer: this.#answerFirst(message.challengeToken) }
   }
 
   /** PROTOCOL §4: a false server cannot have anything signed that is no challenge token. */
   #requireToken(challengeToken: string): void {
-    if (!challengeTokenPattern.test(challengeToken)) throw new ProtocolFault('PROTOCOL_ERROR', 'not a challenge token')
+    if (!challengeTokenPattern.test(challengeToken)) throw new ProtocolError('PROTOCOL_ERROR', 'not a challenge token')
   }
 
   #answerFirst(challengeToken: string): string {

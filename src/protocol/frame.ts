@@ -1,6 +1,6 @@
-import { ProtocolFault } from './fault.js'
 import { scanFrameText } from './json-scan.js'
 import { type Mac, sameHexAt } from './mac.js'
+import { ProtocolError } from './protocol-error.js'
 
 /**
  * A signed frame (PROTOCOL §2): `{…,"signature":"<64 hex>"}`. The tail has a fixed length, so the signed bytes are
@@ -51,11 +51,11 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /**
  * The signed part of a frame whose signature is not judged here (an authenticate: its key follows from its content).
  * @returns the text of the signed part
- * @throws ProtocolFault PROTOCOL_ERROR for anything that breaks §2
+ * @throws ProtocolError PROTOCOL_ERROR for anything that breaks §2
  */
 export function readSignedText(frame: Uint8Array, depth: number): string {
   const end = findTail(frame)
-  if (end < 0) throw new ProtocolFault('PROTOCOL_ERROR', 'a frame ends with its signature')
+  if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame ends with its signature')
   return scannedText(frame, end, depth)
 }
 
@@ -71,13 +71,13 @@ export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
  * @param frame  UTF-8
  * @param depth  levels of nesting allowed
  * @returns the text of the signed part, which keeps every rule of §2 but may still not be JSON
- * @throws ProtocolFault PROTOCOL_ERROR (no well-formed tail, or a broken rule), SIGNATURE_INVALID
+ * @throws ProtocolError PROTOCOL_ERROR (no well-formed tail, or a broken rule), SIGNATURE_INVALID
  */
 export function verifyFrame(mac: Mac, frame: Uint8Array, depth: number): string {
   const end = findTail(frame)
-  if (end < 0) throw new ProtocolFault('PROTOCOL_ERROR', 'a frame ends with its signature')
+  if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame ends with its signature')
   if (!sameHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))) {
-    throw new ProtocolFault('SIGNATURE_INVALID')
+    throw new ProtocolError('SIGNATURE_INVALID')
   }
   return scannedText(frame, end, depth)
 }
@@ -87,7 +87,7 @@ function scannedText(frame: Uint8Array, end: number, depth: number): string {
   try {
     text = `${decoder.decode(frame.subarray(0, end))}}`
   } catch {
-    throw new ProtocolFault('PROTOCOL_ERROR', 'not UTF-8')
+    throw new ProtocolError('PROTOCOL_ERROR', 'not UTF-8')
   }
   scanFrameText(text, depth)
   return text
@@ -95,17 +95,17 @@ function scannedText(frame: Uint8Array, end: number, depth: number): string {
 
 /**
  * Parses the text of a signed part into an object.
- * @throws ProtocolFault PROTOCOL_ERROR: not JSON, or no string `type`
+ * @throws ProtocolError PROTOCOL_ERROR: not JSON, or no string `type`
  */
 export function parseMessage(text: string): { type: string; [member: string]: unknown } {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
-    throw new ProtocolFault('PROTOCOL_ERROR', 'not JSON')
+    throw new ProtocolError('PROTOCOL_ERROR', 'not JSON')
   }
   if (typeof value !== 'object' || value === null || !hasType(value)) {
-    throw new ProtocolFault('PROTOCOL_ERROR', 'type must be a string')
+    throw new ProtocolError('PROTOCOL_ERROR', 'type must be a string')
   }
   return value
 }

@@ -1,4 +1,4 @@
-import { ProtocolFault } from './fault.js'
+import { ProtocolError } from './protocol-error.js'
 
 /**
  * What PROTOCOL §2 asks of a frame's text beyond JSON: no duplicate or `signature` member at the top, surrogate
@@ -19,7 +19,7 @@ const carriageReturn = 0x0d
 const lowerU = 0x75
 
 function refuse(what: string): never {
-  throw new ProtocolFault('PROTOCOL_ERROR', what)
+  throw new ProtocolError('PROTOCOL_ERROR', what)
 }
 
 /** The first index after the string that starts at `start` (its opening quote). Checks its surrogate escapes. */
@@ -77,7 +77,7 @@ function unescapeName(text: string, start: number, end: number): string {
  * Checks the text of a signed part.
  * @param text   `{…}`
  * @param depth  levels allowed; the outermost object is the first
- * @throws ProtocolFault PROTOCOL_ERROR
+ * @throws ProtocolError PROTOCOL_ERROR
  */
 export function scanFrameText(text: string, depth: number): void {
   if (text.charCodeAt(0) !== openBrace) refuse('a frame begins with {')

@@ -1,7 +1,7 @@
 import type { Member } from './check.js'
 import { downstreamMembers, upstreamMembers } from './checks.generated.js'
-import { ProtocolFault } from './fault.js'
 import { parseMessage } from './frame.js'
+import { ProtocolError } from './protocol-error.js'
 import type {
   Attributes,
   Downstream,
@@ -11,37 +11,37 @@ import type {
 } from './schemas.js'
 
 /**
- * From the text of a signed part to a typed message: the one place where shapes are checked. What is behind it trusts
- * the types. Unknown members stay where they are and are not looked at.
+ * Decodes the text of a signed part into a typed message. This is the only place that checks shapes; all code behind it
+ * trusts the types. Unknown members stay in the message, unchecked.
  */
 
 export type { Attributes, Downstream, DownstreamMessages, UpstreamMessages }
 export type Authenticate = UpstreamMessages['authenticate']
 export type Poll = UpstreamMessages['poll']
-/** What a session can be asked: everything upstream but `poll`, which is an exchange's and has no seq. */
+/** A request within a session: every upstream message except `authenticate`, and `poll`, which has no `seq`. */
 export type Upstream = Exclude<UpstreamWithPoll, Poll | Authenticate>
 
-/** A message of a session, with its seq; or why it cannot be taken, to be said once its seq is found right. */
+/** A message of a session with its `seq`, or the error to answer once the `seq` proves to be the next one. */
 export type DecodedUpstream =
   | { readonly seq: number; readonly message: Upstream }
-  | { readonly seq: number; readonly fault: ProtocolFault }
+  | { readonly seq: number; readonly error: ProtocolError }
 
 type Table = Readonly<Record<string, readonly Member[]>>
 type Raw = { type: string; [member: string]: unknown }
 
-/** The first member that does not fit, as a fault; nothing when all do. */
-function findFault(raw: Raw, members: readonly Member[], seq?: number): ProtocolFault | undefined {
+/** Checks the members in order and returns the first mismatch, or undefined. Replaces `[]` by `{}` for objects (§2). */
+function findMismatch(raw: Raw, members: readonly Member[], seq?: number): ProtocolError | undefined {
   for (const member of members) {
     const { name } = member
     if (!Object.hasOwn(raw, name)) {
-      if (member.required) return new ProtocolFault('INVALID_MESSAGE', `${name} is missing: ${member.expected}`, seq)
+      if (member.required) return new ProtocolError('INVALID_MESSAGE', `${name} is missing: ${member.expected}`, seq)
       continue
     }
     const value = raw[name]
     if (member.isObject === true && Array.isArray(value) && value.length === 0) raw[name] = {}
     else if (!member.check(value)) {
       const code = member.code !== undefined && typeof value === 'string' ? member.code : 'INVALID_MESSAGE'
-      return new ProtocolFault(code, `${name}: expected ${member.expected}`, seq)
+      return new ProtocolError(code, `${name}: expected ${member.expected}`, seq)
     }
   }
   return undefined
@@ -51,77 +51,80 @@ function membersOf(table: Table, type: string): readonly Member[] | undefined {
   return Object.hasOwn(table, type) ? table[type] : undefined
 }
 
-// The only bridges from `unknown` to the types: `findFault` has just held the value against the schema's own checks.
-function fits<T>(raw: Raw, fault: ProtocolFault | undefined): raw is Raw & T {
-  return raw !== undefined && fault === undefined
+// The only cast from `unknown` to the message types: `findMismatch` has just run the checks generated from the schema.
+function fits<T>(raw: Raw, mismatch: ProtocolError | undefined): raw is Raw & T {
+  return raw !== undefined && mismatch === undefined
 }
 
 function readSeq(raw: Raw): number {
   const { seq } = raw
   if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) {
-    throw new ProtocolFault('PROTOCOL_ERROR', 'seq must be an integer from 1 to 2^53-1')
+    throw new ProtocolError('PROTOCOL_ERROR', 'seq must be an integer from 1 to 2^53-1')
   }
   return seq
 }
 
 /**
- * Decodes a frame of a session, upstream.
+ * Decodes an upstream frame of an open session.
  * @param text  the signed part, as `verifyFrame` returned it
- * @throws ProtocolFault PROTOCOL_ERROR where not even a seq can be read; whatever comes after that is returned
+ * @returns the message, or the error of a message whose `seq` could be read (the frame still uses up its `seq`)
+ * @throws ProtocolError PROTOCOL_ERROR for a text that is not JSON, or without a string `type` or a valid `seq`
  */
 export function decodeUpstream(text: string): DecodedUpstream {
   const raw = parseMessage(text)
   const seq = readSeq(raw)
   if (raw.type === 'authenticate') {
-    return { seq, fault: new ProtocolFault('PROTOCOL_ERROR', 'this session is authenticated already', seq) }
+    return { seq, error: new ProtocolError('PROTOCOL_ERROR', 'this session is authenticated already', seq) }
   }
   const members = raw.type === 'poll' ? undefined : membersOf(upstreamMembers, raw.type)
-  if (members === undefined) return { seq, fault: new ProtocolFault('UNKNOWN_TYPE', undefined, seq) }
-  const fault = findFault(raw, members, seq)
-  if (fits<Upstream>(raw, fault)) return { seq, message: raw }
-  return { seq, fault: fault ?? new ProtocolFault('INTERNAL') }
+  if (members === undefined) return { seq, error: new ProtocolError('UNKNOWN_TYPE', undefined, seq) }
+  const mismatch = findMismatch(raw, members, seq)
+  if (fits<Upstream>(raw, mismatch)) return { seq, message: raw }
+  return { seq, error: mismatch ?? new ProtocolError('INTERNAL') }
 }
 
 /**
- * Decodes a client's first frame.
- * @throws ProtocolFault PROTOCOL_ERROR, UNSUPPORTED_PROTOCOL
+ * Decodes a client's first frame (PROTOCOL §4).
+ * @param text  the signed part, as `readSignedText` returned it
+ * @throws ProtocolError PROTOCOL_ERROR; UNSUPPORTED_PROTOCOL if `protocol` is the only member that does not fit
  */
 export function decodeAuthenticate(text: string): Authenticate {
   const raw = parseMessage(text)
-  if (raw.type !== 'authenticate') throw new ProtocolFault('PROTOCOL_ERROR', 'the first frame is an authenticate')
+  if (raw.type !== 'authenticate') throw new ProtocolError('PROTOCOL_ERROR', 'the first frame must be an authenticate')
   const { protocol } = raw
-  const fault = findFault({ ...raw, protocol: 'countersign.v1' }, upstreamMembers.authenticate)
-  if (fault === undefined && typeof protocol === 'string' && protocol !== 'countersign.v1') {
-    throw new ProtocolFault('UNSUPPORTED_PROTOCOL')
+  const otherMismatch = findMismatch({ ...raw, protocol: 'countersign.v1' }, upstreamMembers.authenticate)
+  if (otherMismatch === undefined && typeof protocol === 'string' && protocol !== 'countersign.v1') {
+    throw new ProtocolError('UNSUPPORTED_PROTOCOL')
   }
-  const wrong = fault ?? findFault(raw, upstreamMembers.authenticate)
-  if (fits<Authenticate>(raw, wrong)) return raw
-  throw new ProtocolFault('PROTOCOL_ERROR', wrong?.message)
+  const mismatch = otherMismatch ?? findMismatch(raw, upstreamMembers.authenticate)
+  if (fits<Authenticate>(raw, mismatch)) return raw
+  throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
 }
 
 /**
- * Decodes the poll that ends an exchange (PROTOCOL §9).
- * @throws ProtocolFault PROTOCOL_ERROR
+ * Decodes the poll that ends the body of an exchange (PROTOCOL §9).
+ * @param text  the signed part, as `verifyFrame` returned it
+ * @throws ProtocolError PROTOCOL_ERROR
  */
 export function decodePoll(text: string): Poll {
   const raw = parseMessage(text)
-  const fault = raw.type === 'poll' ? findFault(raw, upstreamMembers.poll) : new ProtocolFault('PROTOCOL_ERROR')
-  if (fits<Poll>(raw, fault)) return raw
-  throw new ProtocolFault('PROTOCOL_ERROR', fault?.message)
+  const mismatch = raw.type === 'poll' ? findMismatch(raw, upstreamMembers.poll) : new ProtocolError('PROTOCOL_ERROR')
+  if (fits<Poll>(raw, mismatch)) return raw
+  throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
 }
 
 /**
  * Decodes a frame from a gateway, on the client's side.
  * @param text  the signed part, or the whole text of an unsigned challenge or error
- * @returns the message; nothing for a type that this version does not know, with its seq where it has one
- * @throws ProtocolFault PROTOCOL_ERROR
+ * @returns `message` for a known type; `seq` where the frame has one, also for an unknown type, which uses up its `seq`
+ * @throws ProtocolError PROTOCOL_ERROR
  */
 export function decodeDownstream(text: string): { readonly seq?: number; readonly message?: Downstream } {
   const raw = parseMessage(text)
   const seq = raw['seq'] === undefined ? {} : { seq: readSeq(raw) }
   const members = membersOf(downstreamMembers, raw.type)
   if (members === undefined) return seq
-  const fault = findFault(raw, members)
-  if (fits<Downstream>(raw, fault)) return { ...seq, message: raw }
-  throw new ProtocolFault('PROTOCOL_ERROR', fault?.message)
+  const mismatch = findMismatch(raw, members)
+  if (fits<Downstream>(raw, mismatch)) return { ...seq, message: raw }
+  throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
 }

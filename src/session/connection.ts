@@ -1,8 +1,8 @@
 import { AuthenticationFault, authenticate } from '../auth/handshake.js'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
 import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
-import { ProtocolFault } from '../protocol/fault.js'
 import { handshakeSeconds } from '../protocol/limits.js'
+import { ProtocolError } from '../protocol/protocol-error.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { SessionDependencies } from './dependencies.js'
 import type { Hub } from './hub.js'
@@ -153,7 +153,7 @@ export class Connection {
       observer.handshake('welcome')
       session.log.info({ keyId: session.peer.keyId, remoteAddress }, 'session opened')
     } catch (error) {
-      if (error instanceof ProtocolFault) {
+      if (error instanceof ProtocolError) {
         if (error.code !== 'AUTHENTICATION_FAILED') {
           log.info({ code: error.code, reason: error.message, remoteAddress }, 'not a handshake')
         }

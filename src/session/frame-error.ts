@@ -1,5 +1,5 @@
 import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
-import { ProtocolFault } from '../protocol/fault.js'
+import { ProtocolError } from '../protocol/protocol-error.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { Log } from './dependencies.js'
 
@@ -32,7 +32,7 @@ export function frameErrorOf(error: unknown, seq: number | undefined, log: Log):
     const { message } = codes.UNAVAILABLE
     return { ends: false, seq, code: 'UNAVAILABLE', message, retryAfterMs: unavailableRetryMs }
   }
-  if (!(error instanceof ProtocolFault)) {
+  if (!(error instanceof ProtocolError)) {
     log.error({ err: error }, 'a handler failed')
     return { ends: true, seq, code: 'INTERNAL', message: codes.INTERNAL.message }
   }

@@ -1,13 +1,13 @@
 import { FreshChallenges } from '../auth/fresh-challenge.js'
 import { type Authenticated, welcomeMessage } from '../auth/handshake.js'
 import { type CodeName, closeNormal, codes, type EndingCode } from '../protocol/codes.js'
-import { ProtocolFault } from '../protocol/fault.js'
 import { signMessage, signText, verifyFrame } from '../protocol/frame.js'
 import { signChallenge } from '../protocol/handshake.js'
 import { challengeSeconds, outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Downstream, decodeUpstream, type Upstream } from '../protocol/messages.js'
+import { ProtocolError } from '../protocol/protocol-error.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 import { frameErrorOf } from './frame-error.js'
 import type { Answer, FollowUp, HandlerContext, Reply } from './handlers/handler.js'
@@ -186,7 +186,7 @@ export class Session {
     const { settings, now, observer } = this.#dependencies
     const decoded = decodeUpstream(verifyFrame(this.#verifier, frame, settings.limits.depth))
     const { seq } = decoded
-    if (seq !== this.#received + 1) throw new ProtocolFault('SEQUENCE_INVALID', `expected seq ${this.#received + 1}`)
+    if (seq !== this.#received + 1) throw new ProtocolError('SEQUENCE_INVALID', `expected seq ${this.#received + 1}`)
     this.#received = seq
     this.lastSeenAt = now()
     const retryAfterMs = this.#bucket.take(this.lastSeenAt)
@@ -195,7 +195,7 @@ export class Session {
       this.send({ type: 'error', re: seq, code: 'RATE_LIMITED', message: codes.RATE_LIMITED.message, retryAfterMs })
       return { seq }
     }
-    if ('fault' in decoded) throw decoded.fault
+    if ('error' in decoded) throw decoded.error
     observer.received(decoded.message.type)
     return { message: decoded.message, seq }
   }

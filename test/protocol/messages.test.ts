@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
 import { byteLength } from '../../src/protocol/check.js'
-import { ProtocolFault } from '../../src/protocol/fault.js'
 import { signMessage, verifyFrame } from '../../src/protocol/frame.js'
 import { scanFrameText } from '../../src/protocol/json-scan.js'
 import { createNodeMac } from '../../src/protocol/mac-node.js'
 import { decodeAuthenticate, decodeDownstream, decodePoll, decodeUpstream } from '../../src/protocol/messages.js'
+import { ProtocolError } from '../../src/protocol/protocol-error.js'
 
 const mac = createNodeMac(Buffer.alloc(32, 1))
 const depth = 32
@@ -41,7 +41,7 @@ t.test('any change of one byte of any frame is refused', async t => {
       verifyFrame(mac, changed, depth)
       return false
     } catch (error) {
-      return error instanceof ProtocolFault
+      return error instanceof ProtocolError
     }
   }
   const accepted: string[] = []
@@ -95,7 +95,7 @@ t.test('no input makes a decoder throw anything but its own fault', async t => {
     try {
       run()
     } catch (error) {
-      if (!(error instanceof ProtocolFault)) throw error
+      if (!(error instanceof ProtocolError)) throw error
     }
   }
   fc.assert(
@@ -159,7 +159,7 @@ t.test('the text rules of PROTOCOL §2', async t => {
 t.test('members are checked at the door', async t => {
   const decode = (message: object) => {
     const decoded = decodeUpstream(JSON.stringify({ type: 'validate', seq: 2, serviceId: 's', key: 'k', ...message }))
-    return 'fault' in decoded ? decoded.fault.code : decoded.message.type
+    return 'error' in decoded ? decoded.error.code : decoded.message.type
   }
   const euros = '€'.repeat(85) // 255 bytes
   t.equal(decode({}), 'validate')

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { ProtocolFault } from '../../src/protocol/fault.js'
 import { hasValidSignature, signText, verifyFrame } from '../../src/protocol/frame.js'
 import { deriveSession, signChallenge } from '../../src/protocol/handshake.js'
 import { defaultLimits } from '../../src/protocol/limits.js'
@@ -8,6 +7,7 @@ import { bytesOfHex, type MacMaker } from '../../src/protocol/mac.js'
 import { createNodeMac } from '../../src/protocol/mac-node.js'
 import { createPortableMac } from '../../src/protocol/mac-portable.js'
 import { decodeAuthenticate, decodeDownstream, decodePoll, decodeUpstream } from '../../src/protocol/messages.js'
+import { ProtocolError } from '../../src/protocol/protocol-error.js'
 
 /** Published and shared vectors, on both makers of MACs. */
 
@@ -55,7 +55,7 @@ function decodeAnyUpstream(text: string): unknown {
   if (text.startsWith('{"type":"authenticate"')) return decodeAuthenticate(text)
   if (text.startsWith('{"type":"poll"')) return decodePoll(text)
   const decoded = decodeUpstream(text)
-  if ('fault' in decoded) throw decoded.fault
+  if ('error' in decoded) throw decoded.error
   return decoded
 }
 
@@ -77,7 +77,7 @@ for (const [name, createMac] of Object.entries(makers)) {
     }
     for (const { frame, comment, key } of wire.refused) {
       const keyBytes = key === 'client' ? clientKey : serverKey
-      t.throws(() => accept(createMac, keyBytes, frame, decodeAnyUpstream), { name: 'ProtocolFault' }, comment)
+      t.throws(() => accept(createMac, keyBytes, frame, decodeAnyUpstream), { name: 'ProtocolError' }, comment)
     }
   })
 
@@ -148,7 +148,7 @@ t.test('a faulty frame is told from a wrong signature', async t => {
       verifyFrame(mac, Buffer.from(frame), 32)
       return 'accepted'
     } catch (error) {
-      return error instanceof ProtocolFault ? error.code : 'another error'
+      return error instanceof ProtocolError ? error.code : 'another error'
     }
   }
   const good = signText(mac, '{"type":"heartbeat","seq":2}')

@@ -2,9 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { mayPublish } from '../../auth/permissions.js'
 import type { ChannelBroker } from '../../channels/types.js'
 import { ApiError } from '../../errors.js'
-import { ProtocolFault } from '../../protocol/fault.js'
 import { scanFrameText } from '../../protocol/json-scan.js'
 import type { Limits } from '../../protocol/limits.js'
+import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { Guard } from '../auth.js'
 import { publishCalls } from './schema.js'
 
@@ -25,7 +25,7 @@ function encode(data: unknown, { dataBytes, depth }: Limits): string {
   try {
     scanFrameText(`{"data":${text}}`, depth)
   } catch (error) {
-    if (error instanceof ProtocolFault) throw new ApiError('BAD_REQUEST', `data: ${error.message}`)
+    if (error instanceof ProtocolError) throw new ApiError('BAD_REQUEST', `data: ${error.message}`)
     throw error
   }
   return text

@@ -39,7 +39,7 @@ export interface FreshChallenge {
 
 /**
  * Answers one type of message.
- * @throws ProtocolFault what the peer is told instead; its code says whether the session goes on
+ * @throws ProtocolError what the peer is told instead; its code says whether the session goes on
  * @throws StoreUnavailable told as UNAVAILABLE
  */
 export type Handler<Message> = (context: HandlerContext, message: Message) => Answer | Promise<Answer>

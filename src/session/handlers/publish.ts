@@ -1,6 +1,6 @@
 import { mayPublish } from '../../auth/permissions.js'
-import { ProtocolFault } from '../../protocol/fault.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
+import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 
 /**
@@ -18,16 +18,16 @@ export const publish: Handler<UpstreamMessages['publish']> = async (context, mes
   const { dependencies, peer } = context
   const { channel, idempotencyKey, seq } = message
   if (!mayPublish(peer.capabilities.publish, channel)) {
-    throw new ProtocolFault('PERMISSION_DENIED', `no right to publish to ${channel}`)
+    throw new ProtocolError('PERMISSION_DENIED', `no right to publish to ${channel}`)
   }
   const data = JSON.stringify(message.data)
   const { dataBytes } = dependencies.settings.limits
   if (Buffer.byteLength(data) > dataBytes) {
-    throw new ProtocolFault('INVALID_MESSAGE', `data: at most ${dataBytes} bytes of JSON`)
+    throw new ProtocolError('INVALID_MESSAGE', `data: at most ${dataBytes} bytes of JSON`)
   }
   const published = await dependencies.channels.publish(channel, data, idempotencyKeyOf(context, seq, idempotencyKey))
   if (published === 'conflict') {
-    throw new ProtocolFault('INVALID_MESSAGE', 'idempotencyKey: it was used with other data')
+    throw new ProtocolError('INVALID_MESSAGE', 'idempotencyKey: it was used with other data')
   }
   const { offset, epoch, duplicate } = published
   // Whoever gave no key did not repeat anything, even where its message was handled twice.

@@ -1,8 +1,8 @@
 import { maySubscribe, ownChannels } from '../../auth/permissions.js'
-import { ProtocolFault } from '../../protocol/fault.js'
 import { tailBytes } from '../../protocol/frame.js'
 import type { Limits } from '../../protocol/limits.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
+import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { StoredPublication } from '../../store/channels.js'
 import type { Answer, FollowUp, Handler, HandlerContext } from './handler.js'
 
@@ -47,11 +47,11 @@ function countFitting(
 }
 
 function requireMayJoin({ dependencies, peer, subscriptions }: HandlerContext, channel: string): void {
-  if (!maySubscribe(peer, channel)) throw new ProtocolFault('PERMISSION_DENIED', `no right to subscribe to ${channel}`)
+  if (!maySubscribe(peer, channel)) throw new ProtocolError('PERMISSION_DENIED', `no right to subscribe to ${channel}`)
   const { channels } = dependencies.settings.limits
   const counts = !subscriptions.has(channel) && !ownChannels(peer).includes(channel)
   if (counts && subscriptions.count >= channels) {
-    throw new ProtocolFault('PERMISSION_DENIED', `a session joins at most ${channels} channels`)
+    throw new ProtocolError('PERMISSION_DENIED', `a session joins at most ${channels} channels`)
   }
 }
 

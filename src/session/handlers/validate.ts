@@ -1,6 +1,6 @@
 import { isAllowed } from '../../auth/patterns.js'
-import { ProtocolFault } from '../../protocol/fault.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
+import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { License } from '../../registry/licenses.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 
@@ -16,7 +16,7 @@ async function takeSeat(context: HandlerContext, license: License): Promise<bool
   const { licenseId, maxSessions = Number.MAX_SAFE_INTEGER } = license
   if (!licenseSlots.has(licenseId) && licenseSlots.size >= maxLicenseSlotsPerSession) {
     if (license.maxSessions === undefined) return true
-    throw new ProtocolFault('RATE_LIMITED', `a session sits on at most ${maxLicenseSlotsPerSession} licenses`)
+    throw new ProtocolError('RATE_LIMITED', `a session sits on at most ${maxLicenseSlotsPerSession} licenses`)
   }
   const { store, now } = dependencies
   const had = licenseSlots.has(licenseId)

@@ -1,0 +1,16 @@
+import { type CodeName, codes } from './codes.js'
+
+/** A frame or message that the gateway refuses. Verifying and decoding throw no other error for a peer's input. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+  /** The code to answer with. */
+  readonly code: CodeName
+  /** The frame's `seq`, where it could be read. */
+  readonly seq: number | undefined
+
+  constructor(code: CodeName, message: string = codes[code].message, seq?: number) {
+    super(message)
+    this.code = code
+    this.seq = seq
+  }
+}
