@@ -1,3 +1,4 @@
+import type { ChangeEvent } from '../store/change-event.js'
 import { type Change, type DurableStore, type RecordKey, type StoredRecord, StoreUnavailable } from '../store/store.js'
 
 /** Rounds of read, decide, commit until a change has lost every race. Each loss is another's success. */
@@ -16,7 +17,7 @@ export class RegistryError extends Error {
 
 /** What to make of a record, or a result without a change. */
 export type Decision<T, R> =
-  | { readonly write: T | 'remove'; readonly audit: Change['audit']; readonly topic?: string; readonly result: R }
+  | { readonly write: T | 'remove'; readonly audit: Change['audit']; readonly event?: ChangeEvent; readonly result: R }
   | { readonly result: R }
 
 /**
@@ -32,16 +33,16 @@ export async function changeRecord<T, R>(
     const stored = await records.get(key)
     const decision = await decide(stored === undefined ? undefined : readRecord<T>(stored))
     if (!('write' in decision)) return decision.result
-    const { write, audit, topic, result } = decision
+    const { write, audit, event, result } = decision
     const expect = stored?.version ?? 0
     const committed = await records.commit({
       writes: [write === 'remove' ? { key, expect } : { key, expect, text: JSON.stringify(write) }],
       audit,
-      ...(topic === undefined ? {} : { topic })
+      ...(event === undefined ? {} : { event })
     })
     if (committed !== 'conflict') return result
   }
-  throw new StoreUnavailable(new Error(`too many changes of ${key} at once`))
+  throw new StoreUnavailable(new Error(`too many changes of ${key} at once`), 'unsent')
 }
 
 /** What this gateway wrote, and nobody else writes: the shape is that of the writer. */

@@ -85,7 +85,7 @@ function publicOf({ keys, ...client }: ClientRecord): Client {
 
 export type Clients = ReturnType<typeof createClients>
 
-/** Clients and their keys. Every change is told to live sessions by the topic `client:<clientId>`. */
+/** Clients and their keys. Every change emits a `client` change event, so that live sessions are revalidated. */
 export function createClients(records: DurableStore, keyring: Keyring, audit: Audit, now: () => number) {
   function sealPlace(clientId: string, keyId: string): string {
     return `client:${clientId}:${keyId}`
@@ -123,7 +123,7 @@ export function createClients(records: DurableStore, keyring: Keyring, audit: Au
       if (client === undefined) throw missing(clientId)
       const { write, detail, result } = decide(client)
       const entry = audit.entry(actor, action, keyOf(clientId), detail)
-      return { write, audit: entry, topic: keyOf(clientId), result }
+      return { write, audit: entry, event: { kind: 'client', id: clientId }, result }
     })
   }
 
@@ -148,7 +148,7 @@ export function createClients(records: DurableStore, keyring: Keyring, audit: Au
         return {
           write: client,
           audit: audit.entry(actor, 'client.create', keyOf(clientId), { keyId: key.keyId }),
-          topic: keyOf(clientId),
+          event: { kind: 'client', id: clientId },
           result: { clientId, keyId: key.keyId, secret, client: publicOf(client) }
         }
       })

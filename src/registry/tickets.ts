@@ -97,7 +97,7 @@ export function createTickets(
     },
 
     /**
-     * Ends a ticket; its live sessions are told by the topic `ticket:<clientId>`.
+     * Ends a ticket; its live sessions are revalidated through a `ticket` change event.
      * @throws RegistryError NOT_FOUND
      */
     async revoke(clientId: string, keyId: string, actor: string): Promise<void> {
@@ -109,7 +109,7 @@ export function createTickets(
       const revoked: KeptTicket = { ...ticket, revokedAt: ticket.revokedAt ?? now() }
       await store.put(keyId, JSON.stringify(revoked), ticket.expiresAt - now())
       const entry = audit.entry(actor, 'ticket.revoke', `ticket:${keyId}`, { clientId })
-      await records.commit({ writes: [], audit: entry, topic: `ticket:${clientId}` })
+      await records.commit({ writes: [], audit: entry, event: { kind: 'ticket', id: clientId } })
     }
   }
 }

@@ -1,6 +1,7 @@
 import { keyOf, revalidate } from '../auth/authorization.js'
 import { presenceLifeMs } from '../cluster/presence.js'
 import { isTicketId } from '../registry/tickets.js'
+import type { ChangeEvent } from '../store/change-event.js'
 import type { PresenceEntry } from '../store/presence.js'
 import type { AuditHead, SessionEntry } from '../store/store.js'
 import type { SessionDependencies } from './dependencies.js'
@@ -169,6 +170,17 @@ export function createHub(dependencies: SessionDependencies) {
     return entry?.text.includes(hash) === true
   }
 
+  async function applyChange({ kind, id }: ChangeEvent): Promise<void> {
+    if (kind === 'session') {
+      const session = sessions.get(id)
+      if (session === undefined) guests?.revoke(id)
+      else session.end('SESSION_REVOKED')
+      return
+    }
+    const live = liveOf(id)
+    if (live.length > 0) await recheck(id, live, kind === 'client')
+  }
+
   /** Reads which clients were changed since the last look. Right also where the signal of a change was lost. */
   async function lookAtChanges(): Promise<void> {
     const head = await store.durable.auditHead()
@@ -184,20 +196,12 @@ export function createHub(dependencies: SessionDependencies) {
     }
     seen = head
     for (;;) {
-      const topics = await store.durable.changesAfter(topicSeq, topicBatch)
-      for (const { topic, seq } of topics) {
-        const [kind = ''] = topic.split(':', 1)
-        const id = topic.slice(kind.length + 1)
-        const live = kind === 'client' || kind === 'ticket' ? liveOf(id) : []
-        if (live.length > 0) await recheck(id, live, kind === 'client')
-        if (kind === 'session') {
-          const session = sessions.get(id)
-          if (session === undefined) guests?.revoke(id)
-          else session.end('SESSION_REVOKED')
-        }
+      const changes = await store.durable.changesAfter(topicSeq, topicBatch)
+      for (const { event, seq } of changes) {
+        if (event !== undefined) await applyChange(event)
         topicSeq = seq
       }
-      if (topics.length < topicBatch) return
+      if (changes.length < topicBatch) return
     }
   }
 

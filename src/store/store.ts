@@ -8,26 +8,11 @@ import type { BridgeStore } from './bridge.js'
  * their own, each atomic. Every call may reject with {@link StoreUnavailable}; no call runs twice, none hangs.
  */
 
+import type { ChangeEvent, SequencedChange } from './change-event.js'
 import type { ChannelStore } from './channels.js'
 import type { PresenceStore } from './presence.js'
 
-/** The store did not answer in time. What was asked for may or may not have happened. */
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable'
-
-  constructor(cause?: unknown) {
-    super('the store does not answer', { cause })
-  }
-}
-
-/** Another process works in the data folder. */
-export class DataDirInUse extends Error {
-  override readonly name = 'DataDirInUse'
-
-  constructor() {
-    super('another countersign process uses this data folder')
-  }
-}
+export { DataDirInUse, type StoreOutcome, StoreUnavailable } from './errors.js'
 
 export interface Store {
   readonly kind: 'embedded' | 'redis'
@@ -67,8 +52,8 @@ export interface RecordWrite {
 }
 
 /**
- * Topics that are kept, the newest. Instances look every second; one that missed so many was stopped for so long that
- * its sessions have died of silence.
+ * Change events that are kept, the newest. Instances read them every second; one that falls this far behind was stopped
+ * for so long that its sessions have timed out.
  */
 export const maxChangeEvents = 100_000
 
@@ -85,8 +70,8 @@ export interface AuditHead {
 export interface Change {
   readonly writes: readonly RecordWrite[]
   readonly audit: (head: AuditHead) => { readonly hash: string; readonly text: string }
-  /** A topic whose watchers are told after the change, on every instance: `client:<clientId>`, `ticket:<clientId>`, `session:<sessionId>`. */
-  readonly topic?: string
+  /** Announced to every instance after the change. */
+  readonly event?: ChangeEvent
 }
 
 export interface DurableStore {
@@ -103,11 +88,11 @@ export interface DurableStore {
   auditAfter(after: number, limit: number): Promise<readonly { readonly seq: number; readonly text: string }[]>
   auditHead(): Promise<AuditHead>
   /**
-   * Topics changed after audit number `after`, each with the number of its newest change, oldest first. What a lost
-   * signal would have said can always be read here.
+   * Events after audit number `after`, oldest first, at most `limit`. Of equal events only the newest is kept. A
+   * listener whose notification was lost finds the event here.
    */
-  changesAfter(after: number, limit: number): Promise<readonly { readonly topic: string; readonly seq: number }[]>
-  /** Calls `listener` soon after a change with a topic, by any instance. A hint: it may be lost. Returns the undoing. */
+  changesAfter(after: number, limit: number): Promise<readonly SequencedChange[]>
+  /** Calls `listener` soon after a change with an event, by any instance. Calls may be lost. @returns stops listening */
   onChange(listener: () => void): () => void
 }
 

@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import type { ChangeEvent } from '../../src/store/change-event.js'
 import type { AuditHead, Change, SessionEntry } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
@@ -130,21 +131,21 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
     const { store, another } = await open(t, Date.now)
     const second = await another()
     const signalled = new Promise<void>(resolve => second.durable.onChange(resolve))
-    const change = (topic?: string) =>
-      store.durable.commit({ writes: [], audit: entry('x'), ...(topic === undefined ? {} : { topic }) })
-    await change('client:a')
-    await change('client:b')
+    const change = (event?: ChangeEvent) =>
+      store.durable.commit({ writes: [], audit: entry('x'), ...(event === undefined ? {} : { event }) })
+    await change({ kind: 'client', id: 'a' })
+    await change({ kind: 'client', id: 'b' })
     await change()
-    await change('client:a')
+    await change({ kind: 'client', id: 'a' })
     t.same(await second.durable.changesAfter(0, 10), [
-      { topic: 'client:b', seq: 2 },
-      { topic: 'client:a', seq: 4 }
+      { event: { kind: 'client', id: 'b' }, seq: 2 },
+      { event: { kind: 'client', id: 'a' }, seq: 4 }
     ])
-    t.same(await second.durable.changesAfter(2, 10), [{ topic: 'client:a', seq: 4 }])
+    t.same(await second.durable.changesAfter(2, 10), [{ event: { kind: 'client', id: 'a' }, seq: 4 }])
     t.same(await second.durable.changesAfter(4, 10), [])
     t.same((await second.durable.changesAfter(0, 1)).length, 1)
     // A signal may come before the listener; another change brings another one.
-    await change('client:c')
+    await change({ kind: 'client', id: 'c' })
     await signalled
   })
 

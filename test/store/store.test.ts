@@ -28,12 +28,16 @@ t.test('embedded: what was committed is there after a restart', async t => {
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const first = openEmbeddedStore(dir, Date.now)
   const audit = () => ({ hash: 'h', text: 'entry' })
-  await first.durable.commit({ writes: [{ key: 'client:a', expect: 0, text: 'a' }], audit, topic: 'client:a' })
+  await first.durable.commit({
+    writes: [{ key: 'client:a', expect: 0, text: 'a' }],
+    audit,
+    event: { kind: 'client', id: 'a' }
+  })
   await first.close()
   const second = openEmbeddedStore(dir, Date.now)
   t.match(await second.durable.get('client:a'), { text: 'a', version: 1 })
   t.same(await second.durable.auditHead(), { seq: 1, hash: 'h' })
-  t.same(await second.durable.changesAfter(0, 9), [{ topic: 'client:a', seq: 1 }])
+  t.same(await second.durable.changesAfter(0, 9), [{ event: { kind: 'client', id: 'a' }, seq: 1 }])
   await second.close()
 })
 
@@ -74,11 +78,11 @@ t.test('topics are bounded: the oldest is forgotten', async t => {
   const keys = createKeys(`topics-${process.pid}`)
   for (const records of [embedded, createRedisDurable(redis, keys, () => () => {}, 3)]) {
     const audit = ({ seq }: { seq: number }) => ({ hash: `${seq}`, text: 'e' })
-    for (const name of 'abacd') await records.commit({ writes: [], audit, topic: `client:${name}` })
+    for (const name of 'abacd') await records.commit({ writes: [], audit, event: { kind: 'client', id: name } })
     t.same(await records.changesAfter(0, 9), [
-      { topic: 'client:a', seq: 3 },
-      { topic: 'client:c', seq: 4 },
-      { topic: 'client:d', seq: 5 }
+      { event: { kind: 'client', id: 'a' }, seq: 3 },
+      { event: { kind: 'client', id: 'c' }, seq: 4 },
+      { event: { kind: 'client', id: 'd' }, seq: 5 }
     ])
   }
 })

@@ -103,7 +103,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
     async open({ sessionId, info, positions, challengeAt }) {
       if (sessions.size >= maxKeptBridgeSessions) forgetEnded()
       if (sessions.size >= maxKeptBridgeSessions)
-        throw new StoreUnavailable(new Error('too many sessions of the bridge'))
+        throw new StoreUnavailable(new Error('too many sessions of the bridge'), 'unsent')
       sessions.set(sessionId, {
         ...{ info, version: 0, received: 1, sent: 1, ack: 1, poll: 0, frames: [], bytes: 0, arrival: 0 },
         positions: new Map(positions),

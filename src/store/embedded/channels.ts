@@ -122,7 +122,8 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
       if (endsAt > now()) break
       results.delete(name)
     }
-    if (results.size >= mostResults) throw new StoreUnavailable(new Error('too many idempotency keys of late'))
+    if (results.size >= mostResults)
+      throw new StoreUnavailable(new Error('too many idempotency keys of late'), 'unsent')
   }
 
   function tell(word: Word): void {

@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
+import { formatChangeEvent, parseChangeEvent } from '../change-event.js'
 import {
   type AuditHead,
   type Change,
@@ -105,11 +106,12 @@ export function openEmbeddedDurable(
     }
     tables.audit.putSync(seqKey(seq), entry.text)
     tables.meta.putSync(headKey, { seq, hash: entry.hash })
-    if (change.topic !== undefined) {
-      const before = tables.topics.get(change.topic)
+    if (change.event !== undefined) {
+      const event = formatChangeEvent(change.event)
+      const before = tables.topics.get(event)
       if (before !== undefined) tables.topicsBySeq.removeSync(seqKey(before))
-      tables.topics.putSync(change.topic, seq)
-      tables.topicsBySeq.putSync(seqKey(seq), change.topic)
+      tables.topics.putSync(event, seq)
+      tables.topicsBySeq.putSync(seqKey(seq), event)
       forgetOldTopic()
     }
     return seq
@@ -133,7 +135,7 @@ export function openEmbeddedDurable(
     },
     async commit(change) {
       const result = await written(() => apply(change))
-      if (result !== 'conflict' && change.topic !== undefined) for (const listener of listeners) listener()
+      if (result !== 'conflict' && change.event !== undefined) for (const listener of listeners) listener()
       return result
     },
     async auditAfter(seq, limit) {
@@ -145,7 +147,7 @@ export function openEmbeddedDurable(
     },
     async changesAfter(seq, limit) {
       const rows = tables.topicsBySeq.getRange({ start: seqKey(seq + 1), limit })
-      return [...rows].map(({ key, value }) => ({ seq: Number(key), topic: value }))
+      return [...rows].map(({ key, value }) => ({ seq: Number(key), event: parseChangeEvent(value) }))
     },
     onChange(listener) {
       listeners.add(listener)

@@ -30,7 +30,7 @@ export function createEmbeddedChallenges(now: () => number): ChallengeStore {
   return {
     async put(token, binding, lifeMs) {
       forgetEnded()
-      if (open.size >= maxOpenChallenges) throw new StoreUnavailable(new Error('too many open challenges'))
+      if (open.size >= maxOpenChallenges) throw new StoreUnavailable(new Error('too many open challenges'), 'unsent')
       open.set(token, { binding, endsAt: now() + lifeMs })
     },
     async consume(token) {
@@ -54,7 +54,7 @@ export function createEmbeddedTickets(now: () => number): TicketStore {
   return {
     async put(keyId, text, lifeMs) {
       if (live.size >= maxLiveTickets) forgetEnded()
-      if (live.size >= maxLiveTickets) throw new StoreUnavailable(new Error('too many live tickets'))
+      if (live.size >= maxLiveTickets) throw new StoreUnavailable(new Error('too many live tickets'), 'unsent')
       live.set(keyId, { text, endsAt: now() + lifeMs })
     },
     async get(keyId) {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Cluster, Redis } from 'ioredis'
 import { StoreUnavailable } from '../store.js'
 import { generationKey } from './keys.js'
+import { outcomeOf } from './outcome.js'
 import { within } from './within.js'
 
 /**
@@ -197,23 +198,26 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
   // A cluster's own queue knows no time-out; a single connection's commands have theirs.
   const limitMs = client instanceof Cluster ? commandTimeoutMs : undefined
 
-  async function answered<T>(reply: Promise<T>): Promise<T> {
+  /** @param statusAtCall  the connection's status before the command was given to ioredis */
+  async function answered<T>(statusAtCall: string, reply: Promise<T>): Promise<T> {
     try {
       return await (limitMs === undefined ? reply : within(limitMs, reply))
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error
-      // ioredis' own words for this name an option of its constructor.
-      throw new StoreUnavailable(client.status === 'ready' ? error : new Error('no connection', { cause: error }))
+      const outcome = outcomeOf(error, statusAtCall, client instanceof Cluster)
+      // ioredis' own message for this names an option of its constructor.
+      const cause = client.status === 'ready' ? error : new Error('no connection', { cause: error })
+      throw new StoreUnavailable(cause, outcome)
     }
   }
 
   return {
     isCluster: client instanceof Cluster,
-    command: (name, ...args) => answered(client.call(name, ...args)),
+    command: (name, ...args) => answered(client.status, client.call(name, ...args)),
     script(name, keys, args) {
       const run = runners.get(name)
       if (run === undefined) throw new Error(`no script ${name}`)
-      return answered(run(keys.length, ...keys, ...args))
+      return answered(client.status, run(keys.length, ...keys, ...args))
     },
     ready(withinMs) {
       if (client.status === 'ready') return Promise.resolve()
@@ -224,7 +228,7 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
         }
         const timer = setTimeout(() => {
           client.off('ready', onReady)
-          reject(new StoreUnavailable(new Error('no connection')))
+          reject(new StoreUnavailable(new Error('no connection'), 'unsent'))
         }, withinMs)
         client.once('ready', onReady)
       })

@@ -1,3 +1,4 @@
+import { formatChangeEvent, parseChangeEvent, type SequencedChange } from '../change-event.js'
 import {
   type AuditHead,
   type Change,
@@ -57,9 +58,10 @@ export function createRedisDurable(
       text === undefined ? 'remove' : 'put',
       text ?? ''
     ])
+    const event = change.event === undefined ? '' : formatChangeEvent(change.event)
     for (let i = 0; i < maxAuditTries; i++) {
       const entry = change.audit(head)
-      const args = [head.seq, entry.hash, entry.text, change.topic ?? '', keys.topicChannel, topicsKept, ...operations]
+      const args = [head.seq, entry.hash, entry.text, event, keys.topicChannel, topicsKept, ...operations]
       const [code, seq, hash] = listOf(await redis.script('commit', touched, args))
       if (code === 0) return 'conflict'
       if (code === 1) {
@@ -68,7 +70,7 @@ export function createRedisDurable(
       }
       head = { seq: integerOf(seq), hash: textOf(hash) }
     }
-    throw new StoreUnavailable(new Error('the audit log is too busy'))
+    throw new StoreUnavailable(new Error('the audit log is too busy'), 'unsent')
   }
 
   return {
@@ -89,12 +91,13 @@ export function createRedisDurable(
       })
     },
     commit(change) {
-      if (waiting >= maxWaitingCommits) return Promise.reject(new StoreUnavailable(new Error('too many changes wait')))
+      if (waiting >= maxWaitingCommits)
+        return Promise.reject(new StoreUnavailable(new Error('too many changes wait'), 'unsent'))
       waiting++
       const since = performance.now()
       const result = previous.then(() => {
         waiting--
-        if (performance.now() - since > commitWaitMs) throw new StoreUnavailable(new Error('waited too long'))
+        if (performance.now() - since > commitWaitMs) throw new StoreUnavailable(new Error('waited too long'), 'unsent')
         return tryCommit(change)
       })
       previous = result.catch(() => {})
@@ -111,9 +114,11 @@ export function createRedisDurable(
     async changesAfter(seq, limit) {
       const range = [`(${seq}`, '+inf', 'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES']
       const rows = listOf(await redis.command('ZRANGE', keys.topics, ...range)).flat()
-      const topics: { topic: string; seq: number }[] = []
-      for (let i = 0; i + 1 < rows.length; i += 2) topics.push({ topic: textOf(rows[i]), seq: Number(rows[i + 1]) })
-      return topics
+      const changes: SequencedChange[] = []
+      for (let i = 0; i + 1 < rows.length; i += 2) {
+        changes.push({ seq: Number(rows[i + 1]), event: parseChangeEvent(textOf(rows[i])) })
+      }
+      return changes
     },
     onChange: onTopic
   }

@@ -33,8 +33,8 @@ export function sessionRoutes(store: Store, registry: Registry, silenceMs: numbe
       const audit = registry.audit.entry(request.actor, 'session.end', `session:${sessionId}`, {
         clientId: entry.clientId
       })
-      // The instance that holds it hears of the topic and ends it with SESSION_REVOKED.
-      await store.durable.commit({ writes: [], audit, topic: `session:${sessionId}` })
+      // The instance that serves it receives the event and ends it with SESSION_REVOKED.
+      await store.durable.commit({ writes: [], audit, event: { kind: 'session', id: sessionId } })
       return reply.code(204).send()
     })
 

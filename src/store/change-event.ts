@@ -1,0 +1,30 @@
+/** What a change of durable state concerns, so that every instance revalidates the sessions that it affects. */
+export interface ChangeEvent {
+  /** `client`: the client or its keys; `ticket`: one of the client's tickets; `session`: the session is revoked. */
+  readonly kind: ChangeKind
+  /** The client id for `client` and `ticket`, the session id for `session`. */
+  readonly id: string
+}
+
+/** A change event as the store lists it. */
+export interface SequencedChange {
+  /** The number of the audit entry that was written with it. */
+  readonly seq: number
+  /** Undefined if a newer version of the gateway wrote an event of a kind that this version does not know. */
+  readonly event: ChangeEvent | undefined
+}
+
+const changeKinds = ['client', 'ticket', 'session'] as const
+type ChangeKind = (typeof changeKinds)[number]
+
+/** The stored form: `kind:id`. */
+export function formatChangeEvent({ kind, id }: ChangeEvent): string {
+  return `${kind}:${id}`
+}
+
+/** Reads the stored form; undefined if the kind is unknown. */
+export function parseChangeEvent(text: string): ChangeEvent | undefined {
+  const end = text.indexOf(':')
+  const kind = changeKinds.find(each => each === text.slice(0, end))
+  return kind === undefined ? undefined : { kind, id: text.slice(end + 1) }
+}

@@ -1,0 +1,28 @@
+import type { StoreOutcome } from '../errors.js'
+
+/** The start of ioredis' messages for commands that it never wrote. It gives these errors neither a class nor a code. */
+const neverWritten = [
+  "Stream isn't writeable",
+  // A Cluster's own queue, emptied when no node could be reached.
+  'None of startup nodes is available'
+]
+
+/**
+ * Error codes with which Redis refuses a command before it runs. Inside a script they come from its first write, so that
+ * nothing was written before.
+ */
+const refusals = ['CLUSTERDOWN', 'LOADING', 'MASTERDOWN', 'MISCONF', 'NOAUTH', 'NOREPLICAS', 'OOM', 'READONLY']
+
+/**
+ * Whether a failed command may have run.
+ * @param error        ioredis' error
+ * @param isQueueing   whether a command without a connection waits in a queue instead of being rejected
+ * @param statusAtCall the connection's status when the command was given to ioredis
+ */
+export function outcomeOf(error: unknown, statusAtCall: string, isQueueing: boolean): StoreOutcome {
+  if (statusAtCall === 'end' || (!isQueueing && statusAtCall !== 'ready')) return 'unsent'
+  if (!(error instanceof Error)) return 'unknown'
+  if (neverWritten.some(start => error.message.startsWith(start))) return 'unsent'
+  const [code = ''] = error.message.split(' ', 1)
+  return refusals.includes(code) ? 'unsent' : 'unknown'
+}
