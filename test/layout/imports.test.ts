@@ -1,0 +1,88 @@
+import t from 'tap'
+import { importsOf, moduleOf, read, sources } from './files.js'
+
+/** The direction of imports. */
+
+/** What each module may import besides itself. `store` means its interfaces; only store/open.ts imports the two stores. */
+const mayImport: Record<string, readonly string[]> = {
+  protocol: [],
+  store: [],
+  auth: ['session', 'registry', 'store', 'protocol'],
+  channels: ['store', 'protocol'],
+  registry: ['auth', 'store', 'protocol', 'errors'],
+  session: ['cluster', 'auth', 'channels', 'registry', 'store', 'protocol'],
+  cluster: ['session', 'auth', 'channels', 'registry', 'store', 'protocol'],
+  ws: ['session', 'cluster', 'auth', 'store', 'protocol', 'config', 'errors'],
+  bridge: ['session', 'cluster', 'auth', 'channels', 'registry', 'store', 'protocol'],
+  routes: ['session', 'cluster', 'auth', 'channels', 'registry', 'store', 'protocol', 'errors'],
+  client: ['protocol'],
+  config: ['protocol'],
+  errors: [],
+  metrics: ['session', 'channels', 'protocol'],
+  app: [
+    'routes',
+    'ws',
+    'bridge',
+    'session',
+    'cluster',
+    'auth',
+    'channels',
+    'registry',
+    'store',
+    'protocol',
+    'config',
+    'errors',
+    'metrics'
+  ],
+  cli: ['app', 'config', 'store', 'registry', 'client', 'protocol'],
+  server: ['cli'],
+  index: ['app', 'config', 'store']
+}
+
+t.test('imports go one way', async t => {
+  t.same([...new Set(sources.map(moduleOf))].sort(), Object.keys(mayImport).sort(), 'every module has its rule')
+  for (const file of sources) {
+    for (const { target } of importsOf(file)) {
+      t.ok(sources.includes(target), `${file} imports ${target}, which exists`)
+      const [from, to] = [moduleOf(file), moduleOf(target)]
+      if (from !== to && !mayImport[from]?.includes(to)) t.fail(`${file} may not import ${target}`)
+      const inStore = /^src\/store\/(embedded|redis)\//
+      if (inStore.test(target) && !inStore.test(file)) t.equal(file, 'src/store/open.ts', `${file} imports ${target}`)
+    }
+  }
+  // In the command line only serve, doctor and config know the gateway's internals, and only connect is a client.
+  const gateway = ['app', 'store', 'registry']
+  const inner = ['serve', 'doctor', 'config', 'first-start'].map(name => `src/cli/${name}.ts`)
+  for (const file of sources.filter(each => moduleOf(each) === 'cli' && !inner.includes(each))) {
+    for (const { target } of importsOf(file)) t.notOk(gateway.includes(moduleOf(target)), `${file} imports ${target}`)
+  }
+  for (const file of sources.filter(each => moduleOf(each) === 'cli' && each !== 'src/cli/connect.ts')) {
+    for (const { target } of importsOf(file)) t.not(moduleOf(target), 'client', `${file} imports ${target}`)
+  }
+})
+
+t.test('imports form no cycle', async t => {
+  const edges = new Map(
+    sources.map(file => [file, importsOf(file).flatMap(({ target, typeOnly }) => (typeOnly ? [] : [target]))])
+  )
+  const done = new Set<string>()
+  function walk(file: string, path: readonly string[]): void {
+    if (path.includes(file)) {
+      t.fail(`a cycle: ${[...path.slice(path.indexOf(file)), file].join(' → ')}`)
+      return
+    }
+    if (done.has(file)) return
+    for (const target of edges.get(file) ?? []) walk(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of sources) walk(file, [])
+  t.equal(done.size, sources.length)
+})
+
+t.test('the protocol and the client use nothing that a browser lacks', async t => {
+  const nodeOnly = ['mac-node.ts', 'socket-node.ts', 'node.ts', 'schemas.ts']
+  for (const file of sources.filter(each => ['protocol', 'client'].includes(moduleOf(each)))) {
+    if (nodeOnly.some(name => file.endsWith(`/${name}`))) continue
+    t.notMatch(read(file), /from '(node:|ws'|typebox|pino|fastify)|\bBuffer\b|\bprocess\b/, file)
+  }
+})

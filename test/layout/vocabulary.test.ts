@@ -1,0 +1,36 @@
+import t from 'tap'
+import { filesUnder, read } from './files.js'
+import { wordsOfName } from './source-text.js'
+import { findAvoided } from './vocabulary-check.js'
+
+/** Names and prose use the standard terms. test/layout/vocabulary.ts lists what to use instead. */
+
+const files = ['src', 'roblox/src', 'test']
+  .flatMap(folder => filesUnder(folder, /\.(ts|mjs|luau|lua|py)$/))
+  .filter(file => !/\.generated\.|\.d\.mts$|^test\/layout\/vocabulary/.test(file))
+
+t.test('names, comments and test titles use the standard terms', async t => {
+  for (const file of files) t.same(findAvoided(file, read(file)), [], file)
+})
+
+t.test('avoided words are found in names, comments and titles, and not in data', async t => {
+  const found = (text: string, path = 'src/bridge/x.ts') =>
+    findAvoided(path, text).map(finding => /: "?([^";]+)/.exec(finding)?.[1])
+  t.same(found('const isVain = 1'), ['isVain'])
+  t.same(found('const lastWords = 1'), ['lastWords'])
+  t.equal(found('// who was told').length, 1)
+  t.equal(found("t.test('brakes attackers', () => {})").length, 1)
+  t.equal(found(`const a = \`\${b}\` // a stranger`).length, 1, 'after a template')
+  t.equal(found('const a = b.replace(/"/, c) // a stranger').length, 1, 'after a regular expression')
+  t.same(found("const channel = 'room:1'"), [])
+  t.same(found('const brakeless = 1'), [])
+  t.equal(found('-- anew\nlocal seat = "seat"', 'roblox/src/x.luau').length, 2)
+  t.equal(found('# anew\nseat = "seat"', 'test/x.py').length, 2)
+  t.equal(found('"""It is told."""\nseats = f"seat"', 'test/x.py').length, 2)
+})
+
+t.test('names are split into words', async t => {
+  t.equal(wordsOfName('createHTTPServer'), 'create http server')
+  t.equal(wordsOfName('test_a_frame_is_told'), 'test a frame is told')
+  t.equal(wordsOfName('#tellEnd'), 'tell end')
+})
