@@ -127,9 +127,9 @@ const titles = { native: 'Natively compiled', interpreted: 'Interpreted' }
 const text = `# HMAC-SHA256 in Luau
 
 Written by \`npm run bench:luau -- --peers DIR\` (bench/luau-hmac.mjs): ${runtime.name}, ${cpus().length} × ${cpus()[0].model.trim()}.
-Key of 32 bytes, result as hex, each library fed its own type. All are measured in turn, ${repetitions} times, in slices of
-${sliceSeconds * 1000} ms; medians. Machines differ, and so do hours: the ratios are what to look at. Natively compiled means all of it, the
-libraries that do not ask for it (\`--!native\`) as well. Libraries without an HMAC of their own got one with its pads made once.
+The key has 32 bytes, the result is hex, and each library gets its own input type. All are measured in turn, ${repetitions} times, in
+slices of ${sliceSeconds * 1000} ms; the table shows medians. Absolute figures vary with the machine and the hour, so compare the ratios. "Natively
+compiled" applies to all libraries, also those without \`--!native\`. Libraries without an HMAC got one with precomputed pads.
 ${Object.entries(results)
   .map(([mode, rows]) => `\n## ${titles[mode]}\n\n${table(rows)}\n`)
   .join('')}

@@ -80,8 +80,8 @@ writeFileSync(
   `# From the web to a Roblox game server
 
 Written by \`npm run bench:roblox\` (bench/roblox-latency.mjs): ${cpus().length} × ${cpus()[0]?.model.trim()} (${arch()}), Luau
-${process.env.LUNE ? 'natively (lune)' : 'in WebAssembly (luau-web)'}, the gateway and its store on the same machine: so the network's way comes on top. The budget is the SDK's default, 300
-requests a minute. The time is taken from before a backend's \`POST /v1/publish\` to the call of the listener.
+${process.env.LUNE ? 'natively (lune)' : 'in WebAssembly (luau-web)'}, the gateway and its store on the same machine, so network latency is not included. The budget is the SDK's default, 300
+requests a minute. The time is measured from before a backend's \`POST /v1/publish\` to the call of the listener.
 
 ${lines.join('\n')}
 `

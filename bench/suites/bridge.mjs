@@ -156,9 +156,9 @@ async function countCommands(times) {
   const many = () => Array.from({ length: 10 }, () => session.text('heartbeat'))
   kinds.set('ten heartbeats', await repeat(() => session.exchange(many())))
   await session.exchange()
-  // A poll that is held for a second, and to which nothing comes.
+  // A poll that is held for a second without a publication.
   kinds.set(
-    'held for 1 s, nothing comes',
+    'held for 1 s, no publication',
     await redis.commandsDuring(async () => {
       for (let i = 0; i < idleHolds(times); i++) await session.exchange([], 1)
     })
@@ -213,13 +213,13 @@ async function compareRoaming(pace) {
   return results
 }
 
-const notes = `## What the figures are made of
+const notes = `## What the figures consist of
 
-The two bars for an exchange say nearly the same: a POST and a GET of Socket.IO's polling cost about three POSTs of Fastify, so that 0.35 of them is about one bare POST. An exchange is such a POST, in Fastify, with two frames verified and two signed (four HMACs, about 1 µs each), a rate and a claim, a commit that keeps the answer until it is acknowledged, and the way through the session's queue, which is asynchronous because the store may be Redis. Where Fastify and the kernel take what a bare POST takes, and signatures 5 µs, there is no room for 0.35.
+The two bars for an exchange are nearly the same bar: a POST and a GET of Socket.IO's polling cost about three POSTs of Fastify, so 0.35 of them is about one bare POST. An exchange is such a POST, in Fastify, plus two frames verified and two signed (four HMACs, about 1 µs each), a rate limit and a claim, a commit that keeps the answer until it is acknowledged, and the session's queue, which is asynchronous because the store may be Redis. Fastify and the kernel take as much as for a bare POST, and signatures take 5 µs: 0.35 leaves no room for the rest.
 
-Tried, with the effect on an exchange with one heartbeat (98 µs at first, beside a POST of 17): lines of the log at \`debug\` and no logger a request (a quarter); no read of channels that stand where the session does, no copies of positions, frames and claims (another quarter); literals without spread (a sixth). In the profile of what is left a third is Fastify and node:http, a fifth the kernel, a tenth the garbage collector; the rest is spread over forty functions of ours and as many turns of the microtask queue. A way through without them (the store, the handler and the commit in one turn, where the store is embedded) would be the next step, and a second path beside the one that the model describes.
+Improvements made, with their effect on an exchange with one heartbeat (98 µs at first, compared with a POST of 17): log lines at \`debug\` and no logger per request (a quarter); no read of channels whose newest position the session already has, and no copies of positions, frames and claims (another quarter); literals without spread (a sixth). Of the remaining profile, a third is Fastify and node:http, a fifth the kernel, a tenth the garbage collector. The rest is spread over forty functions of ours and as many turns of the microtask queue. The next step would be a synchronous path for the embedded store (store, handler and commit in one turn), but it would be a second path besides the one that the model describes.
 
-A poll's waking has the 50 ms of its linger in it. With thousands woken at once most of the latency is their answers, one after the other, and on this machine the load generator's turn to read them.`
+The latency of a waking poll includes the 50 ms linger. With thousands of polls woken at once, most of the latency is the writing of their answers, one after the other, and, on this machine, the load generator's reading of them.`
 
 export default async function run({ pace, out, quick }) {
   say('  exchanges …')
@@ -238,11 +238,11 @@ export default async function run({ pace, out, quick }) {
   write({
     ...{ out, name: 'bridge', title: 'The bridge: HTTP long polls' },
     intro:
-      'An exchange is one POST: a signed heartbeat and a signed poll up, a signed answer and a signed `polled` down, with ' +
-      'the message claimed, its answer committed and kept until it is acknowledged. 50 clients with one request out each, ' +
-      'over kept connections, the embedded store; Fastify echoes JSON; Socket.IO takes an event by POST and acknowledges ' +
-      'it in the answer of a GET. A held poll wakes 50 ms after a publication (`COUNTERSIGN_LINGER_MS`), which is in its ' +
-      'latency.',
+      'An exchange is one POST: a signed heartbeat and a signed poll up, a signed answer and a signed `polled` ' +
+      'down. The gateway claims the message, commits its answer, and keeps the answer until it is acknowledged. ' +
+      'There are 50 clients with one request in flight each, over persistent connections, with the embedded store. ' +
+      'Fastify echoes JSON; Socket.IO takes an event by POST and acknowledges it in the answer of a GET. A held ' +
+      'poll wakes 50 ms after a publication (`COUNTERSIGN_LINGER_MS`), and its latency includes that.',
     versions: { Fastify: versionOf('fastify'), 'Socket.IO': versionOf('socket.io'), Redis: redis.version },
     sections: [
       table(
@@ -256,10 +256,10 @@ export default async function run({ pace, out, quick }) {
       table(
         [
           'held polls',
-          'resident, a session',
-          'and its held poll',
-          'CPU while nothing comes',
-          'CPU of a waking',
+          'resident per session',
+          'plus its held poll',
+          'CPU while idle',
+          'CPU per wake-up',
           'p50, p99'
         ],
         [...polls].map(([count, poll]) => [

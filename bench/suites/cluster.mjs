@@ -79,9 +79,9 @@ async function costInRedis({ redis, fan, clients }, sliceMs) {
   return { commands, cpuUs: ((await redis.cpuUs()) - before) / more }
 }
 
-const notes = `## What the figures are made of
+const notes = `## What the figures consist of
 
-A publication is one command to Redis, one script: idempotency, the fence, offset, history with its life, and the PUBLISH. The publisher's instance tells its own sessions when Redis does, like every other. With few subscribers what a publication costs once (the script's call and answer, its parse on each instance, the signed \`published\`) is shared by few deliveries; with many the ratio is that of the signatures.`
+A publication is one Redis command, a script that handles idempotency, the fence, the offset, the history with its expiry, and the PUBLISH. The publisher's instance delivers to its own sessions when Redis notifies it, like every other instance. With few subscribers, the fixed cost of a publication (the script's call and answer, its parse on each instance, the signed \`published\`) is shared by few deliveries. With many subscribers, the ratio is that of the signatures.`
 
 export default async function run({ pace, out, quick }) {
   const counts = quick ? [20] : [200, 2000]
@@ -114,10 +114,10 @@ export default async function run({ pace, out, quick }) {
   write({
     ...{ out, name: 'cluster', title: 'A publication over two instances and Redis' },
     intro:
-      'Half of the subscribers are on each instance; the publisher is on the first. CPU is that of both instances, per ' +
-      'delivery. Latency runs from the sending of a publication to each delivery, one publication at a time. Countersign ' +
-      'keeps each publication in a history for recovery, in one script; the streams adapter keeps one stream of everything; ' +
-      'the pub/sub adapter keeps nothing.',
+      'Half of the subscribers are on each instance; the publisher is on the first. CPU is the sum of both ' +
+      'instances, per delivery. Latency is measured from the sending of a publication to each delivery, one ' +
+      'publication at a time. Countersign keeps each publication in a history for recovery, in one script; the ' +
+      'streams adapter keeps one stream of everything; the pub/sub adapter keeps nothing.',
     versions: {
       'Socket.IO': versionOf('socket.io'),
       'redis-adapter': versionOf('@socket.io/redis-adapter'),

@@ -15,9 +15,9 @@ const names = {
   signingOurs: 'ws, signs each (our HMAC)'
 }
 
-const notes = `## What the figures are made of
+const notes = `## What the figures consist of
 
-Socket.IO writes the same bytes to everyone; a signed delivery has its own \`seq\`, and so its own HMAC over the whole of it and its own text. What is the same for all (channel, offset, data) is made once; frames go to the socket in one chunk.`
+Socket.IO writes the same bytes to every socket. A signed delivery has its own \`seq\`, and therefore its own text and its own HMAC over the whole frame. The part that all deliveries share (channel, offset, data) is encoded once; each frame is written to the socket in one chunk.`
 
 export default async function run({ pace, out, quick }) {
   const results = {}
@@ -91,9 +91,10 @@ export default async function run({ pace, out, quick }) {
   write({
     ...{ out, name: 'fanout', title: 'A publication to many sockets' },
     intro:
-      'Server CPU per delivery; one publication of about a hundred bytes at a time, the next when everyone has the last. ' +
-      'Countersign numbers and signs each delivery by itself, keeps history and knows positions; Socket.IO encodes once ' +
-      'and sends the same to all; `ws` numbers, stringifies and signs each delivery and keeps nothing.',
+      'Server CPU per delivery. Publications have about a hundred bytes; the next one is sent when every ' +
+      'subscriber has received the last. Countersign numbers and signs each delivery separately, keeps a history ' +
+      'and tracks positions; Socket.IO encodes once and sends the same bytes to all; `ws` numbers, encodes and ' +
+      'signs each delivery and keeps nothing.',
     versions: { ws: versionOf('ws'), 'Socket.IO': versionOf('socket.io') },
     sections: [
       table(

@@ -77,11 +77,11 @@ async function countCommands(seconds) {
   return { heartbeats: busy.result, busy: busy.counts, none: none.counts, version: redis.version }
 }
 
-const notes = `## What the figures are made of
+const notes = `## What the figures consist of
 
-A session's heap holds what a bare connection has not: two keyed HMACs (their blocks are filled once), its logger, its peer, rights and channels, the state of its handshake, and what Fastify keeps of the request that became the socket. Resident memory is what counts for how many fit in a machine: sockets cost both sides the same in buffers there.
+Compared with a bare connection, the heap of a session also holds two keyed HMACs (their blocks are filled once), its logger, its peer, capabilities and channels, the state of its handshake, and what Fastify keeps of the request that became the socket. Resident memory decides how many sessions fit on a machine; there, both sides pay the same for socket buffers.
 
-The commands that remain once a second do not depend on how many sessions there are or what they send: one script that reaps, one write of signs of life, the audit log's head, the probe of the subscriber.`
+The commands that remain once a second do not depend on the number of sessions or on what they send: one reaper script, one write of session deadlines, one read of the audit log's head, and the liveness probe of the subscriber.`
 
 export default async function run({ pace, out, quick }) {
   const [few, many, idle, seconds] = quick ? [50, 100, 100, 1] : [1000, 5000, 3000, 5]
@@ -100,9 +100,10 @@ export default async function run({ pace, out, quick }) {
   write({
     ...{ out, name: 'sessions', title: 'Many sessions on one instance' },
     intro:
-      `Memory is what the process grew by for each of ${idle} connections that do nothing, after a garbage collection. ` +
-      'Throughput is per core: the server CPU of a request with few connections, divided by the same with many. Redis ' +
-      `was watched with MONITOR for ${seconds} s, with 200 sessions that sent heartbeats as fast as they were answered, and with none.`,
+      `Memory is the growth of the process for each of ${idle} idle connections, after a garbage collection. ` +
+      'Throughput is per core: the server CPU of a request with few connections, divided by the same with many. ' +
+      `Redis was watched with MONITOR for ${seconds} s, with 200 sessions that sent heartbeats as fast as they were ` +
+      'answered, and with none.',
     versions: { ws: versionOf('ws'), Redis: redis.version },
     sections: [
       table(
