@@ -189,7 +189,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   metrics.watchHeldPolls(() => bridgeSessions.held)
 
   const perMinute = config.rateLimit ? config.failedHandshakesPerMinute : 0
-  const brake = createHandshakeLimiter(store.limits, perMinute, dependencies.log)
+  const brake = createHandshakeLimiter(store.rateLimits, perMinute, dependencies.log)
   await server.register(ws, { dependencies, hub, config, brake, isDraining: drain.isDraining })
   await server.register(bridge, {
     ...{ prefix: bridgePrefix, dependencies, brake, drain },

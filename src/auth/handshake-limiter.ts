@@ -1,5 +1,5 @@
 import type { Log } from '../session/dependencies.js'
-import type { LimitStore } from '../store/store.js'
+import type { RateLimitStore } from '../store/store.js'
 
 /** Failures against one client's id, from anywhere, after which each further one costs its address more. */
 const failuresOfClientPerMinute = 100
@@ -36,7 +36,7 @@ export interface HandshakeLimiter {
  * failures dearer for the address that fails: a stranger who fails in somebody's name locks out nobody but itself.
  * @param perMinute  failures that an address may have in a minute; 0: any number
  */
-export function createHandshakeLimiter(limits: LimitStore, perMinute: number, log: Log): HandshakeLimiter {
+export function createHandshakeLimiter(limits: RateLimitStore, perMinute: number, log: Log): HandshakeLimiter {
   const ofAddress = (remoteAddress: string) => `failed:address:${networkOf(remoteAddress)}`
 
   async function count(remoteAddress: string, clientId: string | undefined): Promise<void> {

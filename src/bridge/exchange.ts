@@ -32,7 +32,7 @@ export interface ExchangeContext {
   readonly onForeign: () => number | undefined
 }
 
-type Taken = ExchangeOutcome & { readonly kind: 'taken' }
+type Taken = ExchangeOutcome & { readonly kind: 'accepted' }
 
 /** Answers the body of an exchange. It does not reject but for faults of ours. */
 export async function exchange(context: ExchangeContext, body: Uint8Array): Promise<ExchangeAnswer> {
@@ -100,7 +100,7 @@ async function take(context: ExchangeContext, { poll, messages }: ExchangeBody):
     instanceId: settings.instanceId,
     poll: poll.poll,
     ack: poll.ack,
-    holds: waitMs > 0,
+    isLongPoll: waitMs > 0,
     messages,
     answerBytes: settings.limits.answerBytes,
     perSecond: settings.framesPerSecond
@@ -112,13 +112,13 @@ async function take(context: ExchangeContext, { poll, messages }: ExchangeBody):
       return unsignedAnswer('SESSION_NOT_FOUND', outcome.isRewound ? Math.random() * herdSpreadMs : undefined)
     case 'ended':
       throw new SessionEnded(outcome.code)
-    case 'beyond':
+    case 'gap':
       return refuse(context, { code: 'SEQUENCE_INVALID', poll: poll.poll, expectedSeq: outcome.expectedSeq })
     case 'limited':
       return refuse(context, { code: 'RATE_LIMITED', poll: poll.poll, retryAfterMs: outcome.retryAfterMs })
     case 'stale':
       return polledAnswer(session.signer, [], { re: poll.poll, more: false, superseded: true })
-    case 'taken':
+    case 'accepted':
       session.adopt(outcome.state)
       session.serving++
       try {

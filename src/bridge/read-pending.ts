@@ -38,7 +38,7 @@ export async function readPending(
   let room = bytes
   for (const [channel, position] of positions) {
     if (channels.isTop(channel, position)) continue
-    const { top, publications } = await channels.after(channel, position, outboxFrames)
+    const { top, publications } = await channels.readAfter(channel, position, outboxFrames)
     if (publications === undefined) {
       if (top.epoch === position.epoch && top.offset - position.offset > outboxFrames) throw new HistoryGap(channel)
       outgoing.push({ type: 'unsubscribed', channel, code: 'INSUFFICIENT_STATE' })

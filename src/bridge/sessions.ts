@@ -247,7 +247,7 @@ export function createBridgeSessions(dependencies: SessionDependencies, settings
       }
       if (at - beatAt < beatEveryMs) return
       beatAt = at
-      await store.bridge.beat(instanceId, beatLifeMs)
+      await store.bridge.heartbeat(instanceId, beatLifeMs)
     }
   }
   hub.lodge(guests)

@@ -38,7 +38,7 @@ export class FetchedSubscriptions implements Subscriptions {
   }
 
   async join(channel: string, recover?: Position): Promise<Joined> {
-    const { top, publications } = await this.#channels.after(channel, recover, this.#recoverLimit, true)
+    const { top, publications } = await this.#channels.readAfter(channel, recover, this.#recoverLimit, { fresh: true })
     const recovered = recover !== undefined && publications !== undefined
     this.moveTo(channel, top)
     return { position: top, recovered, publications: recovered ? publications : [] }

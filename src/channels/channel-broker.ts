@@ -65,19 +65,19 @@ export function createChannelBroker(options: ChannelBrokerOptions): ChannelBroke
     }
   }
 
-  async function after(
+  async function readAfter(
     channel: string,
     position: Position | undefined,
     limit: number,
-    asksStore = false
+    options?: { readonly fresh: boolean }
   ): Promise<ChannelState> {
     const feed = follower.tryFollow(channel)
     if (feed === undefined) return store.read(channel, position, limit)
     feed.pins++
     try {
       const behind = position !== undefined && !feed.hasReached(position)
-      const isDoubtful = !feed.isOpen || behind || feed.hasHole || !store.hears
-      if (asksStore || isDoubtful) await follower.refresh(feed)
+      const isDoubtful = !feed.isOpen || behind || feed.hasHole || !store.isReceiving
+      if (options?.fresh === true || isDoubtful) await follower.refresh(feed)
       return position === undefined ? { top: feed.top } : await since(feed, position, limit)
     } finally {
       feed.pins--
@@ -87,7 +87,7 @@ export function createChannelBroker(options: ChannelBrokerOptions): ChannelBroke
 
   function isTop(channel: string, { offset, epoch }: Position): boolean {
     const feed = follower.get(channel)
-    if (feed === undefined || !store.hears || feed.hasHole || !feed.isAt(offset, epoch)) return false
+    if (feed === undefined || !store.isReceiving || feed.hasHole || !feed.isAt(offset, epoch)) return false
     feed.usedAt = now()
     return true
   }
@@ -118,7 +118,7 @@ export function createChannelBroker(options: ChannelBrokerOptions): ChannelBroke
       feed.usedAt = now()
       return true
     },
-    after,
+    readAfter,
     isTop,
     watch,
     tops: channels => store.tops(channels),

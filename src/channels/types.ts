@@ -49,9 +49,14 @@ export interface ChannelBroker {
    * @param asksStore  the store is asked in any case whether there is more: what a recovery is told must not be old
    * @throws StoreUnavailable
    */
-  after(channel: string, position: Position | undefined, limit: number, asksStore?: boolean): Promise<ChannelState>
+  readAfter(
+    channel: string,
+    position: Position | undefined,
+    limit: number,
+    options?: { readonly fresh: boolean }
+  ): Promise<ChannelState>
   /**
-   * Whether nothing lies after a position, as far as this instance hears; `after` would say the same. False where it
+   * Whether nothing lies after a position, as far as this instance isReceiving; `readAfter` would say the same. False where it
    * does not follow the channel.
    */
   isTop(channel: string, position: Position): boolean

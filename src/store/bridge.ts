@@ -60,7 +60,7 @@ export interface ExchangeRequest {
   readonly poll: number
   readonly ack: number
   /** Whether it would wait: then it takes the place of a poll that is held (rule f). */
-  readonly holds: boolean
+  readonly isLongPoll: boolean
   /** In order, their seqs rising by one. `text` is kept with the claim, for whoever has to run it again. */
   readonly messages: readonly { readonly seq: number; readonly text: string }[]
   /** Bytes of frames to return, at most; one frame is always returned. */
@@ -74,12 +74,12 @@ export type ExchangeOutcome =
   | { readonly kind: 'missing'; readonly isRewound: boolean }
   | { readonly kind: 'ended'; readonly code: string }
   /** The batch begins beyond the next seq: nothing was changed. */
-  | { readonly kind: 'beyond'; readonly expectedSeq: number }
+  | { readonly kind: 'gap'; readonly expectedSeq: number }
   | { readonly kind: 'limited'; readonly retryAfterMs: number }
   /** Neither a new poll number nor a new seq: nothing was changed. */
   | { readonly kind: 'stale' }
   | {
-      readonly kind: 'taken'
+      readonly kind: 'accepted'
       readonly isNewPoll: boolean
       /** How many messages, the last of the batch, were claimed by this call. */
       readonly claimed: number
@@ -117,7 +117,7 @@ export type BridgeNotification =
   | 'frames'
   /** A channel was joined or left. */
   | 'channels'
-  /** Another poll holds now. */
+  /** Another poll isLongPoll now. */
   | 'superseded'
   /** Claims that it waited for were answered. */
   | 'claims'
@@ -149,7 +149,7 @@ export interface BridgeStore {
    */
   end(sessionId: string, code: string, keptMs: number): Promise<string | undefined>
   /** Says that this instance lives, for `lifeMs`. */
-  beat(instanceId: string, lifeMs: number): Promise<void>
+  heartbeat(instanceId: string, lifeMs: number): Promise<void>
   isAlive(instanceId: string): Promise<boolean>
   /** Sets who hears the words for an instance. Returns the undoing. */
   listen(instanceId: string, listener: BridgeListener): () => void

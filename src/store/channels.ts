@@ -102,6 +102,6 @@ export interface ChannelStore {
   /** Sets who is told. One listener, set once before the first `listen`. */
   onPublication(listener: ChannelListener): void
   /** Whether word arrives: false while the listening connection is down, or silent though a probe was published. */
-  readonly hears: boolean
+  readonly isReceiving: boolean
   readonly counts: Readonly<ChannelCounts>
 }

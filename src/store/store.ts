@@ -21,7 +21,7 @@ export interface Store {
   readonly sessions: SessionStore
   readonly licenseSlots: LicenseSlotStore
   readonly tickets: TicketStore
-  readonly limits: LimitStore
+  readonly rateLimits: RateLimitStore
   readonly channels: ChannelStore
   readonly presence: PresenceStore
   readonly bridge: BridgeStore
@@ -164,7 +164,7 @@ export interface TicketStore {
 }
 
 /** Rates that all instances count together, by the generic cell rate algorithm: no window has an edge. */
-export interface LimitStore {
+export interface RateLimitStore {
   /**
    * Takes `cost` of what `name` may do: `perMinute` in the long run and as many at once.
    * @param cost  0 only looks

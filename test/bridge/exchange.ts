@@ -386,7 +386,7 @@ export function exchangeSuite(t: Test, openStore: OpenStoreForTest): void {
           // The answer to an exchange that would wait stays out for as long as the test likes.
           value: async (request: Parameters<Store['bridge']['exchange']>[0]) => {
             const outcome = await store.bridge.exchange(request)
-            if (request.holds && ++gate.passed === 2) {
+            if (request.isLongPoll && ++gate.passed === 2) {
               await new Promise<void>(resolve => Object.assign(gate, { open: resolve }))
             }
             return outcome

@@ -127,7 +127,7 @@ t.test('a position is known to be the top only while that can be known', async t
 t.test('a deaf instance knows of no top', async t => {
   const { store, channels, subscriber } = start()
   await subscriber()
-  store.hears = false
+  store.isReceiving = false
   t.equal(channels.isTop(channel, store.topOf(channel)), false)
 })
 
@@ -311,7 +311,11 @@ t.test('bounds: channels followed, publications in memory, words ahead, reads at
     const { channels, subscriber, store, clock } = start({ followed: 2 })
     const [a] = [await subscriber(undefined, 'a'), await subscriber(undefined, 'b')]
     await t.rejects(new TestSubscriber().join(channels, undefined, 'c'), { code: 'UNAVAILABLE' })
-    t.same(await channels.after('c', undefined, 10), { top: store.topOf('c') }, 'who fetches is served by the store')
+    t.same(
+      await channels.readAfter('c', undefined, 10),
+      { top: store.topOf('c') },
+      'who fetches is served by the store'
+    )
     channels.watch('c', store.topOf('c'), () => t.fail())()
     channels.leave(a, 'a')
     clock.advance(1)
@@ -369,7 +373,7 @@ t.test('bounds: channels followed, publications in memory, words ahead, reads at
 t.test('who fetches: from memory where the channel is followed, and woken when there is something', async t => {
   const { store, publish, channels, pass } = start()
   const top = store.topOf(channel)
-  t.same(await channels.after(channel, top, 10), { top, publications: [] })
+  t.same(await channels.readAfter(channel, top, 10), { top, publications: [] })
   let woken = 0
   const unwatch = channels.watch(channel, top, () => void woken++)
   await setImmediate()
@@ -378,7 +382,7 @@ t.test('who fetches: from memory where the channel is followed, and woken when t
   store.deliverAll()
   t.equal(woken, 1)
   const reads = store.calls.read + store.calls.tops
-  t.match(await channels.after(channel, top, 10), { top: { offset: 1 }, publications: [{ offset: 1 }] })
+  t.match(await channels.readAfter(channel, top, 10), { top: { offset: 1 }, publications: [{ offset: 1 }] })
   t.equal(store.calls.read + store.calls.tops, reads, 'nobody was asked')
   unwatch()
   await publish()
@@ -391,11 +395,11 @@ t.test('who fetches: from memory where the channel is followed, and woken when t
   // Another instance has seen more than this one has heard of.
   await publish()
   store.words = []
-  t.match(await channels.after(channel, { ...top, offset: 3 }, 10), { publications: [] })
+  t.match(await channels.readAfter(channel, { ...top, offset: 3 }, 10), { publications: [] })
   await publish()
   store.words = []
-  store.hears = false
-  t.match(await channels.after(channel, { ...top, offset: 3 }, 10), { publications: [{ offset: 4 }] })
+  store.isReceiving = false
+  t.match(await channels.readAfter(channel, { ...top, offset: 3 }, 10), { publications: [{ offset: 4 }] })
   await pass(61_000)
 })
 

@@ -35,7 +35,7 @@ export class FakeStore implements ChannelStore {
   /** Calls so far, by verb. */
   readonly calls = { read: 0, tops: 0, listen: 0, unlisten: 0 }
   isAway = false
-  hears = true
+  isReceiving = true
   readonly counts = { dropped: 0, restarts: 0 }
   /** Reads wait for this. */
   readGate: Promise<void> = Promise.resolve()

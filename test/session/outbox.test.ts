@@ -8,9 +8,9 @@ import { Session } from '../../src/session/session.js'
 import { TokenBucket } from '../../src/session/token-bucket.js'
 import type { Transport } from '../../src/session/transport.js'
 import {
-  createEmbeddedLimits,
+  createEmbeddedRateLimits,
   createEmbeddedTickets,
-  maxLimitNames,
+  maxRateLimitNames,
   maxLiveTickets
 } from '../../src/store/embedded/ephemeral.js'
 import { createClock } from '../helper/clock.js'
@@ -98,10 +98,10 @@ t.test('token bucket', async t => {
 
 t.test('rates are remembered for so many names; those at rest are forgotten first', async t => {
   const clock = createClock()
-  const limits = createEmbeddedLimits(clock.now)
+  const limits = createEmbeddedRateLimits(clock.now)
   t.equal(await limits.consume('resting', 1, 60), 0)
   clock.advance(1000)
-  for (let i = 0; i < maxLimitNames - 1; i++) await limits.consume(`n${i}`, 1, 1)
+  for (let i = 0; i < maxRateLimitNames - 1; i++) await limits.consume(`n${i}`, 1, 1)
   t.ok((await limits.consume('n0', 1, 1)) > 0)
   t.equal(await limits.consume('one more', 1, 1), 0)
   t.ok((await limits.consume('n0', 1, 1)) > 0, 'who is braked stays so')
@@ -122,7 +122,7 @@ t.test('tickets are bounded, and ended ones make room', async t => {
 
 t.test('the brake: failures against a client under attack cost more, and hit nobody else', async t => {
   const clock = createClock()
-  const brake = createHandshakeLimiter(createEmbeddedLimits(clock.now), 20, (await createTestEnvironment(t)).log)
+  const brake = createHandshakeLimiter(createEmbeddedRateLimits(clock.now), 20, (await createTestEnvironment(t)).log)
   const settle = () => new Promise(resolve => setImmediate(resolve))
   for (let i = 0; i < 100; i++) brake.failed(`stranger ${i}`, 'victim')
   await settle()

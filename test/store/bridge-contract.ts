@@ -18,13 +18,13 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
     await store.bridge.open({ sessionId, info: 'info', positions: new Map(positions), challengeAt: 77 })
     const exchange = (request: Partial<ExchangeRequest>, of: Store = store) =>
       of.bridge.exchange({
-        ...{ sessionId, instanceId: 'a', poll: 1, ack: 1, holds: false, messages: [] },
+        ...{ sessionId, instanceId: 'a', poll: 1, ack: 1, isLongPoll: false, messages: [] },
         ...{ answerBytes: 1000, perSecond: 0 },
         ...request
       })
     const taken = async (request: Partial<ExchangeRequest>, of?: Store) => {
       const outcome = await exchange(request, of)
-      if (outcome.kind !== 'taken') throw new Error(`not taken: ${outcome.kind}`)
+      if (outcome.kind !== 'accepted') throw new Error(`not taken: ${outcome.kind}`)
       return outcome
     }
     const commit = (wanted: Partial<BridgeCommit>, of: Store = store) =>
@@ -53,7 +53,7 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
     const { exchange, taken, message } = await open(t)
     t.match(await taken({ messages: [message(2), message(3)] }), { claimed: 2, state: { received: 3 } })
     t.match(await exchange({ messages: [message(2), message(3)] }), { kind: 'stale' }, 'an old poll, nothing new')
-    t.match(await exchange({ poll: 2, messages: [message(5)] }), { kind: 'beyond', expectedSeq: 4 })
+    t.match(await exchange({ poll: 2, messages: [message(5)] }), { kind: 'gap', expectedSeq: 4 })
     t.match(await taken({ poll: 1, messages: [message(3), message(4)] }), {
       ...{ isNewPoll: false, claimed: 1 },
       state: { received: 4, claims: [2, 3, 4].map(seq => ({ seq, owner: 'a' })) }
@@ -184,23 +184,23 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
       for (const stop of stops) stop()
     })
     if (store.kind === 'redis') await until('both listen', async () => ready.a > 0 && ready.b > 0)
-    const hears = (name: string, word: BridgeNotification) =>
-      until(`${name} hears ${word}`, async () => heard.some(([to, what]) => to === name && what === word))
+    const receives = (name: string, word: BridgeNotification) =>
+      until(`${name} receives ${word}`, async () => heard.some(([to, what]) => to === name && what === word))
 
-    await taken({ instanceId: a, holds: true })
+    await taken({ instanceId: a, isLongPoll: true })
     await commit({ instanceId: b, frames: ['f'], notify: 'frames' }, other)
-    await hears('a', 'frames')
+    await receives('a', 'frames')
     await taken({ instanceId: b, poll: 2, messages: [message(2)] }, other)
     await taken({ instanceId: a, poll: 3, messages: [message(2)] })
     await commit({ instanceId: b, version: 1, answered: [2], frames: ['f'] }, other)
     // One process has one instance, whose claims it knows itself.
     if (store.kind === 'redis') {
-      await hears('a', 'claims')
-      await taken({ instanceId: b, poll: 4, holds: true }, other)
-      await hears('a', 'superseded')
+      await receives('a', 'claims')
+      await taken({ instanceId: b, poll: 4, isLongPoll: true }, other)
+      await receives('a', 'superseded')
     }
     await store.bridge.end(sessionId, 'bye', 1000)
-    await hears(store.kind === 'redis' ? 'b' : 'a', 'ended')
+    await receives(store.kind === 'redis' ? 'b' : 'a', 'ended')
   })
 
   t.test('instances live while they say so', async t => {
@@ -208,7 +208,7 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
     t.equal(await store.bridge.isAlive(sessionId), false)
     const stop = store.bridge.listen(sessionId, { notification() {}, mayHaveMissed() {} })
     t.teardown(stop)
-    await store.bridge.beat(sessionId, 60_000)
+    await store.bridge.heartbeat(sessionId, 60_000)
     t.equal(await store.bridge.isAlive(sessionId), true)
   })
 }

@@ -301,10 +301,10 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
 
   t.test('limits: as many as allowed, counted by all instances together, and none lost to looking', async t => {
     const { store, another } = await open(t, Date.now)
-    const { limits } = await another()
+    const { rateLimits: limits } = await another()
     for (let i = 0; i < 6; i++) {
-      t.equal(await store.limits.consume('a', 0, 6), 0, 'looking costs nothing')
-      t.equal(await (i % 2 === 0 ? limits : store.limits).consume('a', 1, 6), 0)
+      t.equal(await store.rateLimits.consume('a', 0, 6), 0, 'looking costs nothing')
+      t.equal(await (i % 2 === 0 ? limits : store.rateLimits).consume('a', 1, 6), 0)
     }
     for (const cost of [0, 1]) {
       const wait = await limits.consume('a', cost, 6)
@@ -312,7 +312,7 @@ export function storeContract(t: Test, open: OpenStoreForTest): void {
     }
     t.equal(await limits.consume('b', 6, 6), 0, 'another name')
     t.ok((await limits.consume('b', 6, 6)) > 50_000)
-    const race = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? limits : store.limits).consume('c', 1, 8))
+    const race = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? limits : store.rateLimits).consume('c', 1, 8))
     t.equal((await Promise.all(race)).filter(wait => wait === 0).length, 8)
   })
 }

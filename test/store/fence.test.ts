@@ -213,7 +213,7 @@ t.test('a session of the bridge from before a rewind is refused, whatever was ac
   const root = await admin(t, server)
   const session = (sessionId: string) => ({ sessionId, info: 'i', positions: new Map(), challengeAt: 0 })
   const request = (sessionId: string, poll: number) => ({
-    ...{ sessionId, instanceId: 'a', poll, ack: 1, holds: false, messages: [{ seq: poll + 1, text: 't' }] },
+    ...{ sessionId, instanceId: 'a', poll, ack: 1, isLongPoll: false, messages: [{ seq: poll + 1, text: 't' }] },
     ...{ answerBytes: 100, perSecond: 0 }
   })
   const commit = (version: number) => ({
@@ -221,7 +221,7 @@ t.test('a session of the bridge from before a rewind is refused, whatever was ac
     ...{ maxFrames: 9, maxBytes: 99 }
   })
   await store.bridge.open(session('old'))
-  t.match(await store.bridge.exchange(request('old', 1)), { kind: 'taken' })
+  t.match(await store.bridge.exchange(request('old', 1)), { kind: 'accepted' })
   await root.save()
   t.equal(await store.bridge.commit(commit(0)), 'done')
   await rewind(server, store)
@@ -231,5 +231,5 @@ t.test('a session of the bridge from before a rewind is refused, whatever was ac
   t.same(await store.bridge.exchange(request('old', 2)), { kind: 'missing', isRewound: true })
   t.same(await store.bridge.exchange(request('old', 3)), { kind: 'missing', isRewound: false }, 'and forgotten')
   await store.bridge.open(session('new'))
-  t.match(await store.bridge.exchange(request('new', 1)), { kind: 'taken' })
+  t.match(await store.bridge.exchange(request('new', 1)), { kind: 'accepted' })
 })

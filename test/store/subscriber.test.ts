@@ -55,15 +55,15 @@ t.test('a deaf subscriber is found out, readiness turns red, and it is mended wi
   const { heard, missed } = record(store.channels)
   await store.channels.listen(['a'])
   await publish(store.channels, 'a', '1')
-  await until('it hears', () => heard.length === 1)
-  t.ok(store.channels.hears)
+  await until('it isReceiving', () => heard.length === 1)
+  t.ok(store.channels.isReceiving)
 
   way.swallow = true
   await publish(store.channels, 'a', '2')
-  await until('it is found out', () => !store.channels.hears && store.channels.counts.restarts > 0)
+  await until('it is found out', () => !store.channels.isReceiving && store.channels.counts.restarts > 0)
   const restarts = store.channels.counts.restarts
   await until('it comes back as deaf as it was', () => store.channels.counts.restarts > restarts)
-  t.notOk(store.channels.hears, 'a connection that stands is not yet one that hears')
+  t.notOk(store.channels.isReceiving, 'a connection that stands is not yet one that isReceiving')
   const ready = await fetch(`${gateway.url}/readyz`)
   t.equal(ready.status, 503)
   t.match(await ready.json(), { checks: { store: 'ok', channels: /no word/ } })
@@ -72,7 +72,7 @@ t.test('a deaf subscriber is found out, readiness turns red, and it is mended wi
 
   const before = missed.count
   way.swallow = false
-  await until('it hears again', () => store.channels.hears)
+  await until('it isReceiving again', () => store.channels.isReceiving)
   await publish(store.channels, 'a', '3')
   await until('words flow', () => heard.some(({ data }) => data === '3'))
   t.ok(missed.count > before, 'positions are checked: the second was lost')
@@ -119,7 +119,7 @@ t.test('deafness: silence, a probe that was accepted, silence again', async t =>
   t.same(await pass(1), ['probe'])
   t.same(await pass(999), [], 'a whole interval after it was accepted')
   t.notOk(deafness.deaf)
-  t.same(await pass(1), ['restart', 'probe'], 'and at once the question whether the new one hears')
+  t.same(await pass(1), ['restart', 'probe'], 'and at once the question whether the new one isReceiving')
   t.ok(deafness.deaf)
   t.same(await pass(1999), [], 'twice as patient')
   t.same(await pass(1), ['restart', 'probe'])
@@ -193,7 +193,7 @@ t.test('many channels: subscribed in batches, and again after a break', async t 
 
   await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await until('it is back', () => missed.count > 0)
-  t.ok(store.channels.hears)
+  t.ok(store.channels.isReceiving)
   const rest = (await subscribes()) - before - 3
   t.ok(rest >= 4 && rest <= 8, 'in batches, the other subscriptions of the store included')
   await publish(store.channels, 'c0', '1')
@@ -215,7 +215,7 @@ t.test('Redis gone: everything is refused, nothing hangs; back: everything is he
   await channels.listen(['before'])
 
   await server.kill()
-  await until('it knows', () => !channels.hears)
+  await until('it knows', () => !channels.isReceiving)
   await t.rejects(publish(channels, 'before', '1'), StoreUnavailable)
   await t.rejects(publish(channels, 'before', '1', 'key'), StoreUnavailable)
   await t.rejects(channels.read('before', undefined, 1), StoreUnavailable)
@@ -224,7 +224,7 @@ t.test('Redis gone: everything is refused, nothing hangs; back: everything is he
   channels.unlisten(['given up'])
 
   await server.start()
-  await until('it hears', () => channels.hears)
+  await until('it isReceiving', () => channels.isReceiving)
   await until('and says so', () => missed.count > 0)
   await until('the store answers', () =>
     store.ping().then(
@@ -262,7 +262,7 @@ t.test('a silent Redis hangs nobody', async t => {
     t.match(result, { status: 'rejected', reason: { name: 'StoreUnavailable' } })
   }
   process.kill(server.pid, 'SIGCONT')
-  await until('it is heard all the same', () => channels.hears)
+  await until('it is heard all the same', () => channels.isReceiving)
   await channels.listen(['a'])
 })
 

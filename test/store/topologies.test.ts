@@ -160,7 +160,7 @@ t.test('sentinel: finds the primary by its name, and the new one after a failove
     )
   )
   t.ok((await store.durable.auditHead()).seq >= 1)
-  await until('words come from the new primary', () => store.channels.hears)
+  await until('words come from the new primary', () => store.channels.isReceiving)
   const after = await publish(store.channels, 'a', '2')
   t.not(after.epoch, before.epoch, 'an honest break')
   await until('it is heard', () => heard.some(({ data }) => data === '2'))

@@ -372,8 +372,8 @@ export function channelSuite(
         ...store,
         channels: {
           ...channels,
-          get hears() {
-            return channels.hears
+          get isReceiving() {
+            return channels.isReceiving
           },
           publish: (...args) => orFail(() => channels.publish(...args)),
           read: (...args) => orFail(() => channels.read(...args)),

@@ -25,7 +25,7 @@ export function healthRoutes(store: Store, metrics: Metrics, isDraining: () => b
       } catch (error) {
         checks['store'] = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
       }
-      checks['channels'] = store.channels.hears ? 'ok' : 'no word of publications arrives'
+      checks['channels'] = store.channels.isReceiving ? 'ok' : 'no word of publications arrives'
       checks['drain'] = isDraining() ? 'this instance is stopping' : 'ok'
       const ready = Object.values(checks).every(check => check === 'ok')
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable', checks })

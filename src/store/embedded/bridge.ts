@@ -119,7 +119,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
     },
 
     async exchange(request: ExchangeRequest) {
-      const { sessionId, instanceId, poll, ack, holds, messages, answerBytes, perSecond } = request
+      const { sessionId, instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond } = request
       const kept = find(sessionId)
       if (kept === undefined) return { kind: 'missing', isRewound: false }
       if (kept.ended !== undefined) return { kind: 'ended', code: kept.ended.code }
@@ -133,7 +133,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
         return { kind: 'missing', isRewound: true }
       }
       if (first !== undefined && first.seq > kept.received + 1) {
-        return { kind: 'beyond', expectedSeq: kept.received + 1 }
+        return { kind: 'gap', expectedSeq: kept.received + 1 }
       }
       const retryAfterMs = spend(kept, fresh.length + (isNewPoll ? 1 : 0), perSecond)
       if (retryAfterMs > 0) return { kind: 'limited', retryAfterMs }
@@ -144,8 +144,8 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
       }
       acknowledge(kept, ack)
       if (isNewPoll) kept.poll = poll
-      if (isNewPoll && holds) kept.holder = instanceId
-      return { kind: 'taken', isNewPoll, claimed: fresh.length, state: stateOf(kept, answerBytes) }
+      if (isNewPoll && isLongPoll) kept.holder = instanceId
+      return { kind: 'accepted', isNewPoll, claimed: fresh.length, state: stateOf(kept, answerBytes) }
     },
 
     async read(sessionId, answerBytes) {
@@ -203,7 +203,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
       return code
     },
 
-    async beat() {},
+    async heartbeat() {},
     // There is one instance: whoever asks.
     isAlive: async instanceId => listeners.has(instanceId),
     listen(instanceId, listener) {

@@ -204,7 +204,7 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
     onPublication(told) {
       listener = told
     },
-    hears: true,
+    isReceiving: true,
     counts: { dropped: 0, restarts: 0 }
   }
 }

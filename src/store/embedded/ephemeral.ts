@@ -1,7 +1,7 @@
 import {
   type ChallengeStore,
   type LicenseSlotStore,
-  type LimitStore,
+  type RateLimitStore,
   type SessionEntry,
   type SessionStore,
   StoreUnavailable,
@@ -65,16 +65,16 @@ export function createEmbeddedTickets(now: () => number): TicketStore {
 }
 
 /** Names whose rates are remembered; those that are back at rest are forgotten first, then the longest known. */
-export const maxLimitNames = 200_000
+export const maxRateLimitNames = 200_000
 
-export function createEmbeddedLimits(now: () => number): LimitStore {
+export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
   // The theoretical arrival time of the next one, were everything spread evenly.
   const arrivals = new Map<string, number>()
 
   function makeRoom(): void {
     for (const [name, arrival] of arrivals) if (arrival <= now()) arrivals.delete(name)
     const [oldest] = arrivals.keys()
-    if (arrivals.size >= maxLimitNames && oldest !== undefined) arrivals.delete(oldest)
+    if (arrivals.size >= maxRateLimitNames && oldest !== undefined) arrivals.delete(oldest)
   }
 
   return {
@@ -85,7 +85,7 @@ export function createEmbeddedLimits(now: () => number): LimitStore {
       const waitMs = Math.ceil(next - intervalMs * perMinute - now())
       if (waitMs > 0) return waitMs
       if (cost > 0) {
-        if (!arrivals.has(name) && arrivals.size >= maxLimitNames) makeRoom()
+        if (!arrivals.has(name) && arrivals.size >= maxRateLimitNames) makeRoom()
         arrivals.set(name, arrival + intervalMs * cost)
       }
       return 0

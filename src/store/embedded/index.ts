@@ -7,7 +7,7 @@ import { openEmbeddedDurable } from './durable.js'
 import {
   createEmbeddedChallenges,
   createEmbeddedLicenseSlots,
-  createEmbeddedLimits,
+  createEmbeddedRateLimits,
   createEmbeddedSessions,
   createEmbeddedTickets
 } from './ephemeral.js'
@@ -31,7 +31,7 @@ export function openEmbeddedStore(dataDir: string, now: () => number, channels: 
     sessions: createEmbeddedSessions(),
     licenseSlots: createEmbeddedLicenseSlots(),
     tickets: createEmbeddedTickets(now),
-    limits: createEmbeddedLimits(now),
+    rateLimits: createEmbeddedRateLimits(now),
     channels: createEmbeddedChannels(now, channels),
     presence: createEmbeddedPresence(),
     bridge: createEmbeddedBridge(now),

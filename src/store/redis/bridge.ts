@@ -70,12 +70,12 @@ export function createRedisBridge(
       return { info, ...(typeof ended === 'string' ? { ended } : {}) }
     },
 
-    async exchange({ sessionId, instanceId, poll, ack, holds, messages, answerBytes, perSecond }) {
+    async exchange({ sessionId, instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond }) {
       const args = [
         instanceId,
         poll,
         ack,
-        holds ? 1 : 0,
+        isLongPoll ? 1 : 0,
         answerBytes,
         perSecond,
         burstSeconds,
@@ -92,13 +92,13 @@ export function createRedisBridge(
           return { kind }
         case 'ended':
           return { kind, code: textOf(second) }
-        case 'beyond':
+        case 'gap':
           return { kind, expectedSeq: integerOf(second) }
         case 'limited':
           return { kind, retryAfterMs: integerOf(second) }
         default:
           return {
-            kind: 'taken',
+            kind: 'accepted',
             isNewPoll: second === 1,
             claimed: integerOf(third),
             state: parseState(fourth)
@@ -143,7 +143,7 @@ export function createRedisBridge(
       return ended === '' ? undefined : ended
     },
 
-    async beat(instanceId, lifeMs) {
+    async heartbeat(instanceId, lifeMs) {
       await redis.command('SET', keys.instance(instanceId), '1', 'PX', lifeMs)
     },
 

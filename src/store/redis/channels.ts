@@ -44,7 +44,7 @@ export interface RedisChannelsOptions {
 
 export interface RedisChannels {
   readonly channels: ChannelStore
-  /** Resolves when it hears, or could not within a few seconds; then it goes on trying. */
+  /** Resolves when it isReceiving, or could not within a few seconds; then it goes on trying. */
   readonly started: Promise<void>
   close(): void
 }
@@ -130,7 +130,7 @@ export function createRedisChannels(
     probe: async () => void (await publish(probeChannel, '', { publishedAt: 0, idempotencyKey: '' })),
     restart() {
       counts.restarts++
-      onError(new Error('the connection for subscriptions hears nothing, though publications are accepted'))
+      onError(new Error('the connection for subscriptions isReceiving nothing, though publications are accepted'))
       subscriber.restart()
     }
   })
@@ -192,7 +192,7 @@ export function createRedisChannels(
     onPublication(told) {
       listener = told
     },
-    get hears() {
+    get isReceiving() {
       return subscriber.isUp && !deafness.deaf
     },
     counts

@@ -1,4 +1,11 @@
-import type { ChallengeStore, LicenseSlotStore, LimitStore, SessionEntry, SessionStore, TicketStore } from '../store.js'
+import type {
+  ChallengeStore,
+  LicenseSlotStore,
+  RateLimitStore,
+  SessionEntry,
+  SessionStore,
+  TicketStore
+} from '../store.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
@@ -126,7 +133,7 @@ export function createRedisTickets(redis: RedisClient, keys: Keys): TicketStore 
   }
 }
 
-export function createRedisLimits(redis: RedisClient, keys: Keys): LimitStore {
+export function createRedisRateLimits(redis: RedisClient, keys: Keys): RateLimitStore {
   return {
     consume: async (name, cost, perMinute) =>
       integerOf(await redis.script('limitTake', [keys.limit(name)], [cost, perMinute]))

@@ -6,7 +6,7 @@ import { createRedisDurable } from './durable.js'
 import {
   createRedisChallenges,
   createRedisLicenseSlots,
-  createRedisLimits,
+  createRedisRateLimits,
   createRedisSessions,
   createRedisTickets
 } from './ephemeral.js'
@@ -64,7 +64,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     sessions: createRedisSessions(redis, keys),
     licenseSlots: createRedisLicenseSlots(redis, keys),
     tickets: createRedisTickets(redis, keys),
-    limits: createRedisLimits(redis, keys),
+    rateLimits: createRedisRateLimits(redis, keys),
     channels: channels.channels,
     presence: createRedisPresence(redis, keys),
     bridge: createRedisBridge(redis, keys, (channel, onMessage) => {

@@ -13,8 +13,8 @@ Input
   ARGV[8]  prefix of the channels of words for instances
   ARGV[9]  session id    ARGV[10 ..]  per message: seq, text
 Output
-  { 'missing', 1 where the store was rewound }   { 'ended', code }   { 'beyond', expected seq }   { 'limited', ms }   { 'stale' }
-  { 'taken', 1 where the poll is new, claimed messages, state (see include/bridge-state.lua) }
+  { 'missing', 1 where the store was rewound }   { 'ended', code }   { 'gap', expected seq }   { 'limited', ms }   { 'stale' }
+  { 'accepted', 1 where the poll is new, claimed messages, state (see include/bridge-state.lua) }
 ]]
 local session, outbox = KEYS[1], KEYS[2]
 local instance, poll, ack, holds = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
@@ -40,7 +40,7 @@ if ack > s.sent then
   redis.call('DEL', session, outbox)
   return { 'missing', 1 }
 end
-if first > s.received + 1 then return { 'beyond', s.received + 1 } end
+if first > s.received + 1 then return { 'gap', s.received + 1 } end
 
 if perSecond > 0 then
   local time = redis.call('TIME')
@@ -86,4 +86,4 @@ for _, claim in ipairs(s.claims) do
   end
 end
 
-return { 'taken', isNewPoll and 1 or 0, claimed, stateOf(s, outbox, answerBytes) }
+return { 'accepted', isNewPoll and 1 or 0, claimed, stateOf(s, outbox, answerBytes) }
