@@ -1,5 +1,6 @@
 import type { EndingCode } from '../protocol/codes.js'
-import type { Capabilities, Client } from '../registry/clients.js'
+import type { Capabilities } from '../registry/capabilities.js'
+import type { Client } from '../registry/clients.js'
 import type { LiveSession } from '../session/session-source.js'
 
 /** What a session's key, or its ticket, allows now. */

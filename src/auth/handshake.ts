@@ -5,7 +5,7 @@ import { sameText } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Authenticate, type DownstreamMessages, decodeAuthenticate } from '../protocol/messages.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
-import type { Credential } from '../registry/clients.js'
+import type { Credential } from '../registry/credentials.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import type { Peer } from '../session/peer.js'
 

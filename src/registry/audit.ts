@@ -2,8 +2,8 @@ import type { AuditHead, Change, DurableStore } from '../store/store.js'
 import type { Hasher } from './keyring.js'
 
 /**
- * The audit log: who did what when. Each entry names the hash of the one before it and carries a keyed hash of its own
- * text, so that nobody without the master key can change, drop or add one unseen.
+ * One entry of the audit log. An entry contains the hash of the previous entry and a keyed hash of its own text, so
+ * nobody without the master key can change, drop or add an entry undetected.
  */
 export interface AuditEntry {
   readonly seq: number
@@ -11,69 +11,79 @@ export interface AuditEntry {
   readonly at: string
   /** `admin`, `token:<tokenId>`, `client:<clientId>` or `system`. */
   readonly actor: string
-  /** e.g. `client.create`, `license.bind`. */
+  /** E.g. `client.create`, `license.bind`. */
   readonly action: string
-  /** What it was done to, e.g. `license:lic_…`. */
+  /** The object of the action, e.g. `license:lic_…`. */
   readonly target: string
   readonly detail: Readonly<Record<string, unknown>>
-  /** Hash of the entry before, '' for the first. */
+  /** Hash of the previous entry, '' for the first one. */
   readonly previous: string
   readonly hash: string
 }
 
-export interface Audit {
-  /** The `audit` part of a {@link Change}. `detail` never holds a secret. */
-  entry(actor: string, action: string, target: string, detail?: Readonly<Record<string, unknown>>): Change['audit']
-  /** Entries after number `after`, oldest first. */
-  list(after: number, limit: number): Promise<readonly AuditEntry[]>
-  /**
-   * Reads the whole log.
-   * @returns how many entries hold, and the number of the first that does not
-   */
-  verify(): Promise<{ readonly entries: number; readonly brokenAt?: number }>
+/** Outcome of {@link AuditLog.verify}. */
+export interface AuditVerification {
+  /** Number of valid entries, counted from the first one. */
+  readonly entries: number
+  /** Number of the first invalid entry. Absent when the whole log is valid. */
+  readonly brokenAt?: number
 }
 
+export interface AuditLog {
+  /**
+   * Makes the `audit` part of a {@link Change}.
+   * @param detail  must not contain a secret
+   */
+  entry(actor: string, action: string, target: string, detail?: Readonly<Record<string, unknown>>): Change['audit']
+  /** Entries after number `after`, oldest first, at most `limit`. */
+  list(after: number, limit: number): Promise<readonly AuditEntry[]>
+  /** Reads the whole log and checks every hash. */
+  verify(): Promise<AuditVerification>
+}
+
+/** Entries read per round trip while verifying. */
 const verifyBatch = 1000
 
-export function createAudit(records: DurableStore, hash: Hasher, now: () => number): Audit {
-  function withHash(body: Omit<AuditEntry, 'hash'>): { hash: string; text: string } {
-    const text = JSON.stringify(body)
-    const own = hash(text)
-    return { hash: own, text: `${text.slice(0, -1)},"hash":"${own}"}` }
-  }
+function seal(body: Omit<AuditEntry, 'hash'>, hash: Hasher): { hash: string; text: string } {
+  const text = JSON.stringify(body)
+  const own = hash(text)
+  return { hash: own, text: `${text.slice(0, -1)},"hash":"${own}"}` }
+}
 
-  function holds(text: string, before: AuditHead): AuditEntry | undefined {
-    const tail = /,"hash":"([0-9a-f]{64})"\}$/.exec(text)
-    const body = tail === null ? undefined : `${text.slice(0, tail.index)}}`
-    if (body === undefined || hash(body) !== tail?.[1]) return undefined
-    const entry = JSON.parse(text) as AuditEntry
-    return entry.seq === before.seq + 1 && entry.previous === before.hash ? entry : undefined
-  }
+/** The entry if its hash and its link to `previous` are valid. */
+function check(text: string, previous: AuditHead, hash: Hasher): AuditEntry | undefined {
+  const tail = /,"hash":"([0-9a-f]{64})"\}$/.exec(text)
+  if (tail === null || hash(`${text.slice(0, tail.index)}}`) !== tail[1]) return undefined
+  const entry = JSON.parse(text) as AuditEntry
+  return entry.seq === previous.seq + 1 && entry.previous === previous.hash ? entry : undefined
+}
 
+async function verify(durable: DurableStore, hash: Hasher): Promise<AuditVerification> {
+  let last: AuditHead = { seq: 0, hash: '' }
+  for (;;) {
+    const rows = await durable.auditAfter(last.seq, verifyBatch)
+    for (const { text } of rows) {
+      const entry = check(text, last, hash)
+      if (entry === undefined) return { entries: last.seq, brokenAt: last.seq + 1 }
+      last = entry
+    }
+    if (rows.length < verifyBatch) break
+  }
+  const head = await durable.auditHead()
+  const complete = head.seq === last.seq && head.hash === last.hash
+  return complete ? { entries: last.seq } : { entries: last.seq, brokenAt: last.seq + 1 }
+}
+
+export function createAuditLog(durable: DurableStore, hash: Hasher, now: () => number): AuditLog {
   return {
     entry: (actor, action, target, detail = {}) => {
       const at = new Date(now()).toISOString()
-      return head => withHash({ seq: head.seq + 1, at, actor, action, target, detail, previous: head.hash })
+      return head => seal({ seq: head.seq + 1, at, actor, action, target, detail, previous: head.hash }, hash)
     },
     async list(after, limit) {
-      const rows = await records.auditAfter(after, limit)
+      const rows = await durable.auditAfter(after, limit)
       return rows.map(({ text }) => JSON.parse(text) as AuditEntry)
     },
-    async verify() {
-      let last: AuditHead = { seq: 0, hash: '' }
-      for (;;) {
-        const rows = await records.auditAfter(last.seq, verifyBatch)
-        for (const { text } of rows) {
-          const entry = holds(text, last)
-          if (entry === undefined) return { entries: last.seq, brokenAt: last.seq + 1 }
-          last = entry
-        }
-        if (rows.length < verifyBatch) break
-      }
-      const head = await records.auditHead()
-      return head.seq === last.seq && head.hash === last.hash
-        ? { entries: last.seq }
-        : { entries: last.seq, brokenAt: last.seq + 1 }
-    }
+    verify: () => verify(durable, hash)
   }
 }

@@ -1,116 +1,71 @@
-import { randomBytes } from 'node:crypto'
 import type { SessionKeys } from '../protocol/handshake.js'
-import type { DurableStore, RecordKey, Store } from '../store/store.js'
-import { type Audit, createAudit } from './audit.js'
-import { changeRecord, readRecord } from './changes.js'
-import { type Clients, type Credentials, createClients } from './clients.js'
-import { createImportOutcomes, createImports, type Imports } from './imports.js'
-import { CannotUnseal, createHasher, createKeyring, type Keyring } from './keyring.js'
-import { createLicenses, type Licenses } from './licenses.js'
-import { createTickets, isTicketId, type Tickets } from './tickets.js'
-import { createTokens, type Tokens } from './tokens.js'
+import type { Store } from '../store/store.js'
+import { type AuditLog, createAuditLog } from './audit.js'
+import { KeySealer } from './client-keys.js'
+import { Clients } from './clients.js'
+import { CredentialSource, type Credentials } from './credentials.js'
+import { ImportStatus } from './import-status.js'
+import { Imports } from './imports.js'
+import { createHasher, createKeyring } from './keyring.js'
+import { LicenseFactory } from './license-factory.js'
+import { Licenses } from './licenses.js'
+import { openPepper, reencryptPepper } from './pepper.js'
+import { openSessionKeys, sealSessionKeys } from './session-keys.js'
+import { Tickets } from './tickets.js'
+import { Tokens } from './tokens.js'
 
-/** Clients and their keys, licenses, tokens, tickets and the audit log, behind the key ring. */
+export { WrongMasterKey } from './pepper.js'
+
+/** Durable data: clients and their keys, licenses, API tokens, tickets and the audit log. Secrets in it are sealed. */
 export interface Registry {
   readonly clients: Clients
   readonly licenses: Licenses
   readonly imports: Imports
   readonly tokens: Tokens
   readonly tickets: Tickets
-  readonly audit: Audit
+  readonly audit: AuditLog
   /**
-   * What a handshake may use: of a client's key, or of a ticket, which needs no record of its client but is refused
-   * where there is a suspended one. See {@link Clients} `credentials` for what it says of those that do not exist.
+   * The credentials of a handshake, see {@link CredentialSource.find}.
+   * @throws StoreUnavailable
    */
   credentials(clientId: string, keyId?: string): Promise<Credentials>
-  /** Session keys for the store (PROTOCOL §12): sealed under the master key, bound to their session. */
+  /** Seals a session's keys for the store (PROTOCOL §12). */
   sealSessionKeys(sessionId: string, keys: SessionKeys): string
   /** @throws CannotUnseal */
   openSessionKeys(sessionId: string, sealed: string): SessionKeys
-  /** Seals the pepper anew where it was sealed under another master key. @returns whether it was */
+  /** Seals the pepper under the current master key if needed. @returns whether it did */
   reencryptPepper(actor: string): Promise<boolean>
-}
-
-/** None of the master keys opens this store. */
-export class WrongMasterKey extends Error {
-  override readonly name = 'WrongMasterKey'
-}
-
-const pepperKey: RecordKey = 'meta:pepper'
-
-/**
- * The pepper under which everything is hashed that is only compared. Made once per store, kept sealed, so that the
- * master key can change while hashes stay what they are.
- */
-async function openPepper(records: DurableStore, keyring: Keyring, now: () => number): Promise<Uint8Array> {
-  for (;;) {
-    const stored = await records.get(pepperKey)
-    if (stored !== undefined) {
-      try {
-        return Buffer.from(keyring.unseal(readRecord<{ sealed: string }>(stored).sealed, pepperKey), 'base64')
-      } catch (error) {
-        if (error instanceof CannotUnseal) {
-          throw new WrongMasterKey('none of the master keys opens this store: set the one that it was made with')
-        }
-        throw error
-      }
-    }
-    const pepper = randomBytes(32)
-    const audit = createAudit(records, createHasher(pepper, 'audit'), now)
-    const sealed = keyring.seal(pepper.toString('base64'), pepperKey)
-    // Where another instance was first, its pepper counts: read again.
-    const write = { key: pepperKey, expect: 0, text: JSON.stringify({ sealed }) }
-    await records.commit({ writes: [write], audit: audit.entry('system', 'store.create', 'store') })
-  }
 }
 
 /**
  * Opens the registry over a store.
- * @param masterKeys  32 bytes each; the first encrypts, all decrypt
+ * @param masterKeys  32 bytes each; the first one seals, every one unseals
+ * @param now         unix milliseconds
  * @throws WrongMasterKey, StoreUnavailable
  */
 export async function openRegistry(
-  { durable: records, tickets: ticketStore }: Pick<Store, 'durable' | 'tickets'>,
+  { durable, tickets: ticketStore }: Pick<Store, 'durable' | 'tickets'>,
   masterKeys: readonly Uint8Array[],
   now: () => number
 ): Promise<Registry> {
   const keyring = createKeyring(masterKeys)
-  const pepper = await openPepper(records, keyring, now)
-  const audit = createAudit(records, createHasher(pepper, 'audit'), now)
-  const clients = createClients(records, keyring, audit, now)
-  const outcomes = createImportOutcomes(records)
-  const licenses = createLicenses(records, outcomes, createHasher(pepper, 'license'), audit, now)
-  const tickets = createTickets(ticketStore, records, keyring, audit, now)
-
+  const pepper = await openPepper(durable, keyring, now)
+  const audit = createAuditLog(durable, createHasher(pepper, 'audit'), now)
+  const sealer = new KeySealer(keyring)
+  const tickets = new Tickets(ticketStore, durable, keyring, audit, now)
+  const credentials = new CredentialSource(durable, tickets, sealer, now)
+  const importStatus = new ImportStatus(durable)
+  const factory = new LicenseFactory(createHasher(pepper, 'license'), now)
   return {
     audit,
-    clients,
     tickets,
-    licenses,
-    imports: createImports(records, outcomes, licenses.prepare, audit, now),
-    tokens: createTokens(records, createHasher(pepper, 'token'), audit, now),
-    reencryptPepper: actor =>
-      changeRecord<{ sealed: string }, boolean>(records, pepperKey, stored => {
-        if (stored === undefined || !keyring.isStale(stored.sealed)) return { result: false }
-        const write = { sealed: keyring.seal(keyring.unseal(stored.sealed, pepperKey), pepperKey) }
-        return { write, audit: audit.entry(actor, 'store.reencrypt', 'store'), result: true }
-      }),
-    sealSessionKeys: (sessionId, { clientKey, serverKey }) =>
-      keyring.seal(Buffer.concat([clientKey, serverKey]).toString('base64'), `session:${sessionId}`),
-    openSessionKeys(sessionId, sealed) {
-      const both = Buffer.from(keyring.unseal(sealed, `session:${sessionId}`), 'base64')
-      return { clientKey: both.subarray(0, both.length / 2), serverKey: both.subarray(both.length / 2) }
-    },
-    async credentials(clientId, keyId) {
-      if (keyId === undefined || !isTicketId(keyId)) return clients.credentials(clientId, keyId)
-      const [ticket, known] = await Promise.all([tickets.open(clientId, keyId), clients.credentials(clientId, keyId)])
-      if (ticket === undefined || known.status === 'suspended') return known
-      const { subscribe, publish, services, attributes, secret, expiresAt } = ticket
-      return {
-        capabilities: { subscribe, publish, services },
-        attributes,
-        credentials: [{ keyId, secret, usable: true, expiresAt }]
-      }
-    }
+    clients: new Clients(durable, sealer, audit, now),
+    licenses: new Licenses(durable, factory, importStatus, audit, now),
+    imports: new Imports(durable, importStatus, factory, audit, now),
+    tokens: new Tokens(durable, createHasher(pepper, 'token'), audit, now),
+    credentials: (clientId, keyId) => credentials.find(clientId, keyId),
+    sealSessionKeys: (sessionId, keys) => sealSessionKeys(keyring, sessionId, keys),
+    openSessionKeys: (sessionId, sealed) => openSessionKeys(keyring, sessionId, sealed),
+    reencryptPepper: actor => reencryptPepper(durable, keyring, audit, actor)
   }
 }

@@ -1,33 +1,42 @@
 import type { ValidationCode } from '../protocol/codes.js'
 import type { Attributes } from '../protocol/messages.js'
 
-/** A license and what decides of it. Times are unix milliseconds. */
-export interface LicenseRecord {
+/** A lasting binding of a license to a piece of hardware, unlike a session slot, which ends with its session. */
+export interface HwidBinding {
+  readonly hwid: string
+  /** Unix milliseconds. */
+  readonly boundAt: number
+}
+
+/** A license as it is stored and as operators see it. Its key is not part of it. Times are unix milliseconds. */
+export interface License {
   readonly licenseId: string
   readonly serviceId: string
   readonly status: 'active' | 'suspended' | 'revoked'
+  /** Most hwid bindings. */
   readonly maxHwids: number
-  /** Live sessions whose last validate of it was VALID; absent: any number. */
+  /** Most session slots, i.e. live sessions whose last validate of this license was VALID. Absent: unlimited. */
   readonly maxSessions?: number
-  /** Good from this moment on, inclusive. */
+  /** Inclusive. */
   readonly startsAt?: number
-  /** Good before this moment. */
+  /** Exclusive. */
   readonly expiresAt?: number
   readonly attributes: Attributes
-  /** The import that brought it: until that is committed the license is not there for anyone. */
+  /** The import that created the license. The license is invisible until that import is committed. */
   readonly importId?: string
-  readonly hwids: readonly { readonly hwid: string; readonly boundAt: number }[]
+  readonly hwids: readonly HwidBinding[]
   readonly bannedHwids: readonly string[]
   readonly createdAt: number
   readonly updatedAt: number
 }
 
 /**
- * What a license says to a hwid, in the order of PROTOCOL §7 as far as the record alone can tell. Hwids are compared
- * byte for byte as decoded, never normalised.
- * @returns VALID: bound already; BIND: a seat is free and everything else passes
+ * Evaluates a license for a hwid, in the order of PROTOCOL §7, as far as the record alone decides. Compares hwids byte
+ * for byte as decoded, without Unicode normalisation.
+ * @param now  unix milliseconds
+ * @returns VALID if the hwid is bound; BIND if everything passes and the hwid can be bound
  */
-export function judge(license: LicenseRecord, hwid: string | undefined, now: number): ValidationCode | 'BIND' {
+export function evaluate(license: License, hwid: string | undefined, now: number): ValidationCode | 'BIND' {
   if (license.status === 'revoked') return 'REVOKED'
   if (license.status === 'suspended') return 'SUSPENDED'
   if (license.startsAt !== undefined && now < license.startsAt) return 'NOT_YET_VALID'

@@ -1,33 +1,23 @@
 import type { ValidationCode } from '../protocol/codes.js'
 import type { Attributes } from '../protocol/messages.js'
-import type { DurableStore, RecordKey } from '../store/store.js'
-import type { Audit } from './audit.js'
-import { changeRecord, RegistryError, readRecord } from './changes.js'
-import type { createImportOutcomes } from './imports.js'
-import type { Hasher } from './keyring.js'
-import { judge, type LicenseRecord } from './license-rules.js'
+import type { DurableStore } from '../store/store.js'
+import type { AuditLog } from './audit.js'
+import type { ImportStatus } from './import-status.js'
+import type { LicenseFactory, NewLicense } from './license-factory.js'
+import { evaluate, type License } from './license-rules.js'
+import { RecordTable, RegistryError } from './records.js'
 import { createLicenseKey } from './secrets.js'
 
-/** Hwids that one license may bind, and hwids that may be banned on it. */
+export type { License } from './license-rules.js'
+
+/** Most hwids that one license can bind. */
 export const maxHwidsBound = 1000
+/** Most hwids that can be banned on one license. */
 export const maxHwidsBanned = 1000
 
-/** A license as operators see it. Its key is kept as a keyed hash only. */
-export type License = LicenseRecord
-
-export interface NewLicense {
-  readonly serviceId: string
-  readonly key?: string
-  readonly maxHwids?: number
-  readonly maxSessions?: number
-  readonly startsAt?: number
-  readonly expiresAt?: number
-  readonly attributes?: Attributes
-}
-
-/** `null` takes a bound or a date away. */
+/** `null` removes a bound or a date. Times are unix milliseconds. */
 export interface LicensePatch {
-  readonly status?: LicenseRecord['status']
+  readonly status?: License['status']
   readonly maxHwids?: number
   readonly maxSessions?: number | null
   readonly startsAt?: number | null
@@ -35,186 +25,185 @@ export interface LicensePatch {
   readonly attributes?: Attributes
 }
 
+/** Outcome of a validation. `license` is absent for NOT_FOUND. */
 export interface Validation {
   readonly code: ValidationCode
   readonly license?: License
 }
 
-function keyOf(licenseId: string): RecordKey {
-  return `license:${licenseId}`
+/** What {@link Licenses.validate} checks. */
+export interface ValidationRequest {
+  readonly serviceId: string
+  readonly key: string
+  readonly hwid: string | undefined
+  /** For the audit log, e.g. `client:<clientId>`. */
+  readonly actor: string
+  /** Called last, before a hwid is bound. @returns false if the license has no free session slot */
+  readonly acquireSlot: (license: License) => Promise<boolean>
 }
 
-export type Licenses = ReturnType<typeof createLicenses>
+interface LicenseChange<R> {
+  readonly write: License | 'remove'
+  readonly detail?: Readonly<Record<string, unknown>>
+  readonly result: R
+}
 
-/** Licenses and the hardware ids that are bound to them. */
-export function createLicenses(
-  records: DurableStore,
-  outcomes: ReturnType<typeof createImportOutcomes>,
-  hash: Hasher,
-  audit: Audit,
-  now: () => number
-) {
+/** Licenses and the hwids bound to them. */
+export class Licenses {
+  readonly #table: RecordTable<License>
+  readonly #factory: LicenseFactory
+  readonly #imports: ImportStatus
+  readonly #audit: AuditLog
+  readonly #now: () => number
+
+  constructor(
+    durable: DurableStore,
+    factory: LicenseFactory,
+    imports: ImportStatus,
+    audit: AuditLog,
+    now: () => number
+  ) {
+    this.#table = new RecordTable(durable, 'license')
+    this.#factory = factory
+    this.#imports = imports
+    this.#audit = audit
+    this.#now = now
+  }
+
   /**
-   * A license's id follows from its service and key by a keyed hash (128 bits of it), so that a key is found with one
-   * look, exists once, and is stored nowhere. No serviceId contains a space.
+   * @returns the license and its key, which is returned only once
+   * @throws RegistryError CONFLICT: the service has this key already
    */
-  function idOf(serviceId: string, key: string): string {
-    return `lic_${hash(`${serviceId} ${key}`).slice(0, 32)}`
-  }
-
-  /** A license of an import that was not committed is not there. */
-  async function visible(license: License | undefined): Promise<License | undefined> {
-    return license !== undefined && (await outcomes.isVisible(license)) ? license : undefined
-  }
-
-  /** The record of a new license; its key stays out of it. */
-  function prepare({ key, serviceId, ...rest }: NewLicense & { readonly key: string }): License {
-    const at = now()
-    return {
-      maxHwids: 1,
-      attributes: {},
-      ...rest,
-      licenseId: idOf(serviceId, key),
-      serviceId,
-      status: 'active',
-      hwids: [],
-      bannedHwids: [],
-      createdAt: at,
-      updatedAt: at
-    }
-  }
-
-  function changeLicense<R>(
-    licenseId: string,
-    actor: string,
-    action: string,
-    decide: (license: License) => { write: License | 'remove'; detail?: Record<string, unknown>; result: R }
-  ): Promise<R> {
-    return changeRecord<License, R>(records, keyOf(licenseId), async stored => {
-      const license = await visible(stored)
-      if (license === undefined) throw new RegistryError('NOT_FOUND', `there is no license ${licenseId}`)
-      const { write, detail, result } = decide(license)
-      return { write, audit: audit.entry(actor, action, keyOf(licenseId), detail), result }
+  create(wanted: NewLicense, actor: string): Promise<{ readonly license: License; readonly key: string }> {
+    const key = wanted.key ?? createLicenseKey()
+    const license = this.#factory.create({ ...wanted, key })
+    const { licenseId, serviceId } = license
+    return this.#table.change(licenseId, async existing => {
+      const visibility = existing === undefined ? 'abandoned' : await this.#imports.visibilityOf(existing)
+      if (visibility !== 'abandoned') {
+        const where = visibility === 'pending' ? ' in an open import' : ''
+        throw new RegistryError('CONFLICT', `the service ${serviceId} already has a license with this key${where}`)
+      }
+      const audit = this.#audit.entry(actor, 'license.create', this.#table.key(licenseId), { serviceId })
+      return { write: license, audit, result: { license, key } }
     })
   }
 
-  return {
-    /**
-     * @returns the license and its key, which is shown this once
-     * @throws RegistryError CONFLICT: the service has this key already
-     */
-    create(wanted: NewLicense, actor: string): Promise<{ readonly license: License; readonly key: string }> {
-      const key = wanted.key ?? createLicenseKey()
-      const license = prepare({ ...wanted, key })
-      const { licenseId, serviceId } = license
-      return changeRecord<License, { license: License; key: string }>(records, keyOf(licenseId), async existing => {
-        const presence = existing === undefined ? 'left' : await outcomes.presenceOf(existing)
-        if (presence !== 'left') {
-          const soon = presence === 'pending' ? ', or gets one by the import that runs' : ' already'
-          throw new RegistryError('CONFLICT', `the service ${serviceId} has a license with this key${soon}`)
-        }
-        const entry = audit.entry(actor, 'license.create', keyOf(licenseId), { serviceId })
-        return { write: license, audit: entry, result: { license, key } }
-      })
-    },
+  async get(licenseId: string): Promise<License | undefined> {
+    return this.#visible(await this.#table.get(licenseId))
+  }
 
-    prepare,
-
-    async get(licenseId: string): Promise<License | undefined> {
-      const stored = await records.get(keyOf(licenseId))
-      return visible(stored === undefined ? undefined : readRecord<License>(stored))
-    },
-
-    /** In the order of their ids, after `after`. */
-    async list(after: string, limit: number): Promise<readonly License[]> {
-      const found: License[] = []
-      let last = after
-      while (found.length < limit) {
-        const page = (await records.list('license', last, limit)).map(readRecord<License>)
-        for (const license of page) if (found.length < limit && (await visible(license))) found.push(license)
-        last = page.at(-1)?.licenseId ?? ''
-        if (page.length < limit) break
-      }
-      return found
-    },
-
-    /** @throws RegistryError NOT_FOUND */
-    update(licenseId: string, patch: LicensePatch, actor: string): Promise<License> {
-      return changeLicense(licenseId, actor, 'license.update', license => {
-        const { startsAt, expiresAt, maxSessions, ...rest } = { ...license, ...patch, updatedAt: now() }
-        const write: License = {
-          ...rest,
-          ...(startsAt == null ? {} : { startsAt }),
-          ...(expiresAt == null ? {} : { expiresAt }),
-          ...(maxSessions == null ? {} : { maxSessions })
-        }
-        return { write, detail: { ...patch }, result: write }
-      })
-    },
-
-    /** @throws RegistryError NOT_FOUND */
-    remove(licenseId: string, actor: string): Promise<void> {
-      return changeLicense(licenseId, actor, 'license.delete', () => ({ write: 'remove', result: undefined }))
-    },
-
-    /**
-     * Frees the seat of one hwid, or of all.
-     * @throws RegistryError NOT_FOUND: no such license, or the hwid is not bound
-     */
-    resetHwids(licenseId: string, hwid: string | undefined, actor: string): Promise<void> {
-      return changeLicense(licenseId, actor, 'license.reset', license => {
-        const hwids = hwid === undefined ? [] : license.hwids.filter(each => each.hwid !== hwid)
-        if (hwid !== undefined && hwids.length === license.hwids.length) {
-          throw new RegistryError('NOT_FOUND', 'this hwid is not bound to the license')
-        }
-        return { write: { ...license, hwids, updatedAt: now() }, detail: { hwid: hwid ?? '*' }, result: undefined }
-      })
-    },
-
-    /** @throws RegistryError NOT_FOUND; BAD_REQUEST: too many bans */
-    setBanned(licenseId: string, hwid: string, banned: boolean, actor: string): Promise<License> {
-      return changeLicense(licenseId, actor, banned ? 'license.ban' : 'license.unban', license => {
-        const others = license.bannedHwids.filter(each => each !== hwid)
-        if (banned && others.length >= maxHwidsBanned) {
-          throw new RegistryError('BAD_REQUEST', `a license bans at most ${maxHwidsBanned} hwids`)
-        }
-        const write = { ...license, bannedHwids: banned ? [...others, hwid] : others, updatedAt: now() }
-        return { write, detail: { hwid }, result: write }
-      })
-    },
-
-    /**
-     * Whether a key is good on a hwid, now (PROTOCOL §7). A free seat is bound only where everything else passes, in
-     * one change with that judgement: of many hwids that race for one seat exactly one gets it.
-     * @param takeSeat  asked last, before a hwid is bound: whether one more session may sit on the license
-     * @param actor     who asks, for the audit log
-     */
-    async validate(
-      serviceId: string,
-      key: string,
-      hwid: string | undefined,
-      takeSeat: (license: License) => Promise<boolean>,
-      actor: string
-    ): Promise<Validation> {
-      const licenseId = idOf(serviceId, key)
-      const license = await this.get(licenseId)
-      if (license === undefined) return { code: 'NOT_FOUND' }
-      const first = judge(license, hwid, now())
-      if (first !== 'VALID' && first !== 'BIND') return { code: first, license }
-      if (!(await takeSeat(license))) return { code: 'TOO_MANY_SESSIONS', license }
-      if (first === 'VALID') return { code: 'VALID', license }
-
-      return changeRecord<License, Validation>(records, keyOf(licenseId), async stored => {
-        const current = await visible(stored)
-        if (current === undefined) return { result: { code: 'NOT_FOUND' } }
-        const verdict = judge(current, hwid, now())
-        if (verdict !== 'BIND' || hwid === undefined) {
-          return { result: { code: verdict === 'BIND' ? 'HWID_REQUIRED' : verdict, license: current } }
-        }
-        const write = { ...current, hwids: [...current.hwids, { hwid, boundAt: now() }], updatedAt: now() }
-        const entry = audit.entry(actor, 'license.bind', keyOf(licenseId), { hwid })
-        return { write, audit: entry, result: { code: 'VALID', license: write } }
-      })
+  /** Visible licenses in the order of their ids, after the id `after`, at most `limit`. */
+  async list(after: string, limit: number): Promise<readonly License[]> {
+    const found: License[] = []
+    let last = after
+    while (found.length < limit) {
+      const page = await this.#table.list(last, limit)
+      for (const license of page) if (found.length < limit && (await this.#visible(license))) found.push(license)
+      last = page.at(-1)?.licenseId ?? ''
+      if (page.length < limit) break
     }
+    return found
+  }
+
+  /** @throws RegistryError NOT_FOUND */
+  update(licenseId: string, patch: LicensePatch, actor: string): Promise<License> {
+    return this.#change(licenseId, actor, 'license.update', license => {
+      const { startsAt, expiresAt, maxSessions, ...rest } = { ...license, ...patch, updatedAt: this.#now() }
+      const write: License = {
+        ...rest,
+        ...(startsAt == null ? {} : { startsAt }),
+        ...(expiresAt == null ? {} : { expiresAt }),
+        ...(maxSessions == null ? {} : { maxSessions })
+      }
+      return { write, detail: { ...patch }, result: write }
+    })
+  }
+
+  /** @throws RegistryError NOT_FOUND */
+  remove(licenseId: string, actor: string): Promise<void> {
+    return this.#change(licenseId, actor, 'license.delete', () => ({ write: 'remove', result: undefined }))
+  }
+
+  /** Removes all hwid bindings. Bans stay. @throws RegistryError NOT_FOUND */
+  unbindAll(licenseId: string, actor: string): Promise<void> {
+    return this.#change(licenseId, actor, 'license.reset', license => ({
+      write: { ...license, hwids: [], updatedAt: this.#now() },
+      detail: { hwid: '*' },
+      result: undefined
+    }))
+  }
+
+  /** Removes one hwid binding. @throws RegistryError NOT_FOUND: no such license, or the hwid is not bound to it */
+  unbind(licenseId: string, hwid: string, actor: string): Promise<void> {
+    return this.#change(licenseId, actor, 'license.reset', license => {
+      const hwids = license.hwids.filter(each => each.hwid !== hwid)
+      if (hwids.length === license.hwids.length) {
+        throw new RegistryError('NOT_FOUND', `the hwid ${hwid} is not bound to the license ${licenseId}`)
+      }
+      return { write: { ...license, hwids, updatedAt: this.#now() }, detail: { hwid }, result: undefined }
+    })
+  }
+
+  /** @throws RegistryError NOT_FOUND; BAD_REQUEST: the license has {@link maxHwidsBanned} bans already */
+  setBanned(licenseId: string, hwid: string, banned: boolean, actor: string): Promise<License> {
+    return this.#change(licenseId, actor, banned ? 'license.ban' : 'license.unban', license => {
+      const others = license.bannedHwids.filter(each => each !== hwid)
+      if (banned && others.length >= maxHwidsBanned) {
+        throw new RegistryError(
+          'BAD_REQUEST',
+          `the license has ${others.length} banned hwids; the limit is ${maxHwidsBanned}`
+        )
+      }
+      const write = { ...license, bannedHwids: banned ? [...others, hwid] : others, updatedAt: this.#now() }
+      return { write, detail: { hwid }, result: write }
+    })
+  }
+
+  /**
+   * Validates a key on a hwid (PROTOCOL §7). Binds the hwid if everything else passes. The binding is committed together
+   * with its evaluation: of hwids that race for the last binding, exactly one gets it.
+   */
+  async validate({ serviceId, key, hwid, actor, acquireSlot }: ValidationRequest): Promise<Validation> {
+    const licenseId = this.#factory.idOf(serviceId, key)
+    const license = await this.get(licenseId)
+    if (license === undefined) return { code: 'NOT_FOUND' }
+    const code = evaluate(license, hwid, this.#now())
+    if (code !== 'VALID' && code !== 'BIND') return { code, license }
+    if (!(await acquireSlot(license))) return { code: 'TOO_MANY_SESSIONS', license }
+    return code === 'VALID' ? { code, license } : this.#bind(licenseId, hwid, actor)
+  }
+
+  #bind(licenseId: string, hwid: string | undefined, actor: string): Promise<Validation> {
+    return this.#table.change<Validation>(licenseId, async stored => {
+      const license = await this.#visible(stored)
+      if (license === undefined) return { result: { code: 'NOT_FOUND' } }
+      const at = this.#now()
+      const code = evaluate(license, hwid, at)
+      if (code !== 'BIND') return { result: { code, license } }
+      if (hwid === undefined) return { result: { code: 'HWID_REQUIRED', license } }
+      const write = { ...license, hwids: [...license.hwids, { hwid, boundAt: at }], updatedAt: at }
+      const audit = this.#audit.entry(actor, 'license.bind', this.#table.key(licenseId), { hwid })
+      return { write, audit, result: { code: 'VALID', license: write } }
+    })
+  }
+
+  async #visible(license: License | undefined): Promise<License | undefined> {
+    return license !== undefined && (await this.#imports.isVisible(license)) ? license : undefined
+  }
+
+  /** Changes an existing, visible license. */
+  #change<R>(
+    licenseId: string,
+    actor: string,
+    action: string,
+    decide: (license: License) => LicenseChange<R>
+  ): Promise<R> {
+    return this.#table.change<R>(licenseId, async stored => {
+      const license = await this.#visible(stored)
+      if (license === undefined) throw new RegistryError('NOT_FOUND', `there is no license ${licenseId}`)
+      const { write, detail, result } = decide(license)
+      return { write, audit: this.#audit.entry(actor, action, this.#table.key(licenseId), detail), result }
+    })
   }
 }

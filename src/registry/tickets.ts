@@ -1,17 +1,17 @@
 import type { Attributes } from '../protocol/messages.js'
 import type { DurableStore, TicketStore } from '../store/store.js'
-import type { Audit } from './audit.js'
-import { RegistryError } from './changes.js'
-import type { Capabilities } from './clients.js'
+import type { AuditLog } from './audit.js'
+import type { Capabilities } from './capabilities.js'
 import type { Keyring } from './keyring.js'
+import { RegistryError } from './records.js'
 import { createId, createSecret } from './secrets.js'
 
 /** Life of a ticket, in seconds. */
 export const ticketSeconds = { min: 30, default: 300, max: 86_400 } as const
 
-const ticketPrefix = 'tkt_'
+const ticketKind = 'tkt'
 
-/** A short-lived credential (PROTOCOL §3). */
+/** A short-lived credential (PROTOCOL §3). Times are unix milliseconds. */
 export interface Ticket extends Capabilities {
   readonly clientId: string
   readonly keyId: string
@@ -20,9 +20,13 @@ export interface Ticket extends Capabilities {
   readonly expiresAt: number
 }
 
-interface KeptTicket extends Ticket {
+interface TicketRecord extends Ticket {
   readonly sealed: string
   readonly revokedAt?: number
+}
+
+export interface TicketWithSecret extends Ticket {
+  readonly secret: string
 }
 
 export interface NewTicket extends Partial<Capabilities> {
@@ -31,85 +35,90 @@ export interface NewTicket extends Partial<Capabilities> {
   readonly attributes?: Attributes
 }
 
-/** Whether a keyId names a ticket rather than a client's key. */
+/** Whether a keyId names a ticket, not a client's key. */
 export function isTicketId(keyId: string): boolean {
-  return keyId.startsWith(ticketPrefix)
+  return keyId.startsWith(`${ticketKind}_`)
 }
 
-export type Tickets = ReturnType<typeof createTickets>
+function contextOf(clientId: string, keyId: string): string {
+  return `ticket:${clientId}:${keyId}`
+}
 
-/** Tickets: kept until they end, their secrets sealed. Making one is no change of a record, and leaves no audit entry. */
-export function createTickets(
-  store: TicketStore,
-  records: DurableStore,
-  keyring: Keyring,
-  audit: Audit,
-  now: () => number
-) {
-  const sealPlace = (clientId: string, keyId: string) => `ticket:${clientId}:${keyId}`
+/** Tickets with their sealed secrets, kept until they expire. Creating one leaves no audit entry; revoking one does. */
+export class Tickets {
+  readonly #store: TicketStore
+  readonly #durable: DurableStore
+  readonly #keyring: Keyring
+  readonly #audit: AuditLog
+  readonly #now: () => number
 
-  async function readAny(clientId: string, keyId: string): Promise<KeptTicket | undefined> {
-    const text = await store.get(keyId)
-    const ticket: KeptTicket | undefined = text === undefined ? undefined : JSON.parse(text)
-    return ticket?.clientId === clientId && ticket.expiresAt > now() ? ticket : undefined
+  constructor(store: TicketStore, durable: DurableStore, keyring: Keyring, audit: AuditLog, now: () => number) {
+    this.#store = store
+    this.#durable = durable
+    this.#keyring = keyring
+    this.#audit = audit
+    this.#now = now
   }
 
-  async function read(clientId: string, keyId: string): Promise<KeptTicket | undefined> {
-    const ticket = await readAny(clientId, keyId)
-    return ticket?.revokedAt === undefined ? ticket : undefined
+  /**
+   * @returns the ticket with its secret, which is returned only once
+   * @throws StoreUnavailable also if too many tickets are live
+   */
+  async create(wanted: NewTicket): Promise<TicketWithSecret> {
+    const { clientId, ttlSeconds = ticketSeconds.default } = wanted
+    const { subscribe = [], publish = [], services = [], attributes = {} } = wanted
+    const keyId = createId(ticketKind)
+    const secret = createSecret('tk')
+    const createdAt = this.#now()
+    const lifeMs = ttlSeconds * 1000
+    const times = { createdAt, expiresAt: createdAt + lifeMs }
+    const ticket: Ticket = { clientId, keyId, subscribe, publish, services, attributes, ...times }
+    const sealed = this.#keyring.seal(secret, contextOf(clientId, keyId))
+    await this.#store.put(keyId, JSON.stringify({ ...ticket, sealed } satisfies TicketRecord), lifeMs)
+    return { ...ticket, secret }
   }
 
-  return {
-    /** @returns the ticket with its secret, which is shown this once */
-    async create(wanted: NewTicket): Promise<Ticket & { readonly secret: string }> {
-      const { clientId, ttlSeconds = ticketSeconds.default, attributes = {} } = wanted
-      const keyId = createId(ticketPrefix.slice(0, -1))
-      const secret = createSecret('tk')
-      const ticket: Ticket = {
-        clientId,
-        keyId,
-        subscribe: wanted.subscribe ?? [],
-        publish: wanted.publish ?? [],
-        services: wanted.services ?? [],
-        attributes,
-        createdAt: now(),
-        expiresAt: now() + ttlSeconds * 1000
-      }
-      const sealed = keyring.seal(secret, sealPlace(clientId, keyId))
-      await store.put(keyId, JSON.stringify({ ...ticket, sealed }), ttlSeconds * 1000)
-      return { ...ticket, secret }
-    },
+  /** The ticket, unless it has expired or was revoked. */
+  async get(clientId: string, keyId: string): Promise<Ticket | undefined> {
+    const record = await this.#readValid(clientId, keyId)
+    if (record === undefined) return undefined
+    const { sealed: _, ...ticket } = record
+    return ticket
+  }
 
-    /** The ticket, if it still lives. */
-    async get(clientId: string, keyId: string): Promise<Ticket | undefined> {
-      const ticket = await read(clientId, keyId)
-      if (ticket === undefined) return undefined
-      const { sealed: _, ...shown } = ticket
-      return shown
-    },
+  /** The ticket with its secret, unless it has expired or was revoked. @throws CannotUnseal */
+  async open(clientId: string, keyId: string): Promise<TicketWithSecret | undefined> {
+    const record = await this.#readValid(clientId, keyId)
+    if (record === undefined) return undefined
+    const { sealed, ...ticket } = record
+    return { ...ticket, secret: this.#keyring.unseal(sealed, contextOf(clientId, keyId)) }
+  }
 
-    /** The ticket with its secret, for a handshake. */
-    async open(clientId: string, keyId: string): Promise<(Ticket & { readonly secret: string }) | undefined> {
-      const ticket = await read(clientId, keyId)
-      if (ticket === undefined) return undefined
-      const { sealed, ...shown } = ticket
-      return { ...shown, secret: keyring.unseal(sealed, sealPlace(clientId, keyId)) }
-    },
-
-    /**
-     * Ends a ticket; its live sessions are revalidated through a `ticket` change event.
-     * @throws RegistryError NOT_FOUND
-     */
-    async revoke(clientId: string, keyId: string, actor: string): Promise<void> {
-      const ticket = await readAny(clientId, keyId)
-      if (ticket === undefined) {
-        throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key or ticket ${keyId}`)
-      }
-      // It stays, marked, until its end: a revocation whose second half failed can be asked for again.
-      const revoked: KeptTicket = { ...ticket, revokedAt: ticket.revokedAt ?? now() }
-      await store.put(keyId, JSON.stringify(revoked), ticket.expiresAt - now())
-      const entry = audit.entry(actor, 'ticket.revoke', `ticket:${keyId}`, { clientId })
-      await records.commit({ writes: [], audit: entry, event: { kind: 'ticket', id: clientId } })
+  /**
+   * Revokes a ticket and notifies its live sessions. Revoking it again changes nothing.
+   * @throws RegistryError NOT_FOUND
+   */
+  async revoke(clientId: string, keyId: string, actor: string): Promise<void> {
+    const record = await this.#read(clientId, keyId)
+    if (record === undefined) {
+      throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key or ticket ${keyId}`)
     }
+    // The ticket stays, marked, until it expires: if the commit below fails, the caller can revoke it again.
+    const at = this.#now()
+    const revoked: TicketRecord = { ...record, revokedAt: record.revokedAt ?? at }
+    await this.#store.put(keyId, JSON.stringify(revoked), record.expiresAt - at)
+    const audit = this.#audit.entry(actor, 'ticket.revoke', `ticket:${keyId}`, { clientId })
+    await this.#durable.commit({ writes: [], audit, event: { kind: 'ticket', id: clientId } })
+  }
+
+  async #read(clientId: string, keyId: string): Promise<TicketRecord | undefined> {
+    const text = await this.#store.get(keyId)
+    const record: TicketRecord | undefined = text === undefined ? undefined : JSON.parse(text)
+    return record?.clientId === clientId && record.expiresAt > this.#now() ? record : undefined
+  }
+
+  async #readValid(clientId: string, keyId: string): Promise<TicketRecord | undefined> {
+    const record = await this.#read(clientId, keyId)
+    return record?.revokedAt === undefined ? record : undefined
   }
 }

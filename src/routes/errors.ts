@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError, type ApiErrorCode, apiErrors } from '../errors.js'
-import { RegistryError } from '../registry/changes.js'
 import { ImportError } from '../registry/imports.js'
+import { RegistryError } from '../registry/records.js'
 import { StoreUnavailable } from '../store/store.js'
 
 /** Every error of the HTTP API leaves as `{code, message}` with the right status. */

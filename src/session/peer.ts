@@ -1,5 +1,5 @@
 import type { Attributes } from '../protocol/messages.js'
-import type { Capabilities } from '../registry/clients.js'
+import type { Capabilities } from '../registry/capabilities.js'
 
 /** Who is on the other side of a session, whatever its transport. */
 export interface Peer {

@@ -65,14 +65,13 @@ t.test('the outbox is bounded by bytes and by frames; at the bound the peer is t
 
 t.test('a handler that fails ends its session with INTERNAL, and nobody else', async t => {
   const dependencies = await createTestEnvironment(t)
-  const licenses = { ...dependencies.registry.licenses, validate: () => Promise.reject(new Error('a bug')) }
-  const broken = { ...dependencies, registry: { ...dependencies.registry, licenses } }
+  dependencies.registry.licenses.validate = () => Promise.reject(new Error('a bug'))
   const { transport, sent, closed } = stuckTransport(0, 0)
   const peer = {
     ...{ sessionId: 's', clientId: 'c', keyId: 'k', attributes: {}, remoteAddress: '::1' },
     capabilities: { subscribe: [], publish: [], services: ['*'] }
   }
-  const session = new Session(broken, transport, { peer, keys, expiresAt: Infinity }, () => {})
+  const session = new Session(dependencies, transport, { peer, keys, expiresAt: Infinity }, () => {})
   const body = '{"type":"validate","seq":2,"serviceId":"s","hwid":"h","key":"k"}'
   const frame = `${body.slice(0, -1)},"signature":"${createNodeMac(keys.clientKey).ofText(body)}"}`
   await session.receive(Buffer.from(frame))

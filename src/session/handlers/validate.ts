@@ -36,13 +36,10 @@ export const validate: Handler<UpstreamMessages['validate']> = async (context, m
   const { registry, observer, store } = dependencies
   // A service beyond the client's capability looks like one that has no such key.
   const { code, license } = isAllowed(peer.capabilities.services, serviceId)
-    ? await registry.licenses.validate(
-        serviceId,
-        key,
-        hwid,
-        found => takeSeat(context, found),
-        `client:${peer.clientId}`
-      )
+    ? await registry.licenses.validate({
+        ...{ serviceId, key, hwid, actor: `client:${peer.clientId}` },
+        acquireSlot: found => takeSeat(context, found)
+      })
     : { code: 'NOT_FOUND' as const, license: undefined }
   if (code !== 'VALID' && license !== undefined && licenseSlots.delete(license.licenseId)) {
     await store.licenseSlots.release(license.licenseId, peer.sessionId)

@@ -29,7 +29,12 @@ export function clientRoutes(clients: Clients, tickets: Tickets): FastifyPluginA
     })
 
     app.get('/clients', { schema: clientCalls.list }, request =>
-      pageOf(request.query, clients.list, client => client.clientId, show)
+      pageOf(
+        request.query,
+        (after, limit) => clients.list(after, limit),
+        client => client.clientId,
+        show
+      )
     )
 
     app.get('/clients/:clientId', { schema: clientCalls.get }, async request => {

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { maxLiveKeys } from '../../../registry/clients.js'
+import { maxLiveKeys } from '../../../registry/client-keys.js'
 import { needs, nothing, ofBody, refusals } from '../../common/operation.js'
 import {
   attributesSchema,

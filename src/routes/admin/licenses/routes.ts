@@ -47,7 +47,12 @@ export function licenseRoutes(licenses: Licenses): FastifyPluginAsyncTypebox {
     })
 
     app.get('/licenses', { schema: licenseCalls.list }, request =>
-      pageOf(request.query, licenses.list, license => license.licenseId, show)
+      pageOf(
+        request.query,
+        (after, limit) => licenses.list(after, limit),
+        license => license.licenseId,
+        show
+      )
     )
 
     app.get('/licenses/:licenseId', { schema: licenseCalls.get }, async request => {
@@ -66,12 +71,12 @@ export function licenseRoutes(licenses: Licenses): FastifyPluginAsyncTypebox {
     })
 
     app.delete('/licenses/:licenseId/hwids', { schema: licenseCalls.resetHwids }, async (request, reply) => {
-      await licenses.resetHwids(request.params.licenseId, undefined, request.actor)
+      await licenses.unbindAll(request.params.licenseId, request.actor)
       return reply.code(204).send()
     })
 
     app.delete('/licenses/:licenseId/hwids/:hwid', { schema: licenseCalls.resetHwid }, async (request, reply) => {
-      await licenses.resetHwids(request.params.licenseId, request.params.hwid, request.actor)
+      await licenses.unbind(request.params.licenseId, request.params.hwid, request.actor)
       return reply.code(204).send()
     })
 

@@ -26,7 +26,12 @@ export function tokenRoutes(tokens: Tokens): FastifyPluginAsyncTypebox {
     })
 
     app.get('/tokens', { schema: tokenCalls.list }, request =>
-      pageOf(request.query, tokens.list, token => token.tokenId, show)
+      pageOf(
+        request.query,
+        (after, limit) => tokens.list(after, limit),
+        token => token.tokenId,
+        show
+      )
     )
 
     app.delete('/tokens/:tokenId', { schema: tokenCalls.remove }, async (request, reply) => {

@@ -1,0 +1,41 @@
+import type { DurableStore } from '../store/store.js'
+import type { License } from './license-rules.js'
+import { RecordTable } from './records.js'
+
+export interface ImportRecord {
+  readonly importId: string
+  readonly status: 'open' | 'committed' | 'aborted'
+  readonly licenses: number
+  readonly chunks: number
+  /** Unix milliseconds. */
+  readonly startedAt: number
+}
+
+/** Whether everyone sees a license, nobody yet (its import is open), or nobody any more (its import was aborted). */
+export type Visibility = 'visible' | 'pending' | 'abandoned'
+
+/** Committed imports that an instance remembers, so that their licenses cost no second read. */
+const maxRemembered = 10_000
+
+/** Tells whether licenses are visible: an imported one is only after its import was committed. */
+export class ImportStatus {
+  readonly #table: RecordTable<ImportRecord>
+  readonly #committed = new Set<string>()
+
+  constructor(durable: DurableStore) {
+    this.#table = new RecordTable(durable, 'import')
+  }
+
+  /** @throws StoreUnavailable */
+  async visibilityOf({ importId }: Pick<License, 'importId'>): Promise<Visibility> {
+    if (importId === undefined || this.#committed.has(importId)) return 'visible'
+    const status = (await this.#table.get(importId))?.status ?? 'aborted'
+    if (status === 'committed' && this.#committed.size < maxRemembered) this.#committed.add(importId)
+    return status === 'committed' ? 'visible' : status === 'open' ? 'pending' : 'abandoned'
+  }
+
+  /** @throws StoreUnavailable */
+  async isVisible(license: Pick<License, 'importId'>): Promise<boolean> {
+    return (await this.visibilityOf(license)) === 'visible'
+  }
+}
