@@ -1,7 +1,7 @@
 import t from 'tap'
 import { codes } from '../../src/protocol/codes.js'
 import { stores } from '../helper/stores.js'
-import { transportSuite } from '../transport/suite.js'
+import { transportSuite } from '../transport/transport.suite.js'
 
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(`sessions over the bridge, ${kind}`, t => {

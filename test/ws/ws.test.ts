@@ -10,7 +10,7 @@ import { type Gateway, startGateway } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
 import { until } from '../helper/until.js'
 import { connectWire, patienceMs } from '../helper/wire.js'
-import { transportSuite } from '../transport/suite.js'
+import { transportSuite } from '../transport/transport.suite.js'
 
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(`sessions over ws, ${kind}`, t => {
