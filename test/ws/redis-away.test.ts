@@ -5,7 +5,7 @@ import { startGateway } from '../helper/gateway.js'
 import { startRedis } from '../helper/redis-server.js'
 import { until } from '../helper/until.js'
 
-/** A real Redis that stops answering, or dies, under sessions that are open (PROTOCOL §7, UNAVAILABLE). */
+/** A real Redis that stops answering, or dies, while sessions are open (PROTOCOL §7.3, UNAVAILABLE). */
 
 const all = { subscribe: ['*'], publish: ['*'] }
 
@@ -13,7 +13,7 @@ for (const [how, stop, resume] of [
   ['stops answering', 'SIGSTOP', 'SIGCONT'],
   ['is killed', undefined, undefined]
 ] as const) {
-  t.test(`Redis ${how}: sessions stay, what needs it is told so, and it comes back`, async t => {
+  t.test(`Redis ${how}: sessions stay open, requests that need it get UNAVAILABLE, and service resumes`, async t => {
     const redis = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''])
     t.teardown(async () => {
       if (resume !== undefined) process.kill(redis.pid, resume)
@@ -30,18 +30,18 @@ for (const [how, stop, resume] of [
 
     if (stop === undefined) await redis.kill()
     else process.kill(redis.pid, stop)
-    // Each on a session of its own: answers of one come in order, and would wait for each other.
-    const needy = [
+    // Each on its own session: the answers of one session come in order and would wait for each other.
+    const requests = [
       { type: 'validate', serviceId: 'svc', hwid: 'h', key: 'key' },
       { type: 'subscribe', channel: 'd' },
       { type: 'subscribe', channel: 'c' },
       { type: 'publish', channel: 'c', data: 1, idempotencyKey: 'k' }
     ]
-    const answers = await Promise.all(needy.map((message, i) => wires[i]?.ask(message)))
+    const answers = await Promise.all(requests.map((message, i) => wires[i]?.ask(message)))
     for (const answer of answers) t.match(answer, { type: 'error', code: 'UNAVAILABLE', retryAfterMs: 1000 })
     t.match(await wire.ask({ type: 'heartbeat' }), { type: 'heartbeat' }, 'heartbeats need no store')
     await t.rejects(gateway.wire(), 'no new handshake')
-    // Signs of life and position checks fail, and nobody is sent away for it.
+    // Heartbeats to the store and position checks fail; no session ends for it.
     const tick = gateway.app.tick()
     clock.advance(20_000)
     for (const each of wires) t.match(await each.ask({ type: 'heartbeat' }), { type: 'heartbeat' })
@@ -57,7 +57,7 @@ for (const [how, stop, resume] of [
     const checker = await gateway.session(credential)
     t.match(await checker.ask({ type: 'validate', serviceId: 'svc', hwid: 'h', key: 'key' }), { code: 'VALID' })
 
-    // Of its channel it may have been told a loss, or what was published after all: it joins anew and goes on.
+    // The session may have lost its subscription, or received what was published before: it subscribes again.
     const past = async (re: number) => {
       for (;;) {
         const answer = await wire.next()
