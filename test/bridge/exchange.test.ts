@@ -1,10 +1,16 @@
 import t from 'tap'
 import { stores } from '../helper/stores.js'
-import { exchangeSuite } from './exchange.js'
+import { bodySuite } from './body.suite.js'
+import { deliverySuite } from './delivery.suite.js'
+import { endingSuite } from './endings.suite.js'
+import { heldPollSuite } from './held-polls.suite.js'
+import { limitSuite } from './limits.suite.js'
 
-for (const [kind, open] of Object.entries(stores)) {
+/** The rules of an exchange (PROTOCOL §9.4), each provoked, on each store. */
+
+for (const [kind, openStore] of Object.entries(stores)) {
   t.test(`exchanges, ${kind}`, t => {
-    exchangeSuite(t, open)
+    for (const suite of [bodySuite, deliverySuite, heldPollSuite, endingSuite, limitSuite]) suite(t, openStore)
     t.end()
   })
 }

@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config/load.js'
 import { testAdminToken, testMasterKey } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
 
-/** The lines that a gateway writes of requests at a level. */
+/** The log lines about requests at a level. */
 async function linesAt(test: Test, level: string, urls: readonly string[]): Promise<string[]> {
   const lines: string[] = []
   const stream = new Writable({
@@ -28,11 +28,11 @@ async function linesAt(test: Test, level: string, urls: readonly string[]): Prom
 
 const exchange = `/v1/bridge/sessions/${'s'.repeat(32)}/exchange`
 
-t.test('a poll of the bridge leaves lines at debug and none at info', async t => {
+t.test('logs polls of the bridge at debug, not at info', async t => {
   t.same(await linesAt(t, 'info', [exchange]), [])
   t.equal((await linesAt(t, 'debug', [exchange])).length, 2)
 })
 
-t.test('other requests are logged at info', async t => {
+t.test('logs other requests at info', async t => {
   t.equal((await linesAt(t, 'info', ['/v1/bridge/challenge', '/v1/publish'])).length, 4)
 })

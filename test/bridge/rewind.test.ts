@@ -6,7 +6,7 @@ import { startGateway } from '../helper/gateway.js'
 import { startRedis } from '../helper/redis-server.js'
 import { until } from '../helper/until.js'
 
-t.test('a Redis that comes back from an older snapshot: an honest 404, never an answer of another past', async t => {
+t.test('answers 404 after Redis restarts from an older snapshot, never with frames of another history', async t => {
   const server = await startRedis(['--save', ''])
   t.teardown(() => server.stop())
   const store = await openRedisStore(server.url)
@@ -44,8 +44,8 @@ t.test('a Redis that comes back from an older snapshot: an honest 404, never an 
   t.equal(refused.status, 404)
   t.match(refused.frames, [{ type: 'error', code: 'SESSION_NOT_FOUND' }])
   const retryAfter = Number(refused.headers.get('retry-after'))
-  t.ok(retryAfter >= 1 && retryAfter <= 30, 'clients come back each at its own moment')
-  t.match((await held).status, 404, 'a poll that was held finds out by itself')
+  t.ok(retryAfter >= 1 && retryAfter <= 30, 'clients spread their reconnects')
+  t.match((await held).status, 404, 'a held poll ends without another request')
 
   const again = await open()
   const position = { offset: 2, epoch: before['epoch'] }
