@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { runStateFile } from './run-state.js'
 
-/** After all test files, also those that failed. */
+/** Runs after all test files, failed ones too. */
 const state: { pid?: number; dir?: string } = JSON.parse(readFileSync(runStateFile, 'utf8'))
 if (state.pid !== undefined) process.kill(state.pid, 'SIGKILL')
 if (state.dir !== undefined) rmSync(state.dir, { recursive: true, force: true })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { findRedisBinary, freePort, howToInstall } from './redis-server.js'
 import { runStateFile } from './run-state.js'
 
-/** Before all test files: one Redis for those that only need one, and a build for those that start the program. */
+/** Runs before all test files: starts one Redis to share, and builds the program. */
 
 const state: { url: string; pid?: number; dir?: string } = { url: process.env['REDIS_URL'] ?? '' }
 

@@ -1,8 +1,8 @@
 import { authenticateText, hmac, type Message, patienceMs, signText, type Wire } from './wire.js'
 
 /**
- * A client of the bridge for tests, written from PROTOCOL.md §9 apart from the code under test. Nothing polls behind the
- * test's back: an exchange happens when a test sends raw lines, or waits for a frame that is not there.
+ * A client of the bridge for tests, written from PROTOCOL.md §9, independent of the code under test. It never polls on its
+ * own: an exchange happens when a test sends raw lines, or waits for a frame that has not arrived.
  */
 
 export interface Answer {
@@ -11,7 +11,7 @@ export interface Answer {
   readonly text: string
   /** Its lines, parsed. */
   readonly frames: Message[]
-  /** The last line, where it is one. */
+  /** The last line, if it is a `polled`. */
   readonly polled: Message | undefined
 }
 
@@ -19,7 +19,7 @@ export interface ExchangeOptions {
   readonly poll?: number
   readonly ack?: number
   readonly wait?: number
-  /** Another instance than the one the session was opened on. */
+  /** Base URL of another instance. Default: the one that opened the session. */
   readonly url?: string
   readonly headers?: Record<string, string>
   readonly signal?: AbortSignal
@@ -29,11 +29,11 @@ export interface BridgeWire extends Wire {
   readonly sessionId: string
   /** The next poll number. */
   poll: number
-  /** The highest downstream seq that was taken. */
+  /** The highest downstream seq that was received. */
   ack: number
-  /** Sends lines as they are, then a poll, and takes what comes. */
+  /** Sends lines as they are, then a poll, and applies the answer. */
   exchange(lines: readonly string[], options?: ExchangeOptions): Promise<Answer>
-  /** A body of our own making. Nothing of its answer is taken. */
+  /** Sends a body as it is. Its answer is not applied. */
   post(body: string | Uint8Array<ArrayBuffer>, options?: ExchangeOptions): Promise<Answer>
 }
 
@@ -62,7 +62,7 @@ async function post(
   }
 }
 
-/** A client that has had its challenge. */
+/** A client that has received its challenge. */
 export async function connectBridge(base: string): Promise<BridgeWire> {
   const challenge = await post(`${base}/v1/bridge/challenge`, '')
   if (challenge.status !== 200) throw new Error(`no challenge: ${challenge.status} ${challenge.text}`)
@@ -71,7 +71,7 @@ export async function connectBridge(base: string): Promise<BridgeWire> {
   let received = 0
   let end: { code: number; reason: string } | undefined
 
-  function take(answer: Answer): void {
+  function apply(answer: Answer): void {
     const lines = answer.text.trimEnd().split('\n')
     if (answer.status === 200) lines.pop()
     for (const line of lines) {
@@ -104,7 +104,7 @@ export async function connectBridge(base: string): Promise<BridgeWire> {
       const { poll = wire.poll++, ack = wire.ack, wait = 0 } = options
       const body = [...lines, wire.sign({ type: 'poll', poll, ack, wait })].join('\n')
       const answer = await wire.post(body, options)
-      take(answer)
+      apply(answer)
       return answer
     },
     raw(frame) {
@@ -129,7 +129,7 @@ export async function connectBridge(base: string): Promise<BridgeWire> {
           continue
         }
         const answer = await post(`${base}/v1/bridge/sessions`, waiting.shift() ?? '')
-        take(answer)
+        apply(answer)
         if (answer.status === 201) Object.assign(wire, { sessionId: answer.frames[0]?.['sessionId'] })
       }
       return texts.shift() ?? ''
@@ -151,7 +151,7 @@ export async function connectBridge(base: string): Promise<BridgeWire> {
     },
     async closed() {
       if (end === undefined) await wire.exchange([], { wait: 25 })
-      if (end === undefined) throw new Error('the session goes on')
+      if (end === undefined) throw new Error('the session has not ended')
       return end
     }
   }

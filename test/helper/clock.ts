@@ -1,4 +1,4 @@
-/** A clock that moves when told to. */
+/** A clock that only {@link FakeClock.advance} moves. */
 export interface FakeClock {
   readonly now: () => number
   advance(ms: number): void

@@ -10,8 +10,8 @@ import { stores } from './stores.js'
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
 
-/** What sessions stand on, without a gateway around it. */
-export async function createTestEnvironment(t: Test): Promise<SessionDependencies> {
+/** The dependencies of a session, without a gateway around it. */
+export async function createTestDependencies(t: Test): Promise<SessionDependencies> {
   const { now } = createClock()
   const { store } = await stores.embedded(t, now)
   return {

@@ -9,7 +9,7 @@ import { createClock, type FakeClock } from './clock.js'
 import { stores } from './stores.js'
 import { connectWire, type Wire } from './wire.js'
 
-/** A gateway on a free port with a clock of ours, and what tests do with it. */
+/** A gateway on a free port with a fake clock, and the calls that tests make. */
 
 export interface Gateway {
   readonly app: App
@@ -19,16 +19,16 @@ export interface Gateway {
   readonly wsUrl: string
   /** Calls the admin API. */
   admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: Body }>
-  /** Publishes over HTTP. @throws where it is refused */
+  /** Publishes over HTTP. @throws if it is refused */
   publish(publication: { channel: string; data: unknown }): Promise<void>
   createClient(options?: object): Promise<{ clientId: string; keyId: string; secret: string }>
-  /** A connection that has had its challenge. */
+  /** A connection that has received its challenge. */
   wire(): Promise<Wire>
   /** A connection with a session. */
   session(credential: { clientId: string; keyId?: string; secret: string }): Promise<Wire>
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: answers of the HTTP API are looked at by the tests, member by member
+// biome-ignore lint/suspicious/noExplicitAny: tests check the answers of the HTTP API member by member
 export type Body = any
 
 export const testAdminToken = 'test-admin-token-0123456789-0123456789'
@@ -38,7 +38,7 @@ export interface GatewayOptions {
   readonly config?: Partial<Config>
   readonly store?: Store
   readonly clock?: FakeClock
-  /** What `wire` and `session` speak. Default: ws. */
+  /** The transport of `wire` and `session`. Default: ws. */
   readonly transport?: 'ws' | 'bridge'
   readonly bridgeAnswerWithinMs?: number
 }

@@ -1,4 +1,4 @@
-// Opens the embedded store in the folder given and holds it until killed.
+// Opens the embedded store in the given folder and keeps it open until killed.
 import { openEmbeddedStore } from '../../dist/store/embedded/index.js'
 
 openEmbeddedStore(process.argv[2], Date.now)

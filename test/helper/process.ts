@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Test } from 'tap'
 
-/** The program as a process of its own. */
+/** The program as a child process. */
 
 const program = resolve('bin/countersign.mjs')
 
@@ -19,11 +19,11 @@ export interface Program {
   readonly child: ChildProcess
   stdout(): string
   stderr(): string
-  /** The exit code and signal, once it has ended. */
+  /** The exit code and signal, when it has ended. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
-/** Starts `countersign` with an environment of nothing but what is given. */
+/** Starts `countersign` with the given environment, PATH and HOME only. */
 export function run(t: Test, args: readonly string[], env: Record<string, string> = {}, cwd = tempDir(t)): Program {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH, HOME, ...env } })
@@ -47,7 +47,7 @@ export interface RunningGateway extends Program {
   readonly dataDir: string
 }
 
-/** Starts a gateway on a free port. @throws with what it said, where it does not come up */
+/** Starts a gateway on a free port. @throws with its output if it does not start */
 export async function runGateway(
   t: Test,
   dataDir: string,
@@ -65,7 +65,7 @@ export async function runGateway(
     const url = /listening on (http\S+)/.exec(started.stderr())?.[1]
     if (url !== undefined) return { ...started, url, dataDir }
     const over = await Promise.race([started.ended, once(started.child.stderr ?? started.child, 'data')])
-    if (!Array.isArray(over)) throw new Error(`it did not start: ${started.stderr()}`)
+    if (!Array.isArray(over)) throw new Error(`the gateway did not start: ${started.stderr()}`)
   }
 }
 

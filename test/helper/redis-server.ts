@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 
-/** Real Redis servers for tests: each on a free port of 127.0.0.1, in a folder of its own. */
+/** Real Redis servers for tests, each on a free port of 127.0.0.1 with its own folder. */
 
 export const howToInstall =
   'npm test needs Redis: set REDIS_URL, or install it (apt-get install redis-server, brew install redis)'
@@ -29,7 +29,7 @@ export interface RedisServer {
   readonly url: string
   readonly pid: number
   readonly dir: string
-  /** As a crash does. */
+  /** Kills it with SIGKILL, as a crash does. */
   kill(): Promise<void>
   /** Starts again on the same port and folder. */
   start(): Promise<void>
@@ -37,7 +37,7 @@ export interface RedisServer {
 }
 
 /**
- * @param args     beyond port and folder, e.g. `--appendonly yes`
+ * @param args     options besides port and folder, e.g. `--appendonly yes`
  * @param prepare  writes a configuration file into the server's folder and returns its path
  */
 export async function startRedis(

@@ -1,5 +1,5 @@
 /**
- * Where `before.ts` leaves word for the test files and `after.ts`: all three are children of one runner, and several
- * runners may work in one folder.
+ * The file through which `before.ts` passes its Redis to the test files and `after.ts`. All are children of one runner,
+ * whose id keeps concurrent runs in one folder apart.
  */
 export const runStateFile = `.tap/redis-${process.ppid}.json`

@@ -8,11 +8,11 @@ import { openRedisStore } from '../../src/store/redis/index.js'
 import type { Store } from '../../src/store/store.js'
 import { runStateFile } from './run-state.js'
 
-/** Both stores, for suites that must hold on each. */
+/** Both stores, for suites that run on each. */
 
 export interface StoreUnderTest {
   readonly store: Store
-  /** Another instance's view of the same store; the embedded one has no other. */
+  /** Another instance's view of the same store; the embedded store has only one. */
   another(): Promise<Store>
 }
 
@@ -35,7 +35,7 @@ export const stores: Readonly<Record<'embedded' | 'redis', OpenStoreForTest>> = 
   },
 
   async redis(t) {
-    // A prefix of its own keeps this test's keys apart from all others'; Redis goes away with the run.
+    // A random prefix separates this test's keys from those of others; Redis ends with the run.
     const prefix = `test-${randomBytes(6).toString('hex')}`
     const open = async () => {
       const store = await openRedisStore(redisUrl(), { prefix })

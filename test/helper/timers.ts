@@ -1,10 +1,10 @@
-/** Timers that fire when time is moved, and can be counted. */
+/** Timers that fire when a test advances the time. */
 export interface ManualTimers {
   readonly setTimer: (call: () => void, ms: number) => unknown
   readonly clearTimer: (timer: unknown) => void
-  /** Moves time and calls what is due, in order. */
+  /** Advances the time and calls the timers due, in order. */
   advance(ms: number): void
-  /** Milliseconds until each timer that runs. */
+  /** Milliseconds until each running timer fires, ascending. */
   running(): number[]
 }
 

@@ -4,11 +4,11 @@ import type { Test } from 'tap'
 import WebSocket from 'ws'
 
 /**
- * A client for tests that can also do what no honest one would. It is written from PROTOCOL.md with node:crypto, apart
- * from the code under test, and keeps every frame that arrives, so that none can be missed.
+ * A client for tests that can also violate the protocol. It is written from PROTOCOL.md with node:crypto, independent of
+ * the code under test, and keeps every frame that arrives.
  */
 
-/** Longest wait for anything, in milliseconds: a test that waits in vain fails with a name. Nothing is slower for it. */
+/** Longest wait for anything. It only bounds a test that would fail anyway. */
 export const patienceMs = 30_000
 
 export type Message = { type: string; [member: string]: unknown }
@@ -16,7 +16,7 @@ export type Message = { type: string; [member: string]: unknown }
 export interface Wire {
   readonly socket: WebSocket
   readonly challengeToken: string
-  /** Keys of the session, once authenticated. */
+  /** Keys of the session, after `authenticate`. */
   keys: { client: Buffer; server: Buffer }
   /** The next seq upstream. */
   seq: number
@@ -26,19 +26,19 @@ export interface Wire {
   raw(frame: string | Buffer): void
   /** Sends a message with the next seq. @returns its seq */
   send(message: Message): number
-  /** The authenticate frame of a credential; `change` may spoil it before it is signed. */
+  /** The authenticate frame of a credential; `change` may alter it before it is signed. */
   authenticateFrame(
     credential: { clientId: string; keyId?: string; secret: string },
     change?: (message: Message) => object
   ): string
   authenticate(credential: { clientId: string; keyId?: string; secret: string }): void
-  /** The next frame, verified and in sequence; fails where it has another type. */
+  /** The next frame, verified and in sequence. @throws if it has another type */
   next(type?: string): Promise<Message>
   /** The next frame as text. */
   nextText(): Promise<string>
   /** Sends, then waits for the answer. */
   ask(message: Message): Promise<Message>
-  /** The close code and reason, after the frames that came before it were taken or not. */
+  /** The close code and reason, whether or not earlier frames were read. */
   closed(): Promise<{ code: number; reason: string }>
 }
 
@@ -60,7 +60,7 @@ interface TestCredential {
   readonly secret: string
 }
 
-/** The authenticate frame of a credential (PROTOCOL §4.2); the session's keys are the wire's from then on. */
+/** The authenticate frame of a credential (PROTOCOL §4.2). Sets the keys of the wire. */
 export function authenticateText(
   wire: Pick<Wire, 'challengeToken' | 'keys' | 'sign'>,
   { clientId, keyId, secret }: TestCredential,
@@ -100,10 +100,10 @@ export async function connectWire(t: Test, url: string, options: WebSocket.Clien
   async function nextText(): Promise<string> {
     const signal = AbortSignal.timeout(patienceMs)
     while (frames.length === 0) {
-      if (socket.readyState === WebSocket.CLOSED) throw new Error('the socket closed before a frame came')
+      if (socket.readyState === WebSocket.CLOSED) throw new Error('the socket closed before a frame arrived')
       await new Promise<void>((resolve, reject) => {
         arrived.notify = resolve
-        signal.addEventListener('abort', () => reject(new Error('no frame came in time')), { once: true })
+        signal.addEventListener('abort', () => reject(new Error('no frame arrived in time')), { once: true })
       })
     }
     return frames.shift() ?? ''

@@ -1,0 +1,23 @@
+import t from 'tap'
+import { maxLicenseSlotsPerSession, validate } from '../../src/session/handlers/validate.js'
+import { createTestDependencies } from '../helper/dependencies.js'
+import { peer } from './parts.js'
+
+t.test('limits the license slots of a session; unlimited licenses need none', async t => {
+  const dependencies = await createTestDependencies(t)
+  await dependencies.registry.licenses.create({ serviceId: 's', key: 'free' }, 'admin')
+  await dependencies.registry.licenses.create({ serviceId: 's', key: 'counted', maxSessions: 5 }, 'admin')
+  const context = {
+    dependencies,
+    peer,
+    expiresAt: Infinity,
+    licenseSlots: new Set(Array.from({ length: maxLicenseSlotsPerSession }, (_, i) => `lic_${i}`)),
+    freshChallenge: { settle: () => false },
+    hasEnded: () => false,
+    subscriptions: { count: 0, has: () => false, join: () => Promise.reject(new Error()), leave() {} },
+    mayRunAgain: false
+  }
+  const ask = async (key: string) => validate(context, { type: 'validate', seq: 2, serviceId: 's', hwid: 'h', key })
+  t.match(await ask('free'), { code: 'VALID' })
+  await t.rejects(ask('counted'), { code: 'RATE_LIMITED' })
+})
