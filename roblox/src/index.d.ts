@@ -1,4 +1,4 @@
-// For roblox-ts. What each thing does is said in the Luau sources and in README.md.
+// Types for roblox-ts. README.md and the Luau sources document each member.
 
 declare namespace Countersign {
   type State = 'connecting' | 'connected' | 'disconnected'
@@ -15,7 +15,7 @@ declare namespace Countersign {
     code: string
     message: string
     retryAfterMs?: number
-    /** It may have run or not. */
+    /** The request may or may not have run. */
     outcome?: 'unknown'
   }
 
@@ -28,7 +28,7 @@ declare namespace Countersign {
   }
 
   interface Validation {
-    /** The verdict: decide by this alone. */
+    /** The decision: use only this member. */
     valid: boolean
     code: string
     serviceId: string
@@ -94,7 +94,7 @@ declare namespace Countersign {
     url: string
     /** Called before each handshake; may yield. See {@link tickets}. */
     getTicket?: (send: Send) => Credential
-    /** Instead of `getTicket`: a lasting one. */
+    /** Instead of `getTicket`: a permanent credential. */
     credential?: Credential
     attributes?: Record<string, string>
     /** 30 to 500, default 300. */
@@ -121,7 +121,7 @@ declare namespace Countersign {
 
   interface Client {
     readonly State: State
-    readonly StateChanged: Signal<[state: State, before: State]>
+    readonly StateChanged: Signal<[state: State, previous: State]>
     readonly Message: Signal<[publication: Publication]>
     readonly Gap: Signal<[channel: string, position: Position]>
     readonly Error: Signal<[failure: Failure]>

@@ -1,5 +1,5 @@
-// The same Luau tests natively: npm run test:lune, with lune on the PATH or named by LUNE. In `npm test` they run in
-// luau-web, and in lune as well where it is there.
+// Runs the Luau tests in lune: npm run test:lune, with lune on the PATH or named by LUNE. `npm test` runs them in luau-web,
+// and also in lune if it is installed.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { runLuau, startGateway } from './processes.mjs'
@@ -7,7 +7,7 @@ import { runLuau, startGateway } from './processes.mjs'
 process.env.LUNE ??= 'lune'
 const { LUNE } = process.env
 if (spawnSync(LUNE, ['--version'], { stdio: 'ignore' }).status !== 0) {
-  console.log(`there is no ${LUNE}: cargo install lune --locked, or name one: LUNE=/path/to/lune`)
+  console.log(`${LUNE} not found: run cargo install lune --locked, or set LUNE=/path/to/lune`)
   process.exit(1)
 }
 
@@ -34,7 +34,9 @@ for (const name of readdirSync('roblox/test').filter(name => name.endsWith('.spe
   await run(`roblox/test/${name}`)
 }
 const gateway = await startGateway()
-await run('roblox/test/live/sdk.luau', { GATEWAY_URL: gateway.url, ADMIN_TOKEN: gateway.token })
+for (const file of ['messages', 'credentials']) {
+  await run(`roblox/test/live/${file}.luau`, { GATEWAY_URL: gateway.url, ADMIN_TOKEN: gateway.token })
+}
 await gateway.stop()
 console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import ts from 'typescript'
 
-/** What a Roblox developer installs: the model file, the project files, the types for roblox-ts. */
+/** The files that a Roblox developer installs: the model file, the project files, the types for roblox-ts. */
 
 const read = (path: string) => readFileSync(path, 'utf8')
 const modules = readdirSync('roblox/src').filter(name => name.endsWith('.luau'))
@@ -16,7 +16,7 @@ function build(dir: string, name: string): string {
   return read(file)
 }
 
-/** The document's scripts, by an XML reader that is small and strict: elements, attributes, text, CDATA. */
+/** Reads the scripts of a model file with a small strict XML parser: elements, attributes, text, CDATA. */
 function readModel(xml: string): { name: string; source: string; depth: number }[] {
   const scripts: { name: string; source: string; depth: number }[] = []
   const open: string[] = []
@@ -31,24 +31,24 @@ function readModel(xml: string): { name: string; source: string; depth: number }
     if (section !== undefined && current !== undefined) current.source += section
     else if (tag === undefined) {
       if (property === 'Name' && current !== undefined) current.name += whole
-      else if (whole.trim() !== '') throw new Error(`text where none belongs: ${whole}`)
+      else if (whole.trim() !== '') throw new Error(`unexpected text: ${whole}`)
     } else if (close === '/') {
-      if (open.pop() !== tag) throw new Error(`</${tag}> closes nothing`)
+      if (open.pop() !== tag) throw new Error(`</${tag}> has no start tag`)
       property = ''
     } else {
       open.push(tag)
       property = /name="(\w+)"/.exec(attributes)?.[1] ?? ''
       if (tag === 'Item') {
-        if (!attributes.includes('class="ModuleScript"')) throw new Error(`an item that is no ModuleScript`)
+        if (!attributes.includes('class="ModuleScript"')) throw new Error(`an item that is not a ModuleScript`)
         scripts.push({ name: '', source: '', depth: open.filter(name => name === 'Item').length })
       }
     }
   }
-  if (open.length > 0) throw new Error(`never closed: ${open.join(', ')}`)
+  if (open.length > 0) throw new Error(`not closed: ${open.join(', ')}`)
   return scripts
 }
 
-t.test('the model file is well-formed, whole, and the same each time', async t => {
+t.test('the model file is well-formed, complete and reproducible', async t => {
   const dir = mkdtempSync(join(tmpdir(), 'countersign-rbxmx-'))
   t.teardown(() => rmSync(dir, { recursive: true }))
   const xml = build(dir, 'a.rbxmx')
@@ -64,16 +64,16 @@ t.test('the model file is well-formed, whole, and the same each time', async t =
     t.equal(depth, 2)
   }
   const referents = [...xml.matchAll(/ referent="(\w+)"/g)].map(match => match[1])
-  t.equal(new Set(referents).size, modules.length, 'each item has a referent of its own')
+  t.equal(new Set(referents).size, modules.length, 'referents are unique')
 })
 
-t.test('the reader of this test refuses what is no XML', async t => {
+t.test('the XML parser of this test refuses malformed XML', async t => {
   for (const bad of ['<a>', '</a>', '<a></b>', '<a>x</a>', '<a b=c></a>', '<a>&</a>', '<Item class="Script"></Item>']) {
     t.throws(() => readModel(bad), bad)
   }
 })
 
-t.test('a source that would end its own section survives', async t => {
+t.test('a source that contains the end of a CDATA section is kept', async t => {
   const script = `
     import { cdata } from './scripts/build-rbxmx.mjs'
     process.stdout.write(cdata('a[b[1]]>c ]]> d'))
@@ -84,7 +84,7 @@ t.test('a source that would end its own section survives', async t => {
   t.equal(stdout.replace(/<!\[CDATA\[[\s\S]*?\]\]>/g, ''), '')
 })
 
-t.test('names and versions agree everywhere', async t => {
+t.test('names and versions agree in all manifests', async t => {
   const { version } = JSON.parse(read('package.json'))
   t.match(read('roblox/wally.toml'), `version = "${version}"`)
   t.match(read('roblox/wally.toml'), 'realm = "server"')
@@ -94,7 +94,7 @@ t.test('names and versions agree everywhere', async t => {
   t.equal(example.tree.ServerScriptService.Countersign.$path, '../src')
 })
 
-t.test('the types for roblox-ts parse, and name what the Luau has', async t => {
+t.test('the types for roblox-ts parse, and declare the members of the Luau modules', async t => {
   const text = read('roblox/src/index.d.ts')
   const file = ts.createSourceFile('index.d.ts', text, ts.ScriptTarget.Latest, true)
   const { parseDiagnostics } = file as unknown as { parseDiagnostics: ts.Diagnostic[] }
@@ -119,20 +119,20 @@ t.test('the types for roblox-ts parse, and name what the Luau has', async t => {
   t.same(members.get('Options')?.toSorted(), options.toSorted())
   const ticket = [...read('roblox/src/Ticket.luau').matchAll(/^\t\.(\w+) /gm)].map(match => match[1] ?? '')
   t.same(members.get('TicketOptions')?.toSorted(), ticket.toSorted())
-  const door = /\nreturn \{([\s\S]*)\}/.exec(read('roblox/src/init.luau'))?.[1] ?? ''
-  const exported = [...door.matchAll(/^\t(\w+) = /gm)].map(match => match[1] ?? '')
+  const exports = /\nreturn \{([\s\S]*)\}/.exec(read('roblox/src/init.luau'))?.[1] ?? ''
+  const exported = [...exports.matchAll(/^\t(\w+) = /gm)].map(match => match[1] ?? '')
   t.same(members.get('Countersign')?.toSorted(), exported.toSorted())
 })
 
-t.test('no module but the door knows Roblox', async t => {
+t.test('only the entry point uses globals of Roblox', async t => {
   for (const name of modules) {
     const source = read(`roblox/src/${name}`)
       .replace(/--\[=\[[\s\S]*?\]=\]/g, '')
       .replace(/--.*$/gm, '')
     t.match(source, /^/, name)
-    // EngineHash looks whether there is an engine, and lives without.
-    if (name === 'init.luau' || name === 'EngineHash.luau') continue
-    t.notMatch(source, /\b(game|script|workspace|Enum|Instance)\b\s*[.:(]/, `${name} uses no global of Roblox's`)
-    t.notMatch(source, /(?<![.\w])task\s*\./, `${name} gets its scheduler as an argument`)
+    // EncodingServiceHash checks whether it runs in Roblox.
+    if (name === 'init.luau' || name === 'EncodingServiceHash.luau') continue
+    t.notMatch(source, /\b(game|script|workspace|Enum|Instance)\b\s*[.:(]/, `${name} uses no global of Roblox`)
+    t.notMatch(source, /(?<![.\w])task\s*\./, `${name} receives its scheduler as an argument`)
   }
 })

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import t from 'tap'
 import { startGateway, testAdminToken } from '../helper/gateway.js'
 
-t.test("the example's page gets tickets, and the game a token, each with its rights and no more", async t => {
+t.test('the web page gets tickets and the game gets a token, each with exactly its own permissions', async t => {
   const gateway = await startGateway(t)
   const child = spawn(process.execPath, ['examples/roblox-panel.mjs', '--url', gateway.url, '--port', '0'], {
     env: { ...process.env, ADMIN_TOKEN: testAdminToken },

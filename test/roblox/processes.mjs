@@ -6,17 +6,19 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** A gateway and Luau programs as processes of their own, for what is measured or stormed. */
+/** Starts a gateway and Luau programs as separate processes, for benchmarks and the storm test. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const outside = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('COUNTERSIGN_')))
+const baseEnvironment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('COUNTERSIGN_'))
+)
 
-/** Built from what is there, with a store of its own; it ends with `stop`. */
+/** Starts a gateway from the sources, with a temporary store. `stop` ends it and deletes the store. */
 export async function startGateway(environment = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-roblox-'))
   const child = spawn(process.execPath, [join(root, 'bin/countersign.mjs'), 'serve'], {
     env: {
-      ...outside,
+      ...baseEnvironment,
       COUNTERSIGN_PORT: '0',
       COUNTERSIGN_DATA_DIR: dataDir,
       COUNTERSIGN_RATE_LIMIT: 'off',
@@ -25,15 +27,15 @@ export async function startGateway(environment = {}) {
     },
     stdio: ['ignore', 'ignore', 'pipe']
   })
-  let said = ''
+  let output = ''
   child.stderr.setEncoding('utf8').on('data', text => {
-    said += text
+    output += text
   })
-  while (!/listening on (\S+)/.test(said)) {
-    if (child.exitCode !== null) throw new Error(`the gateway ended: ${said}`)
+  while (!/listening on (\S+)/.test(output)) {
+    if (child.exitCode !== null) throw new Error(`the gateway exited: ${output}`)
     await Promise.race([once(child.stderr, 'data'), once(child, 'exit')])
   }
-  const url = /listening on (\S+)/.exec(said)[1]
+  const url = /listening on (\S+)/.exec(output)[1]
   const token = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim()
   return {
     url,
@@ -55,8 +57,9 @@ export async function startGateway(environment = {}) {
 }
 
 /**
- * Runs a Luau program. @param onLine gets each line that it prints
- * @returns its exit code, with what it said on stderr (cut: luau-web prints its own source where it aborts)
+ * Runs a Luau program.
+ * @param onLine  called with each line that it prints
+ * @returns its exit code and the first 2000 characters of stderr (luau-web prints its own source when it aborts)
  */
 export async function runLuau(file, environment, onLine) {
   const lune = process.env.LUNE
@@ -65,7 +68,7 @@ export async function runLuau(file, environment, onLine) {
     : [process.execPath, ['--stack-size=4000', join(root, 'test/roblox/runtime/run.mjs'), file]]
   const child = spawn(command, args, {
     cwd: root,
-    env: { ...outside, ...environment },
+    env: { ...baseEnvironment, ...environment },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   let errors = ''

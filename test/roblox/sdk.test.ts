@@ -2,12 +2,14 @@ import t from 'tap'
 import { startGateway, testAdminToken } from '../helper/gateway.js'
 import { runLuau } from './luau.js'
 
-t.test('the SDK against a gateway that runs', async t => {
-  const gateway = await startGateway(t)
-  await runLuau(t, 'roblox/test/live/sdk.luau', { GATEWAY_URL: gateway.url, ADMIN_TOKEN: testAdminToken })
-})
+for (const file of ['messages', 'credentials']) {
+  t.test(`the SDK and a real gateway: ${file}`, async t => {
+    const gateway = await startGateway(t)
+    await runLuau(t, `roblox/test/live/${file}.luau`, { GATEWAY_URL: gateway.url, ADMIN_TOKEN: testAdminToken })
+  })
+}
 
-t.test('fresh challenges', async t => {
+t.test('the SDK and a real gateway: fresh challenges', async t => {
   const clock = { now: Date.now, advance: () => {} }
   const gateway = await startGateway(t, { clock, config: { freshChallengeMs: 500 } })
   await runLuau(t, 'roblox/test/live/challenge.luau', { GATEWAY_URL: gateway.url, ADMIN_TOKEN: testAdminToken })

@@ -1,5 +1,5 @@
-// The storm: game servers in Luau and clients in JavaScript on one channel. Every third answer of the bridge is dropped,
-// everyone publishes, and everyone must get every publication, once and in order.
+// The storm test: game servers in Luau and web clients in JavaScript on one channel. Every third answer of the bridge is
+// dropped, all clients publish, and each client must receive every publication once and in order.
 //
 //   npm run test:storm -- [--servers 20] [--web 20] [--publications 2000]
 import { parseArgs } from 'node:util'
@@ -13,15 +13,15 @@ const { values } = parseArgs({
   }
 })
 const [servers, web, publications] = [values.servers, values.web, values.publications].map(Number)
-/** luau-web has 18 MB a process. */
-const serversAProcess = 4
-const patienceSeconds = 240
+/** luau-web has 18 MB of memory for a process. */
+const serversPerProcess = 4
+const timeoutSeconds = 240
 const channel = 'storm'
 /**
- * Everyone publishes so many, then waits until it has had as many of all others: so nobody is more than two rounds behind,
- * which a gateway's outbox holds (PROTOCOL §11), however slow the machine is.
+ * Publications of a client before it waits for as many of all other clients. So no client is more than two rounds behind,
+ * which fits into the gateway's outbox (PROTOCOL §11) on a machine of any speed.
  */
-const atOnce = 5
+const roundSize = 5
 
 const each = Math.floor(publications / (servers + web))
 const total = each * (servers + web)
@@ -30,10 +30,10 @@ let failed = 0
 function check(holds, what) {
   if (holds) passed += 1
   else failed += 1
-  if (!holds) console.log(`not so: ${what}`)
+  if (!holds) console.log(`failed: ${what}`)
 }
 
-/** A promise that is settled from outside. */
+/** A promise with its resolve and reject functions. */
 function deferred() {
   const parts = {}
   parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }))
@@ -41,7 +41,7 @@ function deferred() {
 }
 
 const gateway = await startGateway()
-// The gateway has built what must be built.
+// startGateway has built dist.
 const { createClient } = await import('../../dist/client/node.js')
 try {
   await run()
@@ -54,7 +54,7 @@ try {
 console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)
 
-/** A client on a socket, which watches the order of what it gets. */
+/** A WebSocket client that checks the order of publications. */
 async function openWebClient(name) {
   const { clientId, keyId, secret } = await gateway.api('POST', '/v1/admin/clients', {
     clientId: name,
@@ -65,9 +65,9 @@ async function openWebClient(name) {
     url: `${gateway.url.replace(/^http/, 'ws')}/v1/ws`,
     credential: { clientId, keyId, secret }
   })
-  const seen = { name, client, offsets: [], last: new Map(), disorder: 0, go: deferred(), onData: () => {} }
+  const seen = { name, client, offsets: [], last: new Map(), disorder: 0, started: deferred(), onData: () => {} }
   client.subscribe(channel, ({ data, offset }) => {
-    if (data === 'go') return seen.go.resolve()
+    if (data === 'start') return seen.started.resolve()
     seen.offsets.push(offset)
     if (data.number !== (seen.last.get(data.from) ?? 0) + 1) seen.disorder += 1
     seen.last.set(data.from, data.number)
@@ -77,16 +77,19 @@ async function openWebClient(name) {
     client.on('state', state => state === 'connected' && resolve())
     client.connect()
   })
-  // Its subscribe went before; an answer to this says that it was taken.
+  // Requests are answered in order, so the subscribe has been answered as well.
   await client.heartbeat()
   return seen
 }
 
-/** Until a client has had `count` of everyone's publications. */
-function hasHad(seen, count) {
+/** Waits until a client has received `count` publications of each publisher. */
+function waitForRound(seen, count) {
   const holds = () => seen.last.size === servers + web && [...seen.last.values()].every(number => number >= count)
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${seen.name} waits in vain`)), patienceSeconds * 1000)
+    const timer = setTimeout(
+      () => reject(new Error(`${seen.name}: no complete round within ${timeoutSeconds} s`)),
+      timeoutSeconds * 1000
+    )
     seen.onData = () => {
       if (!holds()) return
       clearTimeout(timer)
@@ -99,38 +102,38 @@ function hasHad(seen, count) {
 async function run() {
   const results = []
   let joined = 0
-  const everyoneJoined = deferred()
+  const allJoined = deferred()
   const processes = []
-  for (let first = 0; first < servers; first += serversAProcess) {
+  for (let first = 0; first < servers; first += serversPerProcess) {
     const environment = {
       GATEWAY_URL: gateway.url,
       ADMIN_TOKEN: gateway.token,
       CHANNEL: channel,
-      WORKER: `luau-${first / serversAProcess}`,
-      SESSIONS: String(Math.min(serversAProcess, servers - first)),
+      PROCESS_NAME: `luau-${first / serversPerProcess}`,
+      SESSIONS: String(Math.min(serversPerProcess, servers - first)),
       EACH: String(each),
       TOTAL: String(total),
-      PARTIES: String(servers + web),
-      AT_ONCE: String(atOnce),
-      PATIENCE_SECONDS: String(patienceSeconds)
+      PUBLISHERS: String(servers + web),
+      ROUND_SIZE: String(roundSize),
+      TIMEOUT_SECONDS: String(timeoutSeconds)
     }
     const running = runLuau('roblox/test/live/storm.luau', environment, line => {
-      if (line === 'joined' && ++joined === processes.length) everyoneJoined.resolve()
+      if (line === 'joined' && ++joined === processes.length) allJoined.resolve()
       if (line.startsWith('result ')) results.push(JSON.parse(line.slice('result '.length)))
     })
-    running.then(({ code, errors }) => everyoneJoined.reject(new Error(`a Luau process ended with ${code}: ${errors}`)))
+    running.then(({ code, errors }) => allJoined.reject(new Error(`a Luau process ended with ${code}: ${errors}`)))
     processes.push(running)
   }
   const webClients = await Promise.all(Array.from({ length: web }, (_, index) => openWebClient(`web-${index}`)))
-  await everyoneJoined.promise
+  await allJoined.promise
 
   const startedAt = performance.now()
-  await gateway.api('POST', '/v1/publish', { channel, data: 'go' })
+  await gateway.api('POST', '/v1/publish', { channel, data: 'start' })
   await Promise.all(
     webClients.map(async seen => {
-      await seen.go.promise
+      await seen.started.promise
       for (let number = 1; number <= each; number++) {
-        if (number > 1 && (number - 1) % atOnce === 0) await hasHad(seen, number - 1)
+        if (number > 1 && (number - 1) % roundSize === 0) await waitForRound(seen, number - 1)
         await seen.client.publish(channel, { from: seen.name, number })
       }
     })
@@ -139,13 +142,13 @@ async function run() {
   for (const { code, errors } of ends) check(code === 0, `a Luau process ended with ${code}: ${errors}`)
   const seconds = (performance.now() - startedAt) / 1000
 
-  check(results.length === servers, `${results.length} of ${servers} servers said what they saw`)
+  check(results.length === servers, `${results.length} of ${servers} servers reported results`)
   for (const result of results) {
-    const { name, received, holes, disorder, gaps, published, failed: refused, dropped, faults } = result
+    const { name, received, holes, disorder, gaps, published, failed: refused, dropped, threadErrors } = result
     check(received === total, `${name} has ${received} of ${total}`)
     check(holes === 0 && disorder === 0 && gaps === 0, `${name}: ${JSON.stringify(result)}`)
     check(published === each && refused === 0, `${name} published ${published} of ${each}`)
-    check(dropped > 0 && faults.length === 0, `${name}: ${JSON.stringify(result)}`)
+    check(dropped > 0 && threadErrors.length === 0, `${name}: ${JSON.stringify(result)}`)
   }
   for (const { name, client, offsets, disorder } of webClients) {
     client.close()
@@ -154,7 +157,7 @@ async function run() {
   }
   const sum = member => results.reduce((all, result) => all + result[member], 0)
   console.log(
-    `${servers} game servers and ${web} web clients, ${total} publications, each got all: ${seconds.toFixed(1)} s; ` +
+    `${servers} game servers and ${web} web clients, ${total} publications, all received by each client: ${seconds.toFixed(1)} s; ` +
       `${sum('requests')} requests by the servers, ${sum('dropped')} answers dropped`
   )
 }

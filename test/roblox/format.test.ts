@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
 
-t.test('all Luau is as StyLua would write it, and parses', async t => {
+t.test('all Luau files parse and are formatted with StyLua', async t => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/format-luau.mjs', '--check'], {
     encoding: 'utf8'
   })
