@@ -9,7 +9,7 @@ import { createPortableMac } from '../../src/protocol/mac-portable.js'
 import { decodeAuthenticate, decodeDownstream, decodePoll, decodeUpstream } from '../../src/protocol/messages.js'
 import { ProtocolError } from '../../src/protocol/protocol-error.js'
 
-/** Published and shared vectors, on both makers of MACs. */
+/** Published and shared test vectors, with both MAC implementations. */
 
 function read<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8'))
@@ -22,7 +22,7 @@ interface Wire {
   >
   upstream: { comment?: string; frame: string }[]
   downstream: { comment?: string; frame: string }[]
-  refused: { comment: string; frame: string; key: string }[]
+  refused: { comment: string; frame: string; key: string; code: string }[]
 }
 
 interface Wycheproof {
@@ -37,7 +37,7 @@ const wire = read<Wire>('wire.json')
 const clientKey = bytesOfHex(wire.handshake.clientKey)
 const serverKey = bytesOfHex(wire.handshake.serverKey)
 
-/** The MAC of arbitrary bytes through `ofClosedBytes`, which always adds a `}`. */
+/** Whether `ofClosedBytes`, which appends a `}`, can compute the MAC of this message. */
 function endsInBrace(message: Uint8Array): boolean {
   return message.at(-1) === 0x7d
 }
@@ -46,7 +46,7 @@ function hex(text: string): Buffer {
   return Buffer.from(text, 'hex')
 }
 
-/** Verify, then decode, as whoever receives this frame does. */
+/** Verifies and decodes a frame as its receiver does. */
 function accept(createMac: MacMaker, key: Uint8Array, frame: string, decode: (text: string) => unknown): unknown {
   return decode(verifyFrame(createMac(key), Buffer.from(frame), defaultLimits.depth))
 }
@@ -70,18 +70,18 @@ for (const [name, createMac] of Object.entries(makers)) {
 
     for (const { frame, comment } of wire.upstream) {
       t.doesNotThrow(() => accept(createMac, clientKey, frame, decodeAnyUpstream), comment ?? frame.slice(0, 40))
-      t.equal(signText(createMac(clientKey), `${frame.slice(0, -80)}}`), frame, 'signing gives the same bytes')
+      t.equal(signText(createMac(clientKey), `${frame.slice(0, -80)}}`), frame, 'signing the text again gives the same bytes')
     }
     for (const { frame, comment } of wire.downstream) {
       t.doesNotThrow(() => accept(createMac, serverKey, frame, decodeDownstream), comment ?? frame.slice(0, 40))
     }
-    for (const { frame, comment, key } of wire.refused) {
+    for (const { frame, comment, key, code } of wire.refused) {
       const keyBytes = key === 'client' ? clientKey : serverKey
-      t.throws(() => accept(createMac, keyBytes, frame, decodeAnyUpstream), { name: 'ProtocolError' }, comment)
+      t.throws(() => accept(createMac, keyBytes, frame, decodeAnyUpstream), { name: 'ProtocolError', code }, comment)
     }
   })
 
-  t.test(`Wycheproof, ${name}: whole tags fit, truncated and changed ones do not`, async t => {
+  t.test(`Wycheproof, ${name}: full tags match, truncated and modified ones do not`, async t => {
     let full = 0
     let refused = 0
     for (const group of read<Wycheproof>('wycheproof/hmac_sha256_test.json').testGroups) {
@@ -89,7 +89,7 @@ for (const [name, createMac] of Object.entries(makers)) {
         const message = hex(msg)
         const mac = createMac(hex(key))
         const text = message.toString('latin1')
-        // A text of ASCII is the same bytes in UTF-8; other messages go through the closed form where they end in }.
+        // ASCII text has the same bytes in UTF-8. Other messages can be tested with ofClosedBytes if they end with }.
         const isAscii = [...message].every(byte => byte < 0x80)
         if (!isAscii && !endsInBrace(message)) continue
         const own = isAscii ? mac.ofText(text) : mac.ofClosedBytes(message, message.length - 1)
@@ -102,13 +102,13 @@ for (const [name, createMac] of Object.entries(makers)) {
         }
       }
     }
-    t.ok(full > 0 && refused > 0, `${full} whole, ${refused} refused`)
+    t.ok(full > 0 && refused > 0, `${full} full, ${refused} refused`)
   })
 
-  t.test(`Wycheproof, ${name}: as frames, over any bytes`, async t => {
+  t.test(`Wycheproof, ${name}: frames that are signed with each key`, async t => {
     for (const group of read<Wycheproof>('wycheproof/hmac_sha256_test.json').testGroups) {
       for (const { tcId, key, msg, tag } of group.tests) {
-        // {"m":"<hex of msg>"} signed with the group's key: verifying must agree with node's own HMAC of those bytes.
+        // Frames that node:crypto has signed must verify with the same key only.
         const body = JSON.stringify({ m: msg, tag })
         const frame = Buffer.from(signText(createNodeMac(hex(key)), body))
         t.equal(hasValidSignature(createMac(hex(key)), frame), true, `${tcId}`)
@@ -131,7 +131,7 @@ for (const [name, createMac] of Object.entries(makers)) {
   })
 }
 
-t.test('HMAC over any bytes equals node:crypto', async t => {
+t.test('the HMAC of random bytes equals that of node:crypto', async t => {
   const { createHmac, randomBytes } = await import('node:crypto')
   for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000, 5000, 65_536]) {
     const key = randomBytes(32)
@@ -141,7 +141,7 @@ t.test('HMAC over any bytes equals node:crypto', async t => {
   }
 })
 
-t.test('a faulty frame is told from a wrong signature', async t => {
+t.test('a malformed frame and a wrong signature have different codes', async t => {
   const mac = createNodeMac(clientKey)
   const codeOf = (frame: string | Buffer) => {
     try {
