@@ -7,6 +7,7 @@ import bridge, { refuseBridgePath } from './bridge/index.js'
 import { createBridgeSessions } from './bridge/sessions.js'
 import { type BridgeSettings, defaultAnswerWithinMs } from './bridge/settings.js'
 import { createChannelBroker } from './channels/channel-broker.js'
+import { ClusterMember } from './cluster/cluster-member.js'
 import { createDrain } from './cluster/drain.js'
 import { createPresenceTracker } from './cluster/presence.js'
 import type { Config } from './config/load.js'
@@ -28,8 +29,9 @@ import { pageRoutes } from './routes/pages.js'
 import { publishRoutes } from './routes/publish/routes.js'
 import { RequestLog } from './routes/request-log.js'
 import { ticketRoutes } from './routes/tickets/routes.js'
+import { ConnectedSessions, reapGraceMs } from './session/connected-sessions.js'
 import type { Log, SessionDependencies } from './session/dependencies.js'
-import { createHub, reapGraceMs } from './session/hub.js'
+import { SessionRegistry } from './session/session-registry.js'
 import type { Store } from './store/store.js'
 import ws from './ws/index.js'
 import wsServer from './ws/server.js'
@@ -99,6 +101,16 @@ function acceptEmptyJson(server: FastifyInstance): void {
   })
 }
 
+/** Waits for work, but no longer than `limitMs`. */
+async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, limitMs)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
+}
+
 /**
  * Composes the gateway over a store: the one file that knows all folders. It does not listen, and has no timers.
  * @throws WrongMasterKey, StoreUnavailable
@@ -128,7 +140,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   }) as FastifyInstance
 
   const registry = await openRegistry(store, masterKeys, now)
-  const metrics = createMetrics(() => hub.size, store.channels.counts)
+  const metrics = createMetrics(() => connected.size, store.channels.counts)
   const limits = limitsOf(config)
   const channels = createChannelBroker({
     store: store.channels,
@@ -159,14 +171,17 @@ export async function buildApp(options: AppOptions): Promise<App> {
     now,
     randomText
   }
-  const hub = createHub(dependencies)
-  await hub.start()
+  const connected = new ConnectedSessions(dependencies)
+  const sessions = new SessionRegistry()
+  sessions.addSource(connected)
+  const member = new ClusterMember(dependencies, sessions, presence)
+  await member.start()
   // With the embedded store there is no other instance to go to: sessions are not asked to.
-  const drain = createDrain(hub, store.kind === 'embedded' ? 0 : config.drainMs)
+  const drain = createDrain(connected, store.kind === 'embedded' ? 0 : config.drainMs)
 
   await server.register(errors)
   // In this order: rate-limit's hooks on a socket's route need the websocket plugin before them and the route after.
-  await server.register(wsServer, { hub, frameBytes: config.frameBytes })
+  await server.register(wsServer, { sessions: connected, frameBytes: config.frameBytes })
   if (config.rateLimit) {
     await server.register(rateLimit, { global: true, max: requestsPerMinute, timeWindow: 60_000 })
   }
@@ -185,12 +200,12 @@ export async function buildApp(options: AppOptions): Promise<App> {
     lingerMs: config.lingerMs,
     answerWithinMs: options.bridgeAnswerWithinMs ?? defaultAnswerWithinMs
   }
-  const bridgeSessions = createBridgeSessions(dependencies, bridgeSettings, hub)
+  const bridgeSessions = createBridgeSessions(dependencies, bridgeSettings, sessions)
   metrics.watchHeldPolls(() => bridgeSessions.held)
 
   const perMinute = config.rateLimit ? config.failedHandshakesPerMinute : 0
   const brake = createHandshakeLimiter(store.rateLimits, perMinute, dependencies.log)
-  await server.register(ws, { dependencies, hub, config, brake, isDraining: drain.isDraining })
+  await server.register(ws, { dependencies, sessions: connected, config, limiter: brake, isDraining: drain.isDraining })
   await server.register(bridge, {
     ...{ prefix: bridgePrefix, dependencies, brake, drain },
     settings: bridgeSettings,
@@ -236,18 +251,18 @@ export async function buildApp(options: AppOptions): Promise<App> {
     setTimeout(() => server.server.closeAllConnections(), stragglersMs).unref()
   })
   server.addHook('onClose', async () => {
-    await hub.stop(stragglersMs)
+    await within(stragglersMs, Promise.all([connected.settled(), member.stop()]))
     await store.close()
   })
 
   return {
     server,
-    sessionCount: () => hub.size,
+    sessionCount: () => connected.size,
     heldPolls: () => bridgeSessions.held,
     async tick() {
       const at = now()
       for (const connection of server.waitingConnections) connection.tick(at)
-      await Promise.all([hub.tick(), channels.tick()])
+      await Promise.all([member.tick(), channels.tick()])
     },
     async stop() {
       await drain.run()

@@ -1,10 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ChannelsObserver } from './channels/channel-manager.js'
-import type { Observer } from './session/dependencies.js'
+import type { SessionObserver } from './session/dependencies.js'
 
 /** Prometheus' view of this instance. Names follow its conventions: base units, `_total` for counters. */
 export interface Metrics {
-  readonly observer: Observer
+  readonly observer: SessionObserver
   readonly channels: ChannelsObserver
   /** Sets what tells how many polls are held. */
   watchHeldPolls(count: () => number): void

@@ -1,24 +1,50 @@
 import type { EndingCode } from '../protocol/codes.js'
-import type { Capabilities } from '../registry/capabilities.js'
-import type { Client } from '../registry/clients.js'
-import type { LiveSession } from '../session/session-source.js'
+import { type Capabilities, isWithin } from './capabilities.js'
 
-/** What a session's key, or its ticket, allows now. */
-type Standing = Capabilities & { readonly expiresAt?: number; readonly revokedAt?: number }
-
-export function keyOf(client: Client | undefined, keyId: string): Standing | undefined {
-  const key = client?.keys.find(each => each.keyId === keyId)
-  return client === undefined || key === undefined ? undefined : { ...client, ...key }
+/** What a session's key or ticket allows at this moment. */
+export interface Authorization extends Capabilities {
+  /** Unix milliseconds. */
+  readonly expiresAt?: number
+  /** Unix milliseconds. */
+  readonly revokedAt?: number
 }
 
-function rightsOf({ subscribe, publish, services }: Capabilities): string {
-  return JSON.stringify([subscribe, publish, services])
+/** What to do with a live session after its client's record may have changed. */
+export type AuthorizationDecision =
+  | { readonly action: 'keep'; readonly expiresAt: number }
+  | { readonly action: 'narrow'; readonly capabilities: Capabilities; readonly expiresAt: number }
+  | { readonly action: 'end'; readonly code: EndingCode }
+
+function sameLists(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((pattern, i) => pattern === b[i])
 }
 
-/** Whether a session may go on; also brings its end forward where its key ends sooner than it did. */
-export function revalidate(key: Standing | undefined, session: LiveSession, now: number): EndingCode | undefined {
-  if (key === undefined || key.revokedAt !== undefined) return 'SESSION_REVOKED'
-  if (key.expiresAt !== undefined) session.expiresAt = Math.min(session.expiresAt, key.expiresAt)
-  if (now >= session.expiresAt) return 'SESSION_EXPIRED'
-  return rightsOf(session.peer.capabilities) === rightsOf(key) ? undefined : 'SESSION_EXPIRED'
+/** Whether only `subscribe` changed, and every new pattern lies within an old one. */
+function isNarrowerSubscribe(before: Capabilities, after: Capabilities): boolean {
+  return (
+    sameLists(before.publish, after.publish) &&
+    sameLists(before.services, after.services) &&
+    after.subscribe.every(pattern => isWithin(before.subscribe, pattern))
+  )
+}
+
+/**
+ * Compares a live session with what its credential allows now. Narrower `subscribe` patterns leave the session up; any
+ * other change of capabilities ends it, so that the client comes back and learns its new ones in the handshake.
+ * @param current  undefined when the client was suspended or deleted, or its key no longer exists
+ * @param session  the capabilities that the session runs under, and its end in Unix milliseconds
+ * @param now      Unix milliseconds
+ */
+export function revalidate(
+  current: Authorization | undefined,
+  session: { readonly capabilities: Capabilities; readonly expiresAt: number },
+  now: number
+): AuthorizationDecision {
+  if (current === undefined || current.revokedAt !== undefined) return { action: 'end', code: 'SESSION_REVOKED' }
+  const expiresAt = Math.min(session.expiresAt, current.expiresAt ?? session.expiresAt)
+  if (now >= expiresAt) return { action: 'end', code: 'SESSION_EXPIRED' }
+  if (!isNarrowerSubscribe(session.capabilities, current)) return { action: 'end', code: 'SESSION_EXPIRED' }
+  if (sameLists(session.capabilities.subscribe, current.subscribe)) return { action: 'keep', expiresAt }
+  const { subscribe, publish, services } = current
+  return { action: 'narrow', capabilities: { subscribe, publish, services }, expiresAt }
 }

@@ -1,48 +1,65 @@
+import { signChallenge } from '../protocol/handshake.js'
 import { challengeSeconds } from '../protocol/limits.js'
 import { sameText } from '../protocol/mac.js'
+import { createNodeMac } from '../protocol/mac-node.js'
 
 /**
- * Challenges within a session (PROTOCOL §6), one at a time. The answer that is expected is worked out when a challenge
- * goes out, so that no secret stays in memory and an answer can be judged while the store is away.
+ * Fresh challenges within a session (PROTOCOL §6), as pure functions over a plain state. A session on a socket keeps the
+ * state in memory, the bridge keeps it in the store. All times are Unix milliseconds.
  */
-export class FreshChallenges {
-  readonly #intervalMs: number
-  #nextAt: number
-  #preparing = false
-  #open: { readonly token: string; readonly expected: string; readonly endsAt: number } | undefined
 
-  /** @param intervalMs  0: none are sent */
-  constructor(intervalMs: number, now: number) {
-    this.#intervalMs = intervalMs
-    this.#nextAt = now + intervalMs
-  }
+/** A challenge that was sent and has no answer yet. */
+export interface OpenChallenge {
+  readonly token: string
+  /** The signature that the answer must carry: computed when the challenge is issued, so that no secret is kept. */
+  readonly expected: string
+  readonly endsAt: number
+}
 
-  /** Whether it is time for the next one. Asking moves the time on. */
-  isDue(now: number): boolean {
-    if (this.#intervalMs === 0 || this.#preparing || this.#open !== undefined || now < this.#nextAt) return false
-    this.#nextAt = now + this.#intervalMs
-    this.#preparing = true
-    return true
-  }
+export interface FreshChallengeState {
+  /** When the next challenge is due. */
+  readonly nextAt: number
+  readonly open?: OpenChallenge
+}
 
-  start(token: string, expected: string, now: number): void {
-    this.#preparing = false
-    this.#open = { token, expected, endsAt: now + challengeSeconds * 1000 }
-  }
+/** The state of a session that has just opened, or whose challenge could not be issued this time. */
+export function scheduleChallenge(now: number, intervalMs: number): FreshChallengeState {
+  return { nextAt: now + intervalMs }
+}
 
-  /** The one that was due could not be made. */
-  giveUp(): void {
-    this.#preparing = false
-  }
+/** Whether the next challenge should be issued. One is open at a time. @param intervalMs  0: never */
+export function isChallengeDue({ nextAt, open }: FreshChallengeState, now: number, intervalMs: number): boolean {
+  return intervalMs > 0 && open === undefined && now >= nextAt
+}
 
-  /** Whether one went unanswered for too long. */
-  isOverdue(now: number): boolean {
-    return this.#open !== undefined && now >= this.#open.endsAt
-  }
+/** Whether the open challenge had no answer in time. */
+export function isChallengeOverdue({ open }: FreshChallengeState, now: number): boolean {
+  return open !== undefined && now >= open.endsAt
+}
 
-  settle(challengeToken: string, challengeSignature: string): boolean {
-    const open = this.#open
-    this.#open = undefined
-    return open !== undefined && open.token === challengeToken && sameText(open.expected, challengeSignature)
-  }
+/**
+ * Opens a challenge.
+ * @param challengeToken  43 base64url characters
+ * @param secret          of the session's own key
+ */
+export function issueFreshChallenge(
+  challengeToken: string,
+  secret: string,
+  now: number,
+  intervalMs: number
+): FreshChallengeState & { readonly open: OpenChallenge } {
+  const expected = signChallenge(createNodeMac, secret, challengeToken)
+  return { nextAt: now + intervalMs, open: { token: challengeToken, expected, endsAt: now + challengeSeconds * 1000 } }
+}
+
+/** Closes the open challenge, whatever the answer. An answer to any other token is not correct. */
+export function answerFreshChallenge(
+  { open }: FreshChallengeState,
+  challengeToken: string,
+  challengeSignature: string,
+  now: number,
+  intervalMs: number
+): { readonly state: FreshChallengeState; readonly isCorrect: boolean } {
+  const isCorrect = open?.token === challengeToken && sameText(open.expected, challengeSignature)
+  return { state: scheduleChallenge(now, intervalMs), isCorrect }
 }

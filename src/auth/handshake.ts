@@ -1,21 +1,35 @@
 import { hasValidSignature, readSignedText } from '../protocol/frame.js'
 import { deriveSession, type SessionKeys } from '../protocol/handshake.js'
-import { authenticateBytes, challengeSeconds, protocolName, sessionSeconds } from '../protocol/limits.js'
+import { authenticateBytes, challengeSeconds, type Limits, protocolName, sessionSeconds } from '../protocol/limits.js'
 import { sameText } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Authenticate, type DownstreamMessages, decodeAuthenticate } from '../protocol/messages.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
-import type { Credential } from '../registry/credentials.js'
-import type { SessionDependencies } from '../session/dependencies.js'
-import type { Peer } from '../session/peer.js'
+import type { ChallengeStore } from '../store/store.js'
+import type { Credential, CredentialSource } from './credential.js'
+import type { Peer } from './peer.js'
 
 /** The handshake (PROTOCOL §4), for any transport. */
 
-const tokenBytes = 32
+/** Random bytes of a challenge token, which has 43 base64url characters. */
+export const challengeTokenBytes = 32
 const sessionIdBytes = 24
 
-/** A handshake that proves nothing. The peer is told one thing, whatever the reason; `clientId` is what it claimed. */
+/** What handshakes need from the rest of the gateway. */
+export interface HandshakeDependencies {
+  readonly settings: { readonly limits: Limits }
+  readonly store: { readonly challenges: ChallengeStore }
+  readonly registry: CredentialSource
+  readonly log: { info(fields: object, message: string): void }
+  /** Unix milliseconds. */
+  readonly now: () => number
+  /** Returns this number of random bytes in base64url. */
+  readonly randomText: (bytes: number) => string
+}
+
+/** A handshake that failed to authenticate. The client gets one answer for every reason; only the log has the reason. */
 export class AuthenticationFault extends ProtocolError {
+  /** As claimed. */
   readonly clientId: string
 
   constructor(clientId: string) {
@@ -24,23 +38,24 @@ export class AuthenticationFault extends ProtocolError {
   }
 }
 
-/** An authenticated client: who it is, the keys of its session, and until when it may last. */
+/** An authenticated peer with the keys of its new session. */
 export interface Authenticated {
   readonly peer: Peer
   readonly keys: SessionKeys
+  /** When the session ends at the latest, Unix milliseconds. */
   readonly expiresAt: number
 }
 
 /**
  * Issues a challenge.
- * @param binding  where alone it can be answered: a socket's id, or the bridge
+ * @param binding  what the challenge is good for: one socket's id, or the bridge
  * @throws StoreUnavailable
  */
 export async function issueChallenge(
-  { store, now, randomText }: SessionDependencies,
+  { store, now, randomText }: Pick<HandshakeDependencies, 'store' | 'now' | 'randomText'>,
   binding: string
 ): Promise<DownstreamMessages['challenge']> {
-  const challengeToken = randomText(tokenBytes)
+  const challengeToken = randomText(challengeTokenBytes)
   await store.challenges.put(challengeToken, binding, challengeSeconds * 1000)
   return {
     type: 'challenge',
@@ -51,15 +66,15 @@ export async function issueChallenge(
   }
 }
 
-/** Shape of the frame, before anything is looked up. */
+/** Decodes the frame, before anything is looked up. */
 function readAuthenticate(frame: Uint8Array, depth: number): Authenticate {
   if (frame.length > authenticateBytes) {
-    throw new ProtocolError('FRAME_TOO_LARGE', `an authenticate has at most ${authenticateBytes} bytes`)
+    throw new ProtocolError('FRAME_TOO_LARGE', `authenticate: ${frame.length} bytes; the limit is ${authenticateBytes}`)
   }
   return decodeAuthenticate(readSignedText(frame, depth))
 }
 
-/** The credential that made both signatures. Every one is tried to the end, so that time does not tell which fits. */
+/** Finds the credential that made both signatures. All are tried, so that the time does not show which one matched. */
 function findProof(
   frame: Uint8Array,
   message: Authenticate,
@@ -69,23 +84,23 @@ function findProof(
   for (const credential of credentials) {
     const { challengeToken, clientNonce } = message
     const session = deriveSession(createNodeMac, credential.secret, challengeToken, clientNonce)
-    const proved = sameText(session.challengeSignature, message.challengeSignature)
-    const signed = hasValidSignature(createNodeMac(session.clientKey), frame)
-    if (proved && signed && credential.usable) found = { credential, keys: session }
+    const isProved = sameText(session.challengeSignature, message.challengeSignature)
+    const isSigned = hasValidSignature(createNodeMac(session.clientKey), frame)
+    if (isProved && isSigned && credential.usable) found = { credential, keys: session }
   }
   return found
 }
 
 /**
- * Judges a client's first frame. The challenge is consumed before anything else is looked at, whatever the outcome.
+ * Checks a client's first frame. The challenge is consumed first, whatever the outcome.
  * @param frame    as received
  * @param binding  where it was received, see {@link issueChallenge}
- * @throws ProtocolError PROTOCOL_ERROR, UNSUPPORTED_PROTOCOL, FRAME_TOO_LARGE, AUTHENTICATION_FAILED (one answer for
- *   every reason; the log has the reason)
+ * @throws ProtocolError PROTOCOL_ERROR, UNSUPPORTED_PROTOCOL, FRAME_TOO_LARGE
+ * @throws AuthenticationFault
  * @throws StoreUnavailable
  */
 export async function authenticate(
-  dependencies: SessionDependencies,
+  dependencies: HandshakeDependencies,
   frame: Uint8Array,
   binding: string,
   remoteAddress: string
@@ -93,11 +108,11 @@ export async function authenticate(
   const { store, registry, now, randomText, settings, log } = dependencies
   const message = readAuthenticate(frame, settings.limits.depth)
   const { clientId, keyId, challengeToken, attributes = {} } = message
-  const bound = await store.challenges.consume(challengeToken)
-  const { capabilities, credentials, attributes: known } = await registry.credentials(clientId, keyId)
+  const boundTo = await store.challenges.consume(challengeToken)
+  const { capabilities, credentials, attributes: recorded } = await registry.credentials(clientId, keyId)
   const proof = findProof(frame, message, credentials)
-  if (bound !== binding || proof === undefined) {
-    const reason = bound === undefined ? 'no such challenge' : bound !== binding ? 'foreign challenge' : 'no such proof'
+  if (boundTo !== binding || proof === undefined) {
+    const reason = reasonOf(boundTo, binding)
     log.info({ clientId, keyId, reason, remoteAddress }, 'authentication failed')
     throw new AuthenticationFault(clientId)
   }
@@ -109,7 +124,7 @@ export async function authenticate(
       clientId,
       keyId: credential.keyId,
       capabilities,
-      attributes: { ...attributes, ...known },
+      attributes: { ...attributes, ...recorded },
       remoteAddress
     },
     keys,
@@ -117,19 +132,24 @@ export async function authenticate(
   }
 }
 
-/** What a welcome says that differs by session and transport. */
+function reasonOf(boundTo: string | undefined, binding: string): string {
+  if (boundTo === undefined) return 'unknown challenge'
+  return boundTo === binding ? 'no valid proof' : 'foreign challenge'
+}
+
+/** The members of a welcome that differ by session and transport. */
 export interface WelcomeTerms {
   /** Unix milliseconds. */
   readonly expiresAt: number
   readonly heartbeatIntervalSeconds: number
   readonly heartbeatTimeoutSeconds: number
-  /** The channels that are joined from the start (PROTOCOL §10.1). */
+  /** The session's own channels and their positions (PROTOCOL §10.1). */
   readonly subscriptions: NonNullable<DownstreamMessages['welcome']['subscriptions']>
 }
 
-/** The first downstream frame of a session (PROTOCOL §4.5). */
+/** Builds the first downstream frame of a session (PROTOCOL §4.5). */
 export function welcomeMessage(
-  { settings, now }: SessionDependencies,
+  { settings, now }: Pick<HandshakeDependencies, 'settings' | 'now'>,
   peer: Peer,
   { expiresAt, heartbeatIntervalSeconds, heartbeatTimeoutSeconds, subscriptions }: WelcomeTerms
 ): Omit<DownstreamMessages['welcome'], 'seq'> {

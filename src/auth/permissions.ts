@@ -1,7 +1,7 @@
-import type { Peer } from '../session/peer.js'
-import { isAllowed } from './patterns.js'
+import { isAllowed } from './capabilities.js'
+import type { Peer } from './peer.js'
 
-/** Who may join and publish where (PROTOCOL §10.1). */
+/** Who may join and publish to which channel (PROTOCOL §10.1). */
 
 const reservedPrefixes = ['client:', 'session:'] as const
 
@@ -9,7 +9,7 @@ function reservedPrefixOf(channel: string): string | undefined {
   return reservedPrefixes.find(prefix => channel.startsWith(prefix))
 }
 
-/** The two channels that a session has joined from its start. */
+/** The two channels that a session joins when it opens. */
 export function ownChannels({ clientId, sessionId }: Peer): readonly [string, string] {
   return [`client:${clientId}`, `session:${sessionId}`]
 }
@@ -19,7 +19,7 @@ export function maySubscribe(peer: Peer, channel: string): boolean {
   return isAllowed(peer.capabilities.subscribe, channel)
 }
 
-/** In a reserved channel only those patterns count that spell its prefix. */
+/** For a reserved channel, only patterns that spell its prefix count. */
 function isSpelled(patterns: readonly string[], channel: string): boolean {
   const prefix = reservedPrefixOf(channel)
   const counting = prefix === undefined ? patterns : patterns.filter(pattern => pattern.startsWith(prefix))
@@ -31,7 +31,7 @@ export function mayPublish(patterns: readonly string[], channel: string): boolea
   return isSpelled(patterns, channel)
 }
 
-/** @param patterns  of COUNTERSIGN_PRESENCE: `*` does not mean the two channels that every session has */
+/** @param patterns  of COUNTERSIGN_PRESENCE: `*` does not include the two channels that every session has */
 export function hasPresence(patterns: readonly string[], channel: string): boolean {
   return isSpelled(patterns, channel)
 }

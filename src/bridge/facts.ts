@@ -1,5 +1,5 @@
+import type { Peer } from '../auth/peer.js'
 import type { SessionKeys } from '../protocol/handshake.js'
-import type { Peer } from '../session/peer.js'
 
 /** What a session is when this instance gets to know it. */
 export interface BridgeSessionParams {

@@ -95,7 +95,7 @@ async function answered(
     if (!(error instanceof ProtocolError)) throw error
     const { code } = error
     if (code !== 'RATE_LIMITED' && code !== 'DRAINING') {
-      brake.failed(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
+      brake.recordFailure(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
     }
     return refuse(code, code === 'RATE_LIMITED' || code === 'DRAINING' ? retryAfterMs : undefined)
   }

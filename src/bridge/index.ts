@@ -39,7 +39,7 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
   const strangers = createUnverifiedRequestLimiter(dependencies.now, handshakesPerMinute === undefined ? 0 : undefined)
   const { batchBytes } = dependencies.settings.limits
 
-  drain.invite(sessions)
+  drain.register(sessions)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 

@@ -1,10 +1,11 @@
+import { answerFreshChallenge } from '../auth/fresh-challenge.js'
 import { ownChannels } from '../auth/permissions.js'
-import { sameText } from '../protocol/mac.js'
 import { type DecodedUpstream, decodeUpstream } from '../protocol/messages.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { frameErrorOf } from '../session/frame-error.js'
-import type { FreshChallenge, HandlerContext } from '../session/handlers/handler.js'
+import type { HandlerContext } from '../session/handlers/handler.js'
 import { dispatch } from '../session/handlers/table.js'
+import { StoredLicenseSlots } from '../session/license-slots.js'
 import type { Outgoing } from '../session/session.js'
 import type { ChallengeState } from '../store/bridge.js'
 import { parseOpenChallenge } from './challenge.js'
@@ -29,42 +30,8 @@ export interface BatchResult {
 /** Bytes of recovered publications in one batch; what is beyond follows as publications (PROTOCOL §10.3). */
 const recoveredBytes = 131_072
 
-/** A session sits on licenses by what any instance did for it: only the store knows which. */
-class SeatsInStore extends Set<string> {
-  override has(): boolean {
-    return false
-  }
-
-  override add(): this {
-    return this
-  }
-
-  override delete(): boolean {
-    return true
-  }
-
-  override get size(): number {
-    return 1
-  }
-}
-
-const seatsInStore = new SeatsInStore()
-
 export function decodeClaimed({ seq, text }: { readonly seq: number; readonly text: string }): ClaimedMessage {
   return { seq, decoded: decodeUpstream(text) }
-}
-
-/** The fresh challenge of one batch: answered against the state that the batch was claimed on. */
-function challengeOf(dependencies: SessionDependencies, { open }: ChallengeState) {
-  const outstanding = open === undefined ? undefined : parseOpenChallenge(open)
-  const fresh: FreshChallenge & { settled?: ChallengeState } = {
-    settle(token, signature) {
-      const isRight = outstanding?.token === token && sameText(outstanding.expected, signature)
-      fresh.settled = { nextAt: dependencies.now() + dependencies.settings.freshChallengeMs }
-      return isRight
-    }
-  }
-  return fresh
 }
 
 /**
@@ -76,20 +43,27 @@ export async function runBatch(
   session: BridgeSession,
   batch: readonly ClaimedMessage[]
 ): Promise<BatchResult> {
-  const { settings, channels, observer } = dependencies
+  const { settings, channels, observer, store, now } = dependencies
   const { peer, log } = session
   const { positions, challenge } = session.state
   const subscriptions = new FetchedSubscriptions(channels, settings.limits.recover, ownChannels(peer), positions)
-  const freshChallenge = challengeOf(dependencies, challenge)
+  let answeredChallenge: ChallengeState | undefined
+  const hasEnded = () => session.ending !== undefined
   const context: HandlerContext = {
     dependencies,
     peer,
-    expiresAt: session.expiresAt,
-    licenseSlots: seatsInStore,
-    freshChallenge,
+    licenseSlots: new StoredLicenseSlots(store.licenseSlots, {
+      ...{ sessionId: peer.sessionId, endsAt: session.expiresAt, hasEnded, now }
+    }),
+    answerChallenge(token, signature) {
+      const { nextAt, open } = answeredChallenge ?? challenge
+      const state = { nextAt, ...(open === undefined ? {} : { open: parseOpenChallenge(open) }) }
+      const answer = answerFreshChallenge(state, token, signature, now(), settings.freshChallengeMs)
+      answeredChallenge = { nextAt: answer.state.nextAt }
+      return answer.isCorrect
+    },
     subscriptions,
-    mayRunAgain: true,
-    hasEnded: () => session.ending !== undefined
+    mayRunAgain: true
   }
   const outgoing: Outgoing[] = []
   let recovered = 0
@@ -137,7 +111,7 @@ export async function runBatch(
       answered,
       outgoing,
       positions: subscriptions.changes,
-      ...(freshChallenge.settled === undefined ? {} : { challenge: freshChallenge.settled })
+      ...(answeredChallenge === undefined ? {} : { challenge: answeredChallenge })
     },
     ...(ending === undefined ? {} : { ending })
   }

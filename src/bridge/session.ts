@@ -1,10 +1,11 @@
+import type { Peer } from '../auth/peer.js'
 import { signMessage, signText } from '../protocol/frame.js'
 import { outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import type { Log, SessionDependencies } from '../session/dependencies.js'
-import type { Peer } from '../session/peer.js'
 import type { Outgoing } from '../session/session.js'
+import type { LiveSession } from '../session/session-source.js'
 import type { BridgeState } from '../store/bridge.js'
 import type { Position } from '../store/channels.js'
 import { StoreUnavailable } from '../store/store.js'
@@ -23,7 +24,7 @@ const noRoom: PendingFrames = { outgoing: [], positions: new Map(), isCut: true 
  * One session of the bridge as this instance knows it. What counts lies in the store; here is what is fixed (who, which
  * keys), the state that the last step showed, and who waits here.
  */
-export class BridgeSession {
+export class BridgeSession implements LiveSession {
   readonly peer: Peer
   readonly log: Log
   readonly verifier: Mac
@@ -133,6 +134,14 @@ export class BridgeSession {
   /** Whoever waits for claims looks again. */
   lookAgain(): void {
     this.#tellWatchers()
+  }
+
+  expireAt(at: number): void {
+    this.expiresAt = at
+  }
+
+  narrowCapabilities(): void {
+    this.end('SESSION_EXPIRED')
   }
 
   /** Ends the session on every instance. The first ending counts. */

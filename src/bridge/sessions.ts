@@ -1,11 +1,12 @@
+import type { Capabilities } from '../auth/capabilities.js'
 import type { Authenticated } from '../auth/handshake.js'
 import type { EndingCode } from '../protocol/codes.js'
 import type { SessionKeys } from '../protocol/handshake.js'
 import type { Attributes } from '../protocol/messages.js'
-import type { Capabilities } from '../registry/capabilities.js'
 import { CannotUnseal } from '../registry/keyring.js'
 import type { SessionDependencies } from '../session/dependencies.js'
-import type { Hub } from '../session/hub.js'
+import { revalidateSession } from '../session/revalidation.js'
+import type { SessionRegistry } from '../session/session-registry.js'
 import type { SessionSource } from '../session/session-source.js'
 import type { SessionEntry } from '../store/store.js'
 import type { BridgeEnding } from './ending.js'
@@ -37,7 +38,11 @@ const idleTimeouts = 2
 
 export type BridgeSessions = ReturnType<typeof createBridgeSessions>
 
-export function createBridgeSessions(dependencies: SessionDependencies, settings: BridgeSettings, hub: Hub) {
+export function createBridgeSessions(
+  dependencies: SessionDependencies,
+  settings: BridgeSettings,
+  sessionRegistry: SessionRegistry
+) {
   const { store, registry, now, observer, log } = dependencies
   const { instanceId } = dependencies.settings
   const known = new Map<string, KnownSession>()
@@ -79,7 +84,7 @@ export function createBridgeSessions(dependencies: SessionDependencies, settings
   /** What changed while nobody here knew it was told to others. One that could not be judged is not served. */
   async function judge(kept: KnownSession): Promise<void> {
     try {
-      await hub.recheck(kept.session)
+      await revalidateSession(dependencies, kept.session)
     } catch (error) {
       forget(kept)
       throw error
@@ -199,9 +204,10 @@ export function createBridgeSessions(dependencies: SessionDependencies, settings
     }
   })
 
-  const guests: SessionSource = {
+  const source: SessionSource = {
+    transport: 'bridge',
     ofClient: clientId => byClient.get(clientId) ?? [],
-    clients: () => byClient.keys(),
+    clientIds: () => byClient.keys(),
     revoke(sessionId) {
       const here = known.get(sessionId)
       if (here !== undefined) here.session.end('SESSION_REVOKED')
@@ -210,32 +216,36 @@ export function createBridgeSessions(dependencies: SessionDependencies, settings
           log.warn({ err: error, sessionId }, 'a session could not be revoked')
         )
       }
+      return here !== undefined
     },
-    *signsOfLife(since) {
+    *heartbeatsSince(since) {
       for (const session of servedSince(since)) {
         yield { sessionId: session.peer.sessionId, deadline: deadlineOf(session) }
       }
     },
-    *present(since) {
+    *presenceSince(since) {
       for (const session of servedSince(since)) {
         const { sessionId, clientId } = session.peer
         const deadline = deadlineOf(session)
         for (const channel of session.channels) yield { channel, sessionId, clientId, deadline }
       }
     },
-    async bury(entry) {
+    async expire(entry) {
       const { sessionId, clientId } = entry
       const session = known.get(sessionId)?.session
       if (session !== undefined && session.ending === undefined && deadlineOf(session) > now()) {
         // It is served here: the store was away, and has not heard of it.
         await store.sessions.touch([{ sessionId, deadline: deadlineOf(session) }])
-        return
+        return false
       }
       const ending: EndingCode = 'HEARTBEAT_LOST'
       await endInStore(sessionId, ending)
       session?.over(ending)
       log.info({ sessionId, clientId, ending }, 'session ended')
+      return false
     },
+    // A session that the store lost is gone: nothing of it can be restored from here.
+    async reregister() {},
     async tick(at) {
       for (const kept of known.values()) {
         const { session, worker } = kept
@@ -250,7 +260,7 @@ export function createBridgeSessions(dependencies: SessionDependencies, settings
       await store.bridge.heartbeat(instanceId, beatLifeMs)
     }
   }
-  hub.lodge(guests)
+  sessionRegistry.addSource(source)
 
   return {
     open,

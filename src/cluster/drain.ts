@@ -1,43 +1,50 @@
-import type { Hub } from '../session/hub.js'
+import type { ConnectedSessions } from '../session/connected-sessions.js'
 
-/** Sessions are asked to come back within this part of the time, each at its own moment, so that no herd arrives. */
+/** Part of the drain time within which clients reconnect, each at a random moment, so that they do not come all at once. */
 const reconnectShare = 0.5
-const lookEveryMs = 50
+const pollMs = 50
 
-/** Whoever serves peers that have no session here to be asked (the bridge). */
-export interface DrainGuest {
-  /** The instance stops: whoever waits is answered. */
+/** A transport whose clients cannot be asked to reconnect, since no connection leads to them (the bridge). */
+export interface DrainParticipant {
+  /** Called when the drain begins: answers the requests that are held. */
   begin(): void
-  /** Whether nobody comes here any more. */
+  /** Whether clients no longer come to this instance. */
   isQuiet(): boolean
 }
 
 export interface Drain {
   isDraining(): boolean
-  invite(guest: DrainGuest): void
-  /** Asks every session to move to another instance and waits until all have, or the time is up. */
+  register(participant: DrainParticipant): void
+  /** Asks every session to move to another instance. Resolves when all have moved, or when the time is up. */
   run(): Promise<void>
 }
 
 /** @param drainMs  how long sessions get to move elsewhere (PROTOCOL §7, `reconnect`); 0: they are not asked */
-export function createDrain(hub: Hub, drainMs: number): Drain {
-  let draining = false
-  const guests: DrainGuest[] = []
+export function createDrain(sessions: Pick<ConnectedSessions, 'size' | 'values'>, drainMs: number): Drain {
+  let isDraining = false
+  const participants: DrainParticipant[] = []
+
+  function askToReconnect(): void {
+    for (const session of sessions.values()) {
+      if (!session.welcomed) continue
+      session.send({ type: 'reconnect', afterMs: Math.floor(Math.random() * drainMs * reconnectShare) })
+    }
+  }
+
+  function isDone(): boolean {
+    return sessions.size === 0 && participants.every(participant => participant.isQuiet())
+  }
+
   return {
-    isDraining: () => draining,
-    invite: guest => void guests.push(guest),
+    isDraining: () => isDraining,
+    register: participant => void participants.push(participant),
     async run() {
-      draining = true
-      for (const guest of guests) guest.begin()
+      isDraining = true
+      for (const participant of participants) participant.begin()
       if (drainMs === 0) return
-      for (const session of hub.all()) {
-        if (!session.welcomed) continue
-        session.send({ type: 'reconnect', afterMs: Math.floor(Math.random() * drainMs * reconnectShare) })
-      }
+      askToReconnect()
       const until = performance.now() + drainMs
-      while ((hub.size > 0 || !guests.every(guest => guest.isQuiet())) && performance.now() < until) {
-        await new Promise(resolve => setTimeout(resolve, lookEveryMs))
-      }
+      while (!isDone() && performance.now() < until) await new Promise(resolve => setTimeout(resolve, pollMs))
     }
   }
 }

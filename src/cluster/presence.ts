@@ -1,88 +1,94 @@
+import type { Peer } from '../auth/peer.js'
 import { hasPresence } from '../auth/permissions.js'
-import type { Peer } from '../session/peer.js'
+import { presenceLifeMs } from '../session/connected-sessions.js'
+import type { PresenceTracker } from '../session/presence.js'
 import type { Presence, PresenceEntry, PresenceStore } from '../store/presence.js'
 
-/** Who is where, told to the store: what changed about once a second, and all of it now and then. */
-
-/** An entry is gone when it was not told again for so long: what a crash leaves behind. */
-export const presenceLifeMs = 60_000
-/** All who are there are told so often. */
-export const presenceBeatMs = 20_000
-/** Changes that wait to be told. Those beyond are made up for: who joined with the next beat, who left by the deadline. */
+/** All present sessions are written to the store again after this time, so that their entries do not end. */
+export const presenceRefreshMs = 20_000
+/**
+ * Changes that wait for the next flush. Further ones are dropped: the next refresh makes up for a join, the entry's
+ * deadline for a leave.
+ */
 export const maxPendingChanges = 100_000
 
-/** What sessions say of themselves. Nothing here waits for the store. */
-export interface PresenceTracker {
-  /** Whether it is kept of a channel. */
-  covers(channel: string): boolean
-  joined(peer: Peer, channel: string): void
-  left(peer: Peer, channel: string): void
+/** A presence tracker that writes to the store: changes about once a second, and everything at each refresh. */
+export interface StoredPresenceTracker extends PresenceTracker {
   /**
-   * Tells the store what waits. One at a time; what it does not take is made up for by the next beat.
-   * @param everyone  all who are there, asked for at a beat; of sessions that live in the store those seen `since`
+   * Writes pending changes. One flush runs at a time. The next refresh makes up for a failed one.
+   * @param everyone  lists all present sessions for a refresh. `since` is the previous refresh in Unix milliseconds:
+   *   sessions that only the store holds are listed if they were active since then
    * @throws StoreUnavailable
    */
   flush(everyone: (since: number) => Iterable<PresenceEntry>): Promise<void>
 }
 
-/** @param patterns  channels of which it is kept; with none nothing is ever told */
+interface PendingChange {
+  readonly who: Presence
+  /** Unix milliseconds; undefined when the session left. */
+  readonly deadline: number | undefined
+}
+
+/**
+ * @param patterns  channels for which presence is kept. When empty, it costs no store commands.
+ * @param now       Unix milliseconds
+ */
 export function createPresenceTracker(
   store: PresenceStore,
   patterns: readonly string[],
   now: () => number
-): PresenceTracker {
+): StoredPresenceTracker {
   /** The last change of each session in each channel. */
-  let pending = new Map<string, { readonly who: Presence; readonly deadline: number | undefined }>()
-  let beatAt = 0
-  let telling: Promise<void> | undefined
+  let pending = new Map<string, PendingChange>()
+  let refreshedAt = 0
+  let flushing: Promise<void> | undefined
 
   function covers(channel: string): boolean {
     return patterns.length > 0 && hasPresence(patterns, channel)
   }
 
-  /** @param deadline  nothing: it is not there any more */
-  function note({ sessionId, clientId }: Peer, channel: string, deadline: number | undefined): void {
+  function enqueue({ sessionId, clientId }: Peer, channel: string, deadline: number | undefined): void {
     if (!covers(channel)) return
     const key = `${channel} ${sessionId}`
     if (!pending.has(key) && pending.size >= maxPendingChanges) return
     pending.set(key, { who: { channel, sessionId, clientId }, deadline })
   }
 
-  async function tellNow(everyone: (since: number) => Iterable<PresenceEntry>): Promise<void> {
+  async function flushNow(everyone: (since: number) => Iterable<PresenceEntry>): Promise<void> {
     const at = now()
-    const since = beatAt
-    const isBeat = at - beatAt >= presenceBeatMs
+    const since = refreshedAt
+    const isRefresh = at - refreshedAt >= presenceRefreshMs
     const changes = [...pending.values()]
-    if (!isBeat && changes.length === 0) return
+    if (!isRefresh && changes.length === 0) return
     pending = new Map()
-    const here = changes.flatMap(({ who, deadline }) => (deadline === undefined ? [] : [{ ...who, deadline }]))
+    const present = changes.flatMap(({ who, deadline }) => (deadline === undefined ? [] : [{ ...who, deadline }]))
     const gone = changes.flatMap(({ who, deadline }) => (deadline === undefined ? [who] : []))
-    if (isBeat) {
-      beatAt = at
-      for (const entry of everyone(since)) if (covers(entry.channel)) here.push(entry)
+    if (isRefresh) {
+      refreshedAt = at
+      for (const entry of everyone(since)) if (covers(entry.channel)) present.push(entry)
     }
     try {
       await Promise.all([
-        here.length > 0 ? store.touch(here, at) : undefined,
+        present.length > 0 ? store.touch(present, at) : undefined,
         gone.length > 0 ? store.leave(gone) : undefined
       ])
     } catch (error) {
-      // The next call is a beat, for whoever was to be told in this one.
-      beatAt = Math.min(since, at - presenceBeatMs)
+      // Makes the next flush a refresh, which includes the changes that this one lost.
+      refreshedAt = Math.min(since, at - presenceRefreshMs)
       throw error
     }
   }
 
   return {
     covers,
-    joined: (peer, channel) => note(peer, channel, now() + presenceLifeMs),
-    left: (peer, channel) => note(peer, channel, undefined),
+    joined: (peer, channel) => enqueue(peer, channel, now() + presenceLifeMs),
+    left: (peer, channel) => enqueue(peer, channel, undefined),
     async flush(everyone) {
       if (patterns.length === 0) return
-      telling ??= tellNow(everyone).finally(() => {
-        telling = undefined
+      flushing ??= flushNow(everyone).finally(() => {
+        flushing = undefined
       })
-      await telling
+      await flushing
     }
   }
 }

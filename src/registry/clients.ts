@@ -1,7 +1,7 @@
+import type { Capabilities } from '../auth/capabilities.js'
 import type { Attributes } from '../protocol/messages.js'
 import type { DurableStore } from '../store/store.js'
 import type { AuditLog } from './audit.js'
-import type { Capabilities } from './capabilities.js'
 import { type ClientKey, isLive, type KeySealer, rotate, type SealedKey } from './client-keys.js'
 import { RecordTable, RegistryError } from './records.js'
 import { createId } from './secrets.js'

@@ -1,27 +1,9 @@
-import type { Attributes } from '../protocol/messages.js'
+import type { Credential, Credentials } from '../auth/credential.js'
 import type { DurableStore, StoredRecord } from '../store/store.js'
-import type { Capabilities } from './capabilities.js'
 import { isLive, type KeySealer, maxLiveKeys, type SealedKey } from './client-keys.js'
 import type { ClientRecord } from './clients.js'
 import { RecordTable, readRecord } from './records.js'
 import { isTicketId, type Tickets } from './tickets.js'
-
-/** A secret for a handshake to try. */
-export interface Credential {
-  readonly keyId: string
-  readonly secret: string
-  /** False for a decoy: it must be refused even when its secret matches. */
-  readonly usable: boolean
-  /** Unix milliseconds; absent: the key does not expire. */
-  readonly expiresAt?: number
-}
-
-export interface Credentials {
-  readonly capabilities: Capabilities
-  /** Attributes that the gateway vouches for. They override those that the peer claims. */
-  readonly attributes: Attributes
-  readonly credentials: readonly Credential[]
-}
 
 const decoyClientId = 'decoy'
 

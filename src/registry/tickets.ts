@@ -1,7 +1,7 @@
+import type { Capabilities } from '../auth/capabilities.js'
 import type { Attributes } from '../protocol/messages.js'
 import type { DurableStore, TicketStore } from '../store/store.js'
 import type { AuditLog } from './audit.js'
-import type { Capabilities } from './capabilities.js'
 import type { Keyring } from './keyring.js'
 import { RegistryError } from './records.js'
 import { createId, createSecret } from './secrets.js'

@@ -1,6 +1,6 @@
+import type { Capabilities } from '../auth/capabilities.js'
 import type { DurableStore } from '../store/store.js'
 import type { AuditLog } from './audit.js'
-import type { Capabilities } from './capabilities.js'
 import type { Hasher } from './keyring.js'
 import { RecordTable, RegistryError } from './records.js'
 import { createSecret, isWholeSecret } from './secrets.js'

@@ -4,86 +4,73 @@ import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
 import { handshakeSeconds } from '../protocol/limits.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
 import { StoreUnavailable } from '../store/store.js'
+import type { ConnectedSessions } from './connected-sessions.js'
 import type { SessionDependencies } from './dependencies.js'
-import type { Hub } from './hub.js'
+import { revalidateSession } from './revalidation.js'
 import { Session } from './session.js'
 import type { Transport } from './transport.js'
 
-/** Frames that wait while one is handled; then reading stops until they are done. */
-export const inboxFrames = 64
+/** Frames that wait while one is handled. At the bound, reading from the transport pauses until all are handled. */
+export const maxQueuedFrames = 64
 
-/** Who is at the other end of a connection. */
 export interface ConnectionPeer {
-  /** Where alone the connection's challenge is good. */
+  /** Binds the connection's challenge to it: no other connection can use the challenge. */
   readonly binding: string
   readonly challengeToken: string
   readonly remoteAddress: string
-  /** Called once the handshake is over, one way or the other. */
+  /** Called once, when the handshake has succeeded or failed. */
   readonly onSettled: () => void
 }
 
+/** What connections share. */
+export interface ConnectionServices {
+  readonly dependencies: SessionDependencies
+  readonly sessions: ConnectedSessions
+  readonly limiter: HandshakeLimiter
+}
+
 /**
- * A connection that keeps order, from its challenge to its end. States: `challenged` until the first frame,
- * `authenticating` while that is judged, `open` with a session, `closed`. Frames are handled one after another.
+ * A connection that keeps order, from its challenge to its end. It is `challenged` until the first frame,
+ * `authenticating` while that frame is checked, then `open` with a session, and at last `closed`. Frames are handled one
+ * after another.
  */
 export class Connection {
-  readonly #dependencies: SessionDependencies
-  readonly #hub: Hub
+  readonly #services: ConnectionServices
   readonly #transport: Transport
   readonly #peer: ConnectionPeer
-  readonly #brake: HandshakeLimiter
   readonly #handshakeEndsAt: number
   #state: 'challenged' | 'authenticating' | 'open' | 'closed' = 'challenged'
   #session: Session | undefined
-  #inbox: Uint8Array[] = []
+  #queue: Uint8Array[] = []
   #busy = false
   #paused = false
 
-  constructor(
-    dependencies: SessionDependencies,
-    hub: Hub,
-    transport: Transport,
-    peer: ConnectionPeer,
-    brake: HandshakeLimiter
-  ) {
-    this.#dependencies = dependencies
-    this.#hub = hub
+  constructor(services: ConnectionServices, transport: Transport, peer: ConnectionPeer) {
+    this.#services = services
     this.#transport = transport
     this.#peer = peer
-    this.#brake = brake
-    this.#handshakeEndsAt = dependencies.now() + handshakeSeconds * 1000
+    this.#handshakeEndsAt = services.dependencies.now() + handshakeSeconds * 1000
   }
 
-  #settleHandshake(state: 'open' | 'closed'): void {
-    const settles = this.#state === 'challenged' || this.#state === 'authenticating'
-    if (this.#state === 'challenged') this.#takeChallengeBack()
-    this.#state = state
-    if (settles) this.#peer.onSettled()
-  }
-
-  /** Nobody can answer it any more: it need not wait for its 60 s in the store. */
-  #takeChallengeBack(): void {
-    const { store, log } = this.#dependencies
-    store.challenges
-      .consume(this.#peer.challengeToken)
-      .catch((error: unknown) => log.debug({ err: error }, 'a challenge was left to its end'))
-  }
-
-  /** The next frame from the peer, as bytes. */
+  /** Receives the next frame from the client. */
   receive(frame: Uint8Array): void {
     if (this.#state === 'closed') return
     if (this.#busy) {
-      this.#inbox.push(frame)
-      if (this.#inbox.length >= inboxFrames && !this.#paused) {
-        this.#paused = true
-        this.#transport.pause()
-      }
+      this.#enqueue(frame)
       return
     }
     const pending = this.#handle(frame)
-    if (pending !== undefined) this.#settle(pending)
+    if (pending !== undefined) this.#waitFor(pending)
   }
 
+  #enqueue(frame: Uint8Array): void {
+    this.#queue.push(frame)
+    if (this.#queue.length < maxQueuedFrames || this.#paused) return
+    this.#paused = true
+    this.#transport.pause()
+  }
+
+  /** @returns undefined when the frame has already been handled */
   #handle(frame: Uint8Array): undefined | Promise<void> {
     if (this.#state === 'challenged') {
       this.#state = 'authenticating'
@@ -94,82 +81,98 @@ export class Connection {
     return pending
   }
 
-  /** Waits for a frame's answer, then goes on with those that came meanwhile. */
-  #settle(pending: Promise<void>): void {
+  /** Waits until a frame is handled, then continues with the queue. */
+  #waitFor(pending: Promise<void>): void {
     this.#busy = true
     pending
       .catch((error: unknown) => {
-        this.#dependencies.log.error({ err: error }, 'a frame could not be handled')
+        this.#services.dependencies.log.error({ err: error }, 'handling a frame failed')
         this.refuse('INTERNAL')
       })
       .then(() => {
         this.#busy = false
-        this.#drainInbox()
+        this.#drainQueue()
       })
   }
 
-  #drainInbox(): void {
+  #drainQueue(): void {
     while (!this.#busy && this.#state !== 'closed') {
-      const next = this.#inbox.shift()
+      const next = this.#queue.shift()
       if (next === undefined) break
       const pending = this.#handle(next)
-      if (pending !== undefined) this.#settle(pending)
+      if (pending !== undefined) this.#waitFor(pending)
     }
-    if (this.#state === 'closed') this.#inbox = []
-    if (this.#paused && this.#inbox.length === 0) {
+    if (this.#state === 'closed') this.#queue = []
+    if (this.#paused && this.#queue.length === 0) {
       this.#paused = false
       this.#transport.resume()
     }
   }
 
   async #authenticate(frame: Uint8Array): Promise<void> {
-    const { observer, log } = this.#dependencies
+    const { dependencies, limiter } = this.#services
     const { binding, remoteAddress } = this.#peer
     try {
-      // Asked again: many sockets may have been opened before any of them failed.
-      if ((await this.#brake.retryAfterMs(remoteAddress)) > 0) {
+      // Checked again after the upgrade: one address may have opened many sockets before the first failure.
+      if ((await limiter.retryAfterMs(remoteAddress)) > 0) {
         this.refuse('RATE_LIMITED')
         return
       }
-      const authenticated = await authenticate(this.#dependencies, frame, binding, remoteAddress)
+      const authenticated = await authenticate(dependencies, frame, binding, remoteAddress)
       if (this.#state !== 'authenticating') return
-      const session = new Session(this.#dependencies, this.#transport, authenticated, ended => this.#hub.remove(ended))
-      if (!(await this.#hub.add(session))) {
-        this.refuse('RATE_LIMITED')
-        return
-      }
-      this.#session = session
-      if (this.#state !== 'authenticating') {
-        session.lost()
-        return
-      }
-      await Promise.all([this.#hub.recheck(session), session.joinOwnChannels()])
-      if (session.ended) {
-        this.#settleHandshake('closed')
-        return
-      }
-      this.#settleHandshake('open')
-      session.welcome()
-      observer.handshake('welcome')
-      session.log.info({ keyId: session.peer.keyId, remoteAddress }, 'session opened')
+      const session = new Session(dependencies, this.#transport, authenticated, ended =>
+        this.#services.sessions.remove(ended)
+      )
+      await this.#open(session)
     } catch (error) {
-      if (error instanceof ProtocolError) {
-        if (error.code !== 'AUTHENTICATION_FAILED') {
-          log.info({ code: error.code, reason: error.message, remoteAddress }, 'not a handshake')
-        }
-        this.#brake.failed(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
-        this.refuse(error.code)
-      } else if (error instanceof StoreUnavailable) {
-        log.warn({ err: error.cause }, 'no handshake: the store does not answer')
-        // What was opened but never welcomed is no session to the peer: it is told unsigned.
-        this.#session?.lost()
-        this.#session = undefined
-        this.refuse('UNAVAILABLE')
-      } else throw error
+      this.#refuseHandshake(error)
     }
   }
 
-  /** The last word to a peer without a session: unsigned, one text per code (PROTOCOL §4). */
+  /** @throws StoreUnavailable */
+  async #open(session: Session): Promise<void> {
+    const { dependencies, sessions } = this.#services
+    if (!(await sessions.add(session))) {
+      this.refuse('RATE_LIMITED')
+      return
+    }
+    this.#session = session
+    if (this.#state !== 'authenticating') {
+      session.connectionLost()
+      return
+    }
+    await Promise.all([revalidateSession(dependencies, session), session.joinOwnChannels()])
+    if (session.ended) {
+      this.#settleHandshake('closed')
+      return
+    }
+    this.#settleHandshake('open')
+    session.welcome()
+    dependencies.observer.handshake('welcome')
+    session.log.info({ keyId: session.peer.keyId, remoteAddress: this.#peer.remoteAddress }, 'session opened')
+  }
+
+  #refuseHandshake(error: unknown): void {
+    const { dependencies, limiter } = this.#services
+    const { remoteAddress } = this.#peer
+    if (error instanceof StoreUnavailable) {
+      dependencies.log.warn({ err: error.cause }, 'a handshake was refused: the store does not answer')
+      // The client never got a welcome, so it knows no session and no keys: its error is unsigned.
+      this.#session?.connectionLost()
+      this.#session = undefined
+      this.refuse('UNAVAILABLE')
+      return
+    }
+    if (!(error instanceof ProtocolError)) throw error
+    const { code, message } = error
+    if (code !== 'AUTHENTICATION_FAILED') {
+      dependencies.log.info({ code, reason: message, remoteAddress }, 'a handshake was malformed')
+    }
+    limiter.recordFailure(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
+    this.refuse(code)
+  }
+
+  /** Closes the connection with an error: unsigned before a session, with one message per code (PROTOCOL §4). */
   refuse(code: CodeName, message: string = codes[code].message): void {
     if (this.#state === 'closed') return
     this.#settleHandshake('closed')
@@ -177,23 +180,38 @@ export class Connection {
       this.#session.end(code as EndingCode)
       return
     }
-    this.#dependencies.observer.handshake(code)
+    this.#services.dependencies.observer.handshake(code)
     this.#transport.send(JSON.stringify({ type: 'error', code, message }))
     const { close } = codes[code] as { close?: number }
     this.#transport.close(close ?? codes.INTERNAL.close, code)
   }
 
-  /** The handshake's timer (PROTOCOL §4); a session has its own. */
+  #settleHandshake(state: 'open' | 'closed'): void {
+    const isSettling = this.#state === 'challenged' || this.#state === 'authenticating'
+    if (this.#state === 'challenged') this.#discardChallenge()
+    this.#state = state
+    if (isSettling) this.#peer.onSettled()
+  }
+
+  /** Frees the store's memory at once: no other connection can use the challenge. */
+  #discardChallenge(): void {
+    const { store, log } = this.#services.dependencies
+    store.challenges
+      .consume(this.#peer.challengeToken)
+      .catch((error: unknown) => log.debug({ err: error }, 'could not discard a challenge: it expires by itself'))
+  }
+
+  /** Ends a handshake that takes too long (PROTOCOL §4). A session has timeouts of its own. */
   tick(now: number): void {
     if (this.#state === 'challenged' && now >= this.#handshakeEndsAt) {
       this.refuse('PROTOCOL_ERROR', `no authenticate within ${handshakeSeconds} s`)
     }
   }
 
-  /** The transport is gone. */
-  lost(): void {
+  /** The transport closed. */
+  connectionLost(): void {
     this.#settleHandshake('closed')
-    this.#inbox = []
-    this.#session?.lost()
+    this.#queue = []
+    this.#session?.connectionLost()
   }
 }

@@ -1,54 +1,58 @@
 import type { ChannelBroker } from '../channels/types.js'
-import type { PresenceTracker } from '../cluster/presence.js'
 import type { CodeName, ValidationCode } from '../protocol/codes.js'
 import type { Limits } from '../protocol/limits.js'
 import type { Registry } from '../registry/index.js'
 import type { Store } from '../store/store.js'
+import type { PresenceTracker } from './presence.js'
 
-/** The part of pino that is used here. */
+/** The part of a pino logger that sessions use. */
 export interface Log {
-  debug(facts: object, sentence: string): void
-  info(facts: object, sentence: string): void
-  warn(facts: object, sentence: string): void
-  error(facts: object, sentence: string): void
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
   child(bindings: object): Log
 }
 
-/** What sessions report to whoever counts. */
-export interface Observer {
+/** Receives session events for metrics. Calls are synchronous and must not throw. */
+export interface SessionObserver {
+  /** A handshake ended with a session, or was refused with a code. */
   handshake(result: 'welcome' | CodeName): void
   opened(transport: string): void
+  /** `bye`: the client ended the session. `lost`: its connection closed. */
   ended(transport: string, code: CodeName | 'bye' | 'lost'): void
+  /** A frame with a known message type was verified. */
   received(type: string): void
+  /** A frame or an exchange was refused with a code. */
   refused(code: CodeName): void
   validated(code: ValidationCode): void
 }
 
-/** Settings that sessions obey. */
 export interface SessionSettings {
   readonly instanceId: string
   readonly heartbeatIntervalSeconds: number
   readonly heartbeatTimeoutSeconds: number
-  /** Milliseconds between fresh challenges; 0: none. */
+  /** Milliseconds between fresh challenges; 0: none are sent. */
   readonly freshChallengeMs: number
-  /** Frames a second in the long run; 0: any number. */
+  /** Sustained rate of a session; 0: unlimited. */
   readonly framesPerSecond: number
+  /** Sessions of this instance. */
   readonly maxSessions: number
   readonly maxSessionsPerClient: number
   readonly limits: Limits
 }
 
-/** All that sessions stand on. Clock and randomness come from outside, so that tests can move the one and fix the other. */
+/** What sessions need from the rest of the gateway. Clock and randomness are injected, so that tests control them. */
 export interface SessionDependencies {
   readonly settings: SessionSettings
   readonly store: Store
   readonly registry: Registry
   readonly channels: ChannelBroker
   readonly presence: PresenceTracker
-  readonly observer: Observer
+  readonly observer: SessionObserver
   readonly log: Log
   /** Unix milliseconds. */
   readonly now: () => number
-  /** So many random bytes in base64url. */
+  /** Returns this number of random bytes in base64url. */
   readonly randomText: (bytes: number) => string
 }

@@ -3,18 +3,20 @@ import { ProtocolError } from '../protocol/protocol-error.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { Log } from './dependencies.js'
 
-/** How long a peer should wait after UNAVAILABLE, in milliseconds. */
+/** How long a client should wait after UNAVAILABLE, in milliseconds. */
 const unavailableRetryMs = 1000
 
-/** What a peer is told of a frame that came to nothing: an error in reply, after which the session goes on, or its last word. */
+/** The error that a client gets for a frame: in reply, and the session goes on; or as the last frame of its session. */
 export type FrameError =
   | {
       readonly ends: false
-      /** The frame's seq, where it is known. */
+      /** The frame's seq, if it was read. */
       readonly seq: number | undefined
       readonly code: CodeName
       readonly message: string
       readonly retryAfterMs?: number
+      /** With UNAVAILABLE: whether the message may have had its effect. */
+      readonly outcome?: StoreUnavailable['outcome']
     }
   | { readonly ends: true; readonly seq: number | undefined; readonly code: EndingCode; readonly message: string }
 
@@ -23,26 +25,28 @@ function endingOf(code: CodeName): EndingCode | undefined {
 }
 
 /**
- * Judges what verifying, decoding or handling a frame threw, for any transport, and writes it to the log.
- * @param seq  the frame's, where it was read; else the error's own counts
+ * Turns what verifying, decoding or handling a frame threw into an error for the client, for any transport, and logs it.
+ * @param error  ProtocolError and StoreUnavailable are expected; anything else becomes INTERNAL
+ * @param seq    the frame's seq, if it was read; else the error's own seq counts
  */
 export function frameErrorOf(error: unknown, seq: number | undefined, log: Log): FrameError {
   if (error instanceof StoreUnavailable) {
-    log.warn({ err: error.cause }, 'the store does not answer')
+    log.warn({ err: error.cause }, 'a message was refused: the store does not answer')
     const { message } = codes.UNAVAILABLE
-    return { ends: false, seq, code: 'UNAVAILABLE', message, retryAfterMs: unavailableRetryMs }
+    const { outcome } = error
+    return { ends: false, seq, code: 'UNAVAILABLE', message, retryAfterMs: unavailableRetryMs, outcome }
   }
   if (!(error instanceof ProtocolError)) {
-    log.error({ err: error }, 'a handler failed')
+    log.error({ err: error }, 'a message handler failed')
     return { ends: true, seq, code: 'INTERNAL', message: codes.INTERNAL.message }
   }
   const { code, message } = error
-  const of = seq ?? error.seq
-  log.info({ code, reason: message, seq: of }, 'a frame was refused')
+  const frameSeq = seq ?? error.seq
+  log.info({ code, reason: message, seq: frameSeq }, 'a frame was refused')
   const ending = endingOf(code)
-  // PROTOCOL §7.1: these two end a session exactly if they come without `re`.
-  const passing = (code === 'RATE_LIMITED' || code === 'UNAVAILABLE') && of !== undefined
-  return ending === undefined || passing
-    ? { ends: false, seq: of, code, message }
-    : { ends: true, seq: of, code: ending, message }
+  // PROTOCOL §7.1: these two codes end a session only when they come without `re`.
+  const isTemporary = (code === 'RATE_LIMITED' || code === 'UNAVAILABLE') && frameSeq !== undefined
+  return ending === undefined || isTemporary
+    ? { ends: false, seq: frameSeq, code, message }
+    : { ends: true, seq: frameSeq, code: ending, message }
 }

@@ -1,44 +1,48 @@
-import { ownChannels } from '../auth/permissions.js'
+import type { Peer } from '../auth/peer.js'
+import { maySubscribe, ownChannels } from '../auth/permissions.js'
 import type { ChannelBroker, Joined, Subscriber } from '../channels/types.js'
-import type { PresenceTracker } from '../cluster/presence.js'
+import { ProtocolError } from '../protocol/protocol-error.js'
 import type { Position, StoredPublication } from '../store/channels.js'
-import type { Peer } from './peer.js'
+import type { PresenceTracker } from './presence.js'
 import { publicationMembers } from './publication.js'
 import type { Subscriptions } from './subscriptions.js'
 
-/** How a session is told of what comes of its channels. */
-export interface Down {
+/** How a session sends what happens in its channels. */
+export interface SubscriptionSink {
   /** @param members  see `publicationMembers` */
   publication(members: string): void
-  unsubscribed(channel: string): void
+  /** The gateway ended a subscription. */
+  unsubscribed(channel: string, code: 'INSUFFICIENT_STATE' | 'PERMISSION_DENIED'): void
 }
 
-/** A position as a welcome tells it. */
+/** A joined channel and its position, as a welcome lists it. */
 export type Subscription = Position & { readonly channel: string }
 
-/** The channels of a session that is told of publications as they come. */
+/** The channels of a session that receives publications as they are published. */
 export class LiveSubscriptions implements Subscriptions, Subscriber {
   readonly #channels: ChannelBroker
   readonly #presence: PresenceTracker
-  readonly #peer: Peer
-  readonly #down: Down
+  readonly #sink: SubscriptionSink
   readonly #own: readonly string[]
   readonly #joined = new Set<string>()
+  /** Joined channels whose `subscribed` has not been sent: nothing of theirs may be sent before it. */
+  readonly #unannounced = new Set<string>()
+  #peer: Peer
   #closed = false
 
-  constructor(channels: ChannelBroker, presence: PresenceTracker, peer: Peer, down: Down) {
+  constructor(channels: ChannelBroker, presence: PresenceTracker, peer: Peer, sink: SubscriptionSink) {
     this.#channels = channels
     this.#presence = presence
     this.#peer = peer
     this.#own = ownChannels(peer)
-    this.#down = down
+    this.#sink = sink
   }
 
   get count(): number {
     return this.#joined.size - this.#own.filter(channel => this.#joined.has(channel)).length
   }
 
-  /** All that are joined, the session's own two among them. */
+  /** All joined channels, the session's own two included. */
   get channels(): Iterable<string> {
     return this.#joined
   }
@@ -51,10 +55,19 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     const joined = await this.#channels.join(this, channel, recover)
     if (this.#closed) this.#channels.leave(this, channel)
     else {
+      this.#requireStillPermitted(channel)
       this.#joined.add(channel)
+      this.#unannounced.add(channel)
       this.#presence.joined(this.#peer, channel)
     }
     return joined
+  }
+
+  /** The session's capabilities may have been narrowed while the store was asked. */
+  #requireStillPermitted(channel: string): void {
+    if (maySubscribe(this.#peer, channel)) return
+    this.leave(channel)
+    throw new ProtocolError('PERMISSION_DENIED', `subscribe: no permission for channel ${channel}`)
   }
 
   leave(channel: string): void {
@@ -63,15 +76,18 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
   }
 
   #forget(channel: string): void {
+    this.#unannounced.delete(channel)
     if (this.#joined.delete(channel)) this.#presence.left(this.#peer, channel)
   }
 
-  /** The peer has been told that it joined: what came since follows. */
+  /** Sends what was published since `join`. Call it when the `subscribed` or `welcome` with the channel has been sent. */
   release(channel: string): void {
-    this.#channels.release(this, channel)
+    if (!this.#unannounced.delete(channel)) return
+    if (maySubscribe(this.#peer, channel)) this.#channels.release(this, channel)
+    else this.#revoke(channel)
   }
 
-  /** Joins the session's own channels. They are to be released after the welcome. @throws StoreUnavailable */
+  /** Joins the session's own channels. Release them after the welcome. @throws StoreUnavailable */
   async joinOwn(): Promise<Subscription[]> {
     const joined = await Promise.all(this.#own.map(channel => this.join(channel)))
     return this.#own.flatMap((channel, i) => {
@@ -80,18 +96,31 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     })
   }
 
-  /** The session is over. */
+  /** Leaves channels that the peer's new capabilities no longer cover. */
+  narrow(peer: Peer): void {
+    this.#peer = peer
+    for (const channel of [...this.#joined]) {
+      if (!this.#unannounced.has(channel) && !maySubscribe(peer, channel)) this.#revoke(channel)
+    }
+  }
+
+  #revoke(channel: string): void {
+    this.leave(channel)
+    this.#sink.unsubscribed(channel, 'PERMISSION_DENIED')
+  }
+
+  /** Leaves all channels, for a session that ends. */
   close(): void {
     this.#closed = true
     for (const channel of this.#joined) this.leave(channel)
   }
 
   publication(channel: string, epoch: string, publication: StoredPublication): void {
-    this.#down.publication(publicationMembers(channel, epoch, publication))
+    this.#sink.publication(publicationMembers(channel, epoch, publication))
   }
 
   lost(channel: string): void {
     this.#forget(channel)
-    this.#down.unsubscribed(channel)
+    this.#sink.unsubscribed(channel, 'INSUFFICIENT_STATE')
   }
 }

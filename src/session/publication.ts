@@ -1,16 +1,16 @@
 import type { StoredPublication } from '../store/channels.js'
 
-/** Publications as text (PROTOCOL §10.2): data is carried as the text that it has in the store. */
+/** Publications as text (PROTOCOL §10.2). Data keeps the text that it has in the store. */
 
-// A publication goes to one session after another: its text is made once.
+// Fan-out sends one publication to many sessions in a row, so its text is built once.
 let lastPublication: StoredPublication | undefined
 let lastText = ''
 
-/** The members of a `publication` that are the same for every session: all behind `seq`, and the closing brace. */
+/** The members of a `publication` that are equal for every session: everything after `seq`, and the closing brace. */
 export function publicationMembers(channel: string, epoch: string, publication: StoredPublication): string {
   if (publication === lastPublication) return lastText
   const { offset, data, publishedAt } = publication
-  // Channel names have no character that JSON escapes; an epoch is the store's own text.
+  // Channel names contain no character that JSON escapes; an epoch may.
   lastText = `"channel":"${channel}","offset":${offset},"epoch":${JSON.stringify(epoch)},"data":${data},"publishedAt":${publishedAt}}`
   lastPublication = publication
   return lastText

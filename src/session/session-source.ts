@@ -1,30 +1,66 @@
+import type { Capabilities } from '../auth/capabilities.js'
+import type { Peer } from '../auth/peer.js'
 import type { EndingCode } from '../protocol/codes.js'
 import type { PresenceEntry } from '../store/presence.js'
 import type { SessionEntry } from '../store/store.js'
-import type { Peer } from './peer.js'
 
-/** What the hub asks of a session, whatever its transport. */
+/** A session that this instance serves, on any transport. */
 export interface LiveSession {
   readonly peer: Peer
-  /** Unix milliseconds; brought forward where its key ends sooner. */
-  expiresAt: number
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+  /** Moves the session's end forward. @param at  Unix milliseconds, not later than `expiresAt` */
+  expireAt(at: number): void
+  /**
+   * Replaces the session's capabilities by narrower ones. Each joined channel that they no longer cover is left, and the
+   * client gets `unsubscribed` with PERMISSION_DENIED for it (PROTOCOL §10). The session's own channels stay.
+   * @throws StoreUnavailable
+   */
+  narrowCapabilities(capabilities: Capabilities): void | Promise<void>
+  /** Sends a signed error with this code, then ends the session. The first ending counts. */
   end(code: EndingCode): void
 }
 
-/** Sessions that live in the store and are served by any instance (the bridge's). */
+/** A session's next deadline in the store, Unix milliseconds. */
+export interface Heartbeat {
+  readonly sessionId: string
+  readonly deadline: number
+}
+
+/**
+ * The sessions of one transport, as the parts that treat all sessions alike see them: instance heartbeat, reaper,
+ * revocation watcher, presence.
+ */
 export interface SessionSource {
-  /** Those of a client that this instance knows. */
+  readonly transport: SessionEntry['transport']
+  /** Sessions of a client that this instance serves. */
   ofClient(clientId: string): Iterable<LiveSession>
-  /** Clients of whom it knows any. */
-  clients(): Iterable<string>
-  /** An operator has ended this one, which may be known here or not. */
-  revoke(sessionId: string): void
-  /** Those that were served since then. */
-  signsOfLife(since: number): Iterable<{ readonly sessionId: string; readonly deadline: number }>
-  /** Where those are that were served since then. */
-  present(since: number): Iterable<PresenceEntry>
-  /** One whose deadline has passed. */
-  bury(entry: SessionEntry): Promise<void>
-  /** About once a second. */
-  tick(now: number): Promise<void>
+  /** Clients that have a session here. */
+  clientIds(): Iterable<string>
+  /**
+   * Ends a session that an operator revoked.
+   * @returns false when this instance does not serve the session
+   */
+  revoke(sessionId: string): boolean
+  /** Sessions that were active since then, with their next deadlines. @param since  Unix milliseconds */
+  heartbeatsSince(since: number): Iterable<Heartbeat>
+  /** Who is in which channel. @param since  Unix milliseconds: sessions that only the store holds count if active since */
+  presenceSince(since: number): Iterable<PresenceEntry>
+  /**
+   * Ends a session whose deadline in the store has passed, unless this instance serves it.
+   * @returns whether this instance serves it: the store then has an old deadline, and the session goes on
+   * @throws StoreUnavailable
+   */
+  expire(entry: SessionEntry): Promise<boolean>
+  /**
+   * Registers sessions in the store again after the store was away: it may have lost them, or another instance may have
+   * reaped them.
+   * @throws StoreUnavailable
+   */
+  reregister(): Promise<void>
+  /**
+   * Does what is due: called about once a second, and never while the previous call still runs.
+   * @param now  Unix milliseconds
+   */
+  tick(now: number): void | Promise<void>
 }

@@ -1,8 +1,17 @@
-import { FreshChallenges } from '../auth/fresh-challenge.js'
-import { type Authenticated, welcomeMessage } from '../auth/handshake.js'
+import type { Capabilities } from '../auth/capabilities.js'
+import { findUsableCredential } from '../auth/credential.js'
+import {
+  answerFreshChallenge,
+  type FreshChallengeState,
+  isChallengeDue,
+  isChallengeOverdue,
+  issueFreshChallenge,
+  scheduleChallenge
+} from '../auth/fresh-challenge.js'
+import { type Authenticated, challengeTokenBytes, welcomeMessage } from '../auth/handshake.js'
+import type { Peer } from '../auth/peer.js'
 import { type CodeName, closeNormal, codes, type EndingCode } from '../protocol/codes.js'
 import { signMessage, signText, verifyFrame } from '../protocol/frame.js'
-import { signChallenge } from '../protocol/handshake.js'
 import { challengeSeconds, outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
@@ -12,38 +21,42 @@ import type { Log, SessionDependencies } from './dependencies.js'
 import { frameErrorOf } from './frame-error.js'
 import type { Answer, FollowUp, HandlerContext, Reply } from './handlers/handler.js'
 import { dispatch } from './handlers/table.js'
+import { type LicenseSlots, TrackedLicenseSlots } from './license-slots.js'
 import { LiveSubscriptions, type Subscription } from './live-subscriptions.js'
-import type { Peer } from './peer.js'
+import type { LiveSession } from './session-source.js'
 import { TokenBucket } from './token-bucket.js'
 import type { Transport } from './transport.js'
 
 type WithoutSeq<Message> = Message extends unknown ? Omit<Message, 'seq'> : never
-/** Anything downstream, before it has its seq and signature. */
+/** A downstream message, before it gets its seq and signature. */
 export type Outgoing = WithoutSeq<Downstream>
 
-/** Why a session is over: a code that the peer was told, its own `bye`, or a connection that went away. */
+/** Why a session ended: a code that was sent to the client, the client's own `bye`, or a closed connection. */
 export type Ending = EndingCode | 'bye' | 'lost'
 
 /**
- * One session on a transport that keeps order: verifies, counts, gates and answers one frame after another, and signs
- * whatever goes down. It ends once, and the peer is told why before the transport closes.
+ * One session on a transport that keeps order. It verifies, counts, rate-limits and answers one frame after another, and
+ * signs what it sends. It ends once, and sends the reason before the transport closes.
  */
-export class Session {
-  readonly peer: Peer
+export class Session implements LiveSession {
   readonly log: Log
+  readonly openedAt: number
+  /** Unix milliseconds of the last verified frame. */
+  lastSeenAt: number
+  readonly licenseSlots: LicenseSlots
   readonly #dependencies: SessionDependencies
   readonly #transport: Transport
   readonly #verifier: Mac
   readonly #signer: Mac
-  readonly #context: HandlerContext
-  readonly #fresh: FreshChallenges
   readonly #bucket: TokenBucket
   readonly #subscriptions: LiveSubscriptions
   readonly #onEnd: (session: Session, ending: Ending) => void
-  readonly openedAt: number
-  expiresAt: number
-  lastSeenAt: number
-  #received = 1 // the authenticate was 1 (PROTOCOL §4)
+  #peer: Peer
+  #context: HandlerContext
+  #expiresAt: number
+  #challenge: FreshChallengeState
+  #isIssuingChallenge = false
+  #received = 1 // the authenticate frame has seq 1 (PROTOCOL §4)
   #sent = 0
   #ended = false
   #welcomed = false
@@ -57,9 +70,9 @@ export class Session {
     onEnd: (session: Session, ending: Ending) => void
   ) {
     const { peer, keys, expiresAt } = authenticated
-    const { now, settings } = dependencies
-    this.peer = peer
-    this.expiresAt = expiresAt
+    const { now, settings, store } = dependencies
+    this.#peer = peer
+    this.#expiresAt = expiresAt
     this.openedAt = now()
     this.lastSeenAt = this.openedAt
     this.log = dependencies.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
@@ -67,18 +80,30 @@ export class Session {
     this.#transport = transport
     this.#verifier = createNodeMac(keys.clientKey)
     this.#signer = createNodeMac(keys.serverKey)
-    this.#fresh = new FreshChallenges(settings.freshChallengeMs, this.openedAt)
+    this.#challenge = scheduleChallenge(this.openedAt, settings.freshChallengeMs)
     this.#bucket = new TokenBucket(settings.framesPerSecond, this.openedAt)
     this.#onEnd = onEnd
     this.#subscriptions = new LiveSubscriptions(dependencies.channels, dependencies.presence, peer, {
       publication: members => this.#sendPublication(members),
-      unsubscribed: channel => this.send({ type: 'unsubscribed', channel, code: 'INSUFFICIENT_STATE' })
+      unsubscribed: (channel, code) => this.send({ type: 'unsubscribed', channel, code })
+    })
+    const hasEnded = () => this.#ended
+    this.licenseSlots = new TrackedLicenseSlots(store.licenseSlots, {
+      ...{ sessionId: peer.sessionId, endsAt: expiresAt, hasEnded, now }
     })
     this.#context = {
-      ...{ dependencies, peer, expiresAt, licenseSlots: new Set(), freshChallenge: this.#fresh },
-      ...{ subscriptions: this.#subscriptions, mayRunAgain: false },
-      hasEnded: () => this.#ended
+      ...{ dependencies, peer, licenseSlots: this.licenseSlots, subscriptions: this.#subscriptions },
+      answerChallenge: (token, signature) => this.#answerChallenge(token, signature),
+      mayRunAgain: false
     }
+  }
+
+  get peer(): Peer {
+    return this.#peer
+  }
+
+  get expiresAt(): number {
+    return this.#expiresAt
   }
 
   get ended(): boolean {
@@ -89,31 +114,36 @@ export class Session {
     return this.#transport.name
   }
 
-  /** Channels that it has joined. */
+  /** Joined channels, the session's own two included. */
   get channels(): Iterable<string> {
     return this.#subscriptions.channels
   }
 
-  /** Licenses on which this session sits. */
-  get seats(): ReadonlySet<string> {
-    return this.#context.licenseSlots
+  expireAt(at: number): void {
+    this.#expiresAt = at
   }
 
-  /** Signs and sends. A peer that does not read fast enough is let go rather than held in memory (PROTOCOL §11). */
+  narrowCapabilities(capabilities: Capabilities): void {
+    this.#peer = { ...this.#peer, capabilities }
+    this.#context = { ...this.#context, peer: this.#peer }
+    this.#subscriptions.narrow(this.#peer)
+  }
+
+  /** Signs and sends. A client that reads too slowly loses its session (PROTOCOL §11, SLOW_CONSUMER). */
   send(message: Outgoing): void {
     if (this.#ended) return
     this.#write(message)
-    this.#requireReader()
+    this.#endSlowConsumer()
   }
 
-  /** @param members  the part of a publication that is the same for all sessions */
+  /** @param members  see `publicationMembers` */
   #sendPublication(members: string): void {
     if (this.#ended) return
     this.#transport.send(signText(this.#signer, `{"type":"publication","seq":${++this.#sent},${members}`))
-    this.#requireReader()
+    this.#endSlowConsumer()
   }
 
-  #requireReader(): void {
+  #endSlowConsumer(): void {
     const { bufferedBytes, bufferedFrames } = this.#transport
     if (bufferedBytes > outboxBytes || bufferedFrames > outboxFrames) this.end('SLOW_CONSUMER')
   }
@@ -122,43 +152,43 @@ export class Session {
     this.#transport.send(signMessage(this.#signer, Object.assign({ type: message.type, seq: ++this.#sent }, message)))
   }
 
-  /** Joins the session's own channels; to be awaited before {@link welcome}. @throws StoreUnavailable */
+  /** Joins the session's own channels. Await it before {@link welcome}. @throws StoreUnavailable */
   async joinOwnChannels(): Promise<void> {
     this.#ownChannels = await this.#subscriptions.joinOwn()
   }
 
-  /** The first frame. What else goes down waits for it: before it the client knows no session. */
+  /** Sends the first frame. Until then the client does not know the session, and nothing else is sent. */
   welcome(): void {
     this.#welcomed = true
     const { heartbeatIntervalSeconds, heartbeatTimeoutSeconds } = this.#dependencies.settings
-    const { expiresAt } = this
     this.send(
-      welcomeMessage(this.#dependencies, this.peer, {
-        ...{ expiresAt, heartbeatIntervalSeconds, heartbeatTimeoutSeconds, subscriptions: this.#ownChannels }
+      welcomeMessage(this.#dependencies, this.#peer, {
+        ...{ expiresAt: this.#expiresAt, heartbeatIntervalSeconds, heartbeatTimeoutSeconds },
+        subscriptions: this.#ownChannels
       })
     )
     for (const { channel } of this.#ownChannels) this.#subscriptions.release(channel)
   }
 
-  /** Whether the client has been told of its session. */
+  /** Whether the client has received its welcome, and the session goes on. */
   get welcomed(): boolean {
     return this.#welcomed && !this.#ended
   }
 
-  /** Tells the peer why, signed, then closes (PROTOCOL §5). The first ending counts. */
+  /** Sends the reason, signed, then closes (PROTOCOL §5). The first ending counts. */
   end(code: EndingCode, message: string = codes[code].message): void {
     if (this.#ended) return
-    this.#sayAndClose({ type: 'error', code, message }, code)
+    this.#sendAndClose({ type: 'error', code, message }, code)
   }
 
-  /** The transport is gone. Who had said `bye` did not wait for its answer. */
-  lost(): void {
+  /** The connection closed. A client that already sent `bye` counts as a clean close. */
+  connectionLost(): void {
     this.#finish(this.#leaving ? 'bye' : 'lost')
   }
 
   /**
-   * Takes the next frame. The caller brings frames one after another, waiting for each promise.
-   * @returns nothing where the answer is already on its way
+   * Handles the next frame. The caller passes one frame at a time, and waits for each promise.
+   * @returns undefined when the reply has already been sent
    */
   receive(frame: Uint8Array): undefined | Promise<void> {
     if (this.#ended) return undefined
@@ -181,7 +211,7 @@ export class Session {
     }
   }
 
-  /** PROTOCOL §2, §5: the signature, then the text, then the seq; only then what the frame says. */
+  /** Checks the signature, then the text, then the seq, and only then the message (PROTOCOL §2, §5). */
   #accept(frame: Uint8Array): { message?: Upstream; seq: number } {
     const { settings, now, observer } = this.#dependencies
     const decoded = decodeUpstream(verifyFrame(this.#verifier, frame, settings.limits.depth))
@@ -189,7 +219,7 @@ export class Session {
     if (seq !== this.#received + 1) throw new ProtocolError('SEQUENCE_INVALID', `expected seq ${this.#received + 1}`)
     this.#received = seq
     this.lastSeenAt = now()
-    const retryAfterMs = this.#bucket.take(this.lastSeenAt)
+    const retryAfterMs = this.#bucket.consume(this.lastSeenAt)
     if (retryAfterMs > 0) {
       this.#reportRefusal('RATE_LIMITED')
       this.send({ type: 'error', re: seq, code: 'RATE_LIMITED', message: codes.RATE_LIMITED.message, retryAfterMs })
@@ -214,16 +244,16 @@ export class Session {
     }
   }
 
-  /** What went wrong with a frame: said with its `re` where the session goes on, else the last word. */
-  #refuse(error: unknown, asked?: number): void {
+  /** Sends the error for a frame that failed. Some errors end the session. @param frameSeq  where it was read */
+  #refuse(error: unknown, frameSeq?: number): void {
     if (this.#ended) return
-    const refusal = frameErrorOf(error, asked, this.log)
-    const { ends: _ends, seq, ...told } = refusal
+    const refusal = frameErrorOf(error, frameSeq, this.log)
+    const { ends: _ends, seq, ...members } = refusal
     this.#reportRefusal(refusal.code)
-    if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.#received, ...told })
+    if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.#received, ...members })
     else {
       const re = seq === undefined ? {} : { re: seq }
-      this.#sayAndClose({ type: 'error', ...re, ...told }, refusal.code)
+      this.#sendAndClose({ type: 'error', ...re, ...members }, refusal.code)
     }
   }
 
@@ -231,7 +261,7 @@ export class Session {
     this.#dependencies.observer.refused(code)
   }
 
-  #sayAndClose(message: Outgoing, code: EndingCode): void {
+  #sendAndClose(message: Outgoing, code: EndingCode): void {
     this.#write(message)
     this.#transport.close(codes[code].close, code)
     this.#finish(code)
@@ -246,30 +276,48 @@ export class Session {
     this.#onEnd(this, ending)
   }
 
-  /** What time brings: the session's own end, silence, the next fresh challenge. Called about once a second. */
+  /** Ends an expired or silent session, and sends the next fresh challenge. Called about once a second. */
   tick(now: number): void {
-    if (now >= this.expiresAt) this.end('SESSION_EXPIRED')
-    else if (now - this.lastSeenAt >= this.#dependencies.settings.heartbeatTimeoutSeconds * 1000) {
-      this.end('HEARTBEAT_LOST')
-    } else if (this.#fresh.isOverdue(now)) this.end('HEARTBEAT_LOST', 'a challenge was not answered in time')
-    else if (this.#fresh.isDue(now)) {
-      this.#challengeAnew().catch((error: unknown) => {
-        this.#fresh.giveUp()
-        this.log.warn({ err: error }, 'no fresh challenge this time')
-      })
-    }
+    const { heartbeatTimeoutSeconds, freshChallengeMs } = this.#dependencies.settings
+    if (now >= this.#expiresAt) this.end('SESSION_EXPIRED')
+    else if (now - this.lastSeenAt >= heartbeatTimeoutSeconds * 1000) this.end('HEARTBEAT_LOST')
+    else if (isChallengeOverdue(this.#challenge, now)) {
+      this.end('HEARTBEAT_LOST', 'a challenge was not answered in time')
+    } else if (isChallengeDue(this.#challenge, now, freshChallengeMs)) this.#sendChallenge()
   }
 
-  async #challengeAnew(): Promise<void> {
-    const { registry, randomText, now } = this.#dependencies
-    const { credentials } = await registry.credentials(this.peer.clientId, this.peer.keyId)
-    const [credential] = credentials
-    if (credential === undefined || !credential.usable) {
+  #sendChallenge(): void {
+    if (this.#isIssuingChallenge) return
+    this.#isIssuingChallenge = true
+    this.#issueChallenge()
+      .catch((error: unknown) => {
+        const { now, settings } = this.#dependencies
+        this.#challenge = scheduleChallenge(now(), settings.freshChallengeMs)
+        this.log.warn({ err: error }, 'skipped a fresh challenge: could not read the credential')
+      })
+      .finally(() => {
+        this.#isIssuingChallenge = false
+      })
+  }
+
+  async #issueChallenge(): Promise<void> {
+    const { registry, randomText, now, settings } = this.#dependencies
+    const credential = await findUsableCredential(registry, this.#peer)
+    if (credential === undefined) {
       this.end('SESSION_REVOKED')
       return
     }
-    const challengeToken = randomText(32)
-    this.#fresh.start(challengeToken, signChallenge(createNodeMac, credential.secret, challengeToken), now())
+    const challengeToken = randomText(challengeTokenBytes)
+    this.#challenge = issueFreshChallenge(challengeToken, credential.secret, now(), settings.freshChallengeMs)
     this.send({ type: 'challenge', challengeToken, expiresIn: challengeSeconds })
+  }
+
+  #answerChallenge(challengeToken: string, challengeSignature: string): boolean {
+    const { now, settings } = this.#dependencies
+    const { state, isCorrect } = answerFreshChallenge(
+      ...([this.#challenge, challengeToken, challengeSignature, now(), settings.freshChallengeMs] as const)
+    )
+    this.#challenge = state
+    return isCorrect
   }
 }

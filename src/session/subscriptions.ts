@@ -1,14 +1,12 @@
 import type { Joined } from '../channels/types.js'
 import type { Position } from '../store/channels.js'
 
-/**
- * The channels that one session has joined, whatever its transport. Names and rights were judged before (the handlers).
- */
+/** The channels that one session has joined, on any transport. Handlers check names and permissions before they call. */
 export interface Subscriptions {
-  /** Joined channels, the session's own two not counted (PROTOCOL §10.1). */
+  /** Joined channels, without the session's own two (PROTOCOL §10.1). */
   readonly count: number
   has(channel: string): boolean
-  /** Joins, or moves one that has joined. @throws StoreUnavailable */
+  /** Joins a channel, or moves the position of a joined one. @throws StoreUnavailable */
   join(channel: string, recover?: Position): Promise<Joined>
   leave(channel: string): void
 }

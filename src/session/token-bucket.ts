@@ -1,18 +1,18 @@
-/** A token bucket: `perSecond` in the long run, twice that at once. */
+/** A token bucket: `perSecond` tokens sustained, twice as many in a burst. */
 export class TokenBucket {
   readonly #perSecond: number
   #tokens: number
   #filledAt: number
 
-  /** @param perSecond  0: no bound */
+  /** @param perSecond  0: unlimited. @param now  Unix milliseconds */
   constructor(perSecond: number, now: number) {
     this.#perSecond = perSecond
     this.#tokens = perSecond * 2
     this.#filledAt = now
   }
 
-  /** Takes a token. @returns 0, or the milliseconds until there is one */
-  take(now: number): number {
+  /** Consumes a token. @returns 0, or the milliseconds until the next token */
+  consume(now: number): number {
     if (this.#perSecond === 0) return 0
     const filled = this.#tokens + (Math.max(0, now - this.#filledAt) * this.#perSecond) / 1000
     this.#tokens = Math.min(filled, this.#perSecond * 2)

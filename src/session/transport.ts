@@ -1,15 +1,15 @@
-/** The little that a session asks of what carries it. A socket is one; nothing here knows of sockets. */
+/** What a session needs from the connection that carries it. */
 export interface Transport {
   readonly name: 'ws'
-  /** Sends one frame, after all that were sent before it. */
+  /** Sends one frame. Frames arrive in the order of the calls. */
   send(frame: string): void
-  /** Bytes that were sent and have not left this process. */
+  /** Bytes that were passed to `send` and are still in this process. */
   readonly bufferedBytes: number
-  /** Frames that were sent and have not left this process. */
+  /** Frames that were passed to `send` and are still in this process. */
   readonly bufferedFrames: number
-  /** Says goodbye once everything sent has left; then the peer is let go, soon, whether it answers or not. */
+  /** Closes after everything sent before has left. A peer that does not answer the close is cut off soon after. */
   close(code: number, reason: string): void
-  /** Stops and resumes reading: what the peer sends meanwhile waits in its own network. */
+  /** Stops reading: what the client sends stays in the network's buffers. */
   pause(): void
   resume(): void
 }

@@ -7,9 +7,9 @@ import { ApiError } from '../errors.js'
 import { closeUnsupportedData } from '../protocol/codes.js'
 import { protocolName } from '../protocol/limits.js'
 import type { DownstreamMessages } from '../protocol/messages.js'
+import type { ConnectedSessions } from '../session/connected-sessions.js'
 import { Connection } from '../session/connection.js'
 import type { SessionDependencies } from '../session/dependencies.js'
-import type { Hub } from '../session/hub.js'
 import { isOriginAllowed } from './origin.js'
 import { createWsTransport } from './transport.js'
 
@@ -19,9 +19,9 @@ const bindingBytes = 16
 
 export interface WsOptions {
   readonly dependencies: SessionDependencies
-  readonly hub: Hub
+  readonly sessions: ConnectedSessions
   readonly config: Config
-  readonly brake: HandshakeLimiter
+  readonly limiter: HandshakeLimiter
   /** Whether this instance is stopping. */
   readonly isDraining: () => boolean
 }
@@ -39,7 +39,7 @@ declare module 'fastify' {
 }
 
 export default async function ws(app: FastifyInstance, options: WsOptions): Promise<void> {
-  const { dependencies, hub, config, brake, isDraining } = options
+  const { dependencies, sessions, config, limiter, isDraining } = options
   const waiting = app.waitingConnections
 
   async function admit(request: FastifyRequest): Promise<void> {
@@ -51,13 +51,13 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
     if (!isOriginAllowed(config.allowedOrigins, request.headers.origin, request.host)) {
       throw new ApiError('PERMISSION_DENIED', 'this origin may not connect (COUNTERSIGN_ALLOWED_ORIGINS)')
     }
-    if (hub.size + waiting.size >= config.maxSessions) throw new ApiError('UNAVAILABLE', 'this instance is full')
+    if (sessions.size + waiting.size >= config.maxSessions) throw new ApiError('UNAVAILABLE', 'this instance is full')
   }
 
   // After the rate limit's own hook, and before the upgrade, so that without a store the client gets a plain 503.
   async function prepare(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (!request.ws) return
-    const retryAfterMs = await brake.retryAfterMs(request.ip)
+    const retryAfterMs = await limiter.retryAfterMs(request.ip)
     if (retryAfterMs > 0) {
       reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
       throw new ApiError('RATE_LIMITED', 'too many failed handshakes from this address')
@@ -71,13 +71,13 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
     const transport = createWsTransport(socket, request.raw.socket)
     const { challengeToken } = challenge
     const peer = { binding, challengeToken, remoteAddress: request.ip, onSettled: () => waiting.delete(connection) }
-    const connection: Connection = new Connection(dependencies, hub, transport, peer, brake)
+    const connection: Connection = new Connection({ dependencies, sessions, limiter }, transport, peer)
     waiting.add(connection)
     socket.on('message', (data: RawData, isBinary: boolean) => {
       if (isBinary) socket.close(closeUnsupportedData, 'text only')
       else connection.receive(bytesOf(data))
     })
-    socket.on('close', () => connection.lost())
+    socket.on('close', () => connection.connectionLost())
     transport.send(JSON.stringify(challenge))
   }
 

@@ -2,8 +2,8 @@ import websocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { protocolName } from '../protocol/limits.js'
+import type { ConnectedSessions } from '../session/connected-sessions.js'
 import type { Connection } from '../session/connection.js'
-import type { Hub } from '../session/hub.js'
 import { closeTimeoutMs } from './transport.js'
 
 /** The WebSocket server behind `GET /v1/ws`: its bounds, and its end. */
@@ -17,7 +17,7 @@ const lastWordsMs = 1000
 const lookEveryMs = 20
 
 export interface WsServerOptions {
-  readonly hub: Hub
+  readonly sessions: ConnectedSessions
   readonly frameBytes: number
 }
 
@@ -28,14 +28,14 @@ declare module 'fastify' {
   }
 }
 
-async function wsServer(app: FastifyInstance, { hub, frameBytes }: WsServerOptions): Promise<void> {
+async function wsServer(app: FastifyInstance, { sessions, frameBytes }: WsServerOptions): Promise<void> {
   const waiting = new Set<Connection>()
   app.decorate('waitingConnections', waiting)
 
   /** Says DRAINING to everyone and waits a moment for it to leave; a stop takes a second, whoever does not answer. */
   async function preClose(): Promise<void> {
     for (const connection of waiting) connection.refuse('DRAINING')
-    for (const session of hub.all()) session.end('DRAINING')
+    for (const session of sessions.values()) session.end('DRAINING')
     const { clients } = app.websocketServer
     const until = performance.now() + lastWordsMs
     while (clients.size > 0 && performance.now() < until) {

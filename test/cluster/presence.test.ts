@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createPresenceTracker, maxPendingChanges, presenceBeatMs } from '../../src/cluster/presence.js'
-import type { Peer } from '../../src/session/peer.js'
+import type { Peer } from '../../src/auth/peer.js'
+import { createPresenceTracker, maxPendingChanges, presenceRefreshMs } from '../../src/cluster/presence.js'
 import type { PresenceEntry, PresenceStore } from '../../src/store/presence.js'
 import { createClock } from '../helper/clock.js'
 
@@ -34,7 +34,7 @@ t.test('all who are there are told in one call, now and then; changes with the n
   await book.flush(everyone)
   await book.flush(everyone)
   t.same(calls, [{ touched: 3, left: 0 }], 'at first')
-  clock.advance(presenceBeatMs - 1)
+  clock.advance(presenceRefreshMs - 1)
   book.joined(peer, 'd')
   book.left(peer, 'e')
   book.left(peer, 'f')

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { maxLicenseSlotsPerSession, validate } from '../../src/session/handlers/validate.js'
+import { validate } from '../../src/session/handlers/validate.js'
+import { maxLicenseSlotsPerSession, TrackedLicenseSlots } from '../../src/session/license-slots.js'
 import { createTestDependencies } from '../helper/dependencies.js'
 import { peer } from './parts.js'
 
@@ -7,13 +8,15 @@ t.test('limits the license slots of a session; unlimited licenses need none', as
   const dependencies = await createTestDependencies(t)
   await dependencies.registry.licenses.create({ serviceId: 's', key: 'free' }, 'admin')
   await dependencies.registry.licenses.create({ serviceId: 's', key: 'counted', maxSessions: 5 }, 'admin')
+  const licenseSlots = new TrackedLicenseSlots(dependencies.store.licenseSlots, {
+    ...{ sessionId: peer.sessionId, endsAt: Infinity, hasEnded: () => false, now: dependencies.now }
+  })
+  for (let i = 0; i < maxLicenseSlotsPerSession; i++) await licenseSlots.acquire({ licenseId: `lic_${i}` })
   const context = {
     dependencies,
     peer,
-    expiresAt: Infinity,
-    licenseSlots: new Set(Array.from({ length: maxLicenseSlotsPerSession }, (_, i) => `lic_${i}`)),
-    freshChallenge: { settle: () => false },
-    hasEnded: () => false,
+    licenseSlots,
+    answerChallenge: () => false,
     subscriptions: { count: 0, has: () => false, join: () => Promise.reject(new Error()), leave() {} },
     mayRunAgain: false
   }

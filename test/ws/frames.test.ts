@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import type WebSocket from 'ws'
-import { inboxFrames } from '../../src/session/connection.js'
+import { maxQueuedFrames } from '../../src/session/connection.js'
 import { startGateway } from '../helper/gateway.js'
 
 /** What WebSocket adds to frames: close codes, fragments, broken connections (PROTOCOL §8). */
@@ -74,7 +74,7 @@ t.test('stops reading during a flood and loses no frame', async t => {
   const gateway = await startGateway(t)
   await gateway.admin('POST', '/licenses', { serviceId: 'svc', key: 'key' })
   const wire = await gateway.session(await gateway.createClient())
-  const count = inboxFrames * 20
+  const count = maxQueuedFrames * 20
   for (let i = 0; i < count; i++) wire.send({ type: 'validate', serviceId: 'svc', hwid: 'h', key: 'key' })
   for (let i = 0; i < count; i++) t.match(await wire.next(), { code: 'VALID', re: i + 2 })
 })

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { isAllowed, isWithin } from '../../auth/patterns.js'
+import { type Capabilities, isAllowed, isWithin } from '../../auth/capabilities.js'
 import { ApiError } from '../../errors.js'
-import type { Capabilities } from '../../registry/capabilities.js'
 import type { Tickets } from '../../registry/tickets.js'
 import type { Token } from '../../registry/tokens.js'
 import type { Guard } from '../auth.js'

@@ -3,19 +3,19 @@ import { StoreUnavailable } from '../../store/store.js'
 import type { Handler, Reply } from './handler.js'
 
 /**
- * PROTOCOL §7. The session ends after this answer, and what it held is free before it: whoever has read the `ack` finds
- * the licenseSlots and the place among the client's sessions open. Without a store it ends all the same; its end is told later.
+ * PROTOCOL §7. The session ends after this reply, and releases what it holds before it: a client that has read the `ack`
+ * finds its license slots and its place among the client's sessions free. Without a store the session ends all the same,
+ * and the reaper releases the rest later.
  */
 export const bye: Handler<UpstreamMessages['bye']> = async ({ dependencies, peer, licenseSlots }): Promise<Reply> => {
   const { store, log } = dependencies
   const { sessionId, clientId } = peer
   try {
-    if (licenseSlots.size > 0) await store.licenseSlots.releaseAll(sessionId)
-    licenseSlots.clear()
+    await licenseSlots.releaseAll()
     await store.sessions.end(sessionId)
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    log.warn({ err: error.cause, sessionId, clientId }, 'the store was not told of a bye in time')
+    log.warn({ err: error.cause, sessionId, clientId }, 'could not unregister a session that sent bye')
   }
   return { type: 'ack' }
 }

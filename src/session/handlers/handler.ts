@@ -1,45 +1,35 @@
+import type { Peer } from '../../auth/peer.js'
 import type { DownstreamMessages } from '../../protocol/messages.js'
 import type { SessionDependencies } from '../dependencies.js'
-import type { Peer } from '../peer.js'
+import type { LicenseSlots } from '../license-slots.js'
 import type { Subscriptions } from '../subscriptions.js'
 
 type Body<Type extends keyof DownstreamMessages> = Omit<DownstreamMessages[Type], 'seq' | 're'>
 
-/** What a handler answers; the session adds `seq`, `re` and the signature. */
+/** A handler's reply. The session adds `seq`, `re` and the signature. */
 export type Reply = Body<'heartbeat'> | Body<'validation'> | Body<'ack'> | Body<'subscribed'> | Body<'published'>
 
-/** A publication that goes down with an answer, right after it. */
+/** A publication that is sent right after a reply. */
 export type FollowUp = Omit<DownstreamMessages['publication'], 'seq'>
 
-/** The answer alone, or with what has to come before anything newer (PROTOCOL §10.3). */
+/** A reply alone, or with the publications that must precede newer ones (PROTOCOL §10.3). */
 export type Answer = Reply | readonly [Reply, ...FollowUp[]]
 
-/** What a handler may know and touch of its session. */
+/** The part of a session that handlers may read and change. */
 export interface HandlerContext {
   readonly dependencies: SessionDependencies
   readonly peer: Peer
-  /** When the session ends at the latest, unix milliseconds. */
-  readonly expiresAt: number
   readonly subscriptions: Subscriptions
-  /** Whether a message of this session may be handled once more, after a crash: its effects then need a key. */
+  /** Whether a message may be handled twice, after a crash: its effects then need an idempotency key. */
   readonly mayRunAgain: boolean
-  /** Licenses on which this session sits, see the validate handler. */
-  readonly licenseSlots: Set<string>
-  /** Whether the session has ended while its message was handled. */
-  readonly hasEnded: () => boolean
-  /** The fresh challenge that is out, if one is (PROTOCOL §6). */
-  readonly freshChallenge: FreshChallenge
-}
-
-/** The state of a session's fresh challenges. */
-export interface FreshChallenge {
-  /** Ends the challenge with this token. @returns whether it was answered rightly */
-  settle(challengeToken: string, challengeSignature: string): boolean
+  readonly licenseSlots: LicenseSlots
+  /** Closes the open fresh challenge (PROTOCOL §6). @returns whether the answer was correct */
+  readonly answerChallenge: (challengeToken: string, challengeSignature: string) => boolean
 }
 
 /**
- * Answers one type of message.
- * @throws ProtocolError what the peer is told instead; its code says whether the session goes on
- * @throws StoreUnavailable told as UNAVAILABLE
+ * Handles one type of message.
+ * @throws ProtocolError sent as an error in place of the reply; its code decides whether the session goes on
+ * @throws StoreUnavailable sent as UNAVAILABLE
  */
 export type Handler<Message> = (context: HandlerContext, message: Message) => Answer | Promise<Answer>

@@ -4,33 +4,34 @@ import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 
 /**
- * What makes a repeat known. A client's own key counts for all its sessions; without one only a transport on which a
- * message may be handled twice needs any (PROTOCOL §9.4 c).
+ * The key that identifies a repeat. A key that the client gave holds for all its sessions. Without one, only a transport
+ * on which a message may be handled twice needs a key (PROTOCOL §9.4 c).
  */
 function idempotencyKeyOf({ peer, mayRunAgain }: HandlerContext, seq: number, given: string | undefined): string {
-  // The letter keeps the two apart; neither id has a `:`.
+  // The first letter keeps the two kinds apart. No id contains a `:`.
   if (given !== undefined) return `c:${peer.clientId}:${given}`
   return mayRunAgain ? `s:${peer.sessionId}:${seq}` : ''
 }
 
-/** PROTOCOL §10.2: to all who have joined the channel. */
+/** PROTOCOL §10.2: publishes to all sessions that have joined the channel. */
 export const publish: Handler<UpstreamMessages['publish']> = async (context, message): Promise<Reply> => {
   const { dependencies, peer } = context
   const { channel, idempotencyKey, seq } = message
   if (!mayPublish(peer.capabilities.publish, channel)) {
-    throw new ProtocolError('PERMISSION_DENIED', `no right to publish to ${channel}`)
+    throw new ProtocolError('PERMISSION_DENIED', `publish: no permission for channel ${channel}`)
   }
   const data = JSON.stringify(message.data)
   const { dataBytes } = dependencies.settings.limits
-  if (Buffer.byteLength(data) > dataBytes) {
-    throw new ProtocolError('INVALID_MESSAGE', `data: at most ${dataBytes} bytes of JSON`)
+  const bytes = Buffer.byteLength(data)
+  if (bytes > dataBytes) {
+    throw new ProtocolError('INVALID_MESSAGE', `data: ${bytes} bytes of JSON; the limit is ${dataBytes}`)
   }
   const published = await dependencies.channels.publish(channel, data, idempotencyKeyOf(context, seq, idempotencyKey))
   if (published === 'conflict') {
-    throw new ProtocolError('INVALID_MESSAGE', 'idempotencyKey: it was used with other data')
+    throw new ProtocolError('INVALID_MESSAGE', 'idempotencyKey: already used with other data')
   }
   const { offset, epoch, duplicate } = published
-  // Whoever gave no key did not repeat anything, even where its message was handled twice.
-  const repeated = duplicate && idempotencyKey !== undefined
-  return { type: 'published', channel, offset, epoch, ...(repeated ? { duplicate: true } : {}) }
+  // A client that gave no key did not repeat anything, even if its message was handled twice.
+  const isRepeat = duplicate && idempotencyKey !== undefined
+  return { type: 'published', channel, offset, epoch, ...(isRepeat ? { duplicate: true } : {}) }
 }

@@ -6,33 +6,33 @@ import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { StoredPublication } from '../../store/channels.js'
 import type { Answer, FollowUp, Handler, HandlerContext } from './handler.js'
 
-/** In a `subscribed` data lies under the frame, the list and its item; in a `publication` only under the frame. */
+/** A `subscribed` nests data in the frame, the list and the item; a `publication` only in the frame. */
 const levelsAboveData = 3
 
-/** Levels of a JSON value: 0 for what is no array or object. */
+/** Levels of a JSON value: 0 for anything but an array or object. */
 function depthOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
   return 1 + Math.max(0, ...Object.values(value).map(depthOf))
 }
 
 function isWithinDepth({ data }: StoredPublication, parsed: unknown, depth: number): boolean {
-  // Fewer opening brackets than levels: it need not be walked through.
+  // Text this short cannot nest too deep, so most data is not walked.
   return data.length < depth || depthOf(parsed) <= depth
 }
 
-/** Bytes of a `subscribed` with nothing in it, at most. */
+/** The most bytes that a `subscribed` without publications has. */
 function bareBytes(channel: string, epoch: string): number {
   const number = Number.MAX_SAFE_INTEGER
   const bare = { type: 'subscribed', seq: number, re: number, channel, offset: number, epoch, recovered: true }
   return Buffer.byteLength(JSON.stringify({ ...bare, publications: [] })) + tailBytes
 }
 
-/** Bytes that an item of `publications` adds, at most. */
+/** The most bytes that one item of `publications` adds. */
 function itemBytes({ offset, data, publishedAt }: StoredPublication): number {
   return Buffer.byteLength(data) + JSON.stringify({ offset, data: 0, publishedAt }).length
 }
 
-/** How many of the first publications fit into one frame (PROTOCOL §10.3). */
+/** How many publications, from the first on, fit into one frame (PROTOCOL §10.3). */
 function countFitting(
   publications: readonly (readonly [StoredPublication, unknown])[],
   bytes: number,
@@ -47,15 +47,19 @@ function countFitting(
 }
 
 function requireMayJoin({ dependencies, peer, subscriptions }: HandlerContext, channel: string): void {
-  if (!maySubscribe(peer, channel)) throw new ProtocolError('PERMISSION_DENIED', `no right to subscribe to ${channel}`)
+  if (!maySubscribe(peer, channel))
+    throw new ProtocolError('PERMISSION_DENIED', `subscribe: no permission for channel ${channel}`)
   const { channels } = dependencies.settings.limits
-  const counts = !subscriptions.has(channel) && !ownChannels(peer).includes(channel)
-  if (counts && subscriptions.count >= channels) {
-    throw new ProtocolError('PERMISSION_DENIED', `a session joins at most ${channels} channels`)
+  const isAdded = !subscriptions.has(channel) && !ownChannels(peer).includes(channel)
+  if (isAdded && subscriptions.count >= channels) {
+    throw new ProtocolError(
+      'PERMISSION_DENIED',
+      `subscribe: the session has joined ${channels} channels, which is the limit`
+    )
   }
 }
 
-/** PROTOCOL §10.3: joins a channel, and brings what was missed: all of it, or nothing. */
+/** PROTOCOL §10.3: joins a channel, and recovers every missed publication, or none. */
 export const subscribe: Handler<UpstreamMessages['subscribe']> = async (context, message): Promise<Answer> => {
   const { channel, recover } = message
   requireMayJoin(context, channel)
@@ -84,7 +88,7 @@ export const subscribe: Handler<UpstreamMessages['subscribe']> = async (context,
   return [
     {
       ...{ type: 'subscribed', channel, epoch, recovered },
-      // The position after this frame: what follows it is not counted in.
+      // The position after this frame: the publications that follow it are not included.
       offset: inside.at(-1)?.[0].offset ?? recover.offset,
       ...(count === 0
         ? {}

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { PresenceTracker } from '../../../cluster/presence.js'
 import { ApiError } from '../../../errors.js'
+import type { PresenceTracker } from '../../../session/presence.js'
 import type { PresenceStore } from '../../../store/presence.js'
 import { pageOf } from '../../values.js'
 import { presenceCalls } from './schema.js'

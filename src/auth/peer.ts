@@ -1,7 +1,7 @@
 import type { Attributes } from '../protocol/messages.js'
-import type { Capabilities } from '../registry/capabilities.js'
+import type { Capabilities } from './capabilities.js'
 
-/** Who is on the other side of a session, whatever its transport. */
+/** The authenticated party on the other side of a session, on any transport. */
 export interface Peer {
   readonly sessionId: string
   readonly clientId: string

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isAllowed } from '../../src/auth/patterns.js'
+import { isAllowed } from '../../src/auth/capabilities.js'
 
 t.test('matches patterns literally, with at most one final *', async t => {
   t.equal(isAllowed(['a', 'b*'], 'a'), true)

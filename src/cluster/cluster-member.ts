@@ -1,0 +1,97 @@
+import type { SessionDependencies } from '../session/dependencies.js'
+import type { SessionRegistry } from '../session/session-registry.js'
+import type { SessionSource } from '../session/session-source.js'
+import { InstanceHeartbeat } from './instance-heartbeat.js'
+import type { StoredPresenceTracker } from './presence.js'
+import { RevocationWatcher } from './revocation-watcher.js'
+import { SessionReaper } from './session-reaper.js'
+
+/**
+ * This instance among others: it keeps its sessions alive in the store, reaps those of lost instances, applies
+ * revocations, and reports presence. It has no timers: call {@link tick} about once a second.
+ */
+export class ClusterMember {
+  readonly #dependencies: Pick<SessionDependencies, 'log' | 'now'>
+  readonly #sessions: SessionRegistry
+  readonly #presence: StoredPresenceTracker
+  readonly #heartbeat: InstanceHeartbeat
+  readonly #reaper: SessionReaper
+  readonly #watcher: RevocationWatcher
+  /** Source ticks and store work that have not finished yet. */
+  readonly #running = new Map<object, Promise<void>>()
+
+  constructor(dependencies: SessionDependencies, sessions: SessionRegistry, presence: StoredPresenceTracker) {
+    const { store, registry, log, now } = dependencies
+    this.#dependencies = dependencies
+    this.#sessions = sessions
+    this.#presence = presence
+    const heartbeat = new InstanceHeartbeat({ sessions: store.sessions, registry: sessions, log, now })
+    const requestReregistration = () => heartbeat.requestReregistration()
+    this.#heartbeat = heartbeat
+    this.#reaper = new SessionReaper({
+      ...{ sessions: store.sessions, registry: sessions, now, onStaleEntry: requestReregistration }
+    })
+    this.#watcher = new RevocationWatcher({
+      ...{ durable: store.durable, registry, sessions, log, now, onRewound: requestReregistration }
+    })
+  }
+
+  /** Starts to follow revocations. Await it before the first handshake. @throws StoreUnavailable */
+  start(): Promise<void> {
+    return this.#watcher.check()
+  }
+
+  /**
+   * Expires and challenges sessions at once, even when the store is slow. Store work runs once at a time; its failures
+   * are logged, and the next tick makes up for them.
+   */
+  async tick(): Promise<void> {
+    const at = this.#dependencies.now()
+    const ticks = [...this.#sessions.sources].map(source => this.#once(source, () => this.#tickSource(source, at)))
+    const storeWork = this.#once(this, () => this.#workWithStore())
+    await Promise.all([...ticks, storeWork, this.#flushPresence()])
+  }
+
+  /** Starts work unless the same work still runs. */
+  #once(key: object, work: () => Promise<void>): Promise<void> {
+    const running = this.#running.get(key)
+    if (running !== undefined) return running
+    const started = work().finally(() => this.#running.delete(key))
+    this.#running.set(key, started)
+    return started
+  }
+
+  async #tickSource(source: SessionSource, at: number): Promise<void> {
+    try {
+      await source.tick(at)
+    } catch (error) {
+      this.#dependencies.log.debug({ err: error, transport: source.transport }, 'a tick could not reach the store')
+    }
+  }
+
+  async #workWithStore(): Promise<void> {
+    const results = await Promise.allSettled([this.#heartbeat.write(), this.#reaper.reap(), this.#watcher.check()])
+    for (const result of results) {
+      if (result.status === 'rejected') {
+        this.#dependencies.log.debug({ err: result.reason }, 'a tick could not reach the store')
+      }
+    }
+  }
+
+  /** Separate from the other store work: with many channels it takes long, and heartbeats must not wait for it. */
+  async #flushPresence(): Promise<void> {
+    try {
+      await this.#presence.flush(since => this.#sessions.presenceSince(since))
+    } catch (error) {
+      this.#dependencies.log.debug({ err: error }, 'could not write presence')
+    }
+  }
+
+  /** Stops following revocations, and writes the last presence changes. */
+  async stop(): Promise<void> {
+    this.#watcher.stop()
+    await this.#flushPresence()
+    // Again, for changes that were reported during the first flush.
+    await this.#flushPresence()
+  }
+}

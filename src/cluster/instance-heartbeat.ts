@@ -1,0 +1,52 @@
+import type { Log } from '../session/dependencies.js'
+import type { SessionRegistry } from '../session/session-registry.js'
+import type { SessionStore } from '../store/store.js'
+
+export interface InstanceHeartbeatOptions {
+  readonly sessions: Pick<SessionStore, 'touch'>
+  readonly registry: Pick<SessionRegistry, 'heartbeatsSince' | 'reregister'>
+  readonly log: Pick<Log, 'warn'>
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/**
+ * Moves the deadlines of this instance's sessions in the store, all in one write per tick. After an outage it registers
+ * the sessions again, since the store may have lost them.
+ */
+export class InstanceHeartbeat {
+  readonly #options: InstanceHeartbeatOptions
+  #writtenAt: number
+  #isStoreAway = false
+  #needsReregistration = false
+
+  constructor(options: InstanceHeartbeatOptions) {
+    this.#options = options
+    this.#writtenAt = options.now()
+  }
+
+  /** Registers all sessions again with the next {@link write}: the store has shown that it lacks some. */
+  requestReregistration(): void {
+    this.#needsReregistration = true
+  }
+
+  /** Writes the heartbeats since the last write. A failed write is made up for by the next. */
+  async write(): Promise<void> {
+    const { sessions, registry, log, now } = this.#options
+    const since = this.#writtenAt
+    this.#writtenAt = now()
+    try {
+      await sessions.touch([...registry.heartbeatsSince(since)])
+      if (this.#needsReregistration) {
+        this.#needsReregistration = false
+        await registry.reregister()
+      }
+      this.#isStoreAway = false
+    } catch (error) {
+      this.#writtenAt = since
+      this.#needsReregistration = true
+      if (!this.#isStoreAway) log.warn({ err: error }, 'could not write session heartbeats')
+      this.#isStoreAway = true
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import type { PresenceEntry } from '../store/presence.js'
+import type { SessionEntry } from '../store/store.js'
+import type { SessionDependencies } from './dependencies.js'
+import type { Session } from './session.js'
+import { SessionIndex } from './session-index.js'
+import type { Heartbeat, SessionSource } from './session-source.js'
+
+/**
+ * Milliseconds between a session's heartbeat timeout and its deadline in the store. Its own instance ends it within that
+ * time; other instances reap it only when that instance is gone.
+ */
+export const reapGraceMs = 10_000
+/** An entry of a channel's presence ends after this time unless it is refreshed: a crash leaves entries behind. */
+export const presenceLifeMs = 60_000
+/** Sessions that are registered again concurrently after the store was away. */
+const reregisterBatch = 200
+
+/** Sessions that end with their connection: they live on this instance, and the store holds an entry for each. */
+export class ConnectedSessions implements SessionSource {
+  readonly transport = 'ws'
+  readonly #dependencies: SessionDependencies
+  readonly #index = new SessionIndex<Session>()
+  /** Ends that the store has not confirmed yet. */
+  readonly #endings = new Set<Promise<void>>()
+
+  constructor(dependencies: SessionDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  get size(): number {
+    return this.#index.size
+  }
+
+  values(): Iterable<Session> {
+    return this.#index.values()
+  }
+
+  /**
+   * Registers a new session.
+   * @returns false when its client has too many sessions: the session is then not registered
+   * @throws StoreUnavailable
+   */
+  async add(session: Session): Promise<boolean> {
+    const { store, settings, observer } = this.#dependencies
+    if (!(await store.sessions.open(this.#entryOf(session), settings.maxSessionsPerClient))) return false
+    if (session.ended) {
+      // The connection closed while the store was asked.
+      await this.#unregister(session)
+      return true
+    }
+    this.#index.add(session)
+    observer.opened(session.transportName)
+    return true
+  }
+
+  /** Unregisters a session that has ended. If the store does not answer, the reaper does it later. */
+  remove(session: Session): void {
+    const ending = this.#unregister(session)
+      .catch((error: unknown) => session.log.warn({ err: error }, 'could not unregister an ended session'))
+      .finally(() => this.#endings.delete(ending))
+    this.#endings.add(ending)
+  }
+
+  async #unregister(session: Session): Promise<void> {
+    this.#index.delete(session)
+    // Slots first: if this is interrupted, the entry stays, and the reaper releases them.
+    await session.licenseSlots.releaseAll()
+    await this.#dependencies.store.sessions.end(session.peer.sessionId)
+  }
+
+  /** Resolves when the store has confirmed every end. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#endings)
+  }
+
+  #entryOf(session: Session): SessionEntry {
+    const { sessionId, clientId, keyId, remoteAddress, attributes } = session.peer
+    const { openedAt, expiresAt } = session
+    return {
+      ...{ sessionId, clientId, keyId, remoteAddress, attributes, openedAt, expiresAt },
+      instanceId: this.#dependencies.settings.instanceId,
+      transport: this.transport,
+      deadline: this.#deadlineOf(session)
+    }
+  }
+
+  #deadlineOf({ lastSeenAt }: Session): number {
+    return lastSeenAt + this.#dependencies.settings.heartbeatTimeoutSeconds * 1000 + reapGraceMs
+  }
+
+  ofClient(clientId: string): Iterable<Session> {
+    return this.#index.ofClient(clientId)
+  }
+
+  clientIds(): Iterable<string> {
+    return this.#index.clientIds()
+  }
+
+  revoke(sessionId: string): boolean {
+    const session = this.#index.get(sessionId)
+    session?.end('SESSION_REVOKED')
+    return session !== undefined
+  }
+
+  *heartbeatsSince(since: number): Iterable<Heartbeat> {
+    for (const session of this.#index.values()) {
+      if (session.lastSeenAt < since) continue
+      yield { sessionId: session.peer.sessionId, deadline: this.#deadlineOf(session) }
+    }
+  }
+
+  *presenceSince(): Iterable<PresenceEntry> {
+    const deadline = this.#dependencies.now() + presenceLifeMs
+    for (const { peer, channels } of this.#index.values()) {
+      const { sessionId, clientId } = peer
+      for (const channel of channels) yield { channel, sessionId, clientId, deadline }
+    }
+  }
+
+  async expire({ sessionId, clientId, instanceId, transport }: SessionEntry): Promise<boolean> {
+    if (this.#index.has(sessionId)) return true
+    const { store, log, observer } = this.#dependencies
+    await store.licenseSlots.releaseAll(sessionId)
+    if (await store.sessions.end(sessionId)) {
+      log.info({ sessionId, clientId, instanceId }, 'reaped a session of a lost instance')
+      observer.ended(transport, 'HEARTBEAT_LOST')
+    }
+    return false
+  }
+
+  async reregister(): Promise<void> {
+    const { sessions } = this.#dependencies.store
+    const all = [...this.#index.values()]
+    for (let i = 0; i < all.length; i += reregisterBatch) {
+      const batch = all.slice(i, i + reregisterBatch).filter(session => !session.ended)
+      await Promise.all(batch.map(session => sessions.open(this.#entryOf(session), Number.MAX_SAFE_INTEGER)))
+    }
+  }
+
+  tick(now: number): void {
+    for (const session of this.#index.values()) session.tick(now)
+  }
+}
