@@ -1,5 +1,5 @@
-// The model of the bridge under SPIN: `npm run model`. Each variant must pass, or must fail in the way that is written
-// here; the last line counts. docs/model/README.md says what the variants are.
+// Checks the model of the bridge with SPIN: `npm run model`. Each variant must pass, or must fail in the way that is stated
+// here; the last line of the output is the summary. docs/model/README.md explains the variants.
 import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -10,21 +10,21 @@ const model = resolve(import.meta.dirname, '../docs/model/bridge.pml')
 const memoryMiB = 2000
 const variantMs = 300_000
 const depth = 10_000
-/** Each takes a core and up to `memoryMiB`. */
-const atOnce = Math.min(2, availableParallelism())
+/** Concurrent searches: each uses a core and up to `memoryMiB`. */
+const concurrency = Math.min(2, availableParallelism())
 
-// How a fault shows.
+// How SPIN reports each fault.
 const twiceRun = 'ran[runner[me].seq]==0'
 const disorder = 'runner[me].seq==effects'
-const twiceAnswered = 'told[f]==(answered+1)'
-const changedFrame = 'told[s]==0)||(told[s]==outbox[s])'
+const twiceAnswered = 'sentAs[f]==(answered+1)'
+const changedFrame = 'sentAs[s]==0)||(sentAs[s]==outbox[s])'
 const stuck = 'invalid end state'
 
 const up = { MSGS: 2, PUBS: 0, EXCHANGES: 2 }
 const down = { MSGS: 0, PUBS: 1, EXCHANGES: 2 }
 const both = { MSGS: 1, PUBS: 1, EXCHANGES: 2 }
 
-/** `shows` is how the fault must be seen where a rule is taken out. Without it SPIN must find none in any interleaving. */
+/** `shows`: the fault that SPIN must find when the rule is removed. Without it SPIN must find none in any interleaving. */
 const variants = [
   { name: 'messages and publications', bounds: { MSGS: 2, PUBS: 1, EXCHANGES: 2 } },
   { name: 'two messages, three exchanges', bounds: { ...up, EXCHANGES: 3 } },
@@ -61,7 +61,7 @@ let current = []
 
 for (const [command, flag] of Object.entries({ spin: '-V', gcc: '--version' })) {
   if (spawnSync(command, [flag]).error !== undefined) {
-    process.stderr.write(`model: no ${command} here (apt-get install spin gcc)\n`)
+    process.stderr.write(`model: ${command} is not installed (apt-get install spin gcc)\n`)
     process.exit(1)
   }
 }
@@ -80,7 +80,7 @@ async function run(command, args, cwd) {
   try {
     return (await promise).stdout
   } catch (error) {
-    // pan also exits with a status where it has found something: what it says is judged by the caller.
+    // pan also exits with a status when it found something: the caller evaluates its output.
     if (error.killed) throw new Error(`${command} took more than ${variantMs / 1000} s`)
     if (command === './pan') return error.stdout
     throw new Error(`${command}: ${error.stdout}${error.stderr}`)
@@ -92,16 +92,16 @@ async function run(command, args, cwd) {
 function definesOf({ bounds, without, shows }) {
   const defines = Object.entries(bounds).map(([name, value]) => `-D${name}=${value}`)
   if (without !== undefined) defines.push(`-D${without}`)
-  // By breadth SPIN finds the shortest trail there is; where there should be none, by depth it needs less memory.
+  // Breadth-first search finds the shortest trail; where none is expected, depth-first search needs less memory.
   if (shows !== undefined) defines.push('-DSHORTEST')
   return defines
 }
 
-/** Runs one variant. @returns what SPIN found, and in how many states */
+/** Runs one variant. @returns what SPIN found, and the number of states */
 async function search(variant, cwd) {
   await run('spin', ['-a', ...definesOf(variant), model], cwd)
   const kind = variant.cycles ? ['-DNP'] : ['-DSAFETY', ...(variant.shows === undefined ? [] : ['-DBFS'])]
-  // A fault is found sooner than a compiler could make the search faster.
+  // Finding a fault takes less time than optimizing the search.
   const speed = variant.shows === undefined ? '-O2' : '-O0'
   await run('gcc', [speed, '-w', '-DNOREDUCE', '-DNOFAIR', `-DMEMLIM=${memoryMiB}`, ...kind, '-o', 'pan', 'pan.c'], cwd)
   const output = await run('./pan', ['-n', `-m${depth}`, ...(variant.cycles ? ['-l'] : [])], cwd)
@@ -110,7 +110,7 @@ async function search(variant, cwd) {
   const errors = /errors: (\d+)/.exec(output)?.[1]
   const isCut = /max search depth too small|Search not completed|memory limit|out of memory/.test(output)
   if (!Number.isFinite(states) || errors === undefined) throw new Error(`pan: ${output}`)
-  if (errors === '0' && isCut) throw new Error(`the search was not complete: ${output}`)
+  if (errors === '0' && isCut) throw new Error(`the search is incomplete: ${output}`)
   return { states, found: errors === '0' ? undefined : (found ?? 'an error') }
 }
 
@@ -122,29 +122,30 @@ async function check(variant, index) {
   const { name, without, shows } = variant
   const label = without === undefined ? name : `${name} (${without})`
   const began = Date.now()
-  let told
+  let report
   let isGood = false
   try {
     const { states, found } = await search(variant, newFolder(index))
     const took = `${states.toLocaleString('en')} states, ${((Date.now() - began) / 1000).toFixed(1)} s`
     if (shows === undefined) {
       isGood = found === undefined
-      told = isGood ? `no fault in ${took}` : `found ${found} in ${took}`
+      report = isGood ? `no fault in ${took}` : `found ${found} in ${took}`
     } else {
       isGood = found?.includes(shows) === true
-      told = `${isGood ? 'found' : `should have found ${shows}, found`} ${found ?? 'nothing'} in ${took}`
+      report = `${isGood ? 'found' : `should have found ${shows}, found`} ${found ?? 'nothing'} in ${took}`
     }
   } catch (error) {
-    told = error.message
+    report = error.message
   }
-  process.stdout.write(`${isGood ? 'ok     ' : 'FAILED '} ${label}: ${told}\n`)
+  process.stdout.write(`${isGood ? 'ok     ' : 'FAILED '} ${label}: ${report}\n`)
   return isGood
 }
 
-/** Tells the shortest way to the fault of one rule that is taken out. */
+/** Prints the shortest trail to the fault when one rule is removed. */
 async function showTrail(rule) {
   const variant = variants.find(({ without, shows }) => without === rule && shows !== undefined)
-  if (variant === undefined) throw new Error(`no such rule; there are ${variants.flatMap(each => each.without ?? [])}`)
+  if (variant === undefined)
+    throw new Error(`unknown rule; the rules are ${variants.flatMap(each => each.without ?? [])}`)
   const cwd = newFolder(0)
   const { found } = await search(variant, cwd)
   if (!existsSync(join(cwd, 'bridge.pml.trail'))) throw new Error('nothing was found')
@@ -159,7 +160,7 @@ else {
   const results = []
   let next = 0
   await Promise.all(
-    Array.from({ length: atOnce }, async () => {
+    Array.from({ length: concurrency }, async () => {
       while (next < all.length) {
         const index = next++
         results[index] = await check(all[index], index)

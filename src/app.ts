@@ -4,7 +4,7 @@ import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { createHandshakeLimiter } from './auth/handshake-limiter.js'
 import bridge, { refuseBridgePath } from './bridge/index.js'
-import { createBridgeSessions } from './bridge/sessions.js'
+import { BridgeSessions } from './bridge/sessions.js'
 import { type BridgeSettings, defaultAnswerWithinMs } from './bridge/settings.js'
 import { createChannelBroker } from './channels/channel-broker.js'
 import { ClusterMember } from './cluster/cluster-member.js'
@@ -125,6 +125,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
     bodyLimit: bodyBytes,
     routerOptions: { maxParamLength },
     forceCloseConnections: 'idle',
+    // While it closes, the routes answer in their own form: the bridge with a signed DRAINING.
+    return503OnClosing: false,
     requestTimeout: requestTimeoutMs,
     ...(config.tls === undefined
       ? {}
@@ -200,14 +202,15 @@ export async function buildApp(options: AppOptions): Promise<App> {
     lingerMs: config.lingerMs,
     answerWithinMs: options.bridgeAnswerWithinMs ?? defaultAnswerWithinMs
   }
-  const bridgeSessions = createBridgeSessions(dependencies, bridgeSettings, sessions)
-  metrics.watchHeldPolls(() => bridgeSessions.held)
+  const bridgeSessions = new BridgeSessions(dependencies, bridgeSettings)
+  sessions.addSource(bridgeSessions)
+  metrics.watchHeldPolls(() => bridgeSessions.heldPolls)
 
   const perMinute = config.rateLimit ? config.failedHandshakesPerMinute : 0
   const brake = createHandshakeLimiter(store.rateLimits, perMinute, dependencies.log)
   await server.register(ws, { dependencies, sessions: connected, config, limiter: brake, isDraining: drain.isDraining })
   await server.register(bridge, {
-    ...{ prefix: bridgePrefix, dependencies, brake, drain },
+    ...{ prefix: bridgePrefix, dependencies, limiter: brake, drain },
     settings: bridgeSettings,
     sessions: bridgeSessions,
     handshakesPerMinute: config.rateLimit ? config.handshakesPerMinute : undefined
@@ -258,7 +261,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   return {
     server,
     sessionCount: () => connected.size,
-    heldPolls: () => bridgeSessions.held,
+    heldPolls: () => bridgeSessions.heldPolls,
     async tick() {
       const at = now()
       for (const connection of server.waitingConnections) connection.tick(at)

@@ -1,16 +1,16 @@
 /*
- * The bridge (PROTOCOL §9.4) as a model for SPIN: `npm run model`. README.md beside this file says what is modelled, what
- * is not, and how to read a trail.
+ * The bridge (PROTOCOL §9.4) as a model for SPIN: `npm run model`. README.md in this folder lists what is modelled and
+ * what is not, and explains how to read a trail.
  *
- * Each option of each `do` is one step, and SPIN tries all interleavings of them. There are faults until EXCHANGES
- * exchanges were sent; then it is calm: nothing is lost, nobody gives up, nobody crashes, and at most CALM more exchanges
- * must deliver whatever is missing. What must hold stands as assertions; a run that gets stuck shows as an invalid end
- * state of the Client, the only one that may not rest before all is delivered.
+ * Each option of each `do` is one step, and SPIN explores all interleavings of the steps. Faults happen until EXCHANGES
+ * exchanges were sent. Then the run is calm: nothing is lost, no client gives up, no instance crashes, and at most CALM
+ * more exchanges must deliver everything that is missing. Assertions state what must hold. A run that gets stuck shows as
+ * an invalid end state of the Client, the only process that may not rest before everything is delivered.
  *
- * A rule is taken out by defining one of
+ * Defining one of these removes a rule:
  *   upstream     NO_DEDUP NO_GAP_CHECK NO_CLAIM NO_KEY NO_ORDER NO_FENCE NO_TAKEOVER SAME_ID NO_SECOND_LOOK
  *   downstream   NO_CAS NO_REPEAT EARLY_TRIM POSITION_APART NO_DROP
- *   both pass    NO_STALE NO_SUPERSEDE (they save time; without them nothing is lost)
+ *   both pass    NO_STALE NO_SUPERSEDE (these rules save time; without them nothing is lost)
  */
 
 /* ── Bounds ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -22,31 +22,31 @@
 #define PUBS 1      /* publications down */
 #endif
 #ifndef EXCHANGES
-#define EXCHANGES 3 /* sent while there are faults */
+#define EXCHANGES 3 /* sent while faults happen */
 #endif
 #ifndef CALM
-#define CALM 8      /* sent after them, at most */
+#define CALM 8      /* sent after the faults, at most */
 #endif
 #ifndef FAULTS
-#define FAULTS 2    /* in all, each of any of these kinds: */
+#define FAULTS 2    /* in total, each of any of these kinds: */
 #endif
 #ifndef CRASHES
-#define CRASHES 1   /* an instance dies, and starts anew: empty, and under a new id */
+#define CRASHES 1   /* an instance dies and restarts: empty, under a new id */
 #endif
 #ifndef LAPSES
-#define LAPSES 1    /* an instance is taken for dead, but lives */
+#define LAPSES 1    /* an instance is considered dead, but lives */
 #endif
 #ifndef STRAYS
 #define STRAYS 1    /* a request arrives twice, or after its sender gave it up */
 #endif
 #ifndef LOST
-#define LOST 1      /* a call of the store is done, and its caller does not hear of it */
+#define LOST 1      /* a store call takes effect and its caller loses the reply */
 #endif
 
-#define HANDLERS 2               /* exchanges that are served at a time, wherever */
-#define FRAMES (MSGS + PUBS + 1) /* with room for one too many, so that whom it hurts shall find it */
+#define HANDLERS 2               /* exchanges that are served concurrently, on any instance */
+#define FRAMES (MSGS + PUBS + 1) /* one too many fits, so that its reader finds it */
 #define NOBODY 0
-#define DEAD 3                   /* the owner of what a crashed instance had claimed; 1 and 2 are the instances */
+#define DEAD 3                   /* owner of the claims of a crashed instance; 1 and 2 are the instances */
 #define PUBLICATION 10           /* a frame is its content: m answers message m, PUBLICATION + p carries publication p */
 #define BIT(s) (1 << (s))
 
@@ -56,11 +56,11 @@ byte received;           /* the highest upstream seq that was claimed */
 byte sent;               /* the highest downstream seq; it is also the version, as each commit adds a frame */
 byte acked;              /* the highest ack ever received: the outbox is acked + 1 .. sent */
 byte lastPoll;
-byte heldPoll;           /* the newest poll that waits, or waited */
+byte heldPoll;           /* the newest poll that waits or waited */
 byte position;           /* publications 1 .. position are in frames */
 byte claim[4];           /* the owner of each open claim */
 byte outbox[FRAMES + 1];
-byte ran[4];             /* how often each effect happened: also what the idempotency key remembers */
+byte ran[4];             /* how often each effect happened; also what the idempotency key records */
 byte effects;
 #ifdef NO_REPEAT
 byte handedOut;
@@ -80,38 +80,38 @@ Request net[3];
 
 #define IDLE 0
 #define WAITS 1
-#define READY 2          /* an answer with frames first .. last has arrived, and is not read yet */
+#define READY 2          /* an answer with frames first .. last has arrived and is unread */
 typedef Exchange { byte state; byte poll; byte first; byte last }
 Exchange mine[2];        /* 0: the held poll; 1: with wait 0 */
 byte issued;             /* exchanges so far; the number of the last poll */
-byte signedUp;           /* messages 1 .. signedUp were sent, at least once */
+byte signedUp;           /* messages 1 .. signedUp were sent at least once */
 byte answered;           /* messages 1 .. answered have their answers */
 byte got;                /* the highest frame processed */
 byte gotPublication;
-byte told[FRAMES + 1];   /* what was ever given out under each downstream seq: that must not change */
+byte sentAs[FRAMES + 1];   /* what was ever sent under each downstream seq: it must not change */
 
 #define isCalm (issued > EXCHANGES)
 #define allDelivered (answered == MSGS && gotPublication == PUBS)
 
-/* ── Instances: what a crash wipes out ──────────────────────────────────────────────────────────────────────────────── */
+/* ── Instances: what a crash erases ──────────────────────────────────────────────────────────────────────────────── */
 
-byte known[3];           /* the claims that instance 1 or 2 knows to be its own, as bits */
+byte known[3];           /* the claims that instance 1 or 2 knows as its own, as bits */
 
 #define FREE 0
 #define SERVES 1
-#define PULLED 2         /* has signed publications after + 1 .. upTo on `onSent`, and not committed them */
-#define UNSURE 3         /* a store call was done, or was not */
+#define PULLED 2         /* signed publications after + 1 .. upTo on `onSent`, did not commit them */
+#define UNSURE 3         /* a store call took effect, or did not */
 typedef Handler { byte state; byte where; byte poll; byte hi; bit wait; byte onSent; byte after; byte upTo }
 Handler handler[HANDLERS];
 
 #define REST 0
 #define RUNS 1           /* is about to run the effect */
-#define ANSWERS 2        /* has run it, and signed the answer on `onSent` */
-#define LOOKS 3          /* its commit was refused, or is unknown */
+#define ANSWERS 2        /* ran it and signed the answer on `onSent` */
+#define RELOADS 3          /* its commit was refused, or its outcome is unknown */
 typedef Runner { byte state; byte seq; byte onSent }
-Runner runner[3];        /* runs what its instance knows to be its own, whether or not an exchange still waits for it */
+Runner runner[3];        /* runs what its instance knows as its own, whether or not an exchange waits for it */
 
-/* ── Faults that are left ───────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── Remaining faults ───────────────────────────────────────────────────────────────────────────────────────────── */
 
 byte faults = FAULTS;
 #define mayCrash (CRASHES && faults > 0)
@@ -119,7 +119,7 @@ byte faults = FAULTS;
 #define mayStray (STRAYS && faults > 0 && net[2].poll == 0)
 #define mayLose (LOST && faults > 0)
 
-/* Of use within one d_step only. SPIN's search by breadth, which finds the shortest trail, cannot hide them. */
+/* Used within one d_step only. SPIN's breadth-first search, which finds the shortest trail, cannot hide them. */
 #ifdef SHORTEST
 byte s, f, n, outcome;
 #else
@@ -149,7 +149,7 @@ inline send(slot, from, upTo) {
   }
 }
 
-/* What is under way in a slot that is used anew is given up. Its request may still arrive. */
+/* Gives up what is in flight in a slot that is reused. Its request may still arrive. */
 inline giveUp(slot) {
   if
   :: net[slot].poll != 0 && mayStray -> faults--; copy(net[slot], net[2]); printf("poll %d is late\n", net[2].poll)
@@ -160,7 +160,7 @@ inline giveUp(slot) {
   mine[slot].last = 0
 }
 
-/* Frames count in order; those it has are dropped; a hole is a failed answer. */
+/* Frames count in order; duplicates are dropped; a hole is a failed answer. */
 inline read(slot) {
   if
   :: mine[slot].first > got + 1 -> printf("client sees a hole in the answer to poll %d\n", mine[slot].poll)
@@ -176,12 +176,12 @@ inline read(slot) {
 #endif
       :: else ->
         if
-        :: told[f] > PUBLICATION ->
-          assert(told[f] == PUBLICATION + gotPublication + 1); /* each publication arrives once, in order */
+        :: sentAs[f] > PUBLICATION ->
+          assert(sentAs[f] == PUBLICATION + gotPublication + 1); /* each publication arrives once, in order */
           gotPublication++
         :: else ->
-          assert(told[f] == answered + 1);                     /* each message is answered once, in order */
-          assert(ran[told[f]] == 1);                           /* and has run */
+          assert(sentAs[f] == answered + 1);                     /* each message is answered once, in order */
+          assert(ran[sentAs[f]] == 1);                           /* and has run */
           answered++
         fi;
         got = (f > got -> f : got)
@@ -199,7 +199,7 @@ inline read(slot) {
 proctype Client() {
   byte k, lo, hi;
   do
-  /* Sends, repeating what has no answer or not, with some new messages or none. */
+  /* Sends some new messages or none, and repeats those without an answer or not. */
   :: atomic { issued < EXCHANGES ->
       if
       :: k = 0
@@ -218,16 +218,16 @@ proctype Client() {
       send(k, lo, hi);
       k = 0; lo = 0; hi = 0
     }
-  /* The calm begins: it repeats all that has no answer. */
+  /* The calm begins: it repeats all messages without an answer. */
   :: atomic { issued == EXCHANGES && !allDelivered ->
       giveUp(0);
       faults = 0;
       printf("the faults stop\n");
       send(0, answered + 1, MSGS)
     }
-  /* In the calm: with a poll that waits or, while one is held, beside it. It gives up only what nobody has any more. */
+  /* In the calm: with a poll that waits or, while one is held, beside it. It gives up only exchanges that are gone. */
   :: atomic { isCalm && !allDelivered && (isUnused(0) || (isUnused(1) && answered < MSGS)) ->
-      assert(issued < EXCHANGES + CALM); /* after the faults stop, all is delivered */
+      assert(issued < EXCHANGES + CALM); /* after the faults stop, everything is delivered */
       k = (isUnused(0) -> 0 : 1);
       send(k, answered + 1, MSGS);
       k = 0
@@ -319,7 +319,7 @@ inline append(frame) {
 #define clearHandler(it) \
   it.state = FREE; it.where = 0; it.poll = 0; it.hi = 0; it.wait = 0; it.onSent = 0; it.after = 0; it.upTo = 0
 
-/* Handler 1 is in use only while handler 0 is: which of the two serves makes no difference, and need not be tried. */
+/* Handler 1 is used only while handler 0 is: which of the two serves makes no difference and need not be explored. */
 inline release(h) {
   if
   :: h == 0 -> copyHandler(handler[1], handler[0])
@@ -328,7 +328,7 @@ inline release(h) {
   clearHandler(handler[1])
 }
 
-/* Frames go out, to whoever waits for this poll. */
+/* Sends frames to the client, if it waits for this poll. */
 inline answer(number, waits, from, upTo) {
   s = (waits -> 0 : 1);
   if
@@ -347,8 +347,8 @@ inline answer(number, waits, from, upTo) {
   do
   :: s > upTo -> break
   :: else ->
-    assert(told[s] == 0 || told[s] == outbox[s]); /* repeated byte for byte */
-    told[s] = outbox[s];
+    assert(sentAs[s] == 0 || sentAs[s] == outbox[s]); /* repeated byte for byte */
+    sentAs[s] = outbox[s];
     s++
   od
 }
@@ -375,10 +375,10 @@ inline pull(newest) {
 #else
 #define isSuperseded (handler[h].wait && handler[h].poll < heldPoll)
 #endif
-/* Its messages are answered and there is something to say; or it has waited long enough; or its peer is gone. */
+/* Its messages are answered and frames wait; or its time is up; or its client is gone. */
 #define mayAnswer (isSuperseded || !isCalm || !isAwaited || (ownAnswered && (!handler[h].wait || firstFrame <= sent)))
 
-/* Another's claim is taken if that other is dead, or is taken for dead. */
+/* Another instance's claim is taken over if that instance is dead or considered dead. */
 #define mayTake(m) (claim[m] == DEAD || (mayLapse && isOpen(m) && claim[m] != handler[h].where))
 
 /* Requests arrive at any instance, at any time, in any order. Symmetry: the first that counts arrives at instance 1. */
@@ -436,10 +436,10 @@ proctype Exchanges(byte h) {
   bit hears;
 end:
   do
-  /* It has not heard what its call did. So it looks, and what is its own it takes for its own; its peer gets no answer. */
+  /* It lost the reply of its call. It reads the state and learns which claims are its own; its client gets no answer. */
   :: d_step { handler[h].state == UNSURE ->
 #ifndef NO_SECOND_LOOK
-      printf("instance %d looks again\n", handler[h].where);
+      printf("instance %d reads the state again\n", handler[h].where);
       s = 1;
       do
       :: s > MSGS -> break
@@ -483,12 +483,12 @@ end:
       hears = 0
     }
 #endif
-  /* Signs what was published after the session's position. When it was published matters to nobody but this reader. */
+  /* Signs the publications after the session's position. When they were published matters to this reader only. */
   :: d_step { handler[h].state == SERVES && !isSuperseded && position < PUBS -> pull(position + 1) }
 #if PUBS > 1
   :: d_step { handler[h].state == SERVES && !isSuperseded && position + 1 < PUBS -> pull(PUBS) }
 #endif
-  /* COMMIT: frames and position in one step, if nothing was committed since it looked. */
+  /* COMMIT: frames and position in one step, if nothing was committed since it read the state. */
   :: d_step { handler[h].state == PULLED ->
       if
 #ifdef NO_CAS
@@ -555,7 +555,7 @@ proctype Messages(byte me) {
   bit hears;
 end:
   do
-  /* The lowest open claim, where it is its own. */
+  /* The lowest open claim, if it is its own. */
   :: d_step { runner[me].state == REST && (isNext(1) || isNext(2) || isNext(3)) ->
       runner[me].seq = (isNext(1) -> 1 : (isNext(2) -> 2 : 3));
       runner[me].onSent = sent;
@@ -563,7 +563,7 @@ end:
       printf("instance %d picks message %d\n", me, runner[me].seq)
     }
 #ifndef NO_CLAIM
-  /* What another took over is no longer its own. */
+  /* A claim that another instance took over is no longer its own. */
   :: d_step { runner[me].state == REST && (isForeign(1) || isForeign(2) || isForeign(3)) ->
       s = 1;
       do
@@ -575,7 +575,7 @@ end:
       s = 0
     }
 #endif
-  /* Runs it under the key sessionId:seq: with a key that is known nothing happens, and the first result is returned. */
+  /* Runs it under the key sessionId:seq: a known key has no effect and returns the first result. */
   :: d_step { runner[me].state == RUNS ->
       if
 #ifndef NO_KEY
@@ -590,7 +590,7 @@ end:
       runner[me].state = ANSWERS;
       printf("instance %d has run message %d\n", me, runner[me].seq)
     }
-  /* COMMIT of the answer, if nothing was committed since it looked, and the claim is still its own. */
+  /* COMMIT of the answer, if nothing was committed since it read the state, and the claim is still its own. */
   :: atomic { runner[me].state == ANSWERS ->
       if
       :: hears = 1
@@ -612,17 +612,17 @@ end:
 #endif
           if
           :: hears -> forget()
-          :: else -> runner[me].state = LOOKS
+          :: else -> runner[me].state = RELOADS
           fi
         :: else ->
           printf("instance %d is refused the answer to %d\n", me, runner[me].seq);
-          runner[me].state = LOOKS
+          runner[me].state = RELOADS
         fi
       };
       hears = 0
     }
-  /* Looks again. What is still its own it signs anew, on what is there now. */
-  :: d_step { runner[me].state == LOOKS ->
+  /* Reads the state again. It signs again, on the current state, what is still its own. */
+  :: d_step { runner[me].state == RELOADS ->
       if
       :: !isOwner -> forget()
       :: else ->

@@ -1,12 +1,13 @@
 import { type CodeName, codes } from '../protocol/codes.js'
 import { signMessage } from '../protocol/frame.js'
 import type { Mac } from '../protocol/mac.js'
+import type { StoreOutcome } from '../store/store.js'
 
-/** What an exchange is answered with: an HTTP status and a body, signed wherever there is a session (PROTOCOL §9.2, §9.3). */
+/** The answer to a request of the bridge: signed wherever a session's keys are at hand (PROTOCOL §9.2, §9.3). */
 export interface ExchangeAnswer {
   readonly status: number
   readonly body: string
-  /** Seconds, for `retry-after`. */
+  /** Value of the `retry-after` header, in seconds. */
   readonly retryAfterSeconds?: number
 }
 
@@ -17,49 +18,65 @@ export interface PolledParams {
   readonly superseded: boolean
 }
 
+export interface RefusalParams {
+  readonly code: CodeName
+  readonly message?: string
+  /** The poll that is refused; undefined when none verified. */
+  readonly poll?: number | undefined
+  readonly expectedSeq?: number
+  /** Milliseconds; rounded up, as the wire has integers only. */
+  readonly retryAfterMs?: number
+  /** With UNAVAILABLE: whether messages of the exchange may have run. */
+  readonly outcome?: StoreOutcome
+}
+
 /** Frames in order, then `polled`. */
-export function polledAnswer(
-  signer: Mac,
-  frames: readonly string[],
-  { re, more, superseded }: PolledParams
-): ExchangeAnswer {
+export function polledAnswer(signer: Mac, frames: readonly string[], params: PolledParams): ExchangeAnswer {
+  const { re, more, superseded } = params
   const polled = signMessage(signer, { type: 'polled', re, more, superseded })
   return { status: 200, body: `${[...frames, polled].join('\n')}\n` }
 }
 
-export interface RefusalParams {
-  readonly code: CodeName
-  readonly message?: string
-  /** The poll that is refused, where one verified. */
-  readonly poll?: number | undefined
-  readonly expectedSeq?: number
-  readonly retryAfterMs?: number
+/** `polled` alone: a newer poll gets the frames (PROTOCOL §9.4 f). */
+export function supersededAnswer(signer: Mac, poll: number): ExchangeAnswer {
+  return polledAnswer(signer, [], { re: poll, more: false, superseded: true })
 }
 
 /** A refused exchange: one signed frame outside the sequence, bound to its poll (PROTOCOL §9.3). */
-export function refusedAnswer(
-  signer: Mac,
-  { code, message, poll, expectedSeq, retryAfterMs }: RefusalParams
-): ExchangeAnswer {
-  const { status } = codes[code]
+export function refusedAnswer(signer: Mac, params: RefusalParams): ExchangeAnswer {
+  const { code, message = codes[code].message, poll, expectedSeq, retryAfterMs, outcome } = params
+  const retry = retryAfter(retryAfterMs)
   const frame = signMessage(signer, {
     type: 'error',
     ...(poll === undefined ? {} : { poll }),
     code,
-    message: message ?? codes[code].message,
+    message,
     ...(expectedSeq === undefined ? {} : { expectedSeq }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs })
+    ...retry.member,
+    ...(outcome === undefined ? {} : { outcome })
   })
-  return { status, body: `${frame}\n`, ...retryAfter(retryAfterMs) }
+  return { status: codes[code].status, body: `${frame}\n`, ...retry.header }
 }
 
-/** The same before there is a session, or where its keys cannot be had. */
-export function unsignedAnswer(code: CodeName, retryAfterMs?: number): ExchangeAnswer {
+/** A refusal before a session exists, or where its keys are out of reach. */
+export function unsignedAnswer(code: CodeName, retryAfterMs?: number, outcome?: StoreOutcome): ExchangeAnswer {
   const { status, message } = codes[code]
-  const error = { type: 'error', code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
-  return { status, body: JSON.stringify(error), ...retryAfter(retryAfterMs) }
+  const retry = retryAfter(retryAfterMs)
+  const error = { type: 'error', code, message, ...retry.member, ...(outcome === undefined ? {} : { outcome }) }
+  return { status, body: JSON.stringify(error), ...retry.header }
 }
 
-function retryAfter(ms: number | undefined): { retryAfterSeconds?: number } {
-  return ms === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil(ms / 1000)) }
+interface RetryAfter {
+  readonly member: { readonly retryAfterMs?: number }
+  readonly header: { readonly retryAfterSeconds?: number }
+}
+
+const noRetry: RetryAfter = { member: {}, header: {} }
+
+function retryAfter(ms: number | undefined): RetryAfter {
+  if (ms === undefined) return noRetry
+  return {
+    member: { retryAfterMs: Math.ceil(ms) },
+    header: { retryAfterSeconds: Math.max(1, Math.ceil(ms / 1000)) }
+  }
 }

@@ -7,33 +7,26 @@ import { ProtocolError } from '../protocol/protocol-error.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
+import type { BridgeLifecycle } from './lifecycle.js'
 import type { BridgeSessions } from './sessions.js'
-import type { BridgeSettings } from './settings.js'
+import { type BridgeSettings, retryAfterMs } from './settings.js'
 
-/** The handshake on the bridge (PROTOCOL §4, §9.1): two requests, which may come to two instances. */
+/** The handshake on the bridge (PROTOCOL §4, §9.1): two requests, which may reach two instances. */
 
-/** A challenge of the bridge is good on the bridge only. */
+/** Challenges of the bridge are valid on the bridge only. */
 const binding = 'bridge'
-/** How long a peer should wait after UNAVAILABLE, in milliseconds. */
-const retryAfterMs = 1000
+const lineFeed = 0x0a
 
 export interface HandshakeContext {
   readonly dependencies: SessionDependencies
   readonly settings: BridgeSettings
   readonly sessions: BridgeSessions
-  readonly brake: HandshakeLimiter
+  readonly lifecycle: BridgeLifecycle
+  readonly limiter: HandshakeLimiter
   readonly remoteAddress: string
 }
 
-/** Refuses whoever should not even try. */
-async function admit({ dependencies, sessions, brake, remoteAddress }: HandshakeContext): Promise<void> {
-  if (sessions.isDraining) throw new ProtocolError('DRAINING')
-  if (sessions.size >= dependencies.settings.maxSessions) throw new StoreUnavailable(new Error('this instance is full'))
-  const waitMs = await brake.retryAfterMs(remoteAddress)
-  if (waitMs > 0) throw new Braked(waitMs)
-}
-
-class Braked extends Error {
+class HandshakeLimited extends Error {
   readonly waitMs: number
 
   constructor(waitMs: number) {
@@ -42,22 +35,31 @@ class Braked extends Error {
   }
 }
 
+/** @throws ProtocolError DRAINING; HandshakeLimited; StoreUnavailable */
+async function requireCapacity(context: HandshakeContext): Promise<void> {
+  const { dependencies, sessions, lifecycle, limiter, remoteAddress } = context
+  if (lifecycle.isDraining) throw new ProtocolError('DRAINING')
+  if (sessions.size >= dependencies.settings.maxSessions) {
+    throw new StoreUnavailable(new Error(`this instance already serves ${sessions.size} bridge sessions`))
+  }
+  const waitMs = await limiter.retryAfterMs(remoteAddress)
+  if (waitMs > 0) throw new HandshakeLimited(waitMs)
+}
+
 /** `POST /v1/bridge/challenge` */
 export function challenge(context: HandshakeContext): Promise<ExchangeAnswer> {
-  return answered(context, async () => {
-    await admit(context)
+  return answerHandshake(context, async () => {
+    await requireCapacity(context)
     return { status: 200, body: JSON.stringify(await issueChallenge(context.dependencies, binding)) }
   })
 }
 
-const lineFeed = 0x0a
-
-/** `POST /v1/bridge/sessions`; the body is one line, and a line may end with LF. */
+/** `POST /v1/bridge/sessions`. @param body one line, with or without LF */
 export function openSession(context: HandshakeContext, body: Uint8Array): Promise<ExchangeAnswer> {
   const frame = body.at(-1) === lineFeed ? body.subarray(0, -1) : body
   const { dependencies, settings, sessions, remoteAddress } = context
-  return answered(context, async () => {
-    await admit(context)
+  return answerHandshake(context, async () => {
+    await requireCapacity(context)
     const authenticated = await authenticate(dependencies, frame, binding, remoteAddress)
     const opened = await sessions.open(authenticated, ownChannels(authenticated.peer))
     if (opened === undefined) throw new ProtocolError('RATE_LIMITED')
@@ -75,28 +77,30 @@ export function openSession(context: HandshakeContext, body: Uint8Array): Promis
   })
 }
 
-/** Before a session there is one answer for every reason, unsigned (PROTOCOL §4.4). */
-async function answered(
-  { dependencies, brake, remoteAddress }: HandshakeContext,
-  work: () => Promise<ExchangeAnswer>
+/** Refusals before a session are unsigned, and the same for every cause (PROTOCOL §4.4). */
+async function answerHandshake(
+  context: HandshakeContext,
+  handshake: () => Promise<ExchangeAnswer>
 ): Promise<ExchangeAnswer> {
   try {
-    return await work()
+    return await handshake()
   } catch (error) {
-    const refuse = (code: CodeName, ms?: number) => {
-      dependencies.observer.handshake(code)
-      return unsignedAnswer(code, ms)
-    }
-    if (error instanceof Braked) return refuse('RATE_LIMITED', error.waitMs)
-    if (error instanceof StoreUnavailable) {
-      dependencies.log.warn({ err: error.cause }, 'a handshake failed: the store does not answer')
-      return refuse('UNAVAILABLE', retryAfterMs)
-    }
-    if (!(error instanceof ProtocolError)) throw error
-    const { code } = error
-    if (code !== 'RATE_LIMITED' && code !== 'DRAINING') {
-      brake.recordFailure(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
-    }
-    return refuse(code, code === 'RATE_LIMITED' || code === 'DRAINING' ? retryAfterMs : undefined)
+    const [code, waitMs] = refusalOf(context, error)
+    context.dependencies.observer.handshake(code)
+    return unsignedAnswer(code, waitMs)
   }
+}
+
+function refusalOf(context: HandshakeContext, error: unknown): [code: CodeName, retryAfterMs?: number] {
+  const { dependencies, limiter, remoteAddress } = context
+  if (error instanceof HandshakeLimited) return ['RATE_LIMITED', error.waitMs]
+  if (error instanceof StoreUnavailable) {
+    dependencies.log.warn({ err: error.cause }, 'handshake failed: the store does not answer')
+    return ['UNAVAILABLE', retryAfterMs]
+  }
+  if (!(error instanceof ProtocolError)) throw error
+  const { code } = error
+  if (code === 'RATE_LIMITED' || code === 'DRAINING') return [code, retryAfterMs]
+  limiter.recordFailure(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
+  return [code]
 }

@@ -1,42 +1,64 @@
 import type { ChannelBroker } from '../channels/types.js'
 import type { Position } from '../store/channels.js'
 
-/** Why a held poll stopped waiting. `news`: there may be publications; `frames`: there are frames in the outbox. */
-export type WakeReason = 'news' | 'frames' | 'channels' | 'superseded' | 'ended' | 'time' | 'lost' | 'draining'
+/**
+ * Why a held poll stops waiting.
+ * - `publications`: a channel may have publications after the session's position
+ * - `frames`: a commit added frames that no other answer carries
+ * - `channels`: the session joined or left a channel
+ * - `superseded`: a newer poll is held
+ * - `ended`: the session ended
+ * - `timeout`: the poll waited for as long as its client asked
+ * - `disconnected`: the client closed the connection
+ * - `draining`: this instance stops
+ */
+export type WakeReason =
+  | 'publications'
+  | 'frames'
+  | 'channels'
+  | 'superseded'
+  | 'ended'
+  | 'timeout'
+  | 'disconnected'
+  | 'draining'
 
-/** Wakings after which nothing is waited for any more: they win over those that came before. */
-const lastWords: ReadonlySet<WakeReason> = new Set(['superseded', 'ended', 'lost', 'draining'])
+/** Terminal reasons. They override earlier ones; the first of them counts. */
+const terminalReasons: ReadonlySet<WakeReason> = new Set(['superseded', 'ended', 'disconnected', 'draining'])
 
-/** A poll that is held: it waits for one waking after another, until it is answered. */
+/** A poll that waits for one wake reason after another until it is answered. */
 export class HeldPoll {
   readonly poll: number
-  /** Whether it waits by now; before, its own messages are answered. */
-  isWaiting = false
-  #waking: WakeReason | undefined
+  #isWaiting = false
+  #reason: WakeReason | undefined
   #notify: (() => void) | undefined
-  #stopWatching: (() => void)[] = []
+  #unwatch: (() => void)[] = []
 
   constructor(poll: number) {
     this.poll = poll
   }
 
-  wake(waking: WakeReason): void {
-    if (this.#waking !== undefined && (lastWords.has(this.#waking) || !lastWords.has(waking))) return
-    this.#waking = waking
+  /** Whether it waits; before that, its own messages are answered. */
+  get isWaiting(): boolean {
+    return this.#isWaiting
+  }
+
+  /** Whether it was woken with a terminal reason. */
+  get isTerminated(): boolean {
+    return this.#reason !== undefined && terminalReasons.has(this.#reason)
+  }
+
+  wake(reason: WakeReason): void {
+    if (this.#reason !== undefined && (this.isTerminated || !terminalReasons.has(reason))) return
+    this.#reason = reason
     this.#notify?.()
   }
 
-  /** Whether the last word was said. */
-  get isOver(): boolean {
-    return this.#waking !== undefined && lastWords.has(this.#waking)
-  }
-
-  /** The next waking, or `time` after `ms`. */
+  /** Resolves with the next reason, or with `timeout` after `ms`. */
   async next(ms: number): Promise<WakeReason> {
-    if (this.#waking === undefined) await this.#wait(ms)
-    const waking = this.#waking ?? 'time'
-    if (!lastWords.has(waking)) this.#waking = undefined
-    return waking
+    if (this.#reason === undefined) await this.#wait(ms)
+    const reason = this.#reason ?? 'timeout'
+    if (!terminalReasons.has(reason)) this.#reason = undefined
+    return reason
   }
 
   #wait(ms: number): Promise<void> {
@@ -49,30 +71,63 @@ export class HeldPoll {
     })
   }
 
-  /** Waits a moment so that more can ride along (PROTOCOL §9.4 g); a last word cuts it short. */
+  /** Waits so that more frames share the answer (PROTOCOL §9.4 g); a terminal reason ends the wait. */
   async linger(ms: number): Promise<void> {
-    if (ms === 0 || this.isOver) return
+    if (ms === 0 || this.isTerminated) return
     await new Promise<void>(resolve => {
       const timer = setTimeout(resolve, ms)
       this.#notify = () => {
-        if (!this.isOver) return
+        if (!this.isTerminated) return
         clearTimeout(timer)
         resolve()
       }
     })
   }
 
-  /** Is woken by what comes after these positions; those of before are not watched any more. */
+  /** Wakes on publications after these positions; replaces the positions that it watched before. */
   watch(channels: ChannelBroker, positions: ReadonlyMap<string, Position>): void {
     this.release()
-    this.isWaiting = true
+    this.#isWaiting = true
     for (const [channel, position] of positions) {
-      this.#stopWatching.push(channels.watch(channel, position, () => this.wake('news')))
+      this.#unwatch.push(channels.watch(channel, position, () => this.wake('publications')))
     }
   }
 
   release(): void {
-    for (const stop of this.#stopWatching) stop()
-    this.#stopWatching = []
+    for (const unwatch of this.#unwatch) unwatch()
+    this.#unwatch = []
+  }
+}
+
+/** The place of a session's held poll on this instance: the newest poll has it (PROTOCOL §9.4 f). */
+export class HeldPollSlot {
+  #held: HeldPoll | undefined
+
+  get isHolding(): boolean {
+    return this.#held !== undefined
+  }
+
+  get isWaiting(): boolean {
+    return this.#held?.isWaiting === true
+  }
+
+  /** Supersedes the held poll; superseded at once when that one is newer. */
+  hold(poll: number): HeldPoll {
+    const arrived = new HeldPoll(poll)
+    if (this.#held !== undefined && this.#held.poll > poll) arrived.wake('superseded')
+    else {
+      this.wake('superseded')
+      this.#held = arrived
+    }
+    return arrived
+  }
+
+  release(poll: HeldPoll): void {
+    poll.release()
+    if (this.#held === poll) this.#held = undefined
+  }
+
+  wake(reason: WakeReason): void {
+    this.#held?.wake(reason)
   }
 }

@@ -1,166 +1,172 @@
 import type { SessionDependencies } from '../session/dependencies.js'
 import { StoreUnavailable } from '../store/store.js'
-import { SessionEnded } from './ending.js'
+import type { Delivery, DeliveryTicket } from './delivery.js'
 import type { PendingCommit } from './pending-commit.js'
-import { type ClaimedMessage, decodeClaimed, runBatch } from './run.js'
+import { type ClaimedMessage, decodeClaimed, runBatch } from './run-batch.js'
 import type { BridgeSession } from './session.js'
-import { claimPatienceMs, freshClaimMs, lookEveryMs } from './settings.js'
+import { SessionEnded } from './session-ended.js'
+import { claimPollIntervalMs, claimRecheckAfterMs, claimTakeoverAfterMs } from './settings.js'
 
 interface Batch {
   readonly messages: readonly ClaimedMessage[]
   readonly firstSeq: number
-  readonly takenAt: number
-  /** Whether an exchange waits that will carry the answers. */
-  readonly carries: () => boolean
+  /** `performance.now()` of its arrival. */
+  readonly enqueuedAt: number
+  /** Of the exchange that brought the messages; undefined: they were taken over. */
+  readonly ticket: DeliveryTicket | undefined
 }
 
 /**
- * Runs the messages of one session that this instance has claimed, in the order of their seqs, after all lower ones,
- * whoever has claimed those (PROTOCOL §9.4 c). It does not hang on the exchange that brought them: what is not answered
- * in its time is answered in a later one.
+ * Runs the messages of one session that this instance has claimed, in the order of their seqs and after all lower ones,
+ * also those that other instances have claimed (PROTOCOL §9.4 c). It is independent of the exchanges: answers that are
+ * not ready in time go out with a later exchange.
  */
 export class MessageProcessor {
   readonly #dependencies: SessionDependencies
   readonly #session: BridgeSession
-  /** Waiting batches, the lowest first. */
-  readonly #waiting: Batch[] = []
+  /** Batches that wait, ordered by seq. */
+  readonly #queue: Batch[] = []
   /** Seqs that wait or run here. */
-  readonly #mine = new Set<number>()
-  #isWorking = false
-  #isGuarding = false
+  readonly #owned = new Set<number>()
+  #isProcessing = false
+  #isWatchingClaims = false
 
   constructor(dependencies: SessionDependencies, session: BridgeSession) {
     this.#dependencies = dependencies
     this.#session = session
   }
 
-  /** Whether nothing of this session waits or runs here. */
   get isIdle(): boolean {
-    return !this.#isWorking && !this.#isGuarding
+    return !this.#isProcessing && !this.#isWatchingClaims
   }
 
   /**
-   * Takes messages that were claimed by this instance, in order. The session's state changes when they are answered.
-   * @param carries  whether an exchange waits that will carry the answers, and publications with them
+   * Runs messages that this instance claimed, in order. The session's state changes when they are answered.
+   * @param ticket of the exchange that waits for the answers, if one does
    */
-  take(messages: readonly ClaimedMessage[], carries: () => boolean): void {
-    const fresh = messages.filter(({ seq }) => !this.#mine.has(seq))
-    const [first] = fresh
+  enqueue(messages: readonly ClaimedMessage[], ticket?: DeliveryTicket): void {
+    const added = messages.filter(({ seq }) => !this.#owned.has(seq))
+    const [first] = added
     if (first === undefined) return
-    for (const { seq } of fresh) this.#mine.add(seq)
-    this.#waiting.push({ messages: fresh, firstSeq: first.seq, takenAt: performance.now(), carries })
-    this.#waiting.sort((a, b) => a.firstSeq - b.firstSeq)
-    if (this.#isWorking) return
-    this.#isWorking = true
-    this.#work().catch((error: unknown) => this.#report(error))
+    for (const { seq } of added) this.#owned.add(seq)
+    this.#queue.push({ messages: added, firstSeq: first.seq, enqueuedAt: performance.now(), ticket })
+    this.#queue.sort((a, b) => a.firstSeq - b.firstSeq)
+    if (this.#isProcessing) return
+    this.#isProcessing = true
+    this.#process().catch((error: unknown) => this.#report(error))
   }
 
-  /** Looks after claims that others hold, until they are answered: whoever holds them may be gone. */
-  guard(): void {
-    if (this.#isGuarding || this.#lowestForeign() === undefined) return
-    this.#isGuarding = true
-    this.#watchOver()
+  /** Watches claims of other instances until they are answered, and takes them over if their owner is gone. */
+  watchClaims(): void {
+    if (this.#isWatchingClaims || this.#lowestForeignClaim() === undefined) return
+    this.#isWatchingClaims = true
+    this.#watchClaims()
       .catch((error: unknown) => this.#report(error))
       .finally(() => {
-        this.#isGuarding = false
+        this.#isWatchingClaims = false
       })
   }
 
   #report(error: unknown): void {
     const { log } = this.#session
-    if (error instanceof SessionEnded) this.#session.over(error.ending ?? 'SESSION_NOT_FOUND')
+    if (error instanceof SessionEnded) this.#session.markEnded(error.ending ?? 'SESSION_NOT_FOUND')
     else if (error instanceof StoreUnavailable) log.warn({ err: error.cause }, 'answers wait for the store')
-    else log.error({ err: error }, 'a batch could not be run')
+    else log.error({ err: error }, 'a batch failed')
   }
 
-  async #work(): Promise<void> {
+  async #process(): Promise<void> {
     try {
       for (;;) {
-        const [next] = this.#waiting
+        const [next] = this.#queue
         if (next === undefined) return
-        const foreign = this.#lowestForeign()
+        const foreign = this.#lowestForeignClaim()
         if (foreign !== undefined && foreign < next.firstSeq) {
-          this.guard()
-          await this.#session.changed(lookEveryMs)
+          this.watchClaims()
+          await this.#session.state.changed(claimPollIntervalMs)
           if (this.#session.ending !== undefined) return
           continue
         }
-        this.#waiting.shift()
-        await this.#runBatch(next).catch((error: unknown) => this.#report(error))
-        for (const { seq } of next.messages) this.#mine.delete(seq)
-        this.#session.lookAgain()
+        this.#queue.shift()
+        await this.#run(next).catch((error: unknown) => this.#report(error))
+        for (const { seq } of next.messages) this.#owned.delete(seq)
+        this.#session.state.notifyWaiting()
       }
     } finally {
-      this.#isWorking = false
+      this.#isProcessing = false
     }
   }
 
-  async #runBatch({ messages, firstSeq, takenAt, carries }: Batch): Promise<void> {
-    if (performance.now() - takenAt > freshClaimMs && !(await this.#isStillOurs(firstSeq))) return
-    const { draft, ending } = await runBatch(this.#dependencies, this.#session, messages)
+  async #run({ messages, firstSeq, enqueuedAt, ticket }: Batch): Promise<void> {
+    if (performance.now() - enqueuedAt > claimRecheckAfterMs && !(await this.#ownsClaim(firstSeq))) return
+    const { capabilities } = this.#session.peer
+    const { pending, ending } = await runBatch(this.#dependencies, this.#session, messages)
     if (ending !== undefined && ending !== 'bye') {
       this.#session.end(ending)
       return
     }
-    // A bye ends with the answer that carries its ack; where no exchange waits for it, now.
-    const isCarried = carries()
-    this.#session.saidBye = ending === 'bye' && isCarried
-    await this.#commit(draft, () => isCarried)
-    if (ending === 'bye' && !isCarried) this.#session.end('bye')
+    // Decided here, after the messages ran: the exchange may have stopped waiting meanwhile.
+    const delivery = ticket?.delivery ?? 'wakeHeldPoll'
+    // A bye ends the session with the answer that carries its ack; without such an answer it ends right away.
+    if (ending === 'bye' && delivery === 'inAnswer') this.#session.leaveWithNextAnswer()
+    await this.#commit(pending, delivery)
+    // The batch ran with the earlier capabilities, and may have joined a channel that they allowed.
+    if (this.#session.peer.capabilities !== capabilities) await this.#session.leaveForbiddenChannels()
+    if (ending === 'bye' && delivery === 'wakeHeldPoll') this.#session.end('bye')
   }
 
-  async #commit(draft: PendingCommit, carries: () => boolean): Promise<void> {
-    const giveUpAt = performance.now() + claimPatienceMs
+  /** Retries while the store is away. The outbox reloads first, so that no answer is committed twice. */
+  async #commit(pending: PendingCommit, delivery: Delivery): Promise<void> {
+    const giveUpAt = performance.now() + claimTakeoverAfterMs
+    const options = { delivery, withPublications: delivery === 'inAnswer' }
     for (;;) {
       try {
-        await this.#session.commit(draft, carries(), carries)
+        await this.#session.outbox.commit(pending, options)
         return
       } catch (error) {
-        // Whether it happened is not known: the next try looks first, and the answers are not made a second time.
         if (!(error instanceof StoreUnavailable) || performance.now() > giveUpAt) throw error
-        await this.#session.changed(lookEveryMs)
+        await this.#session.state.changed(claimPollIntervalMs)
       }
     }
   }
 
-  async #isStillOurs(seq: number): Promise<boolean> {
+  async #ownsClaim(seq: number): Promise<boolean> {
     const { instanceId } = this.#dependencies.settings
-    const { claims } = await this.#session.reload()
+    const { claims } = await this.#session.state.reload()
     return claims.some(claim => claim.seq === seq && claim.owner === instanceId)
   }
 
-  /** The lowest claim that nobody here works at. */
-  #lowestForeign(): number | undefined {
-    return this.#session.state.claims.find(({ seq }) => !this.#mine.has(seq))?.seq
+  /** The lowest claim whose message neither waits nor runs here. */
+  #lowestForeignClaim(): number | undefined {
+    return this.#session.state.current.claims.find(({ seq }) => !this.#owned.has(seq))?.seq
   }
 
-  async #watchOver(): Promise<void> {
+  async #watchClaims(): Promise<void> {
     let since = performance.now()
-    let lowest = this.#lowestForeign()
+    let lowest = this.#lowestForeignClaim()
     while (lowest !== undefined && this.#session.ending === undefined) {
-      await this.#session.changed(lookEveryMs)
-      await this.#session.reload()
-      const now = this.#lowestForeign()
-      if (now !== lowest) since = performance.now()
-      else await this.#adopt(lowest, performance.now() - since)
-      lowest = this.#lowestForeign()
+      await this.#session.state.changed(claimPollIntervalMs)
+      await this.#session.state.reload()
+      const found = this.#lowestForeignClaim()
+      if (found !== lowest) since = performance.now()
+      else await this.#claimAbandoned(lowest, performance.now() - since)
+      lowest = this.#lowestForeignClaim()
     }
   }
 
   /**
-   * Takes over claims that nobody works at: of an instance that is gone; of a living one after a while; and of this one,
-   * where the answer to its claim was lost and it does not know of it.
+   * Takes over an unanswered claim: of a dead instance at once, of a live one after a while, and of this instance when
+   * the reply to its own claim was lost.
    */
-  async #adopt(seq: number, waitedMs: number): Promise<void> {
+  async #claimAbandoned(seq: number, waitedMs: number): Promise<void> {
     const { store, settings } = this.#dependencies
     const { sessionId } = this.#session.peer
-    const orphan = this.#session.state.claims.find(claim => claim.seq === seq)
-    if (orphan === undefined) return
-    const isForgotten = waitedMs > (orphan.owner === settings.instanceId ? freshClaimMs : claimPatienceMs)
-    if (!isForgotten && (await store.bridge.isAlive(orphan.owner))) return
-    const taken = await store.bridge.takeOver(sessionId, orphan.owner, settings.instanceId)
-    this.#session.log.info({ from: orphan.owner, messages: taken.length }, 'took over messages')
-    await this.#session.reload()
-    this.take(taken.map(decodeClaimed), () => false)
+    const claim = this.#session.state.current.claims.find(each => each.seq === seq)
+    if (claim === undefined) return
+    const patienceMs = claim.owner === settings.instanceId ? claimRecheckAfterMs : claimTakeoverAfterMs
+    if (waitedMs <= patienceMs && (await store.bridge.isAlive(claim.owner))) return
+    const messages = await store.bridge.takeOver(sessionId, claim.owner, settings.instanceId)
+    this.#session.log.info({ from: claim.owner, messages: messages.length }, 'took over messages')
+    await this.#session.state.reload()
+    this.enqueue(messages.map(decodeClaimed))
   }
 }

@@ -2,12 +2,21 @@ import type { Outgoing } from '../session/session.js'
 import type { BridgeState, ChallengeState } from '../store/bridge.js'
 import type { Position } from '../store/channels.js'
 
-/** What is to be committed: answers and what they change. */
+/** Answers, and the changes that become visible with them. */
 export interface PendingCommit {
+  /** Seqs of the claims that it answers. */
   readonly answered: readonly number[]
+  /** Frames without seq and signature, in order. */
   readonly outgoing: readonly Outgoing[]
+  /** Changed positions; undefined: the session left the channel. */
   readonly positions: ReadonlyMap<string, Position | undefined>
   readonly challenge?: ChallengeState
-  /** Whether there is no point in it any more, on the state that it would be made on. */
-  readonly isVain?: (state: BridgeState) => boolean
 }
+
+/**
+ * Builds a commit on a state of the session.
+ * @returns undefined when the commit is obsolete, for example because another exchange already made it
+ */
+export type PendingCommitBuilder = (state: BridgeState) => PendingCommit | undefined
+
+export const emptyCommit: PendingCommit = { answered: [], outgoing: [], positions: new Map() }

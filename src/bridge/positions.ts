@@ -1,15 +1,17 @@
 import type { Position } from '../store/channels.js'
 
-/** Where a session stands in its channels. Maps are shared and never changed. */
+/** Positions of a session in its channels. Maps are shared between states and never mutated. */
+export type Positions = ReadonlyMap<string, Position>
 
-type Positions = ReadonlyMap<string, Position>
-type PositionChanges = ReadonlyMap<string, Position | undefined>
+/** New positions by channel; undefined: the session left the channel. */
+export type PositionChanges = ReadonlyMap<string, Position | undefined>
+
 type Moves = readonly (readonly [channel: string, position: Position | undefined])[]
 
 const noMoves: Moves = []
+export const noChanges: PositionChanges = new Map()
 
-/** Positions after changes; nothing: the channel was left. */
-export function moved(positions: Positions, changes: PositionChanges): Positions {
+export function applyChanges(positions: Positions, changes: PositionChanges): Positions {
   if (changes.size === 0) return positions
   const after = new Map(positions)
   for (const [channel, position] of changes) {
@@ -20,7 +22,7 @@ export function moved(positions: Positions, changes: PositionChanges): Positions
 }
 
 /** The changes that join or leave a channel. */
-export function movesBetween(positions: Positions, changes: PositionChanges): Moves {
+export function joinsAndLeaves(positions: Positions, changes: PositionChanges): Moves {
   if (changes.size === 0) return noMoves
-  return [...changes].filter(([channel, at]) => positions.has(channel) !== (at !== undefined))
+  return [...changes].filter(([channel, position]) => positions.has(channel) !== (position !== undefined))
 }

@@ -3,55 +3,59 @@ import { outboxFrames } from '../protocol/limits.js'
 import { publicationMembers } from '../session/publication.js'
 import type { Outgoing } from '../session/session.js'
 import type { Position } from '../store/channels.js'
+import { noChanges, type PositionChanges, type Positions } from './positions.js'
 
-/** What lies after a session's positions, as frames to be signed, and where it stands with them. */
 /** A publication's frame without its beginning, see `publicationMembers`. */
 export type PublicationText = string
 
+/** Publications after a session's positions, as frames to be signed, and the positions behind them. */
 export interface PendingFrames {
   readonly outgoing: readonly (Outgoing | PublicationText)[]
-  readonly positions: ReadonlyMap<string, Position | undefined>
-  /** There is more than fitted. */
+  readonly positions: PositionChanges
+  /** More publications are pending than fitted. */
   readonly isCut: boolean
 }
 
-/** The session is further behind than frames may wait (PROTOCOL §11). */
+/** Nothing was read because nothing would fit. */
+export const cutOff: PendingFrames = { outgoing: [], positions: noChanges, isCut: true }
+
+/** The session is more publications behind than its outbox holds frames (PROTOCOL §11). */
 export class HistoryGap extends Error {
-  override readonly name = 'TooFarBehind'
+  override readonly name = 'HistoryGap'
 }
 
-/** A publication's frame beside its data, in bytes, roughly. */
-const frameBytesBesideData = 300
+/** Bytes of a publication's frame besides its data, estimated. */
+const frameOverheadBytes = 300
 
 /**
- * Reads publications after the positions, one channel after the other, as many as fit in `bytes` (one at least, where
- * there are any).
- * @throws StoreUnavailable, TooFarBehind
+ * Reads publications after the positions, channel by channel.
+ * @param maxBytes estimated size of the frames; at least one frame is returned if any is pending
+ * @throws StoreUnavailable, HistoryGap
  */
 export async function readPending(
   channels: ChannelBroker,
-  positions: ReadonlyMap<string, Position>,
-  bytes: number
+  positions: Positions,
+  maxBytes: number
 ): Promise<PendingFrames> {
   const outgoing: (Outgoing | PublicationText)[] = []
-  const moved = new Map<string, Position | undefined>()
-  let room = bytes
+  const changes = new Map<string, Position | undefined>()
+  let bytesLeft = maxBytes
   for (const [channel, position] of positions) {
     if (channels.isTop(channel, position)) continue
     const { top, publications } = await channels.readAfter(channel, position, outboxFrames)
     if (publications === undefined) {
       if (top.epoch === position.epoch && top.offset - position.offset > outboxFrames) throw new HistoryGap(channel)
       outgoing.push({ type: 'unsubscribed', channel, code: 'INSUFFICIENT_STATE' })
-      moved.set(channel, undefined)
+      changes.set(channel, undefined)
       continue
     }
     const { epoch } = position
     for (const publication of publications) {
-      room -= publication.data.length + frameBytesBesideData
-      if (room < 0 && outgoing.length > 0) return { outgoing, positions: moved, isCut: true }
+      bytesLeft -= publication.data.length + frameOverheadBytes
+      if (bytesLeft < 0 && outgoing.length > 0) return { outgoing, positions: changes, isCut: true }
       outgoing.push(publicationMembers(channel, epoch, publication))
-      moved.set(channel, { offset: publication.offset, epoch })
+      changes.set(channel, { offset: publication.offset, epoch })
     }
   }
-  return { outgoing, positions: moved, isCut: false }
+  return { outgoing, positions: changes, isCut: false }
 }

@@ -2,13 +2,14 @@ import { verifyFrame } from '../protocol/frame.js'
 import type { Limits } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import { type DecodedUpstream, decodePoll, decodeUpstream, type Poll } from '../protocol/messages.js'
-import { ProtocolError } from '../protocol/protocol-error.js'
+import { PollError, ProtocolError } from '../protocol/protocol-error.js'
 
-/** The body of an exchange (PROTOCOL §9.1): frames, one a line, the last one the poll. */
+/** The body of an exchange (PROTOCOL §9.1): frames, one per line, the last one the poll. */
 
-/** A message of a batch; `text` is its signed part, verified. */
+/** A message of a batch. */
 export interface BatchMessage {
   readonly seq: number
+  /** The signed part, verified. */
   readonly text: string
   readonly decoded: DecodedUpstream
 }
@@ -18,22 +19,23 @@ export interface ExchangeBody {
   readonly messages: readonly BatchMessage[]
 }
 
-/** A body that cannot be taken; `poll` binds the refusal to its exchange, where the poll itself verified. */
+/** A body that is refused as a whole. */
 export class RefusedBody extends Error {
   override readonly name = 'RefusedBody'
-  readonly fault: ProtocolError
+  readonly reason: ProtocolError
+  /** The poll number, which binds the refusal to its exchange; undefined when no poll verified. */
   readonly poll: number | undefined
 
-  constructor(fault: ProtocolError, poll: number | undefined) {
-    super(fault.message)
-    this.fault = fault
+  constructor(reason: ProtocolError, poll: number | undefined) {
+    super(reason.message)
+    this.reason = reason
     this.poll = poll
   }
 }
 
 const lineFeed = 0x0a
 
-/** Lines end with LF; one at the end of the body is optional. An empty line is none of a frame. */
+/** Lines end with LF, optional after the last one. An empty line is returned as such; no frame is empty. */
 function splitLines(body: Uint8Array): Uint8Array[] {
   const end = body.at(-1) === lineFeed ? body.length - 1 : body.length
   const lines: Uint8Array[] = []
@@ -47,37 +49,41 @@ function splitLines(body: Uint8Array): Uint8Array[] {
   return lines
 }
 
-function readMessages(verifier: Mac, lines: readonly Uint8Array[], limits: Limits): readonly BatchMessage[] {
-  const messages = lines.map((line): BatchMessage => {
-    const text = verifyFrame(verifier, line, limits.depth)
-    const decoded = decodeUpstream(text)
-    if ('error' in decoded && decoded.error.code === 'PROTOCOL_ERROR') throw decoded.error
-    return { seq: decoded.seq, text, decoded }
-  })
+function readMessage(verifier: Mac, line: Uint8Array, limits: Limits): BatchMessage {
+  const text = verifyFrame(verifier, line, limits.depth)
+  const decoded = decodeUpstream(text)
+  if ('error' in decoded && decoded.error.code === 'PROTOCOL_ERROR') throw decoded.error
+  return { seq: decoded.seq, text, decoded }
+}
+
+function requireOrder(messages: readonly BatchMessage[]): void {
   for (const [i, { seq, decoded }] of messages.entries()) {
     const before = messages[i - 1]
     if (before !== undefined && seq !== before.seq + 1) {
-      throw new ProtocolError('PROTOCOL_ERROR', "a batch's seqs rise by 1 from line to line")
+      throw new ProtocolError('PROTOCOL_ERROR', `seq must rise by 1 from line to line: ${before.seq}, then ${seq}`)
     }
     if (i < messages.length - 1 && 'message' in decoded && decoded.message.type === 'bye') {
-      throw new ProtocolError('PROTOCOL_ERROR', 'a bye is the last message of its batch')
+      throw new ProtocolError('PROTOCOL_ERROR', 'bye must be the last message of its batch')
     }
   }
-  return messages
 }
 
-/** Rule (a)'s bounds. */
 function requireSizes(body: Uint8Array, lines: readonly Uint8Array[], limits: Limits): void {
   const { batchBytes, batchFrames, frameBytes } = limits
-  const refuse = (what: string) => new ProtocolError('FRAME_TOO_LARGE', what)
-  if (body.length > batchBytes) throw refuse(`an exchange has at most ${batchBytes} bytes`)
-  if (lines.length > batchFrames + 1) throw refuse(`an exchange has at most ${batchFrames} messages`)
-  if (lines.some(line => line.length > frameBytes)) throw refuse(`a frame has at most ${frameBytes} bytes`)
+  if (body.length > batchBytes) {
+    throw new ProtocolError('FRAME_TOO_LARGE', `the body is ${body.length} bytes; the limit is ${batchBytes}`)
+  }
+  if (lines.length > batchFrames + 1) {
+    throw new ProtocolError('FRAME_TOO_LARGE', `the body has more than ${batchFrames} messages`)
+  }
+  if (lines.some(line => line.length > frameBytes)) {
+    throw new ProtocolError('FRAME_TOO_LARGE', `a line has more than ${frameBytes} bytes`)
+  }
 }
 
 /**
- * Verifies and decodes all lines, before anything is changed (PROTOCOL §9.4 a). The poll comes first: it binds whatever
- * is said of the rest.
+ * Verifies and decodes all lines, before anything changes (PROTOCOL §9.4 a). The poll comes first: its number binds the
+ * refusal of any other line.
  * @throws RefusedBody PROTOCOL_ERROR, SIGNATURE_INVALID, FRAME_TOO_LARGE
  */
 export function readExchange(verifier: Mac, body: Uint8Array, limits: Limits): ExchangeBody {
@@ -88,9 +94,11 @@ export function readExchange(verifier: Mac, body: Uint8Array, limits: Limits): E
     if (last.length > limits.frameBytes) throw new ProtocolError('FRAME_TOO_LARGE')
     poll = decodePoll(verifyFrame(verifier, last, limits.depth))
     requireSizes(body, lines, limits)
-    return { poll, messages: readMessages(verifier, lines.slice(0, -1), limits) }
+    const messages = lines.slice(0, -1).map(line => readMessage(verifier, line, limits))
+    requireOrder(messages)
+    return { poll, messages }
   } catch (error) {
-    if (error instanceof ProtocolError) throw new RefusedBody(error, poll?.poll)
-    throw error
+    if (!(error instanceof ProtocolError)) throw error
+    throw new RefusedBody(error, error instanceof PollError ? error.poll : poll?.poll)
   }
 }

@@ -1,36 +1,38 @@
-/** Settings of the bridge, and its bounds that are no settings. */
+/** Settings of the bridge, and bounds that are not configurable. */
 export interface BridgeSettings {
-  /** Silence after which a session is dead, told in the welcome (PROTOCOL §6.1). */
+  /** Silence after which a session is dead, in seconds; the welcome states it (PROTOCOL §6.1). */
   readonly heartbeatTimeoutSeconds: number
-  /** How long a held poll waits after the first frame, so that more can ride along (PROTOCOL §9.4 g). */
+  /** How long a held poll waits after its first frame so that more frames share the answer (PROTOCOL §9.4 g). */
   readonly lingerMs: number
   /** How long an exchange waits for answers to its own messages (PROTOCOL §9.4 d). */
   readonly answerWithinMs: number
 }
 
-/** The law's own 5 s (PROTOCOL §9.4 d). */
+/** The value that the specification gives (PROTOCOL §9.4 d). */
 export const defaultAnswerWithinMs = 5000
-/** How often an exchange that waits for another instance's answers looks for itself, its word may be lost. */
-export const lookEveryMs = 1000
+/** How long a client waits before it repeats an exchange that the gateway refused for the moment. */
+export const retryAfterMs = 1000
 /** Exchanges of one session in flight on one instance (PROTOCOL §9.5). */
-export const maxInFlight = 4
-/** Keys of an ended session are kept so long, to sign its 410 (PROTOCOL §5.2). */
-export const endedKeptMs = 120_000
-/** An instance says so often that it lives … */
-export const beatEveryMs = 1000
-/** … and is taken for dead when it has not for so long: its claims go to whoever finds them. */
-export const beatLifeMs = 5000
-/** A claim that its living instance has not answered for so long is taken over all the same. */
-export const claimPatienceMs = 10_000
-/** A message that has waited so long before it runs is looked up again: another instance may have taken it. */
-export const freshClaimMs = 3000
-/** Commits that may come before one of ours in a row. */
-export const maxCommitTries = 32
-/** A poll that arrives while this instance stops is held no longer than this. */
-export const drainHoldMs = 1000
-/** A stopping instance to which nobody has come for so long has no peers left on the bridge. */
-export const drainQuietMs = 2 * drainHoldMs
-/** After a rewind of the store clients are asked to come back within this time, each at its own moment. */
-export const herdSpreadMs = 30_000
-/** After a break of the words' subscription held polls look for themselves within this time. */
-export const recheckSpreadMs = 5000
+export const maxExchangesInFlight = 4
+/** How long the store keeps the keys of an ended session, which sign its 410 (PROTOCOL §5.2). */
+export const endedRetentionMs = 120_000
+/** How often an instance reloads claims of another instance: the notification that they were answered may be lost. */
+export const claimPollIntervalMs = 1000
+/** How often an instance renews its heartbeat in the store. */
+export const instanceHeartbeatIntervalMs = 1000
+/** An instance without a heartbeat for this time counts as dead: other instances take over its claims. */
+export const instanceHeartbeatTtlMs = 5000
+/** A claim that a live instance leaves unanswered for this time is taken over all the same. */
+export const claimTakeoverAfterMs = 10_000
+/** A message that waited this long before it runs is checked first: another instance may have taken over its claim. */
+export const claimRecheckAfterMs = 3000
+/** Attempts of one commit while commits of other instances come first. */
+export const maxCommitAttempts = 32
+/** The longest hold of a poll that arrives while this instance drains. */
+export const drainMaxHoldMs = 1000
+/** A draining instance without an exchange for this time has no clients left on the bridge. */
+export const drainIdleMs = 2 * drainMaxHoldMs
+/** After the store was rewound, clients reconnect at random moments within this time. */
+export const reconnectSpreadMs = 30_000
+/** After notifications may have been missed, held polls reload at random moments within this time. */
+export const reloadSpreadMs = 5000

@@ -1,18 +1,24 @@
-/** Requests that did not verify, by address, in this process: the one thing that an unverified exchange costs its sender. */
-
-/** Unverified exchanges that an address may send in a minute. */
+/** Requests that did not verify in a minute, by address; above it the address must wait. */
 export const unverifiedPerMinute = 600
-/** Addresses that are counted at one time; beyond it counting starts anew. */
+/** Addresses that are counted; at this number all counts restart from zero. */
 export const maxCountedAddresses = 100_000
 const windowMs = 60_000
 
+/**
+ * Counts requests that did not verify, by address, in this process. A request that verifies is never limited by it, also
+ * when it shares the address.
+ */
 export interface UnverifiedRequestLimiter {
-  failed(address: string): void
-  /** 0, or how long the address has to wait, in milliseconds. */
+  /** Counts one request that did not verify. */
+  count(address: string): void
+  /** How long the address must wait, in milliseconds; 0: it need not. */
   retryAfterMs(address: string): number
 }
 
-/** @param perMinute  0: any number */
+/**
+ * @param now       unix milliseconds
+ * @param perMinute requests of one address; 0: unlimited
+ */
 export function createUnverifiedRequestLimiter(
   now: () => number,
   perMinute: number = unverifiedPerMinute
@@ -21,7 +27,7 @@ export function createUnverifiedRequestLimiter(
   let windowEndsAt = 0
 
   return {
-    failed(address) {
+    count(address) {
       if (perMinute === 0) return
       if (now() >= windowEndsAt || counts.size >= maxCountedAddresses) {
         counts = new Map()
@@ -30,7 +36,8 @@ export function createUnverifiedRequestLimiter(
       counts.set(address, (counts.get(address) ?? 0) + 1)
     },
     retryAfterMs(address) {
-      return now() < windowEndsAt && (counts.get(address) ?? 0) >= perMinute && perMinute > 0 ? windowEndsAt - now() : 0
+      if (perMinute === 0 || now() >= windowEndsAt) return 0
+      return (counts.get(address) ?? 0) >= perMinute ? windowEndsAt - now() : 0
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Member } from './check.js'
 import { downstreamMembers, upstreamMembers } from './checks.generated.js'
 import { parseMessage } from './frame.js'
-import { ProtocolError } from './protocol-error.js'
+import { PollError, ProtocolError } from './protocol-error.js'
 import type {
   Attributes,
   Downstream,
@@ -101,15 +101,21 @@ export function decodeAuthenticate(text: string): Authenticate {
   throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
 }
 
+const isPollNumber = upstreamMembers.poll.find(({ name }) => name === 'poll')?.check
+
 /**
  * Decodes the poll that ends the body of an exchange (PROTOCOL §9).
  * @param text  the signed part, as `verifyFrame` returned it
+ * @throws PollError when the text is a poll with a valid number, and another member does not fit
  * @throws ProtocolError PROTOCOL_ERROR
  */
 export function decodePoll(text: string): Poll {
   const raw = parseMessage(text)
-  const mismatch = raw.type === 'poll' ? findMismatch(raw, upstreamMembers.poll) : new ProtocolError('PROTOCOL_ERROR')
+  if (raw.type !== 'poll') throw new ProtocolError('PROTOCOL_ERROR', 'the last line of an exchange must be a poll')
+  const mismatch = findMismatch(raw, upstreamMembers.poll)
   if (fits<Poll>(raw, mismatch)) return raw
+  const { poll } = raw
+  if (typeof poll === 'number' && isPollNumber?.(poll) === true) throw new PollError(poll, mismatch?.message)
   throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
 }
 

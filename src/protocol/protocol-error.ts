@@ -14,3 +14,13 @@ export class ProtocolError extends Error {
     this.seq = seq
   }
 }
+
+/** A poll that the gateway refuses and whose number could be read: the refusal names it (PROTOCOL §9.3). */
+export class PollError extends ProtocolError {
+  readonly poll: number
+
+  constructor(poll: number, message?: string) {
+    super('PROTOCOL_ERROR', message)
+    this.poll = poll
+  }
+}

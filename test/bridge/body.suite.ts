@@ -43,14 +43,14 @@ export function bodySuite(t: Test, openStore: OpenStoreForTest): void {
         'a poll without ack',
         400,
         'PROTOCOL_ERROR',
-        false,
+        true,
         () => wire.sign({ type: 'poll', poll: wire.poll++, wait: 0 })
       ],
       [
         'a negative wait',
         400,
         'PROTOCOL_ERROR',
-        false,
+        true,
         () => wire.sign({ type: 'poll', poll: wire.poll++, ack: 1, wait: -1 })
       ],
       ['an unsigned line', 400, 'PROTOCOL_ERROR', true, () => ['{"type":"heartbeat","seq":2}', poll()].join('\n')],

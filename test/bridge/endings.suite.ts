@@ -85,8 +85,9 @@ export function endingSuite(t: Test, openStore: OpenStoreForTest): void {
 
   t.test('bug: a stale poll is no activity while it is processed, nor on another instance', async t => {
     const gate = { isClosed: false, waiting: 0, open: () => {} }
-    const two = await start(
+    const two = await startTwo(
       t,
+      openStore,
       {},
       wrapExchange(async (_request, next) => {
         if (gate.isClosed) {

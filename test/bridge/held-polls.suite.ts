@@ -74,8 +74,9 @@ export function heldPollSuite(t: Test, openStore: OpenStoreForTest): void {
 
   t.test('bug: wakes a poll for a frame that arrives between the poll and its hold', async t => {
     const gate = { passed: 0, open: () => {} }
-    const two = await start(
+    const two = await startTwo(
       t,
+      openStore,
       {},
       wrapExchange(async (request, next) => {
         const outcome = await next()

@@ -1,0 +1,202 @@
+import type { Peer } from '../auth/peer.js'
+import { signMessage, signText } from '../protocol/frame.js'
+import { outboxBytes, outboxFrames } from '../protocol/limits.js'
+import type { Mac } from '../protocol/mac.js'
+import type { SessionDependencies } from '../session/dependencies.js'
+import type { Outgoing } from '../session/session.js'
+import type { BridgeState } from '../store/bridge.js'
+import { StoreUnavailable } from '../store/store.js'
+import type { Delivery } from './delivery.js'
+import type { WakeReason } from './held-poll.js'
+import { emptyCommit, type PendingCommit, type PendingCommitBuilder } from './pending-commit.js'
+import { applyChanges, joinsAndLeaves, type PositionChanges } from './positions.js'
+import { cutOff, HistoryGap, type PendingFrames, type PublicationText, readPending } from './read-pending.js'
+import { type BridgeEnding, SessionEnded } from './session-ended.js'
+import type { SessionState } from './session-state.js'
+import { maxCommitAttempts } from './settings.js'
+
+type Unsigned = Outgoing | PublicationText
+
+/** What the outbox needs of its session. */
+export interface OutboxOwner {
+  readonly peer: Peer
+  readonly signer: Mac
+  readonly ending: string | undefined
+  readonly state: SessionState
+  end(ending: BridgeEnding): void
+  wakeHeldPoll(reason: WakeReason): void
+}
+
+export interface CommitOptions {
+  readonly delivery: Delivery
+  /** Whether the commit also brings the publications after the session's positions. */
+  readonly withPublications: boolean
+}
+
+/** Commits frames to the stored outbox of one session, one commit at a time. */
+export class Outbox {
+  readonly #dependencies: SessionDependencies
+  readonly #owner: OutboxOwner
+  #lastCommit: Promise<unknown> = Promise.resolve()
+  #isCut = false
+
+  constructor(dependencies: SessionDependencies, owner: OutboxOwner) {
+    this.#dependencies = dependencies
+    this.#owner = owner
+  }
+
+  /** Whether publications may be pending. When false, none are, as far as this instance receives them. */
+  get mayHavePublications(): boolean {
+    const { latest, isUncertain } = this.#owner.state
+    if (isUncertain || latest === undefined) return true
+    for (const [channel, position] of latest.positions) {
+      if (!this.#dependencies.channels.isTop(channel, position)) return true
+    }
+    return false
+  }
+
+  /** Whether the last commit left publications behind that did not fit. */
+  get hasMore(): boolean {
+    return this.#isCut && this.mayHavePublications
+  }
+
+  /**
+   * Commits answers and, on request, pending publications. Repeats the commit on the newer state when a commit of
+   * another instance came first.
+   * @param pending a function when the commit depends on the state; it is called on the newest state
+   * @returns the number of committed frames; `lost` when this instance no longer owns the claims: nothing was committed
+   * @throws SessionEnded, StoreUnavailable (the outcome is then unknown)
+   */
+  commit(pending: PendingCommit | PendingCommitBuilder, options: CommitOptions): Promise<number | 'lost'> {
+    const result = this.#lastCommit.then(() => this.#commit(pending, options))
+    this.#lastCommit = result.catch(() => {})
+    return result
+  }
+
+  /** Commits pending publications for an answer. @returns the number of committed frames */
+  async deliver(): Promise<number> {
+    const count = await this.commit(emptyCommit, { delivery: 'inAnswer', withPublications: true })
+    return count === 'lost' ? 0 : count
+  }
+
+  async #commit(
+    wanted: PendingCommit | PendingCommitBuilder,
+    { delivery, withPublications }: CommitOptions
+  ): Promise<number | 'lost'> {
+    const owner = this.#owner
+    for (let i = 0; i < maxCommitAttempts; i++) {
+      if (owner.ending !== undefined) throw new SessionEnded(owner.ending)
+      const { latest, isUncertain } = owner.state
+      const state = isUncertain || latest === undefined ? await owner.state.reload() : latest
+      const pending = typeof wanted === 'function' ? wanted(state) : wanted
+      if (pending === undefined) return 0
+      if (pending.answered.some(seq => !this.#ownsClaim(state, seq))) return 'lost'
+      const publications = withPublications ? await this.#readPending(state, pending) : cutOff
+      if (withPublications) this.#isCut = publications.isCut
+      const isEmpty = publications.outgoing.length === 0
+      const outgoing = isEmpty ? pending.outgoing : [...pending.outgoing, ...publications.outgoing]
+      if (outgoing.length === 0 && pending.answered.length === 0 && pending.challenge === undefined) return 0
+      if (await this.#tryCommit(state, pending, publications, outgoing, delivery)) return outgoing.length
+    }
+    throw new StoreUnavailable(new Error(`another instance committed first ${maxCommitAttempts} times`))
+  }
+
+  #ownsClaim({ claims }: BridgeState, seq: number): boolean {
+    return claims.some(claim => claim.seq === seq && claim.owner === this.#dependencies.settings.instanceId)
+  }
+
+  /** What does not fit beside the waiting frames stays in its channel until there is space. */
+  async #readPending(state: BridgeState, { positions, outgoing }: PendingCommit): Promise<PendingFrames> {
+    const { channels, settings } = this.#dependencies
+    const waitingBytes = state.frames.reduce((sum, frame) => sum + frame.length, 0)
+    const freeBytes = settings.limits.answerBytes - waitingBytes
+    if (freeBytes <= 0 || (outgoing.length > 0 && outgoing.length + state.frames.length >= outboxFrames)) return cutOff
+    try {
+      return await readPending(channels, applyChanges(state.positions, positions), freeBytes)
+    } catch (error) {
+      if (!(error instanceof HistoryGap)) throw error
+      return this.#endSlowConsumer()
+    }
+  }
+
+  async #tryCommit(
+    state: BridgeState,
+    pending: PendingCommit,
+    publications: PendingFrames,
+    outgoing: readonly Unsigned[],
+    delivery: Delivery
+  ): Promise<boolean> {
+    const { store, settings } = this.#dependencies
+    const { peer, state: known } = this.#owner
+    const frames = outgoing.map((message, i) => this.#sign(message, state.sent + 1 + i))
+    const isUnmoved = publications.positions.size === 0
+    const positions = isUnmoved ? pending.positions : new Map([...pending.positions, ...publications.positions])
+    const moves = joinsAndLeaves(state.positions, positions)
+    const notify =
+      frames.length > 0 && delivery === 'wakeHeldPoll' ? 'frames' : moves.length > 0 ? 'channels' : undefined
+    known.markUncertain()
+    const outcome = await store.bridge.commit({
+      sessionId: peer.sessionId,
+      instanceId: settings.instanceId,
+      version: state.version,
+      answered: pending.answered,
+      frames,
+      positions,
+      maxFrames: outboxFrames,
+      maxBytes: outboxBytes,
+      ...(pending.challenge === undefined ? {} : { challenge: pending.challenge }),
+      ...(notify === undefined ? {} : { notify })
+    })
+    switch (outcome) {
+      case 'done':
+        this.#advance(state, pending, frames, positions)
+        this.#reportMoves(moves, notify)
+        return true
+      case 'changed':
+        await known.reload()
+        return false
+      case 'full':
+        return this.#endSlowConsumer()
+      case 'gone':
+        throw await known.readEnding()
+    }
+  }
+
+  #sign(message: Unsigned, seq: number): string {
+    const { signer } = this.#owner
+    if (typeof message === 'string') return signText(signer, `{"type":"publication","seq":${seq},${message}`)
+    return signMessage(signer, Object.assign({ type: message.type, seq }, message))
+  }
+
+  /** Applies the state that this commit made, unless a later step already showed a newer one. */
+  #advance(state: BridgeState, pending: PendingCommit, frames: readonly string[], changes: PositionChanges): void {
+    const known = this.#owner.state
+    const { latest } = known
+    if (latest !== undefined && latest.version > state.version) return
+    const base = latest ?? state
+    const isComplete = base.frames.length === base.sent - base.ack
+    known.apply({
+      version: state.version + 1,
+      received: base.received,
+      ack: base.ack,
+      sent: state.sent + frames.length,
+      frames: isComplete ? [...base.frames, ...frames] : base.frames,
+      positions: applyChanges(state.positions, changes),
+      claims: base.claims.filter(({ seq }) => !pending.answered.includes(seq)),
+      challenge: pending.challenge ?? base.challenge
+    })
+  }
+
+  #reportMoves(moves: ReturnType<typeof joinsAndLeaves>, reason: WakeReason | undefined): void {
+    const { presence } = this.#dependencies
+    const { ending, peer } = this.#owner
+    if (ending !== undefined) return
+    for (const [channel, position] of moves) presence[position === undefined ? 'left' : 'joined'](peer, channel)
+    if (reason !== undefined) this.#owner.wakeHeldPoll(reason)
+  }
+
+  #endSlowConsumer(): never {
+    this.#owner.end('SLOW_CONSUMER')
+    throw new SessionEnded('SLOW_CONSUMER')
+  }
+}

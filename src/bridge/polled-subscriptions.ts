@@ -1,0 +1,64 @@
+import type { ChannelBroker, Joined } from '../channels/types.js'
+import type { Subscriptions } from '../session/subscriptions.js'
+import type { Position } from '../store/channels.js'
+import { applyChanges, type PositionChanges, type Positions } from './positions.js'
+
+/**
+ * The channels of a bridge session while one batch runs: positions, which its commit stores. Publications are read when
+ * a poll asks for them.
+ */
+export class PolledSubscriptions implements Subscriptions {
+  readonly #channels: ChannelBroker
+  readonly #recoverLimit: number
+  readonly #own: readonly string[]
+  #positions: Positions
+  readonly #changes = new Map<string, Position | undefined>()
+
+  /**
+   * @param recoverLimit publications that one recovery returns, at most
+   * @param own          the session's own channels, which do not count
+   * @param positions    of the stored session
+   */
+  constructor(channels: ChannelBroker, recoverLimit: number, own: readonly string[], positions: Positions) {
+    this.#channels = channels
+    this.#recoverLimit = recoverLimit
+    this.#own = own
+    this.#positions = positions
+  }
+
+  /** What differs from the stored session. */
+  get changes(): PositionChanges {
+    return this.#changes
+  }
+
+  get count(): number {
+    let count = 0
+    for (const channel of this.#positions.keys()) if (!this.#own.includes(channel)) count++
+    return count
+  }
+
+  has(channel: string): boolean {
+    return this.#positions.has(channel)
+  }
+
+  async join(channel: string, recover?: Position): Promise<Joined> {
+    const { top, publications } = await this.#channels.readAfter(channel, recover, this.#recoverLimit, { fresh: true })
+    const recovered = recover !== undefined && publications !== undefined
+    this.moveTo(channel, top)
+    return { position: top, recovered, publications: recovered ? publications : [] }
+  }
+
+  /** Sets the position that the answer states, which may be before the one that `join` found. */
+  moveTo(channel: string, position: Position): void {
+    this.#set(channel, position)
+  }
+
+  leave(channel: string): void {
+    if (this.#positions.has(channel)) this.#set(channel, undefined)
+  }
+
+  #set(channel: string, position: Position | undefined): void {
+    this.#positions = applyChanges(this.#positions, new Map([[channel, position]]))
+    this.#changes.set(channel, position)
+  }
+}

@@ -1,0 +1,135 @@
+import type { ExchangeOutcome } from '../store/bridge.js'
+import { type ExchangeAnswer, polledAnswer, supersededAnswer } from './answer.js'
+import { DeliveryTicket } from './delivery.js'
+import type { ExchangeContext } from './exchange.js'
+import { isDue, isOverdue, sendFreshChallenge } from './fresh-challenge.js'
+import type { HeldPoll } from './held-poll.js'
+import type { ExchangeBody } from './request.js'
+import { SessionEnded } from './session-ended.js'
+
+/** An exchange that the store accepted: runs its messages, delivers frames, holds its poll (PROTOCOL §9.4 b to g). */
+
+type Accepted = Extract<ExchangeOutcome, { kind: 'accepted' }>
+
+/** Upper bound of a `polled` with its signature and line feed, in bytes: it counts as part of the answer. */
+const polledBytes = 192
+
+/** @param holdMs how long the poll is held when nothing waits; 0: it is answered at once */
+export async function servePoll(
+  context: ExchangeContext,
+  { poll: { poll }, messages }: ExchangeBody,
+  { isNewPoll, claimed }: Accepted,
+  holdMs: number
+): Promise<ExchangeAnswer> {
+  const { session } = context
+  endIfDue(context, messages)
+
+  // Supersedes the held poll on arrival (rule f), and keeps the wake reasons that come before it waits.
+  const held = isNewPoll && holdMs > 0 ? session.holdPoll(poll) : undefined
+  try {
+    await runMessages(context, messages, claimed, isNewPoll)
+    session.requireLive()
+    if (!isNewPoll) return supersededAnswer(session.signer, poll)
+    if (session.outbox.mayHavePublications || isChallengeDue(context)) await deliver(context)
+    const isEmpty = session.state.current.frames.length === 0 && messages.length === 0
+    return isEmpty && held !== undefined ? await waitForFrames(context, held, holdMs) : compose(context, poll)
+  } finally {
+    if (held !== undefined) session.releasePoll(held)
+  }
+}
+
+/** Ends a session that expired or left a fresh challenge unanswered. @throws SessionEnded */
+function endIfDue({ dependencies, session }: ExchangeContext, messages: ExchangeBody['messages']): void {
+  const now = dependencies.now()
+  if (now >= session.expiresAt) session.end('SESSION_EXPIRED')
+  if (isOverdue(session.state.current.challenge, now) && !messages.some(answersChallenge)) session.end('HEARTBEAT_LOST')
+  session.requireLive()
+}
+
+function answersChallenge({ decoded }: ExchangeBody['messages'][number]): boolean {
+  return 'message' in decoded && decoded.message.type === 'challengeResponse'
+}
+
+/** Enqueues the claimed messages and waits until all messages of the body are answered, for a limited time. */
+async function runMessages(
+  { settings, session, onDisconnect }: ExchangeContext,
+  messages: ExchangeBody['messages'],
+  claimed: number,
+  isNewPoll: boolean
+): Promise<void> {
+  let ticket: DeliveryTicket | undefined
+  if (claimed > 0) {
+    ticket = new DeliveryTicket(isNewPoll)
+    onDisconnect(() => ticket?.close())
+    session.processor.enqueue(messages.slice(-claimed), ticket)
+  }
+  session.processor.watchClaims()
+  if (messages.length === 0) return
+  const seqs = new Set(messages.map(({ seq }) => seq))
+  const until = performance.now() + settings.answerWithinMs
+  while (session.ending === undefined && session.state.current.claims.some(({ seq }) => seqs.has(seq))) {
+    const leftMs = until - performance.now()
+    if (leftMs <= 0) break
+    await session.state.changed(leftMs)
+  }
+  ticket?.close()
+}
+
+function isChallengeDue({ dependencies, session }: ExchangeContext): boolean {
+  return isDue(session.state.current.challenge, dependencies.now(), dependencies.settings.freshChallengeMs)
+}
+
+/** Commits pending publications, and the next fresh challenge when it is due. */
+async function deliver(context: ExchangeContext): Promise<void> {
+  const { dependencies, session } = context
+  await session.outbox.deliver()
+  if (isChallengeDue(context)) await sendFreshChallenge(dependencies, session)
+  session.requireLive()
+}
+
+/** The waiting frames from the first on, as many as fit and at least one (PROTOCOL §9.4 e). */
+function compose({ dependencies, session }: ExchangeContext, poll: number): ExchangeAnswer {
+  const { frames, sent, ack } = session.state.current
+  let bytesLeft = dependencies.settings.limits.answerBytes - polledBytes
+  const included = frames.filter((frame, i) => {
+    bytesLeft -= Buffer.byteLength(frame) + 1
+    return bytesLeft >= 0 || i === 0
+  })
+  const more = session.outbox.hasMore || included.length < sent - ack
+  const answer = polledAnswer(session.signer, included, { re: poll, more, superseded: false })
+  session.answerComposed()
+  return answer
+}
+
+/** Holds the poll until frames wait for it, its time is up, or it is terminated. */
+async function waitForFrames(context: ExchangeContext, held: HeldPoll, holdMs: number): Promise<ExchangeAnswer> {
+  const { dependencies, settings, session, onDisconnect } = context
+  const { state } = session
+  onDisconnect(() => held.wake('disconnected'))
+  const until = performance.now() + holdMs
+  held.watch(dependencies.channels, state.current.positions)
+  for (;;) {
+    const reason = await held.next(Math.max(0, until - performance.now()))
+    switch (reason) {
+      case 'superseded':
+        return supersededAnswer(session.signer, held.poll)
+      case 'ended':
+        throw new SessionEnded(session.ending)
+      case 'timeout':
+      case 'disconnected':
+      case 'draining':
+        return compose(context, held.poll)
+      case 'frames':
+      case 'channels':
+        await held.linger(settings.lingerMs)
+        await state.reload()
+        break
+      case 'publications':
+        await held.linger(settings.lingerMs)
+    }
+    if (held.isTerminated) continue
+    const count = await session.outbox.deliver()
+    if (count > 0 || (reason === 'frames' && state.current.frames.length > 0)) return compose(context, held.poll)
+    held.watch(dependencies.channels, state.current.positions)
+  }
+}

@@ -1,0 +1,16 @@
+import type { EndingCode } from '../protocol/codes.js'
+
+/** Why a session ended: a code of the protocol, or the client's own `bye`. */
+export type BridgeEnding = EndingCode | 'bye'
+
+/** The session has ended, here or on another instance. */
+export class SessionEnded extends Error {
+  override readonly name = 'SessionEnded'
+  /** The code that the store keeps; undefined when the store does not know the session. */
+  readonly ending: string | undefined
+
+  constructor(ending: string | undefined) {
+    super('the session has ended')
+    this.ending = ending
+  }
+}

@@ -1,0 +1,37 @@
+import type { SessionDependencies } from '../session/dependencies.js'
+import type { BridgeSession } from './session.js'
+import type { BridgeEnding } from './session-ended.js'
+import { endedRetentionMs } from './settings.js'
+
+/** Ends sessions in the store. */
+export class StoredEndings {
+  readonly #dependencies: SessionDependencies
+  /** Writes that the store has not confirmed yet. */
+  readonly #pending = new Set<Promise<void>>()
+
+  constructor(dependencies: SessionDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  /** License slots first: if this is interrupted, the session stays, and the reaper releases them. @throws StoreUnavailable */
+  async end(sessionId: string, ending: BridgeEnding): Promise<void> {
+    const { store, observer } = this.#dependencies
+    await store.licenseSlots.releaseAll(sessionId)
+    await store.bridge.end(sessionId, ending, endedRetentionMs)
+    if (await store.sessions.end(sessionId)) observer.ended('bridge', ending)
+  }
+
+  /** Ends a session that ended here. If the store does not answer, the reaper does it later. */
+  endInBackground(session: BridgeSession, ending: BridgeEnding): void {
+    const { sessionId } = session.peer
+    const write = this.end(sessionId, ending)
+      .catch((error: unknown) => session.log.warn({ err: error }, 'could not end the session in the store'))
+      .finally(() => this.#pending.delete(write))
+    this.#pending.add(write)
+  }
+
+  /** Resolves when the store has confirmed every end, or has failed. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#pending)
+  }
+}
