@@ -1,92 +1,78 @@
-// Writes docs/cli.md from the table of commands (src/cli/table.ts). With --print it prints it instead; a test compares
-// that with what is committed.
+// Writes docs/cli.md from the program of commander (src/cli/program.ts). With --print it prints it instead, and a test
+// compares it with the committed file.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const out = `${root}node_modules/.cache/countersign-cli-docs.mjs`
 
-// Commands that need the gateway's insides load them when they are run, which is never here.
-const leaveOutWhatIsLoadedLater = {
-  name: 'leave-out-what-is-loaded-later',
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /^\./ }, ({ kind, path }) => (kind === 'dynamic-import' ? { path, external: true } : undefined))
-}
-
-const { outputFiles } = await build({
+await build({
   stdin: {
-    contents: `export { table } from './table.ts'
-export { gatewayFlags } from './common.ts'
-export { settingFlags } from './flags.ts'
-export { argumentText, flagText, usageOf } from './help.ts'`,
+    contents: `export { buildProgram, pathOf, RunnableCommand } from './program.ts'
+export { gatewayOptions, settingOptions } from './options.ts'`,
     resolveDir: `${root}src/cli`,
     loader: 'ts'
   },
-  plugins: [leaveOutWhatIsLoadedLater],
   bundle: true,
-  write: false,
+  packages: 'external',
+  // Commands that load the gateway do so only when they run.
+  external: ['../connect.js', '../serve.js', '../doctor.js', '../config.js'],
+  outfile: out,
   format: 'esm',
   platform: 'node'
 })
-const { table, gatewayFlags, settingFlags, argumentText, flagText, usageOf } = await import(
-  `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
-)
+const { buildProgram, pathOf, RunnableCommand, gatewayOptions, settingOptions } = await import(out)
 
+const program = buildProgram()
+const helper = program.createHelp()
 const cell = text => text.replaceAll('|', '\\|')
-const rows = pairs => pairs.map(([name, text]) => `| \`${cell(name)}\` | ${cell(text)} |\n`).join('')
 
-function flagTable(flags) {
-  return flags.length === 0
-    ? ''
-    : `\n| flag | meaning |\n|---|---|\n${rows(flags.map(each => [flagText(each), each.summary]))}`
+function optionTable(options) {
+  const rows = options.map(({ flags, description }) => `| \`${cell(flags)}\` | ${cell(description)} |\n`)
+  return rows.length === 0 ? '' : `\n| option | meaning |\n|---|---|\n${rows.join('')}`
 }
 
 function section(command) {
-  const { path, summary, details = '', args, flags, examples } = command
-  const own = flags.filter(flag => !gatewayFlags.includes(flag) && !settingFlags.includes(flag))
-  const settings = flags.some(flag => settingFlags.includes(flag))
-    ? '\nEvery setting is a flag: [settings.md](settings.md).\n'
-    : ''
-  const argumentLines = args.map(each => `- \`${argumentText(each)}\`: ${each.summary}\n`).join('')
-  return `### ${path.join(' ')}
+  const { spec, registeredArguments, options } = command
+  const own = options.filter(option => !gatewayOptions.includes(option) && !settingOptions.includes(option))
+  const settings = spec.takesSettings ? '\nEvery setting is an option: [settings.md](settings.md).\n' : ''
+  const args = registeredArguments.map(each => `- \`${each.name()}\`: ${each.description}\n`).join('')
+  return `### ${pathOf(command).replace('countersign ', '')}
 
-${`${summary} ${details}`.trim()}
+${command.description()}
 
-\`${usageOf(command)}\`
+\`${helper.commandUsage(command)}\`
 
 \`\`\`sh
-${examples.join('\n')}
+${spec.examples.join('\n')}
 \`\`\`
-${argumentLines === '' ? '' : `\n${argumentLines}`}${settings}${flagTable(own)}`
+${args === '' ? '' : `\n${args}`}${settings}${optionTable(own)}`
 }
 
-const nouns = [...new Set(table.map(({ path }) => path[0]))]
+function noun(command) {
+  const commands = command instanceof RunnableCommand ? [command] : command.commands
+  return `## ${command.name()}\n\n${commands.map(section).join('\n')}`
+}
+
 const output = `# The command \`countersign\`
 
-Generated from src/cli/table.ts by \`scripts/generate-cli-docs.mjs\`.
+Generated from src/cli/program.ts by \`scripts/generate-cli-docs.mjs\`.
 
-\`countersign\` runs a gateway; \`countersign <noun> <verb>\` looks after a running one, over its HTTP API. In a clone it is
-\`npx countersign\` or \`node bin/countersign.mjs\`. \`--help\` behind any command shows what it takes.
+\`countersign\` runs a gateway; \`countersign <noun> <verb>\` manages a running one over its HTTP API. In a clone, run
+\`npx countersign\` or \`node bin/countersign.mjs\`. \`--help\` after any command shows its arguments and options.
 
-## What all have in common
+## Common to all commands
 
-Those that talk to a running gateway (all but \`serve\`, \`doctor\`, \`config\` and \`completion\`) find it on this machine with no flag:
-${flagTable(gatewayFlags)}
-- A flag comes before the environment, that before \`.env\` in the working folder, that before the default.
-- Answers are on stdout; notes, progress and errors on stderr. A secret, a key or a token is shown once, on stdout, and never in an error.
-- \`--json\` prints what the gateway answered; of a list one page, or with \`--all\` every page as one array. Where the answer is empty, so is the output.
-- Colors only on a terminal, and never with \`NO_COLOR\`.
-- Exit code 0: good. 1: refused or failed, and one line on stderr says what to do. 2: not understood. 130: interrupted by Ctrl-C, with nothing half done.
+The commands that call a running gateway (all except \`serve\`, \`doctor\`, \`config\` and \`completion\`) find it on this machine by themselves. These options name another one:
+${optionTable(gatewayOptions)}
+- Precedence: an option, the environment, \`.env\` in the working folder, the default.
+- Answers go to stdout; notes, progress and errors go to stderr. A secret, key or token is shown once, on stdout, and never in an error.
+- \`--json\` prints the gateway's answer; for a list one page, or with \`--all\` every page as one array. If the answer is empty, so is the output.
+- Colors appear only on a terminal, and never with \`NO_COLOR\`.
+- Exit code 0: success. 1: refused or failed; stderr says what to do. 2: wrong usage. 130: interrupted by Ctrl-C, with nothing half done.
 
-${nouns
-  .map(
-    noun =>
-      `## ${noun}\n\n${table
-        .filter(({ path }) => path[0] === noun)
-        .map(section)
-        .join('\n')}`
-  )
-  .join('\n')}`
+${program.commands.map(noun).join('\n')}`
 
 if (process.argv.includes('--print')) process.stdout.write(output)
 else writeFileSync(`${root}docs/cli.md`, output)

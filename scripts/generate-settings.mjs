@@ -1,5 +1,5 @@
-// Writes .env.example and docs/settings.md from the configuration's schema (src/config/schema.ts). With --print it prints both
-// instead; a test compares that with what is committed.
+// Writes .env.example and docs/settings.md from the schema of the settings (src/config/schema.ts). With --print it
+// prints both instead, and a test compares them with the committed files.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -7,13 +7,13 @@ import { build } from 'esbuild'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 const { outputFiles } = await build({
-  entryPoints: [`${root}src/config/load.ts`],
+  entryPoints: [`${root}src/config/schema.ts`],
   bundle: true,
   write: false,
   format: 'esm',
   platform: 'node'
 })
-const { environmentSchema } = await import(
+const { settingsSchema } = await import(
   `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
 )
 
@@ -22,11 +22,11 @@ function entry([name, schema]) {
   return `# ${schema.description}${range}\n#${name}=${schema.default ?? ''}\n`
 }
 
-const output = `# Settings of a gateway: copy to .env, or set in the environment. Flags of \`countersign serve\` have the same names.
-# What is commented out shows the default.
+const output = `# Settings of a gateway: copy to .env, or set in the environment. The options of \`countersign serve\` have the same names.
+# Commented lines show the defaults.
 # Generated from src/config/schema.ts by \`npm run generate\`.
 
-${Object.entries(environmentSchema.properties).map(entry).join('\n')}`
+${Object.entries(settingsSchema.properties).map(entry).join('\n')}`
 
 const flagOf = name => `--${name.slice('COUNTERSIGN_'.length).toLowerCase().replaceAll('_', '-')}`
 
@@ -38,12 +38,13 @@ function row([name, schema]) {
 
 const settings = `# Settings
 
-Generated from src/config/schema.ts by \`npm run generate\`. A flag of \`countersign serve\` comes before the environment, that before
-\`.env\` in the working folder, that before the default. A name that begins with \`COUNTERSIGN_\` and is not here stops the start.
+Generated from src/config/schema.ts by \`npm run generate\`. Precedence: an option of \`countersign serve\`, the environment,
+\`.env\` in the working folder, the default. The gateway does not start with a name that starts with \`COUNTERSIGN_\` and is not
+in this table.
 
-| environment | flag | default | meaning |
+| environment | option | default | meaning |
 |---|---|---|---|
-${Object.entries(environmentSchema.properties).map(row).join('\n')}
+${Object.entries(settingsSchema.properties).map(row).join('\n')}
 `
 
 if (process.argv.includes('--print')) process.stdout.write(output + settings)

@@ -1,4 +1,4 @@
-import { serve } from './cli/serve.js'
+import { main } from './cli/main.js'
 
-/** The gateway's process without the command around it: `node dist/server.js`, configured by its environment. */
-process.exitCode = await serve(process.argv.slice(2), process.env)
+/** The same as `countersign serve`, without the start script that builds a clone: `node dist/server.js`. */
+process.exitCode = await main(['serve', ...process.argv.slice(2)])

@@ -1,64 +1,61 @@
+import type { Option } from 'commander'
+import type { Sources } from '../config/sources.js'
 import type { Gateway } from './gateway.js'
-import type { Values } from './values.js'
 
-/** What a command is made of. The table of all of them (table.ts) drives parsing, help, completion and docs/cli.md. */
-
-interface FlagBase {
-  readonly name: string
+/** What a command consists of. program.ts turns every one into a command of commander; help and completion follow. */
+export interface CommandSpec {
+  /** Its words and arguments, as commander writes them: `clients create [clientId]`. */
+  readonly usage: string
   readonly summary: string
-  /** The member of the request's body that it fills; absent: it fills none. */
-  readonly member?: string
-  readonly required?: true
-}
-
-export type Flag = FlagBase &
-  (
-    | { readonly kind: 'switch' }
-    | { readonly kind: 'text'; readonly value: string; readonly choices?: readonly string[] }
-    /** `orNone`: the word `none` stands for null, which takes a bound or date away. */
-    | {
-        readonly kind: 'integer'
-        readonly value: string
-        readonly min: number
-        readonly max: number
-        readonly orNone?: true
-      }
-    /** Seconds, or a number with s, m, h or d behind it. */
-    | { readonly kind: 'seconds'; readonly value: string; readonly min: number; readonly max: number }
-    | { readonly kind: 'time'; readonly value: string; readonly orNone?: true }
-    /** Separated by commas, or given several times. */
-    | { readonly kind: 'list'; readonly value: string; readonly choices?: readonly string[] }
-    /** `name=value`, several times. */
-    | { readonly kind: 'pairs'; readonly value: string }
-  )
-
-export interface Argument {
-  readonly name: string
-  readonly summary: string
-  readonly optional?: true
-  /** Only the last one: takes all that follows. */
-  readonly several?: true
-}
-
-export interface Command {
-  /** e.g. `['clients', 'create']`, or `['doctor']`. */
-  readonly path: readonly [string] | readonly [string, string]
-  readonly summary: string
-  /** More for help, in whole sentences. */
+  /** Further sentences for its help. */
   readonly details?: string
-  readonly args: readonly Argument[]
-  readonly flags: readonly Flag[]
+  /** What each argument is, by its name. */
+  readonly args?: Readonly<Record<string, string>>
+  readonly options?: readonly Option[]
+  /** Every setting of the gateway is an option as well, and a wrong option is a wrong setting: exit code 1, not 2. */
+  readonly takesSettings?: true
   readonly examples: readonly string[]
-  /** Its arguments are handed over as they are: it has a parser of its own. */
-  readonly raw?: true
-  /** @returns the exit code; nothing: 0 */
-  run(context: Context): Promise<number | undefined>
+  /** @returns the exit code; undefined means 0 */
+  run(invocation: Invocation): Promise<number | undefined>
+}
+
+/** Checked values of options by their names in camelCase. A parser in options.ts determines each type. */
+export interface OptionValues {
+  readonly url?: string
+  readonly token?: string
+  readonly dataDir?: string
+  readonly json?: true
+  readonly limit?: number
+  readonly after?: string
+  readonly all?: true
+  readonly client?: string
+  readonly save?: string
+  readonly credential?: string
+  readonly key?: string
+  readonly format?: string
+  readonly check?: true
+  readonly out?: string
+  readonly [name: string]: unknown
+}
+
+/** One run of a command. */
+export interface Invocation {
+  readonly io: Io
+  /** Arguments by name; the ones that were not given are absent. */
+  readonly args: Readonly<Record<string, string>>
+  /** The values of a last argument that may be repeated (`<sessionId...>`). */
+  readonly repeated: readonly string[]
+  readonly options: OptionValues
+  /** Where settings come from; `.env` is read on first use. */
+  readonly settings: () => Sources
+  /** The running gateway, reached over HTTP. Its address and token are looked up on the first call. */
+  readonly gateway: Gateway
 }
 
 export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
 export type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean }
 
-/** Everything outside that a command touches, so that a test can put its own in the place. */
+/** Everything outside the process that a command uses, so that tests can replace it. */
 export interface Io {
   readonly stdin: Input
   readonly stdout: Output
@@ -67,35 +64,6 @@ export interface Io {
   readonly fetch: typeof fetch
   /** Unix milliseconds. */
   readonly now: () => number
-  /** Aborted by Ctrl-C. Who reads it takes care of Ctrl-C from then on. */
+  /** Aborted by Ctrl-C. Reading it takes over Ctrl-C: the reader must then end the command itself. */
   readonly signal: AbortSignal
-}
-
-export interface Context {
-  readonly io: Io
-  readonly values: Values
-  /** What follows the command's name, as it was given. */
-  readonly raw: readonly string[]
-  /** The running gateway, reached over HTTP. Nothing is looked up before the first call. */
-  readonly gateway: Gateway
-}
-
-/** The command line is not understood: exit code 2. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
-
-/** It could not be done: exit code 1. The message is one line that says what to do next, and never holds a secret. */
-export class Failure extends Error {
-  override readonly name: string = 'Failure'
-}
-
-/** Ctrl-C: exit code 130. */
-export class Interrupted extends Failure {
-  override readonly name = 'Interrupted'
-
-  /** @param outcome  what became of it, as a sentence */
-  constructor(outcome?: string) {
-    super(outcome === undefined ? 'interrupted' : `interrupted. ${outcome}`)
-  }
 }

@@ -1,52 +1,54 @@
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
-import { type Context, Failure, type Flag } from './command.js'
+import type { Invocation } from './command.js'
+import { Failure } from './errors.js'
 import { type Answer, textOf } from './gateway.js'
+import { text } from './options.js'
 import { note, printJson, printLine, printMembers } from './output.js'
 
 /** Secrets that are shown once, and credentials in files. */
 
-export const saveFlag: Flag = {
-  name: 'save',
-  kind: 'text',
-  value: '<file>',
-  summary: 'Write the credential to a new file (mode 0600) for `connect --credential`, instead of showing it.'
-}
+export const saveOption = text(
+  '--save <file>',
+  'Write the credential to a new file (mode 0600) for `connect --credential`, instead of showing it.'
+)
 
 /**
- * Makes something with a secret, and shows the secret once or saves it. The file is made first: a secret that the
- * gateway has made but that cannot be written would be lost.
- * @param names  members to show
+ * Creates something with a secret, and shows the secret once or saves it. The file is created before the request: a
+ * secret that cannot be written afterwards would be lost.
+ * @param names  members of the answer to show
+ * @param secretName  the member that holds the secret
+ * @param create  sends the request
+ * @throws Failure, and what `create` throws
  */
 export async function showSecret(
-  { io, values }: Context,
+  { io, options }: Invocation,
   names: readonly string[],
   secretName: string,
-  make: () => Promise<Answer>
+  create: () => Promise<Answer>
 ): Promise<void> {
-  const file = values.text('save')
+  const { save: file, json } = options
   if (file !== undefined) {
-    const made = await saveNew(file, make)
-    if (values.has('json'))
-      await printJson(io, Object.fromEntries(Object.entries(made).filter(([name]) => name !== 'secret')))
+    const { secret: _, ...shown } = await saveNew(file, create)
+    if (json) await printJson(io, shown)
     else {
-      await printMembers(io, made, names)
+      await printMembers(io, shown, names)
       await printLine(io, `\nThe credential is in ${file}, and nowhere else.`)
     }
     return
   }
-  const made = await make()
-  const secret = textOf(made, secretName)
-  if (values.has('json')) {
-    await printJson(io, made)
+  const created = await create()
+  const secret = textOf(created, secretName)
+  if (json) {
+    await printJson(io, created)
     return
   }
-  await printMembers(io, made, names)
-  // The secret stands by itself, raw: it is there to be copied.
+  await printMembers(io, created, names)
+  // The secret is printed as it is, so that it can be copied.
   await printLine(io, `\n${secretName}: ${secret}\n`)
-  await note(io, `Keep the ${secretName}: it is shown this once.`)
+  await note(io, `Keep the ${secretName}: it is shown only this once.`)
 }
 
-async function saveNew(file: string, make: () => Promise<Answer>): Promise<Answer> {
+async function saveNew(file: string, create: () => Promise<Answer>): Promise<Answer> {
   let handle: number
   try {
     handle = openSync(file, 'wx', 0o600)
@@ -56,15 +58,11 @@ async function saveNew(file: string, make: () => Promise<Answer>): Promise<Answe
   }
   let saved = false
   try {
-    const made = await make()
-    const credential = {
-      clientId: textOf(made, 'clientId'),
-      keyId: textOf(made, 'keyId'),
-      secret: textOf(made, 'secret')
-    }
-    writeSync(handle, `${JSON.stringify(credential, null, 2)}\n`)
+    const created = await create()
+    const members = ['clientId', 'keyId', 'secret'].map(name => [name, textOf(created, name)])
+    writeSync(handle, `${JSON.stringify(Object.fromEntries(members), null, 2)}\n`)
     saved = true
-    return made
+    return created
   } finally {
     closeSync(handle)
     if (!saved) rmSync(file, { force: true })
@@ -77,10 +75,9 @@ export interface Credential {
   readonly secret: string
 }
 
-/** What a client proves itself with, from `--credential` or the environment. @throws Failure */
-export function readCredential({ io, values }: Context): Credential {
-  const file = values.text('credential')
-  if (file !== undefined) return readFile(file)
+/** Reads a client's credential from `--credential` or the environment. @throws Failure */
+export function readCredential({ io, options }: Invocation): Credential {
+  if (options.credential !== undefined) return readFile(options.credential)
   const { CLIENT_ID: clientId, KEY_ID: keyId, CLIENT_SECRET: secret } = io.env
   if (!clientId || !secret) {
     throw new Failure('no credential: set CLIENT_ID, KEY_ID and CLIENT_SECRET, or name a file with --credential')
@@ -91,7 +88,7 @@ export function readCredential({ io, values }: Context): Credential {
 function readFile(file: string): Credential {
   let text: string
   try {
-    // Windows has no such modes.
+    // Windows has no file modes.
     if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0) {
       throw new Failure(`others can read ${file}: chmod 600 it first`)
     }
@@ -103,7 +100,7 @@ function readFile(file: string): Credential {
   try {
     given = JSON.parse(text)
   } catch {
-    // Said below, without a word of what stands there.
+    // Reported below, without the text of the file.
   }
   const { clientId, keyId, secret } = given ?? {}
   if (
@@ -111,7 +108,7 @@ function readFile(file: string): Credential {
     typeof secret !== 'string' ||
     (keyId !== undefined && typeof keyId !== 'string')
   ) {
-    throw new Failure(`${file} holds no credential: it is JSON with clientId, keyId and secret`)
+    throw new Failure(`${file} holds no credential: it must be JSON with clientId, keyId and secret`)
   }
   return { clientId, secret, ...(keyId === undefined ? {} : { keyId }) }
 }

@@ -1,17 +1,17 @@
 import { Redis } from 'ioredis'
 
-/** What the gateway needs of Redis (docs/operating.md): asked of it directly, before the store is opened. */
+/** Checks that Redis is set up as docs/operating.md requires, before the store is opened. */
 
 export interface Check {
   readonly name: string
   readonly ok: boolean
   readonly text: string
-  /** What to do, where it is not ok. */
+  /** What to do; present if and only if it is not ok. */
   readonly todo?: string
 }
 
 const connectTimeoutMs = 3000
-/** Sessions are judged by the gateways' clocks; more than this apart, they and Redis disagree on what is over. */
+/** The gateways expire sessions by their own clocks and Redis by its own: with a larger difference they disagree. */
 const maxClockDifferenceMs = 1000
 
 function check(name: string, ok: boolean, text: string, todo: string): Check {
@@ -29,7 +29,7 @@ function checkVersion(server: string): Check {
   const wanted = valkey === undefined ? 7 : 8
   const name = valkey === undefined ? 'Redis' : 'Valkey'
   const ok = Number(version.split('.')[0]) >= wanted
-  return check('store', ok, `${name} ${version}`, 'upgrade it: Redis 7.0 or newer, or Valkey 8')
+  return check('store', ok, `${name} ${version}`, 'upgrade to Redis 7.0 or newer, or Valkey 8')
 }
 
 async function checkDifference(redis: Redis, now: () => number): Promise<Check> {
@@ -39,16 +39,15 @@ async function checkDifference(redis: Redis, now: () => number): Promise<Check> 
   const difference = Math.round(Number(seconds) * 1000 + Number(micros) / 1000 - here)
   const ok = Math.abs(difference) <= maxClockDifferenceMs
   const text = `Redis' clock is ${Math.abs(difference)} ms ${difference < 0 ? 'behind' : 'ahead'}`
-  return check('clock', ok, text, 'keep both machines in step (NTP)')
+  return check('clock', ok, text, 'synchronize both machines (NTP)')
 }
 
 /**
- * @param url  a form of COUNTERSIGN_STORE. Behind Sentinel or in a cluster there is no one Redis to ask: opening the
- *   store is all that is tried there.
+ * @param url  COUNTERSIGN_STORE. Sentinel and Cluster are not checked here: there is no single Redis to ask.
  */
 export async function checkRedis(url: string, now: () => number): Promise<Check[]> {
   if (!/^rediss?:/.test(url)) {
-    const text = 'Sentinel or cluster: version, appendonly and maxmemory-policy are not looked at here'
+    const text = 'Sentinel or Cluster: version, appendonly and maxmemory-policy are not checked'
     return [check('store', true, text, '')]
   }
   const redis = new Redis(url, {
@@ -77,19 +76,19 @@ export async function checkRedis(url: string, now: () => number): Promise<Check[
         'store',
         append,
         `appendonly is ${append ? 'on' : 'off'}`,
-        'appendonly yes: else a crash of Redis loses changes'
+        'set appendonly yes: otherwise a crash of Redis loses changes'
       ),
       check(
         'store',
         policy === 'noeviction',
         `maxmemory-policy is ${policy}`,
-        'maxmemory-policy noeviction: an evicted license is worse than an error'
+        'set maxmemory-policy noeviction: an evicted license is worse than an error'
       ),
       await checkDifference(redis, now)
     ]
   } catch (error) {
     const why = (last ?? (error instanceof Error ? error : new Error(String(error)))).message
-    const todo = 'is Redis running, and are address and password in COUNTERSIGN_STORE right?'
+    const todo = 'is Redis running, and are the address and password in COUNTERSIGN_STORE right?'
     return [check('store', false, `Redis does not answer: ${why}`, todo)]
   } finally {
     redis.disconnect()

@@ -5,18 +5,18 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { type Config, ConfigError, loadConfig } from '../config/load.js'
+import { mergeSources } from '../config/sources.js'
 import { openRegistry, WrongMasterKey } from '../registry/index.js'
 import { openStore } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
-import type { Io } from './command.js'
-import { maskUrls, splitJson } from './config.js'
+import type { Invocation, Io } from './command.js'
+import { maskUrls } from './config.js'
 import { type Check, checkRedis } from './doctor-redis.js'
 import { adminTokenFile, masterKeyFile, readMasterKeyFile } from './first-start.js'
-import { gatherEnvironment } from './flags.js'
-import { callable } from './locate.js'
+import { hostToCall } from './locate.js'
 import { clean, isRecord, painter, printJson, printLine } from './output.js'
 
-/** `countersign doctor`: what keeps a gateway from running, and what to do. It changes nothing. */
+/** `countersign doctor`: finds what keeps a gateway from running, and says what to do. It changes nothing. */
 
 function pass(name: string, text: string): Check {
   return { name, ok: true, text }
@@ -27,7 +27,7 @@ function fail(name: string, text: string, todo: string): Check {
 }
 
 const databaseFile = 'countersign.mdb'
-/** Before this no release of ours was: a clock that says less stands still or was never set. */
+/** Older than every release: a clock that shows an earlier time was never set. */
 const earliest = Date.UTC(2025, 0, 1)
 const answerTimeoutMs = 5000
 
@@ -38,31 +38,31 @@ function checkNode(): Check {
     : fail('node', `Node ${process.versions.node} is too old`, 'install Node 20.19 or newer')
 }
 
-function readConfig(args: readonly string[], io: Io): { checks: Check[]; config?: Config } {
+function readConfig({ settings }: Invocation): { checks: Check[]; config?: Config } {
   try {
-    const { config, warnings } = loadConfig(gatherEnvironment(args, io.env))
-    const text = ['every setting is good', ...warnings].join('; ')
+    const { config, warnings } = loadConfig(mergeSources(settings()))
+    const text = ['every setting is valid', ...warnings].join('; ')
     return { checks: [pass('configuration', text)], config }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const todo = 'correct it: countersign config shows where each value is from'
+    const todo = 'correct it: countersign config shows where each value comes from'
     return { checks: error.problems.map(problem => fail('configuration', maskUrls(problem), todo)) }
   }
 }
 
-/** Modes of the data folder and of what is in it that only the gateway may read. */
+/** Only the gateway's user may access the data folder and the secrets in it. */
 function checkDataDir({ dataDir }: Config): Check[] {
   const name = 'data folder'
-  if (!existsSync(dataDir)) return [pass(name, `${dataDir} is made at the first start`)]
+  if (!existsSync(dataDir)) return [pass(name, `${dataDir} is created on the first start`)]
   if (!statSync(dataDir).isDirectory()) {
-    return [fail(name, `${dataDir} is no folder`, 'move it away, or set COUNTERSIGN_DATA_DIR')]
+    return [fail(name, `${dataDir} is not a folder`, 'move it away, or set COUNTERSIGN_DATA_DIR')]
   }
-  // Windows has no such modes.
+  // Windows has no file modes.
   if (process.platform === 'win32') return [pass(name, dataDir)]
   const paths = [dataDir, ...[masterKeyFile, adminTokenFile, databaseFile].map(file => join(dataDir, file))]
   const open = paths.filter(path => existsSync(path) && (statSync(path).mode & 0o077) !== 0)
   if (open.length === 0) return [pass(name, `${dataDir}, closed to others`)]
-  return open.map(path => fail(name, `others can get at ${path}`, `chmod ${path === dataDir ? 700 : 600} ${path}`))
+  return open.map(path => fail(name, `others can access ${path}`, `chmod ${path === dataDir ? 700 : 600} ${path}`))
 }
 
 function checkTls({ tls }: Config, now: number): Check[] {
@@ -72,50 +72,50 @@ function checkTls({ tls }: Config, now: number): Check[] {
     createSecureContext({ cert, key: readFileSync(tls.keyFile) })
     const { validTo } = new X509Certificate(cert)
     return Date.parse(validTo) > now
-      ? [pass('tls', `the certificate is good until ${validTo}`)]
-      : [fail('tls', `the certificate ended ${validTo}`, `put a new one at ${tls.certFile}`)]
+      ? [pass('tls', `the certificate is valid until ${validTo}`)]
+      : [fail('tls', `the certificate expired on ${validTo}`, `replace ${tls.certFile}`)]
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    return [fail('tls', `certificate and key cannot be used: ${why}`, `look at ${tls.certFile} and ${tls.keyFile}`)]
+    return [
+      fail('tls', `the certificate and its key cannot be used: ${why}`, `check ${tls.certFile} and ${tls.keyFile}`)
+    ]
   }
 }
 
-/** Whether the master keys open what the store holds. A store that holds nothing yet opens with any. */
-async function checkKeyRing(config: Config, store: Store, now: () => number): Promise<Check> {
-  const name = 'key ring'
+/** Checks that a master key opens the store. An empty store opens with any. */
+async function checkMasterKeys(config: Config, store: Store, now: () => number): Promise<Check> {
+  const name = 'master keys'
   const file = join(config.dataDir, masterKeyFile)
   if ((await store.durable.get('meta:pepper')) === undefined) {
-    return pass(name, 'the store is empty: the first start decides')
+    return pass(name, 'the store is empty: the first start sets the master key')
   }
   if (config.masterKeys === undefined && !existsSync(file)) {
-    return fail(name, `${file} is missing, but the store was made with one`, `put ${file} back from where you keep it`)
+    return fail(name, `${file} is missing, but the store was created with it`, `restore ${file} from your backup`)
   }
   try {
     await openRegistry(store, config.masterKeys ?? readMasterKeyFile(config.dataDir), now)
     return pass(name, 'the master key opens the store')
   } catch (error) {
     if (!(error instanceof WrongMasterKey || error instanceof ConfigError)) throw error
-    return fail(name, error.message, 'set COUNTERSIGN_MASTER_KEY to the key that the store was made with')
+    return fail(name, error.message, 'set COUNTERSIGN_MASTER_KEY to the key that the store was created with')
   }
 }
 
 async function checkEmbedded(config: Config, io: Io): Promise<Check[]> {
   const { dataDir } = config
-  if (!existsSync(join(dataDir, databaseFile))) return [pass('store', 'embedded, made at the first start')]
+  if (!existsSync(join(dataDir, databaseFile))) return [pass('store', 'embedded, created on the first start')]
   let store: Store
   try {
     store = await openStore(config, io.now, () => {})
   } catch (error) {
-    if (error instanceof DataDirInUse) return [pass('store', `embedded; a running gateway works in ${dataDir}`)]
+    if (error instanceof DataDirInUse) return [pass('store', `embedded; a running gateway uses ${dataDir}`)]
     const why = error instanceof Error ? error.message : String(error)
-    return [
-      fail('store', `${dataDir} does not open: ${why}`, 'is it this user who runs the gateway? is the disk full?')
-    ]
+    return [fail('store', `${dataDir} cannot be opened: ${why}`, 'does this user run the gateway? is the disk full?')]
   }
   try {
     await store.ping()
     const { seq } = await store.durable.auditHead()
-    return [pass('store', `embedded, ${seq} changes so far`), await checkKeyRing(config, store, io.now)]
+    return [pass('store', `embedded, ${seq} changes`), await checkMasterKeys(config, store, io.now)]
   } finally {
     await store.close()
   }
@@ -128,7 +128,7 @@ async function checkStore(config: Config, io: Io): Promise<Check[]> {
   let store: Store | undefined
   try {
     store = await openStore(config, io.now, () => {})
-    return [...checks, await checkKeyRing(config, store, io.now)]
+    return [...checks, await checkMasterKeys(config, store, io.now)]
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     const todo = 'is Redis running, and is COUNTERSIGN_STORE right?'
@@ -142,29 +142,29 @@ function checkClock(now: number): Check {
   const text = new Date(now).toISOString()
   return now >= earliest
     ? pass('clock', text)
-    : fail('clock', `it is ${text} here`, 'set the clock (NTP): licenses expire and sessions end by it')
+    : fail('clock', `the clock shows ${text}`, 'set the clock (NTP): licenses and sessions expire by it')
 }
 
-/** What answers on a port that is taken. */
+/** Checks whether a gateway is what listens on a port in use. */
 async function askPort(url: string, io: Io): Promise<Check> {
   const name = 'port'
-  const todo = 'stop what listens there, or set COUNTERSIGN_PORT'
+  const todo = 'stop the program that listens there, or set COUNTERSIGN_PORT'
   try {
     const response = await io.fetch(`${url}/readyz`, { signal: AbortSignal.timeout(answerTimeoutMs) })
     const answer: unknown = await response.json()
-    if (!isRecord(answer) || !isRecord(answer['checks'])) return fail(name, `something else answers at ${url}`, todo)
+    if (!isRecord(answer) || !isRecord(answer['checks'])) return fail(name, `another program answers at ${url}`, todo)
     if (response.ok) return pass(name, `a gateway answers at ${url}, and is ready`)
     const why = Object.entries(answer['checks'])
       .filter(([, state]) => state !== 'ok')
       .map(([check, state]) => `${check}: ${clean(String(state))}`)
-    return fail(name, `the gateway at ${url} is not ready (${why.join('; ')})`, 'mend that; it turns ready by itself')
+    return fail(name, `the gateway at ${url} is not ready (${why.join('; ')})`, 'fix that; it becomes ready by itself')
   } catch {
-    return fail(name, `something at ${url} answers no /readyz`, todo)
+    return fail(name, `another program at ${url} does not answer /readyz`, todo)
   }
 }
 
 async function checkPort({ host, port, tls }: Config, io: Io): Promise<Check> {
-  if (port === 0) return pass('port', 'a free one is taken at the start')
+  if (port === 0) return pass('port', 'a free one is picked on start')
   const server = createServer()
   try {
     await once(server.listen(port, host), 'listening')
@@ -174,17 +174,17 @@ async function checkPort({ host, port, tls }: Config, io: Io): Promise<Check> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EADDRINUSE') {
-      return askPort(`${tls === undefined ? 'http' : 'https'}://${callable(host)}:${port}`, io)
+      return askPort(`${tls === undefined ? 'http' : 'https'}://${hostToCall(host)}:${port}`, io)
     }
-    const todo = code === 'EACCES' ? 'take a port from 1024 on' : 'set COUNTERSIGN_HOST to an address of this machine'
-    return fail('port', `${host}:${port} cannot be listened on (${String(code)})`, todo)
+    const todo = code === 'EACCES' ? 'use a port from 1024 on' : 'set COUNTERSIGN_HOST to an address of this machine'
+    return fail('port', `cannot listen on ${host}:${port} (${String(code)})`, todo)
   }
 }
 
-/** @returns the exit code: 0 where all is well */
-export async function doctor(args: readonly string[], io: Io): Promise<number> {
-  const { json, rest } = splitJson(args)
-  const { checks: read, config } = readConfig(rest, io)
+/** @returns the exit code: 0 if every check passes */
+export async function doctor(invocation: Invocation): Promise<number> {
+  const { io, options } = invocation
+  const { checks: read, config } = readConfig(invocation)
   const checks = [checkNode(), ...read]
   if (config !== undefined) {
     const now = io.now()
@@ -192,15 +192,13 @@ export async function doctor(args: readonly string[], io: Io): Promise<number> {
     checks.push(checkClock(now), await checkPort(config, io))
   }
   const ok = checks.every(check => check.ok)
-  if (json) await printJson(io, { ok, checks })
+  if (options.json) await printJson(io, { ok, checks })
   else {
     const paint = painter(io.stdout, io.env)
     for (const check of checks) {
       const mark = check.ok ? paint('green', '✓') : paint('red', '✗')
-      await printLine(
-        io,
-        `${mark} ${check.name}: ${check.text}${check.todo === undefined ? '' : `\n  → ${check.todo}`}`
-      )
+      const todo = check.todo === undefined ? '' : `\n  → ${check.todo}`
+      await printLine(io, `${mark} ${check.name}: ${check.text}${todo}`)
     }
   }
   return ok ? 0 : 1

@@ -1,17 +1,19 @@
-import { type Context, Failure, Interrupted, type Io } from './command.js'
-import { findToken, findUrl, isLoopback, type Settings } from './locate.js'
+import type { Io, OptionValues } from './command.js'
+import { Failure, Interrupted } from './errors.js'
+import { type FoundToken, findToken, findUrl, isLoopback, type LookUpSetting } from './locate.js'
 import { clean, isRecord, note } from './output.js'
 
-/** The running gateway, over HTTP. */
+/** Calls a running gateway over HTTP. */
 
-/** An answer of the gateway: an object of JSON; empty where it has no body. */
+/** The JSON object that the gateway answers, or an empty one. */
 export type Answer = Readonly<Record<string, unknown>>
 
-/** The gateway said no. */
+/** The gateway refused a request. */
 export class Refused extends Failure {
   override readonly name = 'Refused'
   readonly status: number
   readonly code: string
+  /** The item of a request with several that was refused. */
   readonly index: number | undefined
 
   constructor(status: number, code: string, message: string, index: number | undefined) {
@@ -23,9 +25,9 @@ export class Refused extends Failure {
 }
 
 export interface CallOptions {
-  /** What ends the call early. Default: Ctrl-C. */
+  /** Aborts the call. Default: Ctrl-C. */
   readonly signal?: AbortSignal
-  /** Longest wait for the answer, in milliseconds. Default 30,000. */
+  /** Default 30,000. */
   readonly timeoutMs?: number
 }
 
@@ -39,58 +41,55 @@ const defaultTimeoutMs = 30_000
 
 /**
  * A path with its parts encoded: `path\`/clients/${clientId}\``.
- * @throws Failure for `.` and `..`: in a URL they mean another path, however they are encoded
+ * @throws Failure for `.` and `..`, which change the path even when encoded
  */
 export function path(texts: TemplateStringsArray, ...parts: readonly string[]): string {
   const dots = parts.find(part => part === '.' || part === '..')
-  if (dots !== undefined) throw new Failure(`${JSON.stringify(dots)} cannot stand in an address`)
+  if (dots !== undefined) throw new Failure(`${JSON.stringify(dots)} cannot be part of an address`)
   const encoded = parts.map(encodeURIComponent)
   return texts.map((text, i) => text + (encoded[i] ?? '')).join('')
 }
 
-/** A text member that must be in an answer. */
+/** @throws Failure if the answer has no such text */
 export function textOf(answer: Answer, name: string): string {
   const value = answer[name]
-  if (typeof value !== 'string') throw new Failure(`the gateway's answer has no ${name}: is it of another version?`)
+  if (typeof value !== 'string') throw new Failure(`the answer of the gateway has no ${name}: is it another version?`)
   return value
 }
 
-/** What kept a request from its answer, and what to do. */
+/** Why there was no answer, and what to do. */
 function explain(error: unknown, url: string, io: Io): Failure {
   if (io.signal.aborted) return new Interrupted()
   if (error instanceof Error && error.name === 'TimeoutError') {
-    return new Failure(`${url} did not answer in time: look at its log and at /readyz`)
+    return new Failure(`${url} did not answer in time: see its log and /readyz`)
   }
   const cause = error instanceof Error ? error.cause : undefined
   const code = isRecord(cause) && typeof cause['code'] === 'string' ? cause['code'] : ''
   if (/CERT|SIGNED|ISSUER|ALTNAME/.test(code)) {
     return new Failure(
-      `the certificate of ${url} is not trusted here (${code}): set NODE_EXTRA_CA_CERTS, or use its real name`
+      `the certificate of ${url} is not trusted (${code}): set NODE_EXTRA_CA_CERTS, or use the name in the certificate`
     )
   }
   const why = code === '' ? '' : ` (${code})`
   return new Failure(`nothing answers at ${url}${why}: is the gateway running, and is --url right?`)
 }
 
-/** What a refusal means to whoever called. */
 function refusal(status: number, answer: Answer, url: string, tokenFrom: string): Failure {
   const { code, message, index } = answer
   if (typeof code !== 'string' || typeof message !== 'string') {
-    return new Failure(`what answers at ${url} is no countersign gateway (status ${status}): is --url right?`)
+    return new Failure(`${url} is not a countersign gateway (status ${status}): is --url right?`)
   }
   const text = clean(message)
-  const make = (said: string) => new Refused(status, code, said, typeof index === 'number' ? index : undefined)
+  const refused = (why: string) => new Refused(status, code, why, typeof index === 'number' ? index : undefined)
   switch (status) {
     case 401:
-      return make(
-        `the gateway at ${url} does not take the token from ${tokenFrom}: give it the admin token or an API token`
-      )
+      return refused(`${url} does not accept the token from ${tokenFrom}: use the admin token or an API token`)
     case 429:
-      return make(`${text} (429): wait a minute and try again`)
+      return refused(`${text} (429): wait a minute and try again`)
     case 503:
-      return make(`${text} (${code}): see ${url}/readyz`)
+      return refused(`${text} (${code}): see ${url}/readyz`)
     default:
-      return make(`${text} (${code})`)
+      return refused(`${text} (${code})`)
   }
 }
 
@@ -101,58 +100,70 @@ async function readAnswer(response: Response, url: string): Promise<Answer> {
     const answer: unknown = JSON.parse(text)
     if (isRecord(answer)) return answer
   } catch {
-    // Said below: a page of a proxy, say.
+    // Reported below: the page of a proxy, for example.
   }
-  throw new Failure(`what answers at ${url} is no countersign gateway (status ${response.status}): is --url right?`)
+  throw new Failure(`${url} is not a countersign gateway (status ${response.status}): is --url right?`)
 }
 
-/** @param settings  environment, `.env` and flags by precedence */
-export function openGateway(io: Io, values: Context['values'], settings: Settings): Gateway {
-  let token: ReturnType<typeof findToken> | undefined
-  let warned = false
+/** One gateway and the token for it. The token is found on the first call, and warnings are shown once. */
+class HttpGateway implements Gateway {
+  readonly #io: Io
+  readonly #options: OptionValues
+  readonly #lookUp: LookUpSetting
+  #token: FoundToken | undefined
 
-  async function warn(url: string): Promise<void> {
-    if (warned) return
-    warned = true
-    if (values.has('token')) {
-      await note(io, 'warning: --token can be read by others on this machine: use the environment or --data-dir')
+  constructor(io: Io, options: OptionValues, lookUp: LookUpSetting) {
+    this.#io = io
+    this.#options = options
+    this.#lookUp = lookUp
+  }
+
+  get url(): string {
+    return findUrl(this.#options, this.#lookUp)
+  }
+
+  async call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
+    const { url } = this
+    this.#token ??= await this.#findToken(url)
+    const { token, from } = this.#token
+    const { signal = this.#io.signal, timeoutMs = defaultTimeoutMs } = options
+    const init = {
+      method,
+      redirect: 'manual' as const,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' })
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    }
+    try {
+      const response = await this.#io.fetch(`${url}${path}`, init)
+      if (response.status >= 300 && response.status < 400) {
+        const target = clean(response.headers.get('location') ?? 'elsewhere')
+        throw new Failure(`${url} redirects to ${target}: use that address with --url`)
+      }
+      const answer = await readAnswer(response, url)
+      if (!response.ok) throw refusal(response.status, answer, url, from)
+      return answer
+    } catch (error) {
+      throw error instanceof Failure ? error : explain(error, url, this.#io)
+    }
+  }
+
+  async #findToken(url: string): Promise<FoundToken> {
+    const found = findToken(this.#options, this.#lookUp)
+    if (this.#options.token !== undefined) {
+      await note(this.#io, 'warning: --token can be read by others on this machine: use the environment or --data-dir')
     }
     if (url.startsWith('http:') && !isLoopback(url)) {
-      await note(io, `warning: the token travels unencrypted to ${url}: use https://`)
+      await note(this.#io, `warning: the token travels unencrypted to ${url}: use https://`)
     }
+    return found
   }
+}
 
-  return {
-    get url() {
-      return findUrl(values, settings)
-    },
-    async call(method, path, body, { signal = io.signal, timeoutMs = defaultTimeoutMs } = {}) {
-      const { url } = this
-      token ??= findToken(values, settings)
-      await warn(url)
-      let response: Response
-      let answer: Answer
-      try {
-        response = await io.fetch(`${url}${path}`, {
-          method,
-          redirect: 'manual',
-          signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-          headers: {
-            authorization: `Bearer ${token.token}`,
-            ...(body === undefined ? {} : { 'content-type': 'application/json' })
-          },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) })
-        })
-        if (response.status >= 300 && response.status < 400) {
-          const target = clean(response.headers.get('location') ?? 'elsewhere')
-          throw new Failure(`${url} sends on to ${target}: give that address with --url`)
-        }
-        answer = await readAnswer(response, url)
-      } catch (error) {
-        throw error instanceof Failure ? error : explain(error, url, io)
-      }
-      if (!response.ok) throw refusal(response.status, answer, url, token.from)
-      return answer
-    }
-  }
+/** @param lookUp  reads one setting by precedence */
+export function openGateway(io: Io, options: OptionValues, lookUp: LookUpSetting): Gateway {
+  return new HttpGateway(io, options, lookUp)
 }

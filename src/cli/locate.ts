@@ -1,71 +1,76 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Failure } from './command.js'
+import type { Origin } from '../config/sources.js'
+import type { OptionValues } from './command.js'
+import { Failure } from './errors.js'
 import { adminTokenFile } from './first-start.js'
-import type { Origin } from './flags.js'
-import type { Values } from './values.js'
 
-/** Where the running gateway is, and what opens it: flag over environment over `.env` over default. */
+/** Finds the running gateway and a token for it, by precedence: option, environment, `.env`, default. */
 
-export type Settings = (name: string) => { readonly value: string; readonly from: Origin } | undefined
+export type LookUpSetting = (name: string) => { readonly value: string; readonly from: Origin } | undefined
 
 export function isLoopback(url: string): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
 }
 
-/** An address to listen on as one to call. */
-export function callable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') ? `[${host}]` : host
+/** The host to call for an address to listen on. */
+export function hostToCall(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1'
+  if (address === '::') return '[::1]'
+  return address.includes(':') ? `[${address}]` : address
 }
 
-/** @throws Failure for what is no http(s) URL */
-export function findUrl(values: Values, settings: Settings): string {
-  const given = values.text('url')
+/** @throws Failure for anything but an http(s) URL */
+export function findUrl({ url: given }: OptionValues, lookUp: LookUpSetting): string {
   if (given !== undefined) {
     const url = URL.canParse(given) ? new URL(given) : undefined
     if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-      throw new Failure('--url is like https://gateway.example.com, without a name or password in it')
+      throw new Failure('--url must be like https://gateway.example.com, without a name or password')
     }
     return `${url.origin}${url.pathname.replace(/\/$/, '')}`
   }
-  const port = settings('COUNTERSIGN_PORT')?.value ?? '8080'
-  const scheme = settings('COUNTERSIGN_TLS_CERT') === undefined ? 'http' : 'https'
-  const host = callable(settings('COUNTERSIGN_HOST')?.value ?? '127.0.0.1')
-  // Kubernetes sets COUNTERSIGN_PORT=tcp://… beside a Service of that name.
+  const port = lookUp('COUNTERSIGN_PORT')?.value ?? '8080'
+  const scheme = lookUp('COUNTERSIGN_TLS_CERT') === undefined ? 'http' : 'https'
+  const host = hostToCall(lookUp('COUNTERSIGN_HOST')?.value ?? '127.0.0.1')
+  // Kubernetes injects COUNTERSIGN_PORT=tcp://… next to a Service of that name.
   const url = `${scheme}://${host}:${port.startsWith('tcp://') ? '8080' : port}`
-  if (!URL.canParse(url))
+  if (!URL.canParse(url)) {
     throw new Failure('COUNTERSIGN_HOST and COUNTERSIGN_PORT make no URL: correct them, or use --url')
+  }
   return url
 }
 
-/** @returns the token, and in words where it is from. @throws Failure where there is none */
-export function findToken(values: Values, settings: Settings): { readonly token: string; readonly from: string } {
-  const found = locateToken(values, settings)
-  // Anything else cannot stand in a header, and the fault would repeat it.
-  if (!/^[!-~]+$/.test(found.token))
+export interface FoundToken {
+  readonly token: string
+  /** Where it was found, for messages. */
+  readonly from: string
+}
+
+/** @throws Failure if there is none, or it cannot be sent in a header */
+export function findToken(options: OptionValues, lookUp: LookUpSetting): FoundToken {
+  const found = locateToken(options, lookUp)
+  // `fetch` would reject it with a message that repeats it.
+  if (!/^[!-~]+$/.test(found.token)) {
     throw new Failure(`the token from ${found.from} is empty or has unprintable characters`)
+  }
   return found
 }
 
-function locateToken(values: Values, settings: Settings): { token: string; from: string } {
-  const flag = values.text('token')
-  if (flag !== undefined) return { token: flag, from: '--token' }
-  const set = settings('COUNTERSIGN_ADMIN_TOKEN')
-  if (set !== undefined && !values.has('data-dir')) {
+function locateToken(options: OptionValues, lookUp: LookUpSetting): FoundToken {
+  if (options.token !== undefined) return { token: options.token, from: '--token' }
+  const set = lookUp('COUNTERSIGN_ADMIN_TOKEN')
+  if (set !== undefined && options.dataDir === undefined) {
     return { token: set.value, from: `COUNTERSIGN_ADMIN_TOKEN${set.from === '.env' ? ' in .env' : ''}` }
   }
-  const dataDir = values.text('data-dir') ?? settings('COUNTERSIGN_DATA_DIR')?.value ?? './data'
-  const path = join(dataDir, adminTokenFile)
+  const path = join(options.dataDir ?? lookUp('COUNTERSIGN_DATA_DIR')?.value ?? './data', adminTokenFile)
   if (!existsSync(path)) {
     throw new Failure(
-      `no token: there is no ${path}. Set COUNTERSIGN_ADMIN_TOKEN, or name the gateway's folder with --data-dir`
+      `no token: ${path} does not exist. Set COUNTERSIGN_ADMIN_TOKEN, or name the gateway's data folder with --data-dir`
     )
   }
   try {
     return { token: readFileSync(path, 'utf8').trim(), from: path }
   } catch {
-    throw new Failure(`${path} cannot be read by this user: become the gateway's, or set COUNTERSIGN_ADMIN_TOKEN`)
+    throw new Failure(`this user cannot read ${path}: run as the gateway's user, or set COUNTERSIGN_ADMIN_TOKEN`)
   }
 }

@@ -1,17 +1,17 @@
 import type { Io } from './command.js'
 import { runCommand } from './run.js'
 
-/** The command `countersign`, as a process. */
+/** The process of the command `countersign`. */
 
-/** Ctrl-C is ours only once a command asks for it: `serve` has its own, and the others just end. */
-function interruption(): () => AbortSignal {
+/** Handles Ctrl-C only after a command asks for the signal: `serve` has its own handler, and other commands just end. */
+function interruptSignal(): () => AbortSignal {
   let controller: AbortController | undefined
   return () => {
     if (controller === undefined) {
-      const made = new AbortController()
-      // Once: a second Ctrl-C ends the process at once.
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => made.abort())
-      controller = made
+      const created = new AbortController()
+      // Once, so that a second Ctrl-C ends the process immediately.
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => created.abort())
+      controller = created
     }
     return controller.signal
   }
@@ -19,11 +19,11 @@ function interruption(): () => AbortSignal {
 
 /**
  * @param args  what follows the program's name
- * @returns the exit code: 0 good, 1 could not, 2 not understood, 130 interrupted
+ * @returns the exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const signal = interruption()
-  // A reader that goes away is told by the write itself.
+  const signal = interruptSignal()
+  // The promise of each write reports a closed reader; without a listener the event would end the process.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const io: Io = {
     stdin: process.stdin,

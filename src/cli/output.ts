@@ -1,9 +1,9 @@
 import type { Io, Output } from './command.js'
 import { shortTime } from './times.js'
 
-/** What people read. Machines get JSON (`--json`), which is printed as the gateway said it. */
+/** Output for people: tables, lists and colors. With `--json`, the gateway's JSON is printed unchanged instead. */
 
-/** Resolves once it is out: a slow reader slows us down, instead of filling memory. */
+/** Resolves when the text is written, so that a slow reader slows us down instead of filling memory. */
 export function write(stream: Output, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, error => (error == null ? resolve() : reject(error)))
@@ -14,7 +14,7 @@ export function printLine(io: Io, text: string): Promise<void> {
   return write(io.stdout, `${text}\n`)
 }
 
-/** For whoever sits there; never into a pipe. Where nobody reads it, the work goes on. */
+/** Prints a line on stderr. A closed stderr does not stop the command. */
 export function note(io: Io, text: string): Promise<void> {
   return write(io.stderr, `${text}\n`).catch(() => {})
 }
@@ -24,12 +24,12 @@ export function printJson(io: Io, value: unknown): Promise<void> {
 }
 
 /**
- * Names, hwids and attributes come from strangers: nothing in them may move the cursor, change colours or turn the
- * direction of writing.
+ * Escapes control and bidirectional characters: names, hwids and attributes come from clients, and must not move the
+ * cursor, change colors or reverse text.
  */
 export function clean(text: string): string {
   return text.replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it removes
     /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
   )
@@ -37,7 +37,7 @@ export function clean(text: string): string {
 
 const styles = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39] } as const
 
-/** Colours, only on a terminal and never with NO_COLOR (https://no-color.org). */
+/** Adds colors, only on a terminal and never with NO_COLOR (https://no-color.org). */
 export function painter(stream: Output, env: Io['env']): (style: keyof typeof styles, text: string) => string {
   const plain = !stream.isTTY || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb'
   return (style, text) => (plain ? text : `\u001b[${styles[style][0]}m${text}\u001b[${styles[style][1]}m`)
@@ -49,7 +49,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 
 const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 
-/** Any member of an answer as one cell. */
+/** Formats any member of an answer as one cell. */
 export function cell(value: unknown): string {
   if (value === undefined || value === null) return '-'
   if (typeof value === 'string') return value === '' ? '-' : clean(isoTime.test(value) ? shortTime(value) : value)
@@ -66,12 +66,12 @@ export interface Column {
   readonly of: (row: Readonly<Record<string, unknown>>) => unknown
 }
 
-/** Columns of members with the titles that are given. */
+/** Columns by title: the name of a member, or a function of the row. */
 export function columns(titles: Readonly<Record<string, string | Column['of']>>): readonly Column[] {
   return Object.entries(titles).map(([title, of]) => ({ title, of: typeof of === 'string' ? row => row[of] : of }))
 }
 
-/** Prints tables of the same columns below each other: the widths only grow, and the titles come once. */
+/** Prints pages of one table: the titles come once, and the columns only get wider. */
 export function tablePrinter(io: Io, cols: readonly Column[]) {
   const widths = cols.map(({ title }) => title.length)
   const paint = painter(io.stdout, io.env)
@@ -96,7 +96,7 @@ export function tablePrinter(io: Io, cols: readonly Column[]) {
   }
 }
 
-/** One thing, a member a line, in the order of `names`; members that are absent or listed elsewhere are left out. */
+/** Prints the members of one object that are in `names`, one a line in that order; absent ones are left out. */
 export async function printMembers(
   io: Io,
   thing: Readonly<Record<string, unknown>>,

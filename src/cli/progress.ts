@@ -1,23 +1,22 @@
 import type { Io } from './command.js'
 import { write } from './output.js'
-import { shortSpan } from './times.js'
+import { shortDuration } from './times.js'
 
-/** How far something long is, on stderr: a bar that moves on a terminal; elsewhere one line at the end. */
+/** Progress on stderr: a moving bar on a terminal, otherwise one line at the end. */
 
 export interface Progress {
   add(count: number): Promise<void>
-  /** Takes the bar away, to make room for what went wrong. */
+  /** Removes the bar, before an error is printed. */
   stop(): Promise<void>
   finish(): Promise<void>
 }
 
 const barCells = 24
-/** A bar that is drawn more often is not read more often. */
 const redrawMs = 100
 
 /**
  * @param what   what is counted, e.g. `licenses`
- * @param total  absent: not known beforehand
+ * @param total  undefined if unknown
  * @param shown  whether there is a bar. Default: on a terminal
  */
 export function startProgress(
@@ -38,7 +37,7 @@ export function startProgress(
     const speed = `${Math.round(rate())}/s`
     if (total === undefined) return `${done} ${what}  ${speed}`
     const filled = total === 0 ? barCells : Math.floor((done / total) * barCells)
-    const left = rate() === 0 ? '' : `  ${shortSpan((total - done) / rate())} left`
+    const left = rate() === 0 ? '' : `  ${shortDuration((total - done) / rate())} left`
     return `${'█'.repeat(filled)}${'░'.repeat(barCells - filled)} ${done}/${total} ${what}  ${speed}${left}`
   }
 
@@ -57,7 +56,7 @@ export function startProgress(
     async finish() {
       await clear()
       const seconds = (io.now() - began) / 1000
-      await write(io.stderr, `${done} ${what} in ${shortSpan(seconds)} (${Math.round(rate())}/s)\n`)
+      await write(io.stderr, `${done} ${what} in ${shortDuration(seconds)} (${Math.round(rate())}/s)\n`)
     }
   }
 }

@@ -1,138 +1,123 @@
+import { type Command, CommanderError } from 'commander'
 import { ConfigError } from '../config/load.js'
-import { type Command, type Context, Failure, Interrupted, type Io, UsageError } from './command.js'
-import { gatherSources, lookUp } from './flags.js'
+import { lookUp, readSources, type Sources } from '../config/sources.js'
+import type { Io } from './command.js'
+import { Failure, Interrupted, UsageError } from './errors.js'
 import { openGateway } from './gateway.js'
-import { commandHelp, generalHelp, nounHelp } from './help.js'
-import { nearest } from './nearest.js'
+import { settingsOf } from './options.js'
 import { note, write } from './output.js'
-import { table } from './table.js'
-import { Values } from './values.js'
+import { buildProgram, pathOf, RunnableCommand } from './program.js'
 import { version } from './version.js'
 
-/** Finds the command, reads its arguments, runs it, and turns what goes wrong into a line and an exit code. */
+/** Finds the command, checks its arguments, runs it, and turns failures into one message and an exit code. */
 
 const exitUsage = 2
-/** What shells say of a program that SIGINT ended. */
+/** Shells report the same for a program that SIGINT ended. */
 const exitInterrupted = 130
 
-type Found =
-  | { readonly kind: 'command'; readonly command: Command; readonly rest: readonly string[] }
-  | { readonly kind: 'noun'; readonly noun: string; readonly rest: readonly string[] }
-  | { readonly kind: 'unknown'; readonly name: string }
-
-function find([first = 'serve', ...rest]: readonly string[]): Found {
-  if (first.startsWith('-')) return find(['serve', first, ...rest])
-  const [second, ...others] = rest
-  const single = table.find(({ path }) => path.length === 1 && path[0] === first)
-  if (single !== undefined) return { kind: 'command', command: single, rest }
-  const verbs = table.filter(({ path }) => path[0] === first)
-  if (verbs.length === 0) return { kind: 'unknown', name: first }
-  const command = verbs.find(({ path }) => path[1] === second)
-  if (command !== undefined) return { kind: 'command', command, rest: others }
-  if (second === undefined || second.startsWith('-')) return { kind: 'noun', noun: first, rest }
-  return { kind: 'unknown', name: `${first} ${second}` }
+function isHelp(arg: string): boolean {
+  return arg === '--help' || arg === '-h'
 }
 
-/** Whether help is asked for, before a `--` that ends the flags. */
-function wantsHelp(args: readonly string[]): boolean {
-  const end = args.indexOf('--')
-  return args.slice(0, end === -1 ? args.length : end).some(arg => arg === '--help' || arg === '-h')
+/** `countersign` alone runs `serve`, and `help` in front is `--help` at the end. */
+function expand(args: readonly string[]): string[] {
+  const [first, ...rest] = args
+  if (first === 'help') return [...rest, '--help']
+  return first === undefined || (first.startsWith('-') && !isHelp(first)) ? ['serve', ...args] : [...args]
 }
 
-/** Verbs of other programs, and what they are called here. */
-const synonyms: Readonly<Record<string, string>> = {
-  ...{ add: 'create', new: 'create', issue: 'create', rotate: 'create', ls: 'list', get: 'show', info: 'show' },
-  ...{ edit: 'update', set: 'update', rm: 'delete', remove: 'delete', kill: 'end', log: 'list' }
+interface Target {
+  /** What to give to commander. */
+  readonly argv: string[]
+  /** The deepest command that the words lead to. */
+  readonly command: Command
 }
 
-/** The command that was most likely meant. */
-function meantBy(name: string): string | undefined {
-  const [noun = '', verb] = name.split(' ')
-  if (verb === undefined) {
-    return nearest(
-      noun,
-      table.map(({ path }) => path[0])
-    )
+/** Lets nothing hide a mistake in the command's words, and lets help win over every other mistake. */
+function findTarget(program: Command, args: readonly string[]): Target {
+  const argv = expand(args)
+  const end = argv.findIndex(arg => arg.startsWith('-'))
+  const words = end === -1 ? argv : argv.slice(0, end)
+  let command = program
+  for (const word of words) {
+    if (command instanceof RunnableCommand) break
+    const next = command.commands.find(each => each.name() === word)
+    if (next === undefined) return { argv: words, command }
+    command = next
   }
-  const verbs = table.flatMap(({ path }) => (path[0] === noun && path[1] !== undefined ? [path[1]] : []))
-  const same = verbs.find(each => each === synonyms[verb]) ?? nearest(verb, verbs)
-  return same === undefined ? undefined : `${noun} ${same}`
+  const flags = argv.slice(words.length, argv.includes('--') ? argv.indexOf('--') : argv.length)
+  if (flags.some(isHelp)) return { argv: [...words, '--help'], command }
+  // A noun takes no options: only the name of a misplaced one may be reported, not its value.
+  return command instanceof RunnableCommand
+    ? { argv, command }
+    : { argv: [...words, ...flags.map(flag => flag.replace(/=[\s\S]*/, ''))], command }
 }
 
-async function unknown(io: Io, name: string): Promise<number> {
-  const meant = meantBy(name)
-  const hint = meant === undefined ? '' : ` There is: countersign ${meant}.`
-  await note(io, `countersign: there is no command ${JSON.stringify(name)}.${hint} Try: countersign help`)
-  return exitUsage
-}
-
-async function help(io: Io, words: readonly string[]): Promise<number> {
-  const [first] = words
-  if (first === undefined) {
-    await write(io.stdout, generalHelp(version()))
-    return 0
+async function run(command: RunnableCommand, io: Io): Promise<number> {
+  const { spec, registeredArguments, processedArgs } = command
+  const args: Record<string, string> = {}
+  let repeated: readonly string[] = []
+  for (const [i, argument] of registeredArguments.entries()) {
+    const value: string | string[] | undefined = processedArgs[i]
+    if ([value].flat().includes('')) throw new UsageError(`argument '${argument.name()}' is empty`)
+    if (Array.isArray(value)) repeated = value
+    else if (value !== undefined) args[argument.name()] = value
   }
-  const found = find(words)
-  if (found.kind === 'unknown') return unknown(io, found.name)
-  await write(io.stdout, found.kind === 'noun' ? nounHelp(found.noun) : commandHelp(found.command))
-  return 0
-}
-
-async function runFound(command: Command, rest: readonly string[], io: Io): Promise<number> {
-  const values = new Values(command.raw ? { ...command, args: [], flags: [] } : command, command.raw ? [] : rest)
-  let sources: ReturnType<typeof gatherSources> | undefined
-  const settings = (name: string) => {
-    sources ??= gatherSources([], io.env)
-    return lookUp(sources, name)
+  let sources: Sources | undefined
+  const settings = () => {
+    sources ??= readSources(spec.takesSettings ? settingsOf(command) : {}, io.env)
+    return sources
   }
-  const context: Context = { io, values, raw: rest, gateway: openGateway(io, values, settings) }
-  return (await command.run(context)) ?? 0
+  const options = command.opts()
+  const gateway = openGateway(io, options, name => lookUp(settings(), name))
+  return (await spec.run({ io, args, repeated, options, settings, gateway })) ?? 0
 }
 
 function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE'
 }
 
+/** Reports a failure on stderr. @returns the exit code */
+async function report(error: unknown, command: Command, io: Io): Promise<number> {
+  // The reader of our output has closed it, as `| head` does.
+  if (isBrokenPipe(error)) return 0
+  if (error instanceof UsageError) {
+    const help = command.parent === null ? 'countersign help' : `${pathOf(command)} --help`
+    await note(io, `countersign: ${error.message}. Try: ${help}`)
+    return command instanceof RunnableCommand && command.spec.takesSettings ? 1 : exitUsage
+  }
+  if (!(error instanceof Failure || error instanceof ConfigError)) throw error
+  await note(io, `countersign: ${error.message}`)
+  return error instanceof Interrupted ? exitInterrupted : 1
+}
+
 /**
  * Runs one command line.
  * @param args  what follows the program's name
- * @returns the exit code: 0 good, 1 could not, 2 not understood, 130 interrupted
+ * @returns the exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted
  */
 export async function runCommand(args: readonly string[], io: Io): Promise<number> {
-  const [first, ...words] = args
-  if (first === 'version' || first === '--version') {
+  if (args[0] === 'version' || args[0] === '--version') {
     await write(io.stdout, `${version()}\n`)
     return 0
   }
-  if (first === 'help') return help(io, words)
-  if (wantsHelp(args))
-    return help(
-      io,
-      args.slice(
-        0,
-        args.findIndex(arg => arg.startsWith('-'))
-      )
-    )
-  const found = find(args)
-  if (found.kind === 'unknown') return unknown(io, found.name)
-  if (found.kind === 'noun') {
-    await write(io.stderr, nounHelp(found.noun))
-    return exitUsage
-  }
-  const { command, rest } = found
+  const printed = { out: '', err: '' }
+  const program = buildProgram({
+    writeOut: text => {
+      printed.out += text
+    },
+    writeErr: text => {
+      printed.err += text
+    }
+  })
+  const { argv, command } = findTarget(program, args)
   try {
-    return await runFound(command, rest, io)
+    program.parse(argv, { from: 'user' })
+    return command instanceof RunnableCommand ? await run(command, io) : exitUsage
   } catch (error) {
-    // Whoever reads us has read enough, `| head` say.
-    if (isBrokenPipe(error)) return 0
-    if (error instanceof UsageError) {
-      await note(io, `countersign: ${error.message}. Try: countersign ${command.path.join(' ')} --help`)
-      return exitUsage
-    }
-    if (error instanceof Failure || error instanceof ConfigError) {
-      await note(io, `countersign: ${error.message}`)
-      return error instanceof Interrupted ? exitInterrupted : 1
-    }
-    throw error
+    if (!(error instanceof CommanderError)) return report(error, command, io)
+    await write(io.stdout, printed.out)
+    await write(io.stderr, printed.err)
+    return error.exitCode === 0 ? 0 : exitUsage
   }
 }

@@ -1,8 +1,8 @@
-/** Times and spans as people write and read them. */
+/** Times and durations as people write and read them. */
 
 const secondsPer = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
-/** `90`, `90s`, `15m`, `12h`, `7d`. @returns seconds, or nothing where it is none of these */
+/** Accepts `90`, `90s`, `15m`, `12h` and `7d`. @returns seconds, or undefined for anything else */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,9})([smhd]?)$/.exec(text)
   if (match === null) return undefined
@@ -11,9 +11,8 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /**
- * A date, which begins at midnight UTC, or a date and time with its zone: one without would mean something else on
- * another machine.
- * @returns ISO 8601, or nothing for what is no such time, or a day that is in no calendar
+ * Accepts a date, which means midnight UTC, or a date and time with a zone: without one it would depend on the machine.
+ * @returns ISO 8601, or undefined for anything else, such as February 31
  */
 export function parseTime(text: string): string | undefined {
   const match = /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/i.exec(text)
@@ -24,13 +23,13 @@ export function parseTime(text: string): string | undefined {
   return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(match[1] ?? '') ? time.toISOString() : undefined
 }
 
-/** Without milliseconds, which nobody reads. */
+/** Drops the milliseconds. */
 export function shortTime(iso: string): string {
   return iso.replace(/\.\d{3}Z$/, 'Z')
 }
 
 /** `3 s`, `2 min 5 s`, `1 h 4 min`. */
-export function shortSpan(seconds: number): string {
+export function shortDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
   if (whole < 60) return `${whole} s`
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`

@@ -1,18 +1,12 @@
-import { isIP } from 'node:net'
-import type { Static, TProperties } from 'typebox'
+import type { TProperties, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
-import { environmentSchema } from './schema.js'
+import { checkRules, isRedis, presencePatterns, splitList, trustedProxies } from './rules.js'
+import { type Settings, settingsSchema } from './schema.js'
+import { type SettingTexts, settingPrefix } from './sources.js'
 
-/**
- * The gateway's configuration: one schema of the environment (operating-contract in docs/operating.md). Every fault is
- * reported at once, and the result is frozen. Precedence: flag, environment, `.env`, default.
- */
+/** Turns the settings into the gateway's configuration. Every fault is reported at once, and the result is frozen. */
 
-export { environmentSchema }
-
-export type Environment = Static<typeof environmentSchema>
-
-/** How browsers' origins are judged. */
+/** Which browser origins may connect. */
 export type OriginRule =
   | { readonly kind: 'own' }
   | { readonly kind: 'any' }
@@ -23,11 +17,13 @@ export interface Config {
   readonly port: number
   readonly store: { readonly kind: 'embedded' } | { readonly kind: 'redis'; readonly url: string }
   readonly dataDir: string
-  /** Decoded master keys, the encrypting one first; absent: made in the data folder (embedded store only). */
+  /** 32 bytes each, the encrypting key first. Undefined: generated in the data folder (embedded store only). */
   readonly masterKeys: readonly Uint8Array[] | undefined
+  /** Undefined: generated in the data folder (embedded store only). */
   readonly adminToken: string | undefined
   readonly logLevel: string
   readonly rateLimit: boolean
+  /** Addresses and CIDRs. */
   readonly trustProxy: readonly string[]
   readonly allowedOrigins: OriginRule
   readonly allowInsecureHttp: boolean
@@ -44,12 +40,12 @@ export interface Config {
   readonly failedHandshakesPerMinute: number
   readonly handshakesPerMinute: number
   readonly framesPerSecond: number
-  /** Patterns of channels of which it is kept who is there; none: of no channel. */
+  /** Patterns of the channels whose members are recorded. */
   readonly presence: readonly string[]
   readonly history: { readonly size: number; readonly lifeMs: number }
 }
 
-/** The start is refused; `problems` says everything that is wrong, one sentence each. */
+/** The configuration cannot be used. `problems` lists every fault, one sentence each, and never holds a secret. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
@@ -62,184 +58,103 @@ export class ConfigError extends Error {
   }
 }
 
-const prefix = 'COUNTERSIGN_'
-/** Keys on the ring: the one in use and those that still decrypt. */
-const maxMasterKeys = 8
-/** Base64 of exactly 32 bytes, canonical: Node would silently drop what does not decode. */
-export const masterKeyPattern = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
-/** Patterns of COUNTERSIGN_PRESENCE: each is held against each channel that is joined. */
-const maxPresencePatterns = 64
-const channelPattern = /^(?=.)[A-Za-z0-9_.:-]{0,128}\*?$/
-// What Kubernetes injects into every pod beside a Service named `countersign`.
+// Kubernetes injects these into every pod next to a Service named `countersign`.
 const kubernetesNames = /^COUNTERSIGN_(SERVICE_(HOST|PORT)(_.*)?|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$/
+const properties: TProperties = settingsSchema.properties
 
-function splitList(text: string): string[] {
-  return text
-    .split(',')
-    .map(each => each.trim())
-    .filter(each => each !== '')
+function isKubernetesPort(name: string, value: string | undefined): boolean {
+  return name === 'COUNTERSIGN_PORT' && value?.startsWith('tcp://') === true
 }
 
-function isAddressOrCidr(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/')
-  const family = isIP(address)
-  if (family === 0 || rest.length > 0) return false
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
-}
-
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text
-}
-
-/** The environment's values as the schema types them; a value that does not fit is reported and left out. */
-function readEnvironment(source: Readonly<Record<string, string | undefined>>, problems: string[]): Environment {
-  const properties: TProperties = environmentSchema.properties
-  const read: Record<string, unknown> = {}
-  for (const [name, schema] of Object.entries(properties)) {
-    const text = source[name]
-    if (text === undefined || (text === '' && name !== 'COUNTERSIGN_ALLOWED_ORIGINS')) {
-      if ('default' in schema) read[name] = schema.default
-      continue
-    }
-    const value = 'type' in schema && schema.type === 'integer' && /^-?\d{1,15}$/.test(text) ? Number(text) : text
-    if (Value.Check(schema, value)) read[name] = value
-    else {
-      // The value of a secret is never repeated.
-      const shown = /KEY|TOKEN/.test(name)
-        ? ''
-        : ` It is ${JSON.stringify(text.replace(/\/\/.*@/, '//…@').slice(0, 64))}.`
-      const range =
-        'minimum' in schema ? ` An integer from ${schema.minimum} to ${'maximum' in schema ? schema.maximum : ''}.` : ''
-      problems.push(`${name}: ${'description' in schema ? schema.description : ''}${range}${shown}`)
-      if ('default' in schema) read[name] = schema.default
-    }
-  }
-  return Value.Parse(environmentSchema, read)
-}
-
-/** Names that begin with COUNTERSIGN_ and are none of ours, so that a typo does not pass for a default. */
-function findStrangers(
-  source: Readonly<Record<string, string | undefined>>,
-  problems: string[],
-  warnings: string[]
-): void {
+/** Reports names that start with COUNTERSIGN_ but are not settings: a typo must not pass for a default. */
+function checkNames(source: SettingTexts, problems: string[], warnings: string[]): void {
   for (const [name, value] of Object.entries(source)) {
-    if (!name.startsWith(prefix) || value === undefined) continue
-    const injected = kubernetesNames.test(name) || (name === 'COUNTERSIGN_PORT' && value.startsWith('tcp://'))
-    if (injected) {
+    if (!name.startsWith(settingPrefix) || value === undefined) continue
+    if (kubernetesNames.test(name) || isKubernetesPort(name, value)) {
       warnings.push(`${name} is ignored: Kubernetes injects it for a Service; set enableServiceLinks: false on the pod`)
-    } else if (!(name in environmentSchema.properties)) problems.push(`${name}: no such setting`)
+    } else if (!(name in properties)) problems.push(`${name}: no such setting`)
   }
 }
 
-function readMasterKeys(text: string | undefined, problems: string[]): readonly Uint8Array[] | undefined {
-  if (text === undefined) return undefined
-  const keys = splitList(text)
-  if (keys.length === 0 || keys.length > maxMasterKeys || !keys.every(each => masterKeyPattern.test(each))) {
-    problems.push(
-      `COUNTERSIGN_MASTER_KEY: 1 to ${maxMasterKeys} keys, each the base64 of 32 bytes (\`openssl rand -base64 32\`)`
-    )
-    return undefined
+/** What a setting must be and what it is. Keys and tokens are not repeated, nor is the password in a URL. */
+function describeFault(name: string, text: string, schema: TSchema): string {
+  const shown = /KEY|TOKEN/.test(name) ? '' : ` It is ${JSON.stringify(text.replace(/\/\/.*@/, '//…@').slice(0, 64))}.`
+  const range =
+    'minimum' in schema && 'maximum' in schema ? ` An integer from ${schema.minimum} to ${schema.maximum}.` : ''
+  return `${name}: ${'description' in schema ? schema.description : ''}${range}${shown}`
+}
+
+/** Checks each setting by itself. A faulty one is reported and replaced by its default, so that the rest is checked too. */
+function parseSettings(source: SettingTexts, problems: string[]): Settings {
+  const parsed: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries(properties)) {
+    const text = isKubernetesPort(name, source[name]) ? undefined : source[name]
+    if ('default' in schema) parsed[name] = schema.default
+    // An empty text counts as unset. An empty list of origins means the same as unset.
+    if (text === undefined || text === '') continue
+    const value = 'type' in schema && schema.type === 'integer' && /^-?\d{1,15}$/.test(text) ? Number(text) : text
+    if (Value.Check(schema, value)) parsed[name] = value
+    else problems.push(describeFault(name, text, schema))
   }
-  return keys.map(each => Buffer.from(each, 'base64'))
+  return Value.Parse(settingsSchema, parsed)
+}
+
+function settingOf(problem: string): string {
+  return problem.slice(0, problem.indexOf(':'))
+}
+
+function originRule(settings: Settings): OriginRule {
+  const origins = splitList(settings.COUNTERSIGN_ALLOWED_ORIGINS)
+  if (origins.length === 0) return { kind: 'own' }
+  return origins[0] === '*' ? { kind: 'any' } : { kind: 'list', origins }
+}
+
+function toConfig(settings: Settings): Config {
+  const { COUNTERSIGN_MASTER_KEY: masterKeys, COUNTERSIGN_TLS_CERT: certFile, COUNTERSIGN_TLS_KEY: keyFile } = settings
+  return {
+    host: settings.COUNTERSIGN_HOST,
+    port: settings.COUNTERSIGN_PORT,
+    store: isRedis(settings) ? { kind: 'redis', url: settings.COUNTERSIGN_STORE } : { kind: 'embedded' },
+    dataDir: settings.COUNTERSIGN_DATA_DIR,
+    masterKeys: masterKeys === undefined ? undefined : splitList(masterKeys).map(key => Buffer.from(key, 'base64')),
+    adminToken: settings.COUNTERSIGN_ADMIN_TOKEN,
+    logLevel: settings.COUNTERSIGN_LOG_LEVEL,
+    rateLimit: settings.COUNTERSIGN_RATE_LIMIT === 'on',
+    trustProxy: trustedProxies(settings),
+    allowedOrigins: originRule(settings),
+    allowInsecureHttp: settings.COUNTERSIGN_INSECURE_HTTP === 'allow',
+    tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
+    drainMs: settings.COUNTERSIGN_DRAIN_SECONDS * 1000,
+    heartbeatIntervalSeconds: settings.COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS,
+    heartbeatTimeoutSeconds: settings.COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS,
+    bridgeTimeoutSeconds: settings.COUNTERSIGN_BRIDGE_TIMEOUT_SECONDS,
+    lingerMs: settings.COUNTERSIGN_LINGER_MS,
+    freshChallengeMs: settings.COUNTERSIGN_FRESH_CHALLENGE_SECONDS * 1000,
+    frameBytes: settings.COUNTERSIGN_FRAME_BYTES,
+    maxSessions: settings.COUNTERSIGN_MAX_SESSIONS,
+    maxSessionsPerClient: settings.COUNTERSIGN_MAX_SESSIONS_PER_CLIENT,
+    failedHandshakesPerMinute: settings.COUNTERSIGN_FAILED_HANDSHAKES_PER_MINUTE,
+    handshakesPerMinute: settings.COUNTERSIGN_HANDSHAKES_PER_MINUTE,
+    framesPerSecond: settings.COUNTERSIGN_FRAMES_PER_SECOND,
+    presence: presencePatterns(settings),
+    history: { size: settings.COUNTERSIGN_HISTORY_SIZE, lifeMs: settings.COUNTERSIGN_HISTORY_SECONDS * 1000 }
+  }
 }
 
 /**
- * Reads and checks the configuration.
- * @param source  names and values, already merged by precedence
- * @returns the frozen configuration, and warnings to log
- * @throws ConfigError with everything that is wrong
+ * Checks the settings and converts them to a configuration.
+ * @param source  texts by the name of the setting, merged by precedence (sources.ts); other names are ignored
+ * @returns the frozen configuration, and warnings for the log
+ * @throws ConfigError with every fault
  */
-export function loadConfig(source: Readonly<Record<string, string | undefined>>): {
-  config: Config
-  warnings: readonly string[]
-} {
+export function loadConfig(source: SettingTexts): { config: Config; warnings: readonly string[] } {
   const problems: string[] = []
   const warnings: string[] = []
-  findStrangers(source, problems, warnings)
-  const port = source['COUNTERSIGN_PORT']
-  const env = readEnvironment(
-    port?.startsWith('tcp://') ? { ...source, COUNTERSIGN_PORT: undefined } : source,
-    problems
-  )
-  const masterKeys = readMasterKeys(env.COUNTERSIGN_MASTER_KEY, problems)
-
-  const redis = env.COUNTERSIGN_STORE !== 'embedded'
-  if (redis && env.COUNTERSIGN_MASTER_KEY === undefined) {
-    problems.push('COUNTERSIGN_MASTER_KEY: required with Redis (`openssl rand -base64 32`)')
-  }
-  if (redis && !source['COUNTERSIGN_ADMIN_TOKEN']) {
-    problems.push('COUNTERSIGN_ADMIN_TOKEN: required with Redis (`openssl rand -base64 32`)')
-  }
-  if (redis && !URL.canParse(env.COUNTERSIGN_STORE.replace(/^redis\+?[a-z]*:/, 'http:').split(',')[0] ?? '')) {
-    problems.push('COUNTERSIGN_STORE: not a URL')
-  }
-  if (/^redis\+sentinel:\/\/[^/]*\/?$/.test(env.COUNTERSIGN_STORE)) {
-    problems.push('COUNTERSIGN_STORE: redis+sentinel://… ends in /<name of the primary>')
-  }
-  if (/^redis\+(sentinel|cluster):\/\/([^@/]*@)?(\/|$)/.test(env.COUNTERSIGN_STORE)) {
-    problems.push('COUNTERSIGN_STORE: no host')
-  }
-  const trustProxy = env.COUNTERSIGN_TRUST_PROXY === 'none' ? [] : splitList(env.COUNTERSIGN_TRUST_PROXY)
-  for (const each of trustProxy) {
-    if (!isAddressOrCidr(each)) problems.push(`COUNTERSIGN_TRUST_PROXY: ${JSON.stringify(each)} is no address or CIDR`)
-  }
-  const origins = splitList(env.COUNTERSIGN_ALLOWED_ORIGINS)
-  if (!origins.includes('*')) {
-    for (const each of origins) {
-      if (!isOrigin(each))
-        problems.push(`COUNTERSIGN_ALLOWED_ORIGINS: ${JSON.stringify(each)} is no origin like https://example.com`)
-    }
-  } else if (origins.length > 1) problems.push('COUNTERSIGN_ALLOWED_ORIGINS: `*` stands alone')
-  if ((env.COUNTERSIGN_TLS_CERT === undefined) !== (env.COUNTERSIGN_TLS_KEY === undefined)) {
-    problems.push('COUNTERSIGN_TLS_CERT and COUNTERSIGN_TLS_KEY: set both or neither')
-  }
-  if (env.COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS <= env.COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS) {
-    problems.push('COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: must be longer than COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS')
-  }
-  const presence = env.COUNTERSIGN_PRESENCE === 'none' ? [] : splitList(env.COUNTERSIGN_PRESENCE)
-  if (presence.length > maxPresencePatterns) {
-    problems.push(`COUNTERSIGN_PRESENCE: at most ${maxPresencePatterns} patterns`)
-  }
-  for (const each of presence) {
-    if (each === 'none') problems.push('COUNTERSIGN_PRESENCE: `none` stands alone')
-    else if (!channelPattern.test(each)) {
-      problems.push(`COUNTERSIGN_PRESENCE: ${JSON.stringify(each)} is no pattern of channels like match:*`)
-    }
-  }
+  checkNames(source, problems, warnings)
+  const settings = parseSettings(source, problems)
+  // A setting that does not fit the schema was replaced by its default: rules about it would only repeat the fault.
+  const faulty = new Set(problems.map(settingOf))
+  problems.push(...checkRules(settings).filter(problem => !faulty.has(settingOf(problem))))
   if (problems.length > 0) throw new ConfigError(problems)
-
-  const config: Config = {
-    host: env.COUNTERSIGN_HOST,
-    port: env.COUNTERSIGN_PORT,
-    store: redis ? { kind: 'redis', url: env.COUNTERSIGN_STORE } : { kind: 'embedded' },
-    dataDir: env.COUNTERSIGN_DATA_DIR,
-    masterKeys,
-    adminToken: env.COUNTERSIGN_ADMIN_TOKEN,
-    logLevel: env.COUNTERSIGN_LOG_LEVEL,
-    rateLimit: env.COUNTERSIGN_RATE_LIMIT === 'on',
-    trustProxy,
-    allowedOrigins:
-      origins.length === 0 ? { kind: 'own' } : origins[0] === '*' ? { kind: 'any' } : { kind: 'list', origins },
-    allowInsecureHttp: env.COUNTERSIGN_INSECURE_HTTP === 'allow',
-    tls:
-      env.COUNTERSIGN_TLS_CERT !== undefined && env.COUNTERSIGN_TLS_KEY !== undefined
-        ? { certFile: env.COUNTERSIGN_TLS_CERT, keyFile: env.COUNTERSIGN_TLS_KEY }
-        : undefined,
-    drainMs: env.COUNTERSIGN_DRAIN_SECONDS * 1000,
-    heartbeatIntervalSeconds: env.COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS,
-    heartbeatTimeoutSeconds: env.COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS,
-    bridgeTimeoutSeconds: env.COUNTERSIGN_BRIDGE_TIMEOUT_SECONDS,
-    lingerMs: env.COUNTERSIGN_LINGER_MS,
-    freshChallengeMs: env.COUNTERSIGN_FRESH_CHALLENGE_SECONDS * 1000,
-    frameBytes: env.COUNTERSIGN_FRAME_BYTES,
-    maxSessions: env.COUNTERSIGN_MAX_SESSIONS,
-    maxSessionsPerClient: env.COUNTERSIGN_MAX_SESSIONS_PER_CLIENT,
-    failedHandshakesPerMinute: env.COUNTERSIGN_FAILED_HANDSHAKES_PER_MINUTE,
-    handshakesPerMinute: env.COUNTERSIGN_HANDSHAKES_PER_MINUTE,
-    framesPerSecond: env.COUNTERSIGN_FRAMES_PER_SECOND,
-    presence,
-    history: { size: env.COUNTERSIGN_HISTORY_SIZE, lifeMs: env.COUNTERSIGN_HISTORY_SECONDS * 1000 }
-  }
-  return { config: Object.freeze(config), warnings }
+  return { config: Object.freeze(toConfig(settings)), warnings }
 }

@@ -1,13 +1,13 @@
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 
-/** The environment that the gateway reads: one schema, from which .env.example and docs/settings.md are made. */
+/** The gateway's settings. `.env.example`, docs/settings.md and the flags of `serve` are generated from this schema. */
 
 const integer = (minimum: number, maximum: number, preset: number, description: string) =>
   Type.Integer({ minimum, maximum, default: preset, description })
 
-export const environmentSchema = Type.Object({
+export const settingsSchema = Type.Object({
   COUNTERSIGN_HOST: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on.' }),
-  COUNTERSIGN_PORT: integer(0, 65_535, 8080, 'Port to listen on; 0 takes a free one.'),
+  COUNTERSIGN_PORT: integer(0, 65_535, 8080, 'Port to listen on; 0 picks a free one.'),
   COUNTERSIGN_STORE: Type.String({
     default: 'embedded',
     pattern: '^(embedded|(redis|rediss|redis\\+sentinel|redis\\+cluster)://.+)$',
@@ -33,19 +33,20 @@ export const environmentSchema = Type.Object({
   ),
   COUNTERSIGN_RATE_LIMIT: Type.Union([Type.Literal('on'), Type.Literal('off')], {
     default: 'on',
-    description: '`on`, or `off`, which lifts every rate, delay and count per IP or client; sizes stay bounded.'
+    description:
+      '`on`, or `off`, which disables every limit on rates, delays and counts per IP or client; size limits stay on.'
   }),
   COUNTERSIGN_TRUST_PROXY: Type.String({
     default: 'none',
-    description: '`none`, or the addresses and CIDRs of proxies whose X-Forwarded-* headers are believed.'
+    description: '`none`, or the addresses and CIDRs of proxies whose X-Forwarded-* headers are trusted.'
   }),
   COUNTERSIGN_ALLOWED_ORIGINS: Type.String({
     default: '',
-    description: "`*` or a list of browser origins; empty: the gateway's own origin and loopback pages."
+    description: "`*`, or a list of browser origins. Empty allows the gateway's own origin and loopback pages."
   }),
   COUNTERSIGN_INSECURE_HTTP: Type.Union([Type.Literal('refuse'), Type.Literal('allow')], {
     default: 'refuse',
-    description: '`refuse` or `allow` admin, ticket and token calls over plain HTTP from beyond loopback.'
+    description: '`refuse` or `allow` admin, ticket and token calls over plain HTTP from other machines.'
   }),
   COUNTERSIGN_TLS_CERT: Type.Optional(Type.String({ minLength: 1, description: 'PEM file of the certificate chain.' })),
   COUNTERSIGN_TLS_KEY: Type.Optional(Type.String({ minLength: 1, description: 'PEM file of its private key.' })),
@@ -53,44 +54,61 @@ export const environmentSchema = Type.Object({
     0,
     3600,
     10,
-    'Seconds that sessions get to move elsewhere when the process stops.'
+    'Seconds that clients have to move to another instance when this process stops.'
   ),
-  COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS: integer(1, 3600, 15, 'Seconds between heartbeats, told in the welcome.'),
-  COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: integer(2, 7200, 45, 'Seconds of silence after which a session is dead.'),
+  COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS: integer(
+    1,
+    3600,
+    15,
+    'Seconds between heartbeats, as announced in the welcome.'
+  ),
+  COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: integer(2, 7200, 45, 'Seconds of silence after which a session ends.'),
   COUNTERSIGN_BRIDGE_TIMEOUT_SECONDS: integer(
     30,
     7200,
     90,
-    'Seconds without an exchange after which a session of the bridge is dead.'
+    'Seconds without an exchange after which a bridge session ends.'
   ),
   COUNTERSIGN_LINGER_MS: integer(
     0,
     5000,
     50,
-    'Milliseconds that a held poll waits after its first frame, so that more can ride along.'
+    'Milliseconds that a held poll waits after its first frame, to batch the frames that follow.'
   ),
-  COUNTERSIGN_FRESH_CHALLENGE_SECONDS: integer(0, 86_400, 600, 'Seconds between challenges in a session; 0: none.'),
+  COUNTERSIGN_FRESH_CHALLENGE_SECONDS: integer(
+    0,
+    86_400,
+    600,
+    'Seconds between challenges in a session; 0 turns them off.'
+  ),
   COUNTERSIGN_FRAME_BYTES: integer(4096, 1_048_576, 65_536, 'Largest frame, in bytes.'),
-  COUNTERSIGN_MAX_SESSIONS: integer(1, 1_000_000, 100_000, 'Sessions that one instance holds.'),
+  COUNTERSIGN_MAX_SESSIONS: integer(1, 1_000_000, 100_000, 'Live sessions on one instance.'),
   COUNTERSIGN_MAX_SESSIONS_PER_CLIENT: integer(
     1,
     1_000_000,
     10_000,
-    'Live sessions of one client, over all instances.'
+    'Live sessions of one client, on all instances together.'
   ),
   COUNTERSIGN_FAILED_HANDSHAKES_PER_MINUTE: integer(
     1,
     1_000_000,
     20,
-    'Failed handshakes an address may make a minute.'
+    'Failed handshakes that one address may make per minute.'
   ),
-  COUNTERSIGN_HANDSHAKES_PER_MINUTE: integer(1, 1_000_000, 1200, 'Handshakes an address may begin a minute.'),
-  COUNTERSIGN_FRAMES_PER_SECOND: integer(1, 1_000_000, 200, 'Frames a session may send a second, in the long run.'),
+  COUNTERSIGN_HANDSHAKES_PER_MINUTE: integer(1, 1_000_000, 1200, 'Handshakes that one address may start per minute.'),
+  COUNTERSIGN_FRAMES_PER_SECOND: integer(1, 1_000_000, 200, 'Frames that one session may send per second, on average.'),
   COUNTERSIGN_PRESENCE: Type.String({
     default: 'none',
     description:
-      '`none`, or channels of which it is kept who is there: a list of patterns, literal characters then at most one final `*`.'
+      '`none`, or the channels whose members are recorded: a list of patterns, each literal with at most one final `*`.'
   }),
-  COUNTERSIGN_HISTORY_SIZE: integer(1, 65_536, 1024, 'Publications that a channel keeps for recovery, the newest.'),
-  COUNTERSIGN_HISTORY_SECONDS: integer(1, 86_400, 300, "Seconds that a channel's history outlives its newest entry.")
+  COUNTERSIGN_HISTORY_SIZE: integer(1, 65_536, 1024, 'Publications that a channel keeps for recovery.'),
+  COUNTERSIGN_HISTORY_SECONDS: integer(
+    1,
+    86_400,
+    300,
+    "Seconds that a channel's history is kept after its newest publication."
+  )
 })
+
+export type Settings = Static<typeof settingsSchema>

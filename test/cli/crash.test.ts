@@ -7,12 +7,12 @@ import { adminOf, type RunningGateway, runGateway, tempDir } from '../helper/pro
 import { startRedis } from '../helper/redis-server.js'
 import { connectWire } from '../helper/wire.js'
 
-/** kill -9 in the middle of many changes: what was acknowledged is there, and the audit log is whole. */
+/** After kill -9 during many changes, every acknowledged change is stored and the audit log is intact. */
 
 const licensesWanted = 1000
-/** Kills, spread over the run. */
+/** Numbers of licenses after which the process is killed. */
 const killsAt = [150, 400, 800]
-const atOnce = 16
+const concurrency = 16
 const masterKey = Buffer.alloc(32, 3)
 const adminToken = 'an-admin-token-of-forty-characters-0123'
 
@@ -21,14 +21,20 @@ interface Acknowledged {
   readonly bound: Set<string>
 }
 
-/** Creates licenses and binds hwids to them, many at once, until told to stop or the gateway is gone. */
-async function work(t: Test, gateway: RunningGateway, token: string | undefined, done: Acknowledged, until: number) {
+/** Creates licenses and binds hwids to them concurrently, until there are `until` of them or the gateway is gone. */
+async function createLicenses(
+  t: Test,
+  gateway: RunningGateway,
+  token: string | undefined,
+  done: Acknowledged,
+  until: number
+) {
   const admin = adminOf(gateway, token)
   const client = await admin('POST', '/clients', {})
   const { created, bound } = done
   let next = created.size
 
-  async function worker(): Promise<void> {
+  async function createMany(): Promise<void> {
     const wire = await connectWire(t, `${gateway.url.replace('http', 'ws')}/v1/ws`)
     wire.authenticate(client.body)
     await wire.next('welcome')
@@ -42,7 +48,7 @@ async function work(t: Test, gateway: RunningGateway, token: string | undefined,
       bound.add(key)
     }
   }
-  const workers = Array.from({ length: atOnce }, worker)
+  const workers = Array.from({ length: concurrency }, createMany)
   if (until < licensesWanted) {
     while (created.size < until) await Promise.race([...workers, new Promise(resolve => setImmediate(resolve))])
     gateway.child.kill('SIGKILL')
@@ -59,13 +65,13 @@ async function check(t: Test, registry: Awaited<ReturnType<typeof openRegistry>>
     if (license === undefined) missing.push(`license of ${key}`)
     else if (bound.has(key) && license.hwids[0]?.hwid !== `hwid of ${key}`) missing.push(`hwid of ${key}`)
   }
-  t.same(missing, [], 'everything acknowledged is there')
+  t.same(missing, [], 'every acknowledged change is stored')
   const { entries, brokenAt } = await registry.audit.verify()
   t.equal(brokenAt, undefined, `${entries} audit entries, unbroken`)
   t.ok(entries >= created.size + bound.size)
 }
 
-// Much work, by several processes: on a busy machine it takes minutes.
+// Several processes do much work: on a busy machine it takes minutes.
 t.setTimeout(900_000)
 
 t.test('embedded', async t => {
@@ -73,7 +79,7 @@ t.test('embedded', async t => {
   const done: Acknowledged = { created: new Map(), bound: new Set() }
   for (const until of [...killsAt, licensesWanted]) {
     const gateway = await runGateway(t, dataDir, { COUNTERSIGN_LOG_LEVEL: 'silent' })
-    await work(t, gateway, undefined, done, until)
+    await createLicenses(t, gateway, undefined, done, until)
     gateway.child.kill('SIGKILL')
     await gateway.ended
   }
@@ -94,7 +100,7 @@ t.test('Redis with AOF always, killed together with the gateway', async t => {
   }
   for (const until of [...killsAt, licensesWanted]) {
     const gateway = await runGateway(t, tempDir(t), env)
-    await work(t, gateway, adminToken, done, until)
+    await createLicenses(t, gateway, adminToken, done, until)
     await redis.kill()
     gateway.child.kill('SIGKILL')
     await gateway.ended

@@ -5,10 +5,10 @@ import { adminOf, type RunningGateway, run, runGateway, tempDir } from '../helpe
 import { startRedis } from '../helper/redis-server.js'
 import { until } from '../helper/until.js'
 
-/** An import of a hundred thousand licenses that is killed half way leaves nothing half done; the next one does it all. */
+/** A large import that is killed half way creates no license; the next one creates all of them. */
 
 const count = 100_000
-/** Chunks of 500 that have gone in when the kill comes. */
+/** Chunks of 500 licenses that are staged before the kill. */
 const chunksBeforeKill = 60
 const adminToken = 'an-admin-token-of-forty-characters-0123'
 
@@ -38,14 +38,14 @@ function startImport(t: Test, gateway: RunningGateway, file: string, token: stri
   return run(t, ['licenses', 'import', file, '--url', gateway.url], { COUNTERSIGN_ADMIN_TOKEN: token })
 }
 
-/** Starts an import and waits until it is well on its way. */
+/** Starts an import and waits until half of it is staged. */
 async function importHalf(t: Test, gateway: RunningGateway, admin: Admin, file: string, token: string) {
   const { body } = await admin('GET', '/audit/verify')
   const program = startImport(t, gateway, file, token)
   let chunks = 0
-  // Patience with each step rather than with the whole: how long half of it takes is the machine's affair.
+  // The timeout applies to each chunk: the time for all of them depends on the machine.
   for (let wanted = 1; wanted <= chunksBeforeKill; wanted++) {
-    await until(`chunk ${wanted} is in`, async () => {
+    await until(`chunk ${wanted} is staged`, async () => {
       if (chunks < wanted) {
         const { body: now } = await admin('GET', `/audit?limit=1000&after=${body.entries}`)
         chunks = now.items.filter((entry: { action: string }) => entry.action === 'import.stage').length
@@ -64,7 +64,7 @@ async function importAll(t: Test, gateway: RunningGateway, admin: Admin, file: s
   t.equal((await admin('GET', '/audit/verify')).body.brokenAt, undefined)
 }
 
-// Much work, by several processes: on a busy machine it takes minutes.
+// Several processes do much work: on a busy machine it takes minutes.
 t.setTimeout(900_000)
 
 t.test('embedded: the command is killed, then the gateway', async t => {
@@ -80,7 +80,7 @@ t.test('embedded: the command is killed, then the gateway', async t => {
 
   const orphan = await importHalf(t, first, admin, file, adminToken)
   first.child.kill('SIGKILL')
-  t.match(await orphan.ended, { code: 1 }, 'the command says that it did not work')
+  t.match(await orphan.ended, { code: 1 }, 'the command reports the failure')
   t.match(orphan.stderr(), /\w/)
   const second = await runGateway(t, dataDir, env)
   t.equal(await countLicenses(adminOf(second, adminToken)), 0)

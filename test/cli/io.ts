@@ -2,7 +2,7 @@ import { Readable, Writable } from 'node:stream'
 import type { Io } from '../../src/cli/command.js'
 import { runCommand } from '../../src/cli/run.js'
 
-/** One command line, run in this process, with everything outside of it given by the test. */
+/** Runs one command line in this process; the test provides everything outside it. */
 
 export interface Run {
   readonly code: number
@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   readonly fetch?: typeof fetch
   readonly now?: () => number
-  /** Sees stdout as it comes. */
+  /** Called with all of stdout after each write. */
   readonly onOut?: (text: string) => void
 }
 

@@ -7,21 +7,21 @@ import { startRedis } from '../helper/redis-server.js'
 import { connectWire } from '../helper/wire.js'
 
 /**
- * Secret material is in no log, no dump and no error: a gateway at its most talkative goes through everything that
- * handles a secret, rightly and wrongly, and then all that was written anywhere is searched for each of them.
+ * No log, dump or error holds a secret. A gateway at log level trace handles every kind of secret, in valid and invalid
+ * requests; then everything that was written anywhere is searched for each of them.
  */
 
 const masterKey = Buffer.from('a master key of thirty-two bytes')
 const adminToken = 'an-admin-token-of-forty-characters-0123'
 
-/** A secret in the forms in which it could slip out. */
+/** A secret in the encodings in which it could leak. */
 function formsOf(secret: string | Buffer): string[] {
   const bytes = Buffer.from(secret)
   const forms = [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('base64url')]
   return typeof secret === 'string' ? [secret, ...forms] : forms
 }
 
-/** Everything that handles a secret. @returns the secrets, by name, and all answers that should hold none */
+/** Makes every request that handles a secret. @returns the secrets by name, and all answers that must not hold one */
 async function exercise(t: Test, gateway: RunningGateway, token: string) {
   const secrets: Record<string, string | Buffer> = {}
   const answers: string[] = []
@@ -65,18 +65,18 @@ async function exercise(t: Test, gateway: RunningGateway, token: string) {
     for (const key of [license.body.key, secrets['imported key']]) {
       answers.push(JSON.stringify(await wire.ask({ type: 'validate', serviceId: 'svc', hwid: 'h', key })))
     }
-    // Secrets where they do not belong, in frames that are refused.
+    // Secrets in the wrong members of frames that are refused.
     answers.push(JSON.stringify(await wire.ask({ type: 'validate', serviceId: credential.secret, key: 5 })))
     answers.push(JSON.stringify(await wire.ask({ type: 'subscribe', channel: `${credential.secret} ` })))
     wire.raw(wire.sign({ type: 'heartbeat', seq: 99, secret: credential.secret }))
     answers.push(await wire.nextText())
   }
-  const stranger = await connectWire(t, wsUrl)
-  stranger.authenticate({ clientId: 'game', secret: rotated.body.secret.slice(0, -1) })
-  answers.push(await stranger.nextText())
+  const impostor = await connectWire(t, wsUrl)
+  impostor.authenticate({ clientId: 'game', secret: rotated.body.secret.slice(0, -1) })
+  answers.push(await impostor.nextText())
   secrets['a secret that is nearly right'] = rotated.body.secret.slice(0, -1)
 
-  // Requests that fail, with secrets in them.
+  // Requests with secrets that fail.
   await post('/v1/admin/clients', JSON.stringify({ clientId: client.body.secret, nonsense: license.body.key }))
   await post('/v1/admin/licenses', `{"serviceId":"svc","key":"${license.body.key}"`)
   await post('/v1/admin/licenses', JSON.stringify({ serviceId: 'svc', key: license.body.key }))
@@ -104,7 +104,7 @@ function search(t: Test, secrets: Record<string, string | Buffer>, places: Recor
   }
   t.ok(
     Object.keys(secrets).length > 8 && Object.values(places).every(text => text.length > 100),
-    'there was much to search'
+    'the secrets and the texts to search are complete'
   )
 }
 
@@ -149,7 +149,7 @@ t.test('Redis', async t => {
   })
 })
 
-t.test('the search finds what it looks for', async t => {
+t.test('the search finds a secret in every encoding', async t => {
   const key = createHmac('sha256', 'k').update('x').digest()
   for (const form of formsOf(key)) t.ok(`log ${form} log`.includes(form))
   t.match(formsOf('a secret'), ['a secret'])

@@ -11,7 +11,7 @@ import { connectWire } from '../helper/wire.js'
 const masterKey = Buffer.alloc(32, 3).toString('base64')
 const adminToken = 'an-admin-token-of-forty-characters-0123'
 
-t.test('a first start makes what it needs and says what to do next; the next one finds it again', async t => {
+t.test('the first start creates keys and data and says what to do next; the second reuses them', async t => {
   const dataDir = join(tempDir(t), 'data')
   const first = await runGateway(t, dataDir)
   t.match(first.stderr(), /Countersign is listening on http:\/\/127\.0\.0\.1:\d+/)
@@ -32,7 +32,7 @@ t.test('a first start makes what it needs and says what to do next; the next one
   t.equal((await adminOf(second)('GET', '/clients/game')).status, 200)
   const wire = await connectWire(t, `${second.url.replace('http', 'ws')}/v1/ws`)
   wire.authenticate(made.body)
-  t.match(await wire.next('welcome'), { clientId: 'game' }, 'its secret still opens')
+  t.match(await wire.next('welcome'), { clientId: 'game' }, 'its secret is still valid')
   second.child.kill('SIGINT')
   t.match(await wire.next('error'), { code: 'DRAINING' })
   t.match(await second.ended, { code: 0 })
@@ -56,7 +56,7 @@ t.test('a port in use is refused with one line, and the folder is free again', a
   await runGateway(t, dataDir)
 })
 
-t.test('bad settings: all of them in one message', async t => {
+t.test('reports all wrong settings in one message', async t => {
   const bad = run(t, ['--port', 'x'], { COUNTERSIGN_PROT: '1', COUNTERSIGN_STORE: 'redis://127.0.0.1:1' })
   t.match(await bad.ended, { code: 1 })
   for (const name of ['COUNTERSIGN_PROT', 'COUNTERSIGN_PORT', 'COUNTERSIGN_MASTER_KEY', 'COUNTERSIGN_ADMIN_TOKEN']) {
@@ -65,7 +65,7 @@ t.test('bad settings: all of them in one message', async t => {
   t.equal(bad.stdout(), '')
 })
 
-t.test('.env is read, and comes after the environment and flags', async t => {
+t.test('reads .env, after the environment and options', async t => {
   const cwd = tempDir(t)
   const [fromFile, fromEnvironment] = [await freePort(), await freePort()]
   writeFileSync(join(cwd, '.env'), `COUNTERSIGN_PORT=${fromFile}\nCOUNTERSIGN_DATA_DIR=from-file\n`)
@@ -76,7 +76,7 @@ t.test('.env is read, and comes after the environment and flags', async t => {
   t.ok(existsSync(join(cwd, 'from-file/master.key')))
 })
 
-t.test('files and folders that cannot be used are named in one line', async t => {
+t.test('names an unusable file or folder in one line', async t => {
   const dir = tempDir(t)
   writeFileSync(join(dir, 'a-file'), '')
   const cases = [
@@ -90,7 +90,7 @@ t.test('files and folders that cannot be used are named in one line', async t =>
   }
 })
 
-t.test('another master key than the store was made with is refused, in one line', async t => {
+t.test('refuses a master key that does not open the store, in one line', async t => {
   const dataDir = tempDir(t)
   const first = await runGateway(t, dataDir)
   first.child.kill('SIGTERM')
@@ -100,7 +100,7 @@ t.test('another master key than the store was made with is refused, in one line'
   t.match(other.stderr(), /none of the master keys opens this store/)
 })
 
-t.test('Redis: as many instances as one likes', async t => {
+t.test('several instances share one Redis', async t => {
   const env = { COUNTERSIGN_STORE: redisUrl(), COUNTERSIGN_MASTER_KEY: masterKey, COUNTERSIGN_ADMIN_TOKEN: adminToken }
   const [a, b] = await Promise.all([runGateway(t, tempDir(t), env), runGateway(t, tempDir(t), env)])
   const clientId = `shared-${process.pid}`
@@ -112,11 +112,11 @@ t.test('Redis: as many instances as one likes', async t => {
   const began = performance.now()
   await adminOf(a, adminToken)('DELETE', `/clients/${clientId}`)
   t.match(await wire.next('error'), { code: 'SESSION_REVOKED' })
-  t.ok(performance.now() - began < 10_000, 'told by the signal or the next look, not by a heartbeat')
+  t.ok(performance.now() - began < 10_000, 'ended by the change notification or the next refresh, not by a heartbeat')
   t.notOk((a.stdout() + b.stdout()).includes(made.body.secret))
 })
 
-t.test('a stop takes seconds, whoever holds a connection open', async t => {
+t.test('stops within seconds although clients keep connections open', async t => {
   const gateway = await runGateway(t, tempDir(t))
   const { hostname, port } = new URL(gateway.url)
   const idle = connect(Number(port), hostname)
@@ -128,11 +128,11 @@ t.test('a stop takes seconds, whoever holds a connection open', async t => {
   const began = performance.now()
   gateway.child.kill('SIGTERM')
   t.match(await gateway.ended, { code: 0 })
-  t.ok(performance.now() - began < 20_000, 'not by a time-out of HTTP')
+  t.ok(performance.now() - began < 20_000, 'not by an HTTP timeout')
   idle.destroy()
 })
 
-t.test('the command', async t => {
+t.test('shows help and its version', async t => {
   const help = run(t, ['--help'])
   t.match(await help.ended, { code: 0 })
   t.match(help.stdout(), /countersign \[serve\]/)
@@ -142,5 +142,5 @@ t.test('the command', async t => {
   t.match(version.stdout(), /^\d+\.\d+\.\d+\n$/)
   const unknown = run(t, ['dance'])
   t.match(await unknown.ended, { code: 2 })
-  t.match(unknown.stderr(), /there is no command "dance"/)
+  t.match(unknown.stderr(), /unknown command 'dance'/)
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { gatherEnvironment } from '../../src/cli/flags.js'
 import { ConfigError, loadConfig } from '../../src/config/load.js'
+import { lookUp, mergeSources, readSources } from '../../src/config/sources.js'
 
 const key = Buffer.alloc(32, 1).toString('base64')
 const token = 'x'.repeat(32)
@@ -15,7 +15,7 @@ function problemsOf(source: Record<string, string | undefined>): readonly string
   }
 }
 
-t.test('nothing set: everything has a default', async t => {
+t.test('every setting has a default', async t => {
   const { config, warnings } = loadConfig({ PATH: '/bin' })
   t.match(config, {
     ...{ host: '127.0.0.1', port: 8080, store: { kind: 'embedded' }, dataDir: './data', logLevel: 'info' },
@@ -27,7 +27,7 @@ t.test('nothing set: everything has a default', async t => {
   t.ok(Object.isFrozen(config))
 })
 
-t.test('all faults are reported at once, and no secret is repeated', async t => {
+t.test('reports every fault at once and repeats no secret', async t => {
   const problems = problemsOf({
     COUNTERSIGN_PORT: '80x',
     COUNTERSIGN_STORE: 'mysql://x',
@@ -45,17 +45,17 @@ t.test('all faults are reported at once, and no secret is repeated', async t => 
   for (const name of ['PROT:', 'PORT:', 'STORE:', 'MASTER_KEY:', 'ADMIN_TOKEN:', 'LOG_LEVEL:', 'TRUST_PROXY:']) {
     t.ok(about(`COUNTERSIGN_${name}`), name)
   }
-  t.ok(about('"https://a.example/"') && !about('b.example'), 'the one that is wrong')
+  t.ok(about('"https://a.example/"') && !about('b.example'), 'only the wrong one')
   t.ok(about('TLS_KEY') && about('HEARTBEAT_TIMEOUT_SECONDS'))
   t.notMatch(problems.join(), /c2hvcnQ|tooshort/)
-  t.match(problemsOf({ COUNTERSIGN_RATE_LIMIT: 'no' }), [/`on`, or `off`.+It is "no"/], 'what it may be')
+  t.match(problemsOf({ COUNTERSIGN_RATE_LIMIT: 'no' }), [/`on`, or `off`.+It is "no"/], 'it tells the valid values')
 })
 
-t.test('bug: a bad store is named without its password', async t => {
+t.test('reports a wrong store without its password', async t => {
   const [problem] = problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hunter2@host' })
   t.match(problem, /redis\+x:\/\/…@host/)
   t.notMatch(problem, /hunter2/)
-  t.notMatch(problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hun@ter2@host' })[0], /ter2/, 'an @ in the password')
+  t.notMatch(problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hun@ter2@host' })[0], /ter2/, 'a password with an @')
   t.equal(
     problemsOf({
       COUNTERSIGN_STORE: 'redis+sentinel://a:1',
@@ -71,19 +71,19 @@ t.test('bug: a bad store is named without its password', async t => {
   )
 })
 
-t.test('master keys: one or several, each exactly 32 bytes', async t => {
+t.test('accepts one or several master keys of exactly 32 bytes', async t => {
   const load = (text: string) => problemsOf({ COUNTERSIGN_MASTER_KEY: text }).length
   t.equal(load(key), 0)
   t.equal(load(`${key}, ${key}`), 0)
   for (const wrong of [`${key},`, key.slice(0, -1), `${key.slice(0, -4)}====`, 'x'.repeat(44), `${key},short`]) {
     t.equal(load(wrong), wrong === `${key},` ? 0 : 1, wrong)
   }
-  t.equal(load(Array(9).fill(key).join()), 1, 'a ring has at most eight')
+  t.equal(load(Array(9).fill(key).join()), 1, 'at most eight')
   t.equal(load(Buffer.alloc(31).toString('base64')), 1)
   t.equal(load(Buffer.alloc(33).toString('base64')), 1)
 })
 
-t.test('Redis needs a master key and an admin token', async t => {
+t.test('requires a master key and an admin token with Redis', async t => {
   const redis = { COUNTERSIGN_STORE: 'redis://127.0.0.1' }
   t.equal(problemsOf(redis).length, 2)
   t.equal(problemsOf({ ...redis, COUNTERSIGN_MASTER_KEY: key, COUNTERSIGN_ADMIN_TOKEN: token }).length, 0)
@@ -102,7 +102,7 @@ t.test('Redis needs a master key and an admin token', async t => {
   }
 })
 
-t.test('what Kubernetes injects is ignored, with a warning that says what to do', async t => {
+t.test('ignores what Kubernetes injects, with a warning that says what to do', async t => {
   const { config, warnings } = loadConfig({
     COUNTERSIGN_SERVICE_HOST: '10.0.0.1',
     COUNTERSIGN_SERVICE_PORT: '80',
@@ -116,28 +116,29 @@ t.test('what Kubernetes injects is ignored, with a warning that says what to do'
   t.equal(config.port, 8080)
   t.equal(warnings.length, 8)
   t.match(warnings[0], /enableServiceLinks/)
-  t.equal(problemsOf({ COUNTERSIGN_SERVICES: 'x' }).length, 1, 'but not what only looks like it')
+  t.equal(problemsOf({ COUNTERSIGN_SERVICES: 'x' }).length, 1, 'other names are still faults')
 })
 
-t.test('presence: of no channel, or of those that fit a pattern', async t => {
+t.test('records presence for no channel, or for those that match a pattern', async t => {
   const load = (text: string) => problemsOf({ COUNTERSIGN_PRESENCE: text })
   t.same(loadConfig({}).config.presence, [])
   t.same(loadConfig({ COUNTERSIGN_PRESENCE: 'none' }).config.presence, [])
   t.same(loadConfig({ COUNTERSIGN_PRESENCE: 'match:*, news' }).config.presence, ['match:*', 'news'])
   t.same(loadConfig({ COUNTERSIGN_PRESENCE: '*' }).config.presence, ['*'])
-  for (const wrong of ['a b', 'a*b', '**', 'x'.repeat(129)]) t.match(load(wrong), [/no pattern/], wrong)
-  t.match(load('none,a'), [/stands alone/])
+  for (const wrong of ['a b', 'a*b', '**', 'x'.repeat(129)]) t.match(load(wrong), [/not a pattern/], wrong)
+  t.match(load('none,a'), [/must stand alone/])
   t.same(load(Array(64).fill('a').join()), [])
   t.match(load(Array(65).fill('a').join()), [/at most 64/])
 })
 
-t.test('flag over environment', async t => {
-  const merged = gatherEnvironment(['--port', '1', '--data-dir=/x'], {
-    COUNTERSIGN_PORT: '2',
-    COUNTERSIGN_LOG_LEVEL: 'warn'
-  })
-  t.match(merged, { COUNTERSIGN_PORT: '1', COUNTERSIGN_DATA_DIR: '/x', COUNTERSIGN_LOG_LEVEL: 'warn' })
-  t.throws(() => gatherEnvironment(['--prot', '1'], {}), ConfigError)
-  t.throws(() => gatherEnvironment(['extra'], {}), ConfigError)
-  t.throws(() => gatherEnvironment(['--port'], {}), ConfigError)
+t.test('flags win over the environment', async t => {
+  const sources = readSources(
+    { COUNTERSIGN_PORT: '1', COUNTERSIGN_DATA_DIR: '/x' },
+    { COUNTERSIGN_PORT: '2', COUNTERSIGN_LOG_LEVEL: 'warn' }
+  )
+  const merged = { COUNTERSIGN_PORT: '1', COUNTERSIGN_DATA_DIR: '/x', COUNTERSIGN_LOG_LEVEL: 'warn' }
+  t.match(mergeSources(sources), merged)
+  t.match(lookUp(sources, 'COUNTERSIGN_PORT'), { value: '1', from: 'flag' })
+  t.match(lookUp(sources, 'COUNTERSIGN_LOG_LEVEL'), { value: 'warn', from: 'environment' })
+  t.equal(lookUp(sources, 'COUNTERSIGN_HOST'), undefined)
 })

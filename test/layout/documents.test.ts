@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { relative } from 'node:path'
 import t from 'tap'
-import { environmentSchema } from '../../src/config/load.js'
+import { settingsSchema } from '../../src/config/schema.js'
 import { apiErrors } from '../../src/errors.js'
 import { codes, validationCodes } from '../../src/protocol/codes.js'
 import { filesUnder, read } from './files.js'
@@ -44,7 +44,7 @@ t.test('.env.example and docs/settings.md match the schema, and no page names an
     ...filesUnder('docs', /\.md$/)
   ]) {
     for (const [name] of read(page).matchAll(/\bCOUNTERSIGN_[A-Z_]*[A-Z]\b/g)) {
-      t.ok(name in environmentSchema.properties, `${page}: ${name}`)
+      t.ok(name in settingsSchema.properties, `${page}: ${name}`)
     }
   }
 })
@@ -63,7 +63,7 @@ t.test('docker-compose.yml and the Dockerfile fit the program (parsed only)', as
   const compose = read('docker-compose.yml')
   const settings = [...compose.matchAll(/^\s+(COUNTERSIGN_[A-Z_]+):/gm)].map(([, name]) => String(name))
   t.ok(settings.length > 0)
-  for (const name of settings) t.ok(name in environmentSchema.properties, name)
+  for (const name of settings) t.ok(name in settingsSchema.properties, name)
   for (const wanted of [/^ {2}redis:/m, /^ {2}gateway-1:/m, /^ {2}gateway-2:/m, /^ {2}caddy:/m])
     t.match(compose, wanted)
   t.match(compose, /"--appendonly", "yes"/)

@@ -1,60 +1,35 @@
-import type { Command, Context } from '../command.js'
-import {
-  attributeFlag,
-  capabilityFlags,
-  changesOf,
-  clientArgument,
-  gatewayFlags,
-  listCommand,
-  removal,
-  show
-} from '../common.js'
-import { saveFlag, showSecret } from '../credential.js'
-import { path } from '../gateway.js'
+import type { CommandSpec, Invocation } from '../command.js'
+import { saveOption } from '../credential.js'
+import { attributeOption, capabilityOptions } from '../options.js'
 import { columns } from '../output.js'
+import { changesOf, listCommand, membersOf, requestCommand } from '../resource.js'
 
-/** `countersign clients …` */
+const capabilities = ['subscribe', 'publish', 'services']
+const show = ['clientId', 'status', 'keyId', ...capabilities, 'attributes', 'createdAt', 'updatedAt']
+const address = '/v1/admin/clients'
+const args = { clientId: 'the client' }
 
-const members = [
-  'clientId',
-  'status',
-  'keyId',
-  'subscribe',
-  'publish',
-  'services',
-  'attributes',
-  'createdAt',
-  'updatedAt'
-]
-
-async function patch(context: Context, body: unknown): Promise<number> {
-  const answer = await context.gateway.call('PATCH', path`/v1/admin/clients/${context.values.arg('clientId')}`, body)
-  await show(context, answer, members)
-  return 0
-}
-
-export const clientCommands: readonly Command[] = [
-  {
-    path: ['clients', 'create'],
-    summary: 'Make a client with its first key.',
-    details: 'The secret is shown once, on stdout, or saved to a file. Without clientId the gateway makes one up.',
-    args: [{ ...clientArgument, summary: 'its name, e.g. game-1', optional: true }],
-    flags: [...capabilityFlags, attributeFlag, saveFlag, ...gatewayFlags],
+export const clientCommands: readonly CommandSpec[] = [
+  requestCommand({
+    usage: 'clients create [clientId]',
+    summary: 'Create a client with its first key.',
+    details: 'The secret is shown once, on stdout, or saved to a file.',
+    args: { clientId: 'its name, e.g. game-1; by default the gateway generates one' },
+    options: [...capabilityOptions, attributeOption, saveOption],
     examples: [
       'countersign clients create game-1 --services "shop-*" --attribute team=blue',
       'countersign clients create game-1 --save game-1.json'
     ],
-    async run(context) {
-      const [clientId] = context.values.args('clientId')
-      const body = { ...(clientId === undefined ? {} : { clientId }), ...context.values.body() }
-      await showSecret(context, members, 'secret', () => context.gateway.call('POST', '/v1/admin/clients', body))
-      return 0
-    }
-  },
+    request: `POST ${address}`,
+    body: invocation => ({ ...invocation.args, ...membersOf(invocation, capabilities) }),
+    show,
+    secret: 'secret'
+  }),
   listCommand({
-    path: ['clients', 'list'],
-    summary: 'Show clients.',
-    address: '/v1/admin/clients',
+    usage: 'clients list',
+    summary: 'List clients.',
+    examples: ['countersign clients list', 'countersign clients list --all --json'],
+    address,
     columns: columns({
       CLIENT: 'clientId',
       STATUS: 'status',
@@ -63,55 +38,50 @@ export const clientCommands: readonly Command[] = [
       PUBLISH: 'publish',
       SERVICES: 'services',
       ATTRIBUTES: 'attributes'
-    }),
-    examples: ['countersign clients list', 'countersign clients list --all --json']
+    })
   }),
-  {
-    path: ['clients', 'show'],
-    summary: 'Show a client. Its keys: keys list.',
-    args: [clientArgument],
-    flags: gatewayFlags,
+  requestCommand({
+    usage: 'clients show <clientId>',
+    summary: 'Show a client. `keys list` shows its keys.',
+    args,
     examples: ['countersign clients show game-1'],
-    async run(context) {
-      await show(
-        context,
-        await context.gateway.call('GET', path`/v1/admin/clients/${context.values.arg('clientId')}`),
-        members
-      )
-      return 0
-    }
-  },
-  {
-    path: ['clients', 'update'],
+    request: `GET ${address}/:clientId`,
+    show
+  }),
+  requestCommand({
+    usage: 'clients update <clientId>',
     summary: "Change a client's capabilities or attributes.",
-    details:
-      'A list takes the place of the one before; an empty one (--publish "") takes it away. Its sessions reconnect.',
-    args: [clientArgument],
-    flags: [...capabilityFlags, attributeFlag, ...gatewayFlags],
+    details: 'A list replaces the previous one; an empty one (--publish "") removes it. Its sessions reconnect.',
+    args,
+    options: [...capabilityOptions, attributeOption],
     examples: ['countersign clients update game-1 --subscribe "news,room:*" --publish ""'],
-    run: context => patch(context, changesOf(context))
-  },
-  {
-    path: ['clients', 'suspend'],
-    summary: 'Lock a client out until it is resumed. Its sessions end.',
-    args: [clientArgument],
-    flags: gatewayFlags,
+    request: `PATCH ${address}/:clientId`,
+    body: (invocation: Invocation) => changesOf(invocation, capabilities),
+    show
+  }),
+  requestCommand({
+    usage: 'clients suspend <clientId>',
+    summary: 'Suspend a client until it is resumed. Its sessions end.',
+    args,
     examples: ['countersign clients suspend game-1'],
-    run: context => patch(context, { status: 'suspended' })
-  },
-  {
-    path: ['clients', 'resume'],
-    summary: 'Let a suspended client in again.',
-    args: [clientArgument],
-    flags: gatewayFlags,
+    request: `PATCH ${address}/:clientId`,
+    body: () => ({ status: 'suspended' }),
+    show
+  }),
+  requestCommand({
+    usage: 'clients resume <clientId>',
+    summary: 'Resume a suspended client.',
+    args,
     examples: ['countersign clients resume game-1'],
-    run: context => patch(context, { status: 'active' })
-  },
-  removal(
-    ['clients', 'delete'],
-    'Delete a client and its keys. Its sessions end.',
-    [clientArgument],
-    ({ values }) => path`/v1/admin/clients/${values.arg('clientId')}`,
-    ['countersign clients delete game-1']
-  )
+    request: `PATCH ${address}/:clientId`,
+    body: () => ({ status: 'active' }),
+    show
+  }),
+  requestCommand({
+    usage: 'clients delete <clientId>',
+    summary: 'Delete a client and its keys. Its sessions end.',
+    args,
+    examples: ['countersign clients delete game-1'],
+    request: `DELETE ${address}/:clientId`
+  })
 ]

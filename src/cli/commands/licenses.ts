@@ -1,141 +1,97 @@
 import { createInterface } from 'node:readline'
-import { type Command, type Context, Failure, type Flag } from '../command.js'
-import { attributeFlag, changesOf, done, gatewayFlags, licenseArgument, listCommand, removal, show } from '../common.js'
-import { showSecret } from '../credential.js'
-import { path } from '../gateway.js'
+import type { Option } from 'commander'
+import type { CommandSpec, Invocation, Io } from '../command.js'
+import { Failure } from '../errors.js'
+import { attributeOption, integer, orNone, text, time } from '../options.js'
 import { columns } from '../output.js'
+import { changesOf, listCommand, membersOf, requestCommand } from '../resource.js'
 
-/** `countersign licenses …`, but import and export. */
+/** `countersign licenses …`, without import and export. */
 
-const members = [
-  'licenseId',
-  'serviceId',
-  'status',
-  'maxHwids',
-  'maxSessions',
-  'startsAt',
-  'expiresAt',
-  'attributes',
-  'hwids',
-  'bannedHwids',
-  'createdAt',
-  'updatedAt'
-]
+const limits = ['maxHwids', 'maxSessions', 'startsAt', 'expiresAt']
+const record = [...limits, 'attributes', 'hwids', 'bannedHwids', 'createdAt', 'updatedAt']
+const show = ['licenseId', 'serviceId', 'status', ...record]
+const address = '/v1/admin/licenses'
+const args = { licenseId: 'the license (lic_…)' }
+const hwidArgs = { ...args, hwid: 'the hardware id' }
 
-const hwidArgument = { name: 'hwid', summary: 'the hardware id' }
-
-/** Bounds and dates; in an update `none` takes one away. */
-function boundFlags(update: boolean): readonly Flag[] {
-  const orNone = update ? { orNone: true as const } : {}
-  const word = update ? ' `none`: no more.' : ''
+/** Limits and dates. In an update each but the first may be removed. */
+function limitOptions(isUpdate: boolean): readonly Option[] {
+  const removable = (option: Option) => (isUpdate ? orNone(option) : option)
+  const [one, unlimited, remove] = isUpdate
+    ? ['', '', ' `none` removes it.']
+    : [' Default 1.', ' Default: no limit.', '']
   return [
-    {
-      name: 'max-hwids',
-      kind: 'integer',
-      value: '<count>',
-      member: 'maxHwids',
-      min: 1,
-      max: 1000,
-      summary: `Hardware ids that it binds.${update ? '' : ' Default 1.'}`
-    },
-    {
-      name: 'max-sessions',
-      kind: 'integer',
-      value: '<count>',
-      member: 'maxSessions',
-      min: 1,
-      max: 1_000_000,
-      ...orNone,
-      summary: `Live sessions on it at one time.${update ? word : ' Default: any number.'}`
-    },
-    {
-      name: 'starts-at',
-      kind: 'time',
-      value: '<time>',
-      member: 'startsAt',
-      ...orNone,
-      summary: `Not good before.${word}`
-    },
-    {
-      name: 'expires-at',
-      kind: 'time',
-      value: '<time>',
-      member: 'expiresAt',
-      ...orNone,
-      summary: `Good until.${word}`
-    },
-    attributeFlag
+    integer('--max-hwids <count>', `Hardware ids that may be bound.${one}`, { min: 1, max: 1000 }),
+    removable(
+      integer('--max-sessions <count>', `Live sessions that may use it.${unlimited}${remove}`, {
+        min: 1,
+        max: 1_000_000
+      })
+    ),
+    removable(time('--starts-at <time>', `Not valid before.${remove}`)),
+    removable(time('--expires-at <time>', `Not valid after.${remove}`)),
+    attributeOption
   ]
 }
 
-async function patch(context: Context, body: unknown): Promise<number> {
-  const answer = await context.gateway.call('PATCH', path`/v1/admin/licenses/${context.values.arg('licenseId')}`, body)
-  await show(context, answer, members)
-  return 0
-}
-
-function statusCommand(verb: string, status: string, summary: string): Command {
-  return {
-    path: ['licenses', verb],
-    summary,
-    args: [licenseArgument],
-    flags: gatewayFlags,
-    examples: [`countersign licenses ${verb} lic_0123abcd`],
-    run: context => patch(context, { status })
-  }
-}
-
-function banCommand(verb: string, banned: boolean, summary: string): Command {
-  return {
-    path: ['licenses', verb],
-    summary,
-    args: [licenseArgument, hwidArgument],
-    flags: gatewayFlags,
-    examples: [`countersign licenses ${verb} lic_0123abcd PC-7`],
-    async run(context) {
-      const { values, gateway } = context
-      const address = path`/v1/admin/licenses/${values.arg('licenseId')}/hwids/${values.arg('hwid')}`
-      await show(context, await gateway.call('PUT', address, { banned }), members)
-      return 0
-    }
-  }
-}
-
-async function firstLine({ io }: Context): Promise<string> {
-  for await (const line of createInterface({ input: io.stdin, crlfDelay: Number.POSITIVE_INFINITY })) return line
+async function firstLine({ stdin }: Io): Promise<string> {
+  for await (const line of createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY })) return line
   throw new Failure('--key -: stdin is empty')
 }
 
-export const licenseCommands: readonly Command[] = [
-  {
-    path: ['licenses', 'create'],
-    summary: 'Make a license.',
-    details: 'Its key is shown once, on stdout: the gateway keeps a keyed hash of it. Many at once: licenses import.',
-    args: [{ name: 'serviceId', summary: 'the service that it is for' }],
-    flags: [
-      {
-        name: 'key',
-        kind: 'text',
-        value: '<key>',
-        summary: 'Its key; `-` reads it from stdin. Default: the gateway makes one.'
-      },
-      ...boundFlags(false),
-      ...gatewayFlags
+async function newLicense(invocation: Invocation): Promise<object> {
+  const { io, args, options } = invocation
+  const key = options.key === '-' ? await firstLine(io) : options.key
+  return { ...args, ...(key === undefined ? {} : { key }), ...membersOf(invocation, limits) }
+}
+
+function statusCommand(verb: string, status: string, summary: string): CommandSpec {
+  return requestCommand({
+    usage: `licenses ${verb} <licenseId>`,
+    summary,
+    args,
+    examples: [`countersign licenses ${verb} lic_0123abcd`],
+    request: `PATCH ${address}/:licenseId`,
+    body: () => ({ status }),
+    show
+  })
+}
+
+function banCommand(verb: string, banned: boolean, summary: string): CommandSpec {
+  return requestCommand({
+    usage: `licenses ${verb} <licenseId> <hwid>`,
+    summary,
+    args: hwidArgs,
+    examples: [`countersign licenses ${verb} lic_0123abcd PC-7`],
+    request: `PUT ${address}/:licenseId/hwids/:hwid`,
+    body: () => ({ banned }),
+    show
+  })
+}
+
+export const licenseCommands: readonly CommandSpec[] = [
+  requestCommand({
+    usage: 'licenses create <serviceId>',
+    summary: 'Create a license.',
+    details:
+      'Its key is shown once, on stdout: the gateway stores only a keyed hash. `licenses import` creates many at once.',
+    args: { serviceId: 'the service that it is for' },
+    options: [
+      text('--key <key>', 'Its key; `-` reads it from stdin. By default the gateway generates one.'),
+      ...limitOptions(false)
     ],
     examples: ['countersign licenses create shop --max-hwids 2 --expires-at 2030-01-31 --attribute order=1007'],
-    async run(context) {
-      const { values, gateway } = context
-      const given = values.text('key')
-      const key = given === '-' ? await firstLine(context) : given
-      const body = { serviceId: values.arg('serviceId'), ...(key === undefined ? {} : { key }), ...values.body() }
-      await showSecret(context, members, 'key', () => gateway.call('POST', '/v1/admin/licenses', body))
-      return 0
-    }
-  },
+    request: `POST ${address}`,
+    body: newLicense,
+    show,
+    secret: 'key'
+  }),
   listCommand({
-    path: ['licenses', 'list'],
-    summary: 'Show licenses.',
-    address: '/v1/admin/licenses',
+    usage: 'licenses list',
+    summary: 'List licenses.',
+    examples: ['countersign licenses list --limit 20', 'countersign licenses list --all --json'],
+    address,
     columns: columns({
       LICENSE: 'licenseId',
       SERVICE: 'serviceId',
@@ -145,54 +101,45 @@ export const licenseCommands: readonly Command[] = [
       STARTS: 'startsAt',
       EXPIRES: 'expiresAt',
       ATTRIBUTES: 'attributes'
-    }),
-    examples: ['countersign licenses list --limit 20', 'countersign licenses list --all --json']
+    })
   }),
-  {
-    path: ['licenses', 'show'],
-    summary: 'Show a license with the hardware ids that are bound to it.',
-    args: [licenseArgument],
-    flags: gatewayFlags,
+  requestCommand({
+    usage: 'licenses show <licenseId>',
+    summary: 'Show a license and the hardware ids that are bound to it.',
+    args,
     examples: ['countersign licenses show lic_0123abcd'],
-    async run(context) {
-      const address = path`/v1/admin/licenses/${context.values.arg('licenseId')}`
-      await show(context, await context.gateway.call('GET', address), members)
-      return 0
-    }
-  },
-  {
-    path: ['licenses', 'update'],
-    summary: "Change a license's bounds, dates or attributes.",
-    args: [licenseArgument],
-    flags: [...boundFlags(true), ...gatewayFlags],
+    request: `GET ${address}/:licenseId`,
+    show
+  }),
+  requestCommand({
+    usage: 'licenses update <licenseId>',
+    summary: "Change a license's limits, dates or attributes.",
+    args,
+    options: limitOptions(true),
     examples: ['countersign licenses update lic_0123abcd --expires-at 2031-01-31 --max-sessions none'],
-    run: context => patch(context, changesOf(context))
-  },
-  statusCommand('suspend', 'suspended', 'Stop a license until it is resumed.'),
-  statusCommand('resume', 'active', 'Let a suspended or revoked license be good again.'),
-  statusCommand('revoke', 'revoked', 'End a license, but keep its record.'),
-  removal(
-    ['licenses', 'delete'],
-    'Delete a license and its record.',
-    [licenseArgument],
-    ({ values }) => path`/v1/admin/licenses/${values.arg('licenseId')}`,
-    ['countersign licenses delete lic_0123abcd']
-  ),
-  {
-    path: ['licenses', 'reset'],
-    summary: 'Free the hardware ids that a license has bound: one, or all.',
-    args: [licenseArgument, { ...hwidArgument, summary: 'the one to free; none: all', optional: true }],
-    flags: gatewayFlags,
+    request: `PATCH ${address}/:licenseId`,
+    body: invocation => changesOf(invocation, limits),
+    show
+  }),
+  statusCommand('suspend', 'suspended', 'Suspend a license until it is resumed.'),
+  statusCommand('resume', 'active', 'Make a suspended or revoked license valid again.'),
+  statusCommand('revoke', 'revoked', 'Revoke a license, but keep its record.'),
+  requestCommand({
+    usage: 'licenses delete <licenseId>',
+    summary: 'Delete a license and its record.',
+    args,
+    examples: ['countersign licenses delete lic_0123abcd'],
+    request: `DELETE ${address}/:licenseId`
+  }),
+  requestCommand({
+    usage: 'licenses reset <licenseId> [hwid]',
+    summary: 'Unbind one hardware id from a license, or all of them.',
+    args: { ...hwidArgs, hwid: 'the one to unbind; by default all' },
     examples: ['countersign licenses reset lic_0123abcd', 'countersign licenses reset lic_0123abcd PC-7'],
-    async run(context) {
-      const { values, gateway } = context
-      const [hwid] = values.args('hwid')
-      const all = path`/v1/admin/licenses/${values.arg('licenseId')}/hwids`
-      await gateway.call('DELETE', hwid === undefined ? all : all + path`/${hwid}`)
-      await done(context, `licenses reset: ${hwid === undefined ? 'every seat is' : 'the seat is'} free`)
-      return 0
-    }
-  },
+    request: `DELETE ${address}/:licenseId/hwids/:hwid`,
+    done: ({ args }) =>
+      `licenses reset: ${args['hwid'] === undefined ? 'every hardware id is' : 'the hardware id is'} unbound`
+  }),
   banCommand('ban', true, 'Ban a hardware id from a license.'),
   banCommand('unban', false, 'Lift the ban of a hardware id.')
 ]

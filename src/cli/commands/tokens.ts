@@ -1,62 +1,38 @@
-import type { Command, Flag } from '../command.js'
-import { attributeFlag, capabilityFlags, clientArgument, gatewayFlags, listCommand, removal } from '../common.js'
-import { saveFlag, showSecret } from '../credential.js'
-import { path } from '../gateway.js'
+import type { CommandSpec } from '../command.js'
+import { list, time } from '../options.js'
 import { columns } from '../output.js'
+import { listCommand, membersOf, requestCommand } from '../resource.js'
 
-/** `countersign tokens …` and `countersign tickets …` */
+const scopes = ['admin', 'publish', 'tickets', 'read']
+const ticketLimits = ['subscribe', 'publish', 'services']
+const address = '/v1/admin/tokens'
 
-const capFlags: readonly Flag[] = capabilityFlags.map(flag => ({
-  ...flag,
-  summary: `What its tickets may have at most: ${flag.name}.`
-}))
-
-export const tokenCommands: readonly Command[] = [
-  {
-    path: ['tokens', 'create'],
-    summary: 'Make an API token for a backend.',
-    details: 'The token is shown once, on stdout: the gateway keeps a keyed hash of it.',
-    args: [{ name: 'name', summary: 'what it is for' }],
-    flags: [
-      {
-        name: 'scopes',
-        kind: 'list',
-        value: '<scopes>',
-        member: 'scopes',
-        choices: ['admin', 'publish', 'tickets', 'read'],
-        required: true,
-        summary: 'What it may do: admin, publish, tickets, read.'
-      },
-      {
-        name: 'clients',
-        kind: 'list',
-        value: '<patterns>',
-        member: 'clients',
-        summary: 'Clients it may make tickets for. Default: any.'
-      },
-      ...capFlags,
-      {
-        name: 'expires-at',
-        kind: 'time',
-        value: '<time>',
-        member: 'expiresAt',
-        summary: 'When it ends. Default: never.'
-      },
-      ...gatewayFlags
+export const tokenCommands: readonly CommandSpec[] = [
+  requestCommand({
+    usage: 'tokens create <name>',
+    summary: 'Create an API token for a backend.',
+    details: 'The token is shown once, on stdout: the gateway stores only a keyed hash.',
+    args: { name: 'what it is for' },
+    options: [
+      list('--scopes <scopes>', `What it may do: ${scopes.join(', ')}.`, scopes).makeOptionMandatory(),
+      list('--clients <patterns>', 'Clients it may create tickets for. Default: any.'),
+      ...ticketLimits.map(name => list(`--${name} <patterns>`, `The most that its tickets may have of: ${name}.`)),
+      time('--expires-at <time>', 'When it expires. Default: never.')
     ],
     examples: ['countersign tokens create shop-backend --scopes tickets --clients "web-*" --services "shop-*"'],
-    async run(context) {
-      const { values, gateway } = context
-      const body = { name: values.arg('name'), ...values.body() }
-      const names = ['tokenId', 'name', 'scopes', 'clients', 'subscribe', 'publish', 'services', 'expiresAt']
-      await showSecret(context, names, 'token', () => gateway.call('POST', '/v1/admin/tokens', body))
-      return 0
-    }
-  },
+    request: `POST ${address}`,
+    body: invocation => ({
+      ...invocation.args,
+      ...membersOf(invocation, ['scopes', 'clients', ...ticketLimits, 'expiresAt'])
+    }),
+    show: ['tokenId', 'name', 'scopes', 'clients', ...ticketLimits, 'expiresAt'],
+    secret: 'token'
+  }),
   listCommand({
-    path: ['tokens', 'list'],
-    summary: 'Show API tokens, never the tokens themselves.',
-    address: '/v1/admin/tokens',
+    usage: 'tokens list',
+    summary: 'List API tokens, without the tokens themselves.',
+    examples: ['countersign tokens list'],
+    address,
     columns: columns({
       TOKEN: 'tokenId',
       NAME: 'name',
@@ -64,43 +40,13 @@ export const tokenCommands: readonly Command[] = [
       CLIENTS: 'clients',
       CREATED: 'createdAt',
       EXPIRES: 'expiresAt'
-    }),
-    examples: ['countersign tokens list']
+    })
   }),
-  removal(
-    ['tokens', 'delete'],
-    'Take an API token away.',
-    [{ name: 'tokenId', summary: 'the token (tok_…)' }],
-    ({ values }) => path`/v1/admin/tokens/${values.arg('tokenId')}`,
-    ['countersign tokens delete tok_0123abcd']
-  ),
-  {
-    path: ['tickets', 'create'],
-    summary: 'Make a short-lived credential, for a web page say.',
-    details: 'The secret is shown once, on stdout, or saved to a file. The client needs no record.',
-    args: [clientArgument],
-    flags: [
-      {
-        name: 'ttl',
-        kind: 'seconds',
-        value: '<seconds>',
-        member: 'ttl',
-        min: 30,
-        max: 86_400,
-        summary: 'How long it lives: seconds, or 5m, 1h; 30 s to 1d. Default 5m.'
-      },
-      ...capabilityFlags,
-      attributeFlag,
-      saveFlag,
-      ...gatewayFlags
-    ],
-    examples: ['countersign tickets create web-42 --ttl 10m --services "shop-*"'],
-    async run(context) {
-      const { values, gateway } = context
-      const body = { clientId: values.arg('clientId'), ...values.body() }
-      const names = ['clientId', 'keyId', 'expiresAt']
-      await showSecret(context, names, 'secret', () => gateway.call('POST', '/v1/tickets', body))
-      return 0
-    }
-  }
+  requestCommand({
+    usage: 'tokens delete <tokenId>',
+    summary: 'Delete an API token.',
+    args: { tokenId: 'the token (tok_…)' },
+    examples: ['countersign tokens delete tok_0123abcd'],
+    request: `DELETE ${address}/:tokenId`
+  })
 ]

@@ -4,8 +4,8 @@ import { parseTime } from '../times.js'
 import type { Fault, Row, Rows } from './read.js'
 
 /**
- * Every rule of the HTTP API, held against a whole file before anything is sent. No message repeats a value: where
- * columns are mixed up, any of them may be a key.
+ * Applies every rule of the HTTP API to a whole file before anything is sent. No message repeats a value: when columns
+ * are mixed up, any of them may be a key.
  */
 
 export interface CheckedLicense {
@@ -13,77 +13,88 @@ export interface CheckedLicense {
   readonly license: Readonly<Record<string, unknown>>
 }
 
-/** Licenses of one file: more than that is no slip of the hand, and would not fit into memory. */
+/** Licenses per file, bounded by memory. */
 export const maxImportLicenses = 1_000_000
 
-// The bounds of POST /v1/admin/licenses.
-const identifier = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
-const bounds = { maxHwids: 1000, maxSessions: 1_000_000 } as const
+// The limits of POST /v1/admin/licenses.
+const serviceIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+const maxHwids = 1000
+const maxSessions = 1_000_000
 
 function isText(value: unknown, maxBytes: number): value is string {
-  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= maxBytes && value.isWellFormed()
+  return typeof value === 'string' && Buffer.byteLength(value) <= maxBytes && value.isWellFormed()
 }
 
-/** What is wrong with a member; nothing where it is right. A member that is not there is judged by `required`. */
-const checks: Readonly<Record<string, (value: unknown) => string | undefined>> = {
-  serviceId: value =>
-    typeof value === 'string' && identifier.test(value)
-      ? undefined
-      : 'serviceId: 1 to 64 letters, digits, dots, dashes and underlines, the first a letter or digit',
-  key: value => (isText(value, licenseKeyBytes) ? undefined : `key: a text of 1 to ${licenseKeyBytes} bytes`),
-  maxHwids: value => checkCount('maxHwids', value),
-  maxSessions: value => checkCount('maxSessions', value),
-  startsAt: value => checkTime('startsAt', value),
-  expiresAt: value => checkTime('expiresAt', value),
-  attributes: checkAttributes
+function isCount(value: unknown, max: number): boolean {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max
 }
 
-function checkCount(name: keyof typeof bounds, value: unknown): string | undefined {
-  const fits = Number.isInteger(value) && Number(value) >= 1 && Number(value) <= bounds[name]
-  return fits ? undefined : `${name}: a whole number from 1 to ${bounds[name]}`
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && parseTime(value) !== undefined
 }
 
-function checkTime(name: string, value: unknown): string | undefined {
-  const fits = typeof value === 'string' && parseTime(value) !== undefined
-  return fits ? undefined : `${name}: a time like 2030-01-31 or 2030-01-31T12:00:00Z, with its zone`
+function isAttribute([name, value]: [string, unknown]): boolean {
+  return name !== '' && isText(name, attributeNameBytes) && isText(value, attributeValueBytes)
 }
 
-function checkAttributes(value: unknown): string | undefined {
-  if (!isRecord(value)) return 'attributes: an object of texts'
-  const pairs = Object.entries(value)
-  if (pairs.length > attributePairs) return `attributes: at most ${attributePairs}`
-  const fits = pairs.every(
-    ([name, text]) => isText(name, attributeNameBytes) && (text === '' || isText(text, attributeValueBytes))
-  )
-  return fits
-    ? undefined
-    : `attributes: names of at most ${attributeNameBytes} bytes, texts of at most ${attributeValueBytes}`
+interface Rule {
+  readonly isValid: (value: unknown) => boolean
+  /** What the value must be. */
+  readonly text: string
 }
 
-/** A license as the API takes it: dates become times. */
-function normalize(license: Row['license']): Row['license'] {
+const timeText = 'a time like 2030-01-31 or 2030-01-31T12:00:00Z, with its zone'
+
+/** Rules by the member that they apply to. A missing member is not checked. */
+const rules: Readonly<Record<string, readonly Rule[]>> = {
+  serviceId: [
+    {
+      isValid: value => typeof value === 'string' && serviceIdPattern.test(value),
+      text: '1 to 64 letters, digits, dots, dashes and underscores, starting with a letter or digit'
+    }
+  ],
+  key: [
+    {
+      isValid: value => value !== '' && isText(value, licenseKeyBytes),
+      text: `a text of 1 to ${licenseKeyBytes} bytes`
+    }
+  ],
+  maxHwids: [{ isValid: value => isCount(value, maxHwids), text: `an integer from 1 to ${maxHwids}` }],
+  maxSessions: [{ isValid: value => isCount(value, maxSessions), text: `an integer from 1 to ${maxSessions}` }],
+  startsAt: [{ isValid: isTime, text: timeText }],
+  expiresAt: [{ isValid: isTime, text: timeText }],
+  attributes: [
+    { isValid: isRecord, text: 'an object of texts' },
+    { isValid: value => Object.keys(Object(value)).length <= attributePairs, text: `at most ${attributePairs}` },
+    {
+      isValid: value => Object.entries(Object(value)).every(isAttribute),
+      text: `names of at most ${attributeNameBytes} bytes, texts of at most ${attributeValueBytes}`
+    }
+  ]
+}
+
+function checkRow({ line, license }: Row): Fault[] {
+  const missing = ['serviceId', 'key'].filter(name => license[name] === undefined).map(name => `${name} is missing`)
+  const unknown = Object.keys(license).filter(name => !Object.hasOwn(rules, name)).length
+  const wrong = Object.entries(rules).flatMap(([name, rulesOfMember]) => {
+    const value = license[name]
+    const broken = value === undefined ? undefined : rulesOfMember.find(({ isValid }) => !isValid(value))
+    return broken === undefined ? [] : [`${name}: ${broken.text}`]
+  })
+  const texts = [...missing, ...(unknown > 0 ? [`${unknown} unknown members`] : []), ...wrong]
+  return texts.map(text => ({ line, text }))
+}
+
+/** A license as the API accepts it, with dates converted to times. */
+function normalize({ line, license }: Row): CheckedLicense {
   const times = ['startsAt', 'expiresAt'].flatMap(name => {
     const value = license[name]
     return typeof value === 'string' ? [[name, parseTime(value)]] : []
   })
-  return { ...license, ...Object.fromEntries(times) }
+  return { line, license: { ...license, ...Object.fromEntries(times) } }
 }
 
-function checkRow({ line, license }: Row): Fault[] {
-  const missing = ['serviceId', 'key'].filter(name => license[name] === undefined)
-  const strangers = Object.keys(license).filter(name => !Object.hasOwn(checks, name))
-  const wrong = Object.entries(license).flatMap(([name, value]) => {
-    const text = Object.hasOwn(checks, name) ? checks[name]?.(value) : undefined
-    return text === undefined ? [] : [text]
-  })
-  return [
-    ...missing.map(name => ({ line, text: `${name} is missing` })),
-    ...(strangers.length > 0 ? [{ line, text: `${strangers.length} unknown members` }] : []),
-    ...wrong.map(text => ({ line, text }))
-  ]
-}
-
-/** @returns licenses to send, and every fault in the order of lines; where there is one, nothing is to be sent */
+/** @returns licenses to send, and every fault in the order of lines. If there is a fault, nothing may be sent. */
 export function checkRows({ rows, faults }: Rows): { licenses: readonly CheckedLicense[]; faults: readonly Fault[] } {
   const found = [...faults]
   const firstLines = new Map<string, number>()
@@ -91,7 +102,7 @@ export function checkRows({ rows, faults }: Rows): { licenses: readonly CheckedL
     found.push(...checkRow(row))
     const { serviceId, key } = row.license
     if (typeof serviceId !== 'string' || typeof key !== 'string') continue
-    // No serviceId has a space.
+    // A valid serviceId has no space.
     const id = `${serviceId} ${key}`
     const first = firstLines.get(id)
     if (first === undefined) firstLines.set(id, row.line)
@@ -100,8 +111,5 @@ export function checkRows({ rows, faults }: Rows): { licenses: readonly CheckedL
   if (rows.length > maxImportLicenses) {
     found.push({ line: rows.at(-1)?.line ?? 0, text: `more than ${maxImportLicenses} licenses: split the file` })
   }
-  return {
-    licenses: rows.map(row => ({ line: row.line, license: normalize(row.license) })),
-    faults: found.sort((a, b) => a.line - b.line)
-  }
+  return { licenses: rows.map(normalize), faults: found.sort((a, b) => a.line - b.line) }
 }

@@ -1,15 +1,18 @@
+import { CsvError, parse } from 'csv-parse/sync'
+import { stringify } from 'csv-stringify/sync'
+
 /**
- * CSV by RFC 4180, and as spreadsheets write it: with a byte order mark, with LF or CRLF. What the RFC leaves open is
- * refused, so that a broken file is never half understood.
+ * CSV by RFC 4180, and as spreadsheets write it: with a byte order mark, with LF or CRLF. What the RFC leaves open is an
+ * error, because a file that is half understood would create wrong keys.
  */
 
 export interface CsvRecord {
-  /** Where it begins, from 1. */
+  /** Where it starts, from 1. */
   readonly line: number
   readonly fields: readonly string[]
 }
 
-/** The file is no CSV from this line on. */
+/** The file is not CSV from this line on. The message holds nothing from the file. */
 export class CsvFault extends Error {
   override readonly name = 'CsvFault'
   readonly line: number
@@ -20,65 +23,60 @@ export class CsvFault extends Error {
   }
 }
 
-const plain = /([^",\r\n]*)(,|\r?\n|$)/y
-const separator = /,|\r?\n|$/y
-
-interface Field {
-  readonly text: string
-  /** The comma, the line end, or nothing at the end of the text. */
-  readonly end: string
-  /** Where the next one begins. */
-  readonly next: number
+const messages: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: 'a quote is never closed',
+  CSV_INVALID_CLOSING_QUOTE: 'text follows the closing quote of a field',
+  INVALID_OPENING_QUOTE: 'there is a quote in a field that is not quoted'
 }
 
-/** A quoted field, found by searching: an expression would take a step back for every quote in a broken file. */
-function readQuoted(text: string, at: number, line: number): Field {
-  let close = text.indexOf('"', at + 1)
-  while (close !== -1 && text[close + 1] === '"') close = text.indexOf('"', close + 2)
-  if (close === -1) throw new CsvFault(line, 'a quote is never closed')
-  separator.lastIndex = close + 1
-  const end = separator.exec(text)?.[0]
-  if (end === undefined) throw new CsvFault(line, 'text follows the closing quote of a field')
-  return { text: text.slice(at + 1, close).replaceAll('""', '"'), end, next: separator.lastIndex }
+function count(text: string, char: string): number {
+  return text.split(char).length - 1
 }
 
-function readField(text: string, at: number, line: number): Field {
-  if (text[at] === '"') return readQuoted(text, at, line)
-  plain.lastIndex = at
-  const match = plain.exec(text)
-  if (match === null) {
-    throw new CsvFault(line, 'a quote or a lone carriage return stands in a field that is not quoted')
-  }
-  return { text: match[1] ?? '', end: match[2] ?? '', next: plain.lastIndex }
+/** Carriage returns that are neither quoted nor part of a line end: csv-parse takes them for text. */
+function hasLoneCarriageReturn(fields: readonly string[], raw: string): boolean {
+  const text = fields.join('')
+  return text.includes('\r') && count(text, '\r') > count((raw.match(/"[^"]*"/g) ?? []).join(''), '\r')
 }
 
 /**
- * @returns the records in order; empty lines are passed over
- * @throws CsvFault
+ * Calls back with each record in order, so that records in front of a fault are still seen; skips empty lines.
+ * @throws CsvFault, and whatever `onRecord` throws
  */
-export function* parseCsv(source: string): Generator<CsvRecord> {
-  const text = source.replace(/^\ufeff/, '')
-  let [at, line, start] = [0, 1, 1]
-  let fields: string[] = []
-  while (at < text.length) {
-    const field = readField(text, at, line)
-    const whole = text.slice(at, field.next)
-    fields.push(field.text)
-    line += whole.split('\n').length - 1
-    at = field.next
-    if (field.end === ',') {
-      if (at < text.length) continue
-      // A comma at the very end: one more field, which is empty.
-      fields.push('')
-    }
-    const isEmptyLine = fields.length === 1 && whole === field.end
-    if (!isEmptyLine) yield { line: start, fields }
-    fields = []
-    start = line
+export function parseCsv(text: string, onRecord: (record: CsvRecord) => void): void {
+  const bytes = Buffer.from(text)
+  let line = 1
+  try {
+    parse(bytes, {
+      bom: true,
+      record_delimiter: ['\r\n', '\n'],
+      relax_column_count: true,
+      raw: true,
+      // The declared type does not know that `raw` changes the record.
+      on_record(record) {
+        const { record: fields, raw } = record as unknown as { record: string[]; raw: string }
+        const start = line
+        // `raw` ends in the first character of the line end.
+        line += count(raw.slice(0, -1), '\n') + 1
+        if (hasLoneCarriageReturn(fields, raw)) {
+          throw new CsvFault(start, 'there is a lone carriage return in a field that is not quoted')
+        }
+        if (!/^[\r\n]?$/.test(raw)) onRecord({ line: start, fields })
+        return null
+      }
+    })
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error
+    // It knows where the faulty field starts in bytes. Its line numbers count a quoted CRLF twice.
+    const before = bytes.subarray(0, Number(error['bytes'])).toString()
+    throw new CsvFault(count(before, '\n') + 1, messages[error.code] ?? 'not CSV')
   }
 }
 
-/** One record; what needs quotes gets them. */
-export function formatCsv(fields: readonly string[]): string {
-  return `${fields.map(each => (/[",\r\n]/.test(each) ? `"${each.replaceAll('"', '""')}"` : each)).join(',')}\r\n`
+/** Records with CRLF; fields that need quotes get them. */
+export function formatCsv(records: readonly (readonly string[])[]): string {
+  return stringify(
+    records.map(fields => [...fields]),
+    { record_delimiter: 'windows', quoted_match: /[\r\n]/ }
+  )
 }

@@ -1,7 +1,7 @@
 import { isRecord } from '../output.js'
 import { CsvFault, type CsvRecord, parseCsv } from './csv.js'
 
-/** From a file's text to licenses as they were written, each with its line. Nothing is judged here but the form. */
+/** Reads a file of licenses, each with its line. check.ts checks the values. */
 
 export const formats = ['csv', 'json', 'ndjson'] as const
 export type Format = (typeof formats)[number]
@@ -35,21 +35,18 @@ function checkHeader({ fields, line }: CsvRecord): Fault[] {
   if (fields.length === 1 && fields[0]?.includes(';')) {
     return [{ line, text: 'the columns are separated by semicolons: save the file with commas' }]
   }
-  const strangers = fields.filter(name => !plainColumns.includes(name) && !attributeColumn.test(name))
-  const twice = fields.filter((name, i) => fields.indexOf(name) !== i)
-  const missing = ['serviceId', 'key'].filter(name => !fields.includes(name))
+  const unknown = fields.filter(name => !plainColumns.includes(name) && !attributeColumn.test(name))
   const known = `${plainColumns.join(', ')} and attributes.<name>`
-  return [
-    // Without a header the first line holds a key: what stands there is not repeated.
-    ...(strangers.length > 0
-      ? [{ line, text: `the header row names ${strangers.length} unknown columns; known are ${known}` }]
-      : []),
-    ...(twice.length > 0 ? [{ line, text: 'the header row names a column twice' }] : []),
-    ...missing.map(name => ({ line, text: `the header row has no column ${name}` }))
-  ]
+  const texts: string[] = []
+  // Without a header row the first line holds a key, so its cells are not repeated.
+  if (unknown.length > 0) texts.push(`the header row names ${unknown.length} unknown columns; known are ${known}`)
+  if (new Set(fields).size < fields.length) texts.push('the header row names a column twice')
+  const missing = ['serviceId', 'key'].filter(name => !fields.includes(name))
+  texts.push(...missing.map(name => `the header row has no column ${name}`))
+  return texts.map(text => ({ line, text }))
 }
 
-/** An empty cell is a member that is not there. */
+/** An empty cell is an absent member. */
 function licenseOf(header: readonly string[], fields: readonly string[]): Row['license'] {
   const license: Record<string, unknown> = {}
   const attributes: [string, string][] = []
@@ -68,16 +65,19 @@ function readCsv(text: string): Rows {
   const faults: Fault[] = []
   let header: readonly string[] | undefined
   try {
-    for (const record of parseCsv(text)) {
+    parseCsv(text, record => {
       const { line, fields } = record
       if (header === undefined) {
         header = fields
-        faults.push(...checkHeader(record))
-        if (faults.length > 0) break
+        const found = checkHeader(record)
+        const last = found.pop()
+        faults.push(...found)
+        // Under a wrong header every row would be wrong.
+        if (last !== undefined) throw new CsvFault(line, last.text)
       } else if (fields.length !== header.length) {
         faults.push({ line, text: `${fields.length} fields, but the header row has ${header.length}` })
       } else rows.push({ line, license: licenseOf(header, fields) })
-    }
+    })
   } catch (error) {
     if (!(error instanceof CsvFault)) throw error
     faults.push({ line: error.line, text: error.message })
@@ -88,13 +88,13 @@ function readCsv(text: string): Rows {
 function readObject(text: string, line: number): Row | Fault {
   try {
     const license: unknown = JSON.parse(text)
-    return isRecord(license) ? { line, license } : { line, text: 'not an object of JSON' }
+    return isRecord(license) ? { line, license } : { line, text: 'not a JSON object' }
   } catch {
     return { line, text: 'not JSON' }
   }
 }
 
-function sort(read: readonly (Row | Fault)[]): Rows {
+function separate(read: readonly (Row | Fault)[]): Rows {
   return {
     rows: read.filter(each => 'license' in each),
     faults: read.filter(each => 'text' in each)
@@ -103,13 +103,13 @@ function sort(read: readonly (Row | Fault)[]): Rows {
 
 function readNdjson(text: string): Rows {
   const lines = text.replace(/^\ufeff/, '').split(/\r?\n/)
-  return sort(lines.flatMap((each, i) => (each.trim() === '' ? [] : [readObject(each, i + 1)])))
+  return separate(lines.flatMap((each, i) => (each.trim() === '' ? [] : [readObject(each, i + 1)])))
 }
 
-/** What ends or begins something; a backslash stands in strings only, and takes the next character with it. */
+/** Characters that open, close or separate something. A backslash occurs only in strings, with the escaped character. */
 const jsonToken = /\\.|["[\]{},\n]/g
 
-/** The items of an array of JSON that is known to parse, each with the line on which it begins. */
+/** The items of a valid JSON array, each with the line on which it starts. */
 function* splitItems(text: string): Generator<{ readonly line: number; readonly item: string }> {
   let [depth, line, start, startLine] = [0, 1, 0, 1]
   let inString = false
@@ -127,7 +127,7 @@ function* splitItems(text: string): Generator<{ readonly line: number; readonly 
       const item = text.slice(start, index)
       if (item.trim() !== '') yield { line: startLine, item }
     }
-    // An item begins behind the array's own bracket, and behind each comma of it.
+    // An item starts behind the opening bracket of the array and behind each of its commas.
     if (depth === 1 && (token === ',' || opens)) {
       start = index + 1
       startLine = line
@@ -139,14 +139,14 @@ function* splitItems(text: string): Generator<{ readonly line: number; readonly 
 function readJson(source: string): Rows {
   const text = source.replace(/^\ufeff/, '')
   try {
-    if (!Array.isArray(JSON.parse(text))) return { rows: [], faults: [{ line: 1, text: 'not an array of JSON' }] }
+    if (!Array.isArray(JSON.parse(text))) return { rows: [], faults: [{ line: 1, text: 'not a JSON array' }] }
   } catch (error) {
-    // Node's own message repeats what stands there; only the place is told.
+    // Node's message quotes the text, which may be a key; only its position is reported.
     const at = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1]
     const line = at === undefined ? 1 : text.slice(0, Number(at)).split('\n').length
     return { rows: [], faults: [{ line, text: 'not JSON from here on' }] }
   }
-  return sort([...splitItems(text)].map(({ line, item }) => readObject(item, line)))
+  return separate([...splitItems(text)].map(({ line, item }) => readObject(item, line)))
 }
 
 const readers: Readonly<Record<Format, (text: string) => Rows>> = { csv: readCsv, json: readJson, ndjson: readNdjson }

@@ -1,20 +1,21 @@
-import { Failure, Interrupted, type Io } from '../command.js'
+import type { Io } from '../command.js'
+import { Failure, Interrupted } from '../errors.js'
 import { type Gateway, path, Refused, textOf } from '../gateway.js'
 import type { Progress } from '../progress.js'
 import type { CheckedLicense } from './check.js'
 
-/** Sends checked licenses, all or nothing: nobody sees one of them before the last is there. */
+/** Sends checked licenses in chunks and commits them at the end, so that all of them exist or none. */
 
-/** Of one request, as the API takes them. */
+/** The API's limit per request. */
 const chunkLicenses = 500
 const chunkTimeoutMs = 60_000
-/** A commit of many licenses cleans up behind itself. */
+/** The gateway moves every staged license before it answers. */
 const commitTimeoutMs = 5 * 60_000
 const abortTimeoutMs = 30_000
 
 const importsPath = '/v1/admin/imports'
 
-/** Ends an import as if it had never been, whatever Ctrl-C says. @returns whether that is certain */
+/** Discards an import, even after Ctrl-C. @returns whether the gateway confirmed it */
 async function abort(gateway: Gateway, importId: string): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(abortTimeoutMs)
@@ -30,7 +31,7 @@ async function sendChunk(gateway: Gateway, importId: string, chunk: readonly Che
   try {
     const address = importsPath + path`/${importId}/licenses`
     const { accepted } = await gateway.call('POST', address, body, { timeoutMs: chunkTimeoutMs })
-    if (accepted !== chunk.length) throw new Failure(`the gateway took ${accepted} of ${chunk.length} licenses`)
+    if (accepted !== chunk.length) throw new Failure(`the gateway accepted ${accepted} of ${chunk.length} licenses`)
   } catch (error) {
     const line = error instanceof Refused && error.index !== undefined ? chunk[error.index]?.line : undefined
     throw line === undefined ? error : new Failure(`line ${line}: ${error instanceof Error ? error.message : error}`)
@@ -38,8 +39,8 @@ async function sendChunk(gateway: Gateway, importId: string, chunk: readonly Che
 }
 
 /**
- * @returns how many licenses the gateway has made
- * @throws Failure that says whether nothing was imported, or that it is not known
+ * @returns the number of licenses, as the gateway reports it
+ * @throws Failure that says whether nothing was imported, or that the outcome is unknown
  */
 export async function upload(
   io: Io,
@@ -58,7 +59,7 @@ export async function upload(
     }
     if (io.signal.aborted) throw new Interrupted()
     committing = true
-    // From here on Ctrl-C waits: the answer says what became of it.
+    // From here on Ctrl-C waits, because only the answer tells the outcome.
     const signal = AbortSignal.timeout(commitTimeoutMs)
     const address = importsPath + path`/${importId}/commit`
     return (await gateway.call('POST', address, undefined, { signal, timeoutMs: commitTimeoutMs }))['licenses']
@@ -69,10 +70,10 @@ export async function upload(
     const fail = (outcome: string) =>
       error instanceof Interrupted ? new Interrupted(outcome) : new Failure(`${why}. ${outcome}`)
     if (undone) throw fail('Nothing was imported')
-    // A commit that was refused did not happen; one whose answer was lost, or that broke on its way, may have.
+    // A refused commit did not happen. One that failed inside the gateway, or whose answer was lost, may have.
     if (committing && !(error instanceof Refused && error.status < 500)) {
-      throw fail('Whether it was imported is not known: look with licenses list before trying again')
+      throw fail('Whether it was imported is unknown: check with `licenses list` before trying again')
     }
-    throw fail('Nothing was imported; what was staged is cleared when the next import starts')
+    throw fail('Nothing was imported; the next import clears what was staged')
   }
 }

@@ -1,0 +1,37 @@
+import type { CommandSpec } from '../command.js'
+import { gatewayOptions } from '../options.js'
+import { columns, painter, printJson, printLine } from '../output.js'
+import { listCommand } from '../resource.js'
+
+/** The gateway reads its whole log to answer. */
+const verifyTimeoutMs = 10 * 60 * 1000
+
+export const auditCommands: readonly CommandSpec[] = [
+  listCommand({
+    usage: 'audit list',
+    summary: 'List who changed what and when, oldest first.',
+    examples: ['countersign audit list --after 100', 'countersign audit list --all --json > audit.json'],
+    address: '/v1/admin/audit',
+    columns: columns({ SEQ: 'seq', AT: 'at', ACTOR: 'actor', ACTION: 'action', TARGET: 'target', DETAIL: 'detail' })
+  }),
+  {
+    usage: 'audit verify',
+    summary: 'Verify that no entry of the audit log was changed, dropped or added.',
+    details: 'Exit code 1 if one was.',
+    options: gatewayOptions,
+    examples: ['countersign audit verify'],
+    async run({ io, options, gateway }) {
+      const answer = await gateway.call('GET', '/v1/admin/audit/verify', undefined, { timeoutMs: verifyTimeoutMs })
+      const { entries, brokenAt } = answer
+      const isIntact = brokenAt === undefined
+      const paint = painter(io.stdout, io.env)
+      if (options.json) await printJson(io, answer)
+      else if (isIntact) await printLine(io, `${paint('green', '✓')} all ${entries} entries are intact`)
+      else {
+        await printLine(io, `${paint('red', '✗')} entry ${brokenAt} is not intact (the ${entries} before it are)`)
+        await printLine(io, '  The store was changed from outside. Keep a copy of it, and compare it with a backup.')
+      }
+      return isIntact ? 0 : 1
+    }
+  }
+]

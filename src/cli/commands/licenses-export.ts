@@ -1,0 +1,89 @@
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import type { CommandSpec, Invocation } from '../command.js'
+import { Failure } from '../errors.js'
+import { formatCsv } from '../import/csv.js'
+import { formatOf, formats } from '../import/read.js'
+import { gatewayOptions, text } from '../options.js'
+import { isRecord, write } from '../output.js'
+import { type Progress, startProgress } from '../progress.js'
+import { pagesOf, writeJsonArray } from '../resource.js'
+
+type License = Readonly<Record<string, unknown>>
+type Put = (text: string) => Promise<void> | void
+
+const csvColumns = [
+  ...['licenseId', 'serviceId', 'status', 'maxHwids', 'maxSessions', 'startsAt', 'expiresAt', 'createdAt'],
+  ...['updatedAt', 'hwids', 'bannedHwids', 'attributes']
+]
+
+/** Objects and arrays become JSON, so that no cell starts with text from a client, which a spreadsheet might run. */
+function csvFields(license: License): string[] {
+  return csvColumns.map(name => {
+    const value = license[name]
+    if (value === undefined) return ''
+    return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  })
+}
+
+async function* counted(pages: AsyncIterable<readonly unknown[]>, progress: Progress): AsyncGenerator<License[]> {
+  for await (const page of pages) {
+    const licenses = page.filter(isRecord)
+    yield licenses
+    await progress.add(licenses.length)
+  }
+}
+
+async function exportTo(invocation: Invocation, format: string, put: Put): Promise<void> {
+  const { io, options } = invocation
+  // On a terminal that shows the licenses themselves, a progress bar would mix with them.
+  const hasBar = io.stderr.isTTY === true && (options.out !== undefined || io.stdout.isTTY !== true)
+  const progress = startProgress(io, 'licenses', undefined, hasBar)
+  const pages = counted(pagesOf(invocation, '/v1/admin/licenses'), progress)
+  if (format === 'json') await writeJsonArray(pages, put)
+  else {
+    if (format === 'csv') await put(formatCsv([csvColumns]))
+    for await (const licenses of pages) {
+      const ndjson = () => licenses.map(license => `${JSON.stringify(license)}\n`).join('')
+      await put(format === 'csv' ? formatCsv(licenses.map(csvFields)) : ndjson())
+    }
+  }
+  await progress.finish()
+}
+
+/** Writes to a temporary file and renames it, so that an interrupted export leaves no partial file. */
+async function exportToFile(invocation: Invocation, format: string, file: string): Promise<void> {
+  const partial = `${file}.part`
+  let handle: number
+  try {
+    handle = openSync(partial, 'w', 0o600)
+  } catch {
+    throw new Failure(`${partial} cannot be written`)
+  }
+  try {
+    await exportTo(invocation, format, chunk => void writeSync(handle, chunk))
+    renameSync(partial, file)
+  } finally {
+    closeSync(handle)
+    rmSync(partial, { force: true })
+  }
+}
+
+export const exportCommand: CommandSpec = {
+  usage: 'licenses export',
+  summary: 'Write all licenses as CSV, JSON or NDJSON.',
+  details: 'License keys are not included: the gateway stores only keyed hashes of them. An existing file is replaced.',
+  options: [
+    text('--format <format>', 'csv, json or ndjson. Default: by the extension of --out, else csv.', formats),
+    text('--out <file>', 'Write to this file (mode 0600). Default: stdout.'),
+    ...gatewayOptions
+  ],
+  examples: ['countersign licenses export --out licenses.csv', 'countersign licenses export --format json > all.json'],
+  async run(invocation) {
+    const { io, options } = invocation
+    const { out } = options
+    const format = options.json ? 'json' : (options.format ?? formatOf(out ?? '') ?? 'csv')
+    if (out === undefined) await exportTo(invocation, format, chunk => write(io.stdout, chunk))
+    else await exportToFile(invocation, format, out)
+    return 0
+  }
+}

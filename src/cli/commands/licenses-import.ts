@@ -1,0 +1,88 @@
+import { readFileSync, statSync } from 'node:fs'
+import type { CommandSpec, Invocation, Io } from '../command.js'
+import { Failure, UsageError } from '../errors.js'
+import { checkRows } from '../import/check.js'
+import { type Fault, formatOf, formats, readRows } from '../import/read.js'
+import { upload } from '../import/upload.js'
+import { gatewayOptions, text, toggle } from '../options.js'
+import { printJson, printLine } from '../output.js'
+import { startProgress } from '../progress.js'
+
+/** Further faults are only counted. */
+const maxShownFaults = 20
+/** The file is held in memory. */
+const maxImportBytes = 256 * 1024 * 1024
+
+/** @throws Failure for another encoding, which would make other keys than the file shows */
+function decode(bytes: Uint8Array, from: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new Failure(`${from} is not UTF-8: save it as "CSV UTF-8"`)
+  }
+}
+
+async function readStdin({ stdin }: Io): Promise<string> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of stdin) {
+    parts.push(Buffer.from(part))
+    bytes += part.length
+    if (bytes > maxImportBytes) throw new Failure(`stdin has more than ${maxImportBytes} bytes: split it`)
+  }
+  return decode(Buffer.concat(parts), 'stdin')
+}
+
+function readFile(file: string): string {
+  let bytes: Uint8Array | undefined
+  try {
+    if (statSync(file).size <= maxImportBytes) bytes = readFileSync(file)
+  } catch {
+    throw new Failure(`${file} cannot be read`)
+  }
+  if (bytes === undefined) throw new Failure(`${file} has more than ${maxImportBytes} bytes: split it`)
+  return decode(bytes, file)
+}
+
+function describeFaults(faults: readonly Fault[]): string {
+  const shown = faults.slice(0, maxShownFaults).map(fault => `  line ${fault.line}: ${fault.text}`)
+  const more = faults.length > shown.length ? [`  and ${faults.length - shown.length} more`] : []
+  const total = faults.length === 1 ? '1 fault' : `${faults.length} faults`
+  return [`${total}; nothing was sent:`, ...shown, ...more].join('\n')
+}
+
+async function importLicenses({ io, args, options, gateway }: Invocation): Promise<number> {
+  const { file = '' } = args
+  const format = formats.find(each => each === options.format) ?? formatOf(file)
+  if (format === undefined) throw new UsageError(`option '--format' is missing: ${formats.join(', ')}`)
+  const { licenses, faults } = checkRows(readRows(file === '-' ? await readStdin(io) : readFile(file), format))
+  if (faults.length > 0) throw new Failure(describeFaults(faults))
+  if (licenses.length === 0) throw new Failure(`${file === '-' ? 'stdin' : file} holds no license`)
+  if (options.check) {
+    await printLine(io, `${licenses.length} licenses, no fault; nothing was sent`)
+    return 0
+  }
+  const progress = startProgress(io, 'licenses', licenses.length)
+  const imported = await upload(io, gateway, licenses, progress)
+  await progress.finish()
+  await (options.json ? printJson(io, { licenses: imported }) : printLine(io, `${imported} licenses imported`))
+  return 0
+}
+
+export const importCommand: CommandSpec = {
+  usage: 'licenses import <file>',
+  summary: 'Create many licenses from a file, all or nothing.',
+  details:
+    'CSV (RFC 4180; the header row names the columns: serviceId, key, maxHwids, maxSessions, startsAt, expiresAt, ' +
+    'attributes.<name>), a JSON array, or NDJSON with the same members. serviceId and key are required. The whole file ' +
+    'is checked first, and every fault is reported with its line. Then every license is imported or, after Ctrl-C or ' +
+    'any failure, none.',
+  args: { file: 'the file; `-` is stdin' },
+  options: [
+    text('--format <format>', 'csv, json or ndjson. Default: by the extension of the file.', formats),
+    toggle('--check', 'Only check the file.'),
+    ...gatewayOptions
+  ],
+  examples: ['countersign licenses import licenses.csv', 'make-keys | countersign licenses import - --format ndjson'],
+  run: importLicenses
+}

@@ -1,0 +1,21 @@
+/** How a command fails. Every message is one sentence or a short list, says what to do, and never holds a secret. */
+
+/** The command line is wrong: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** The command could not do its work: exit code 1. */
+export class Failure extends Error {
+  override readonly name: string = 'Failure'
+}
+
+/** Ctrl-C: exit code 130. */
+export class Interrupted extends Failure {
+  override readonly name = 'Interrupted'
+
+  /** @param outcome  what was done or undone, as a sentence */
+  constructor(outcome?: string) {
+    super(outcome === undefined ? 'interrupted' : `interrupted. ${outcome}`)
+  }
+}

@@ -1,0 +1,38 @@
+import type { Command, CommanderError } from 'commander'
+import { UsageError } from './errors.js'
+
+/** Commander's errors in the form of ours: one sentence with what was meant. */
+
+/** Verbs of other programs and what they are called here. */
+const synonyms: Readonly<Record<string, string>> = {
+  ...{ add: 'create', new: 'create', issue: 'create', rotate: 'create', ls: 'list', get: 'show', info: 'show' },
+  ...{ edit: 'update', set: 'update', rm: 'delete', remove: 'delete', kill: 'end', log: 'list' }
+}
+
+/** What commander's own suggestions (by edit distance) miss: synonyms, and the only name that starts like the word. */
+function suggest(word: string, names: readonly string[]): string | undefined {
+  const synonym = synonyms[word]
+  if (synonym !== undefined && names.includes(synonym)) return synonym
+  const [start, ...others] = names.filter(name => word.length > 1 && name.startsWith(word))
+  return others.length === 0 ? start : undefined
+}
+
+/** The names among which an unknown word was looked for. */
+function candidates(code: string, { commands, options }: Command): string[] {
+  if (code === 'commander.unknownCommand') return commands.map(each => each.name())
+  return code === 'commander.unknownOption' ? options.map(({ long }) => long ?? '') : []
+}
+
+/** @param command  the command whose arguments or options are wrong */
+export function toUsageError({ message, code }: CommanderError, command: Command): UsageError {
+  const [text = '', didYouMean] = message.replace(/^error: /, '').split('\n')
+  const subject = /'([^']*)'/.exec(text)?.[1] ?? ''
+  const suggestion = suggest(subject, candidates(code, command))
+  const hint = suggestion === undefined ? didYouMean : `(Did you mean ${suggestion}?)`
+  const described = [
+    ...command.registeredArguments.filter(each => each.name() === subject),
+    ...command.options.filter(each => each.flags === subject)
+  ].map(({ description }) => `: ${description}`)
+  const sentence = `${text}${described.join('')}`.replace(/\.$/, '')
+  return new UsageError(hint === undefined ? sentence : `${sentence} ${hint}`)
+}

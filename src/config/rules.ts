@@ -1,0 +1,123 @@
+import { isIP } from 'node:net'
+import type { Settings } from './schema.js'
+
+/** Rules that the schema cannot express: the contents of lists, and rules across several settings. */
+
+/** The encrypting key and those that only decrypt. */
+const maxMasterKeys = 8
+/** Every channel that a session joins is matched against each of them. */
+const maxPresencePatterns = 64
+/** Canonical base64 of exactly 32 bytes: `Buffer.from` silently drops what does not decode. */
+export const masterKeyPattern = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
+const channelPattern = /^(?=.)[A-Za-z0-9_.:-]{0,128}\*?$/
+
+/** Items of a comma-separated list; empty ones are dropped. */
+export function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== '')
+}
+
+export function isRedis(settings: Settings): boolean {
+  return settings.COUNTERSIGN_STORE !== 'embedded'
+}
+
+function checkMasterKeys({ COUNTERSIGN_MASTER_KEY: text }: Settings): string[] {
+  if (text === undefined) return []
+  const keys = splitList(text)
+  return keys.length > 0 && keys.length <= maxMasterKeys && keys.every(key => masterKeyPattern.test(key))
+    ? []
+    : [`COUNTERSIGN_MASTER_KEY: 1 to ${maxMasterKeys} keys, each the base64 of 32 bytes (\`openssl rand -base64 32\`)`]
+}
+
+/** Instances that share a Redis must share their secrets: none of them may generate its own. */
+function checkRedisSecrets(settings: Settings): string[] {
+  if (!isRedis(settings)) return []
+  const names = ['COUNTERSIGN_MASTER_KEY', 'COUNTERSIGN_ADMIN_TOKEN'] as const
+  return names
+    .filter(name => settings[name] === undefined)
+    .map(name => `${name}: required with Redis (\`openssl rand -base64 32\`)`)
+}
+
+function checkStore({ COUNTERSIGN_STORE: store }: Settings): string[] {
+  const faults: string[] = []
+  const [firstHost = ''] = store.replace(/^redis\+?[a-z]*:/, 'http:').split(',')
+  if (store !== 'embedded' && !URL.canParse(firstHost)) faults.push('COUNTERSIGN_STORE: not a URL')
+  if (/^redis\+sentinel:\/\/[^/]*\/?$/.test(store)) {
+    faults.push('COUNTERSIGN_STORE: redis+sentinel://… must end in /<name of the primary>')
+  }
+  if (/^redis\+(sentinel|cluster):\/\/([^@/]*@)?(\/|$)/.test(store)) faults.push('COUNTERSIGN_STORE: no host')
+  return faults
+}
+
+function isAddressOrCidr(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+}
+
+export function trustedProxies({ COUNTERSIGN_TRUST_PROXY: text }: Settings): string[] {
+  return text === 'none' ? [] : splitList(text)
+}
+
+function checkTrustProxy(settings: Settings): string[] {
+  return trustedProxies(settings)
+    .filter(proxy => !isAddressOrCidr(proxy))
+    .map(proxy => `COUNTERSIGN_TRUST_PROXY: ${JSON.stringify(proxy)} is not an address or CIDR`)
+}
+
+function checkOrigins({ COUNTERSIGN_ALLOWED_ORIGINS: text }: Settings): string[] {
+  const origins = splitList(text)
+  if (origins.includes('*')) {
+    return origins.length > 1 ? ['COUNTERSIGN_ALLOWED_ORIGINS: `*` must stand alone'] : []
+  }
+  return origins
+    .filter(origin => !URL.canParse(origin) || new URL(origin).origin !== origin)
+    .map(origin => `COUNTERSIGN_ALLOWED_ORIGINS: ${JSON.stringify(origin)} is not an origin like https://example.com`)
+}
+
+export function presencePatterns({ COUNTERSIGN_PRESENCE: text }: Settings): string[] {
+  return text === 'none' ? [] : splitList(text)
+}
+
+function checkPresence(settings: Settings): string[] {
+  const patterns = presencePatterns(settings)
+  const faults = patterns
+    .filter(pattern => pattern === 'none' || !channelPattern.test(pattern))
+    .map(pattern =>
+      pattern === 'none'
+        ? 'COUNTERSIGN_PRESENCE: `none` must stand alone'
+        : `COUNTERSIGN_PRESENCE: ${JSON.stringify(pattern)} is not a pattern of channels like match:*`
+    )
+  return patterns.length > maxPresencePatterns
+    ? [`COUNTERSIGN_PRESENCE: at most ${maxPresencePatterns} patterns`, ...faults]
+    : faults
+}
+
+function checkPairs(settings: Settings): string[] {
+  const faults: string[] = []
+  if ((settings.COUNTERSIGN_TLS_CERT === undefined) !== (settings.COUNTERSIGN_TLS_KEY === undefined)) {
+    faults.push('COUNTERSIGN_TLS_CERT and COUNTERSIGN_TLS_KEY: set both or neither')
+  }
+  if (settings.COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS <= settings.COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS) {
+    faults.push('COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: must be longer than COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS')
+  }
+  return faults
+}
+
+const rules = [
+  checkMasterKeys,
+  checkRedisSecrets,
+  checkStore,
+  checkTrustProxy,
+  checkOrigins,
+  checkPairs,
+  checkPresence
+] as const
+
+/** @returns every violated rule, one sentence each */
+export function checkRules(settings: Settings): string[] {
+  return rules.flatMap(rule => rule(settings))
+}

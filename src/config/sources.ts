@@ -1,0 +1,45 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
+
+/** Where settings come from, by precedence: flag, environment, `.env` in the working folder, default. */
+
+/** Texts by the name of the setting. */
+export type SettingTexts = Readonly<Record<string, string | undefined>>
+
+export interface Sources {
+  readonly flags: SettingTexts
+  readonly environment: SettingTexts
+  readonly file: SettingTexts
+}
+
+export type Origin = 'flag' | 'environment' | '.env'
+
+export const settingPrefix = 'COUNTERSIGN_'
+
+/** `COUNTERSIGN_DATA_DIR` as a flag without dashes: `data-dir`. */
+export function flagOf(setting: string): string {
+  return setting.slice(settingPrefix.length).toLowerCase().replaceAll('_', '-')
+}
+
+/** @param flags  what the command line sets, by the name of the setting */
+export function readSources(flags: SettingTexts, environment: SettingTexts): Sources {
+  return { flags, environment, file: existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {} }
+}
+
+export function mergeSources({ flags, environment, file }: Sources): SettingTexts {
+  return { ...file, ...environment, ...flags }
+}
+
+/** @returns one setting and its origin; undefined when no source sets it, or the first one sets it to an empty text */
+export function lookUp(sources: Sources, name: string): { readonly value: string; readonly from: Origin } | undefined {
+  const places = [
+    ['flag', sources.flags],
+    ['environment', sources.environment],
+    ['.env', sources.file]
+  ] as const
+  for (const [from, source] of places) {
+    const value = source[name]
+    if (value !== undefined) return value === '' ? undefined : { value, from }
+  }
+  return undefined
+}
