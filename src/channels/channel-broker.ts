@@ -1,127 +1,151 @@
 import { ProtocolError } from '../protocol/protocol-error.js'
-import type { ChannelState, Position, StoredPublication } from '../store/channels.js'
+import type { ChannelState, ChannelStore, Position, Published, StoredPublication } from '../store/channels.js'
 import { type ChannelBounds, defaultChannelBounds } from './bounds.js'
-import { type ChannelManagerOptions, createChannelManager, repairTries } from './channel-manager.js'
+import { ChannelManager, type ChannelManagerOptions } from './channel-manager.js'
 import type { ChannelStream } from './channel-stream.js'
-import type { ChannelBroker, Joined, Subscriber } from './types.js'
+import { maxRepairTries } from './stream-repairer.js'
+import type { ChannelBroker, Joined, ReadOptions, Subscriber } from './types.js'
 
 export type ChannelBrokerOptions = Omit<ChannelManagerOptions, 'bounds'> & { readonly bounds?: Partial<ChannelBounds> }
 
-function isWithin(publications: readonly StoredPublication[], bytes: number): boolean {
-  return publications.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0) <= bytes
+function isWithin(publications: readonly StoredPublication[], maxBytes: number): boolean {
+  return publications.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0) <= maxBytes
 }
 
-/** See {@link ChannelBroker}. It has no timer: `tick` brings the time. */
-export function createChannelBroker(options: ChannelBrokerOptions): ChannelBroker {
-  const { store, now, log } = options
-  const bounds: ChannelBounds = { ...defaultChannelBounds, ...options.bounds }
-  const follower = createChannelManager({ ...options, bounds })
+class LocalChannelBroker implements ChannelBroker {
+  readonly #options: ChannelBrokerOptions
+  readonly #store: ChannelStore
+  readonly #bounds: ChannelBounds
+  readonly #manager: ChannelManager
 
-  /** What came after a position, as far as the feed has come when this resolves; nothing where it cannot be had. */
-  async function since(feed: ChannelStream, position: Position, limit: number): Promise<ChannelState> {
-    for (let i = 0; i < repairTries; i++) {
-      const { top } = feed
-      const missed = top.offset - position.offset
-      if (position.epoch !== top.epoch || missed < 0 || missed > limit) return { top }
-      const kept = feed.since(position)
-      if (kept !== undefined) return { top, publications: kept }
-      const begun = feed.waited
-      const state = await store.read(feed.channel, position, limit)
-      if (state.publications === undefined) {
-        // That those cannot be had says nothing of the ones that the feed itself may be missing.
-        if (!feed.hasReached(state.top)) await follower.refresh(feed)
-        return { top: feed.top }
-      }
-      feed.take(state, begun)
-      // What was heard while the store was read comes behind it.
-      const later = feed.top.epoch === state.top.epoch ? feed.since(state.top) : undefined
-      if (later !== undefined && state.publications.length + later.length <= limit) {
-        return { top: feed.top, publications: [...state.publications, ...later] }
-      }
-    }
-    return { top: feed.top }
+  constructor(options: ChannelBrokerOptions) {
+    this.#options = options
+    this.#store = options.store
+    this.#bounds = { ...defaultChannelBounds, ...options.bounds }
+    this.#manager = new ChannelManager({ ...options, bounds: this.#bounds })
   }
 
-  async function join(subscriber: Subscriber, channel: string, recover?: Position): Promise<Joined> {
-    const feed = follower.tryFollow(channel)
-    if (feed === undefined) throw new ProtocolError('UNAVAILABLE', 'this instance follows as many channels as it can')
-    feed.pins++
-    try {
-      await follower.refresh(feed)
-      if (recover === undefined) {
-        feed.hold(subscriber, feed.top)
-        return { position: feed.top, recovered: false, publications: [] }
-      }
-      const { top, publications } = await since(feed, recover, bounds.recover)
-      // Since then more may have been heard: it is let go with the release.
-      if (publications !== undefined && isWithin(publications, bounds.recoverBytes) && feed.hold(subscriber, top)) {
-        return { position: top, recovered: true, publications }
-      }
-      feed.hold(subscriber, feed.top)
-      return { position: feed.top, recovered: false, publications: [] }
-    } finally {
-      feed.pins--
-      feed.usedAt = now()
-    }
+  publish(channel: string, data: string, idempotencyKey: string): Promise<Published | 'conflict'> {
+    return this.#store.publish(channel, data, { publishedAt: this.#options.now(), idempotencyKey })
   }
 
-  async function readAfter(
-    channel: string,
-    position: Position | undefined,
-    limit: number,
-    options?: { readonly fresh: boolean }
-  ): Promise<ChannelState> {
-    const feed = follower.tryFollow(channel)
-    if (feed === undefined) return store.read(channel, position, limit)
-    feed.pins++
-    try {
-      const behind = position !== undefined && !feed.hasReached(position)
-      const isDoubtful = !feed.isOpen || behind || feed.hasHole || !store.isReceiving
-      if (options?.fresh === true || isDoubtful) await follower.refresh(feed)
-      return position === undefined ? { top: feed.top } : await since(feed, position, limit)
-    } finally {
-      feed.pins--
-      feed.usedAt = now()
+  async join(subscriber: Subscriber, channel: string, recover?: Position): Promise<Joined> {
+    const stream = this.#manager.tryOpen(channel)
+    if (stream === undefined) {
+      throw new ProtocolError('UNAVAILABLE', `this instance has ${this.#bounds.streams} channels in use, its limit`)
     }
+    return this.#use(stream, async () => {
+      await this.#manager.refresh(stream)
+      if (recover === undefined) return this.#joinAtTop(subscriber, stream)
+      const { top, publications } = await this.#readFrom(stream, recover, this.#bounds.recover)
+      const isRecoverable = publications !== undefined && isWithin(publications, this.#bounds.recoverBytes)
+      // Publications after `top` are delivered at the release.
+      if (isRecoverable && stream.addPending(subscriber, top)) return { position: top, recovered: true, publications }
+      return this.#joinAtTop(subscriber, stream)
+    })
   }
 
-  function isTop(channel: string, { offset, epoch }: Position): boolean {
-    const feed = follower.get(channel)
-    if (feed === undefined || !store.isReceiving || feed.hasHole || !feed.isAt(offset, epoch)) return false
-    feed.usedAt = now()
+  release(subscriber: Subscriber, channel: string): void {
+    this.#manager.get(channel)?.release(subscriber)
+  }
+
+  leave(subscriber: Subscriber, channel: string): boolean {
+    const stream = this.#manager.get(channel)
+    if (stream === undefined || !stream.leave(subscriber)) return false
+    stream.usedAt = this.#options.now()
     return true
   }
 
-  function watch(channel: string, position: Position, listener: () => void): () => void {
-    const feed = follower.tryFollow(channel)
-    if (feed === undefined) return () => {}
-    const unwatch = feed.watch({ position, listener })
-    if (!feed.hasReached(position)) {
-      follower.refresh(feed).catch((error: unknown) => {
-        follower.retryLater(feed)
-        log.debug({ err: error, channel }, 'a channel cannot be followed yet')
+  async readAfter(
+    channel: string,
+    position: Position | undefined,
+    limit: number,
+    options?: ReadOptions
+  ): Promise<ChannelState> {
+    const stream = this.#manager.tryOpen(channel)
+    if (stream === undefined) return this.#store.read(channel, position, limit)
+    return this.#use(stream, async () => {
+      const isBehind = position !== undefined && !stream.hasReached(position)
+      const isUncertain = !stream.isOpen || isBehind || stream.hasGap || !this.#store.isReceiving
+      if (options?.fresh === true || isUncertain) await this.#manager.refresh(stream)
+      return position === undefined ? { top: stream.top } : await this.#readFrom(stream, position, limit)
+    })
+  }
+
+  isTop(channel: string, { offset, epoch }: Position): boolean {
+    const stream = this.#manager.get(channel)
+    if (stream === undefined || !this.#store.isReceiving || stream.hasGap || !stream.isAt(offset, epoch)) return false
+    stream.usedAt = this.#options.now()
+    return true
+  }
+
+  watch(channel: string, position: Position, listener: () => void): () => void {
+    const stream = this.#manager.tryOpen(channel)
+    if (stream === undefined) return () => {}
+    const unwatch = stream.watch({ position, listener })
+    if (!stream.hasReached(position)) {
+      this.#manager.refresh(stream).catch((error: unknown) => {
+        this.#manager.retryLater(stream)
+        this.#options.log.debug({ err: error, channel }, 'could not open the stream of a channel')
       })
     }
     return () => {
       unwatch()
-      feed.usedAt = now()
+      stream.usedAt = this.#options.now()
     }
   }
 
-  return {
-    publish: (channel, data, idempotencyKey) => store.publish(channel, data, { publishedAt: now(), idempotencyKey }),
-    join,
-    release: (subscriber, channel) => follower.get(channel)?.release(subscriber),
-    leave(subscriber, channel) {
-      const feed = follower.get(channel)
-      if (feed === undefined || !feed.leave(subscriber)) return false
-      feed.usedAt = now()
-      return true
-    },
-    readAfter,
-    isTop,
-    watch,
-    tops: channels => store.tops(channels),
-    tick: follower.tick
+  tops(channels: readonly string[]): Promise<readonly Position[]> {
+    return this.#store.tops(channels)
   }
+
+  tick(): Promise<void> {
+    return this.#manager.tick()
+  }
+
+  #joinAtTop(subscriber: Subscriber, stream: ChannelStream): Joined {
+    stream.addPending(subscriber, stream.top)
+    return { position: stream.top, recovered: false, publications: [] }
+  }
+
+  /** Keeps the stream open during an operation. */
+  async #use<T>(stream: ChannelStream, operation: () => Promise<T>): Promise<T> {
+    stream.refCount++
+    try {
+      return await operation()
+    } finally {
+      stream.refCount--
+      stream.usedAt = this.#options.now()
+    }
+  }
+
+  /** The publications after a position up to the stream's top, from memory or from the store. */
+  async #readFrom(stream: ChannelStream, position: Position, limit: number): Promise<ChannelState> {
+    for (let i = 0; i < maxRepairTries; i++) {
+      const { top } = stream
+      const missed = top.offset - position.offset
+      if (position.epoch !== top.epoch || missed < 0 || missed > limit) return { top }
+      const kept = stream.publicationsAfter(position)
+      if (kept !== undefined) return { top, publications: kept }
+      const countBefore = stream.outOfOrderCount
+      const state = await this.#store.read(stream.channel, position, limit)
+      if (state.publications === undefined) {
+        // The stream itself may be missing less than this reader, so the state must not be applied to it.
+        if (!stream.hasReached(state.top)) await this.#manager.refresh(stream)
+        return { top: stream.top }
+      }
+      stream.apply(state, countBefore)
+      // Publications that were received during the read come after it.
+      const later = stream.top.epoch === state.top.epoch ? stream.publicationsAfter(state.top) : undefined
+      if (later !== undefined && state.publications.length + later.length <= limit) {
+        return { top: stream.top, publications: [...state.publications, ...later] }
+      }
+    }
+    return { top: stream.top }
+  }
+}
+
+/** See {@link ChannelBroker}. It has no timer of its own: the caller must call `tick`. */
+export function createChannelBroker(options: ChannelBrokerOptions): ChannelBroker {
+  return new LocalChannelBroker(options)
 }

@@ -1,16 +1,14 @@
-import type { ChannelStore, Position } from '../store/channels.js'
-import { StoreUnavailable } from '../store/store.js'
+import type { ChannelStore, StoredPublication } from '../store/channels.js'
+import { type HistoryBudget, HistoryBuffer } from '../store/history-buffer.js'
 import type { ChannelBounds } from './bounds.js'
 import { ChannelStream, type StreamObserver } from './channel-stream.js'
-import { type HistoryBudget, HistoryBuffer } from './history-buffer.js'
-import { Semaphore } from './semaphore.js'
+import { StreamRepairer } from './stream-repairer.js'
 
-/** Reads in a row that bring a channel up to what was seen of it. More are needed only where each meets a new hole. */
-export const repairTries = 3
+/** Memory that a publication costs beside its data, in bytes. */
+const overheadBytes = 64
 
 interface ChannelsLog {
-  debug(facts: object, sentence: string): void
-  warn(facts: object, sentence: string): void
+  debug(params: object, message: string): void
 }
 
 export interface ChannelManagerOptions {
@@ -25,201 +23,140 @@ export interface ChannelManagerOptions {
 }
 
 export interface ChannelsObserver extends StreamObserver {
-  /** A hole was found and is being filled from the store. */
+  /** A gap was found and will be repaired from the store. */
   missed(): void
 }
 
-/** Channels that are asked about together. */
-interface Batch {
-  readonly feeds: Set<ChannelStream>
-  /** The store's tops, or nothing of a feed that was not asked about. */
-  readonly tops: Promise<ReadonlyMap<ChannelStream, Position>>
-}
+/** The streams of one instance: opens them, keeps them up with the store, and closes those that nobody needs. */
+export class ChannelManager {
+  readonly #options: ChannelManagerOptions
+  readonly #budget: HistoryBudget
+  readonly #streams = new Map<string, ChannelStream>()
+  /** Streams with a gap that could not be repaired, or that could not be opened; the next tick tries again. */
+  readonly #unsettled = new Set<ChannelStream>()
+  readonly #repairer: StreamRepairer
+  /** When all positions are verified after a possible loss of notifications, unix milliseconds. */
+  #verifyAllAt: number | undefined
+  #verifying: Promise<void> | undefined
 
-/** Keeps the channels that this instance follows where the store has them, and lets go those that nobody needs. */
-export function createChannelManager({ store, bounds, now, random, log, observer }: ChannelManagerOptions) {
-  const budget: HistoryBudget = { bytes: 0, maxBytes: bounds.allRingsBytes }
-  const feeds = new Map<string, ChannelStream>()
-  /** Those with a hole that could not be filled yet, or that could not be opened. */
-  const unsettled = new Set<ChannelStream>()
-  const repairs = new Semaphore(bounds.repairs)
-  let gathering: Batch | undefined
-  /** When all positions are to be checked, after word may have been lost. */
-  let checkAllAt: number | undefined
+  constructor(options: ChannelManagerOptions) {
+    const { store, bounds, now, random, log, observer } = options
+    this.#options = options
+    this.#budget = { bytes: 0, maxBytes: bounds.totalHistoryBytes }
+    this.#repairer = new StreamRepairer({
+      ...{ store, bounds, now },
+      onGap: () => observer.missed(),
+      onUnrepaired: (stream, error) => {
+        this.retryLater(stream)
+        if (error !== undefined)
+          log.debug({ err: error, channel: stream.channel }, 'could not read missed publications')
+      }
+    })
+    store.onPublication({
+      publication: (channel, epoch, publication) => this.#receive(channel, epoch, publication),
+      mayHaveMissed: () => {
+        this.#verifyAllAt ??= now() + random() * bounds.spreadMs
+      }
+    })
+  }
 
-  store.onPublication({
-    publication(channel, epoch, publication) {
-      const feed = feeds.get(channel)
-      if (feed === undefined) return
-      feed.hear(epoch, publication)
-      if (feed.hasHole) heal(feed)
-      else feed.checkedAt = now()
-    },
-    mayHaveMissed() {
-      checkAllAt ??= now() + random() * bounds.spreadMs
-    }
-  })
+  /** The stream of a channel, if it is open. */
+  get(channel: string): ChannelStream | undefined {
+    return this.#streams.get(channel)
+  }
 
-  // ── Following ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** The feed of a channel, made where there is none; nothing where there are too many. */
-  function tryFollow(channel: string): ChannelStream | undefined {
-    const known = feeds.get(channel)
+  /** The stream of a channel, opened if necessary; undefined if there are too many. */
+  tryOpen(channel: string): ChannelStream | undefined {
+    const { bounds, now, observer } = this.#options
+    const known = this.#streams.get(channel)
     if (known !== undefined) {
       known.usedAt = now()
       return known
     }
-    if (feeds.size >= bounds.followed) dropIdle(Number.POSITIVE_INFINITY)
-    if (feeds.size >= bounds.followed) return undefined
-    const feed = new ChannelStream(
-      channel,
-      new HistoryBuffer(budget, bounds.ringCount, bounds.ringBytes),
-      observer,
-      now()
-    )
-    feeds.set(channel, feed)
-    return feed
-  }
-
-  /** Lets go what nobody has needed since `before`. */
-  function dropIdle(before: number): void {
-    const unheard: string[] = []
-    for (const [channel, feed] of feeds) {
-      if (feed.usedAt > before || feed.isNeeded || feed.repairing !== undefined) continue
-      feeds.delete(channel)
-      unsettled.delete(feed)
-      feed.drop()
-      if (feed.listening) unheard.push(channel)
-    }
-    if (unheard.length > 0) store.unlisten(unheard)
-  }
-
-  /** Listens first, then looks: what is published in between is heard. */
-  async function look(asked: ReadonlySet<ChannelStream>): Promise<ReadonlyMap<ChannelStream, Position>> {
-    const all = [...asked]
-    const deaf = all.filter(feed => !feed.listening)
-    if (deaf.length > 0) {
-      await store.listen(deaf.map(feed => feed.channel))
-      for (const feed of deaf) feed.listening = true
-    }
-    const tops = await store.tops(all.map(feed => feed.channel))
-    return new Map(all.flatMap((feed, i) => (tops[i] === undefined ? [] : [[feed, tops[i]] as const])))
-  }
-
-  /** The store's top of a channel, seen after this was called. Those of one moment are asked for together. */
-  async function topOf(feed: ChannelStream): Promise<Position> {
-    if (gathering === undefined || gathering.feeds.size >= bounds.batch) {
-      const asked = new Set<ChannelStream>()
-      const batch: Batch = {
-        feeds: asked,
-        tops: Promise.resolve().then(() => {
-          if (gathering === batch) gathering = undefined
-          return look(asked)
-        })
-      }
-      gathering = batch
-    }
-    gathering.feeds.add(feed)
-    const top = (await gathering.tops).get(feed)
-    if (top === undefined) throw new StoreUnavailable(new Error('a channel without a top'))
-    return top
-  }
-
-  /** Brings a feed up to where the store is, at the least as it is when this is called. @throws StoreUnavailable */
-  async function refresh(feed: ChannelStream): Promise<void> {
-    feed.pins++
-    try {
-      await catchUp(feed, await topOf(feed))
-    } finally {
-      feed.pins--
-    }
-  }
-
-  async function catchUp(feed: ChannelStream, top: Position): Promise<void> {
-    if (!feed.isOpen) feed.take({ top }, 0)
-    for (let i = 0; !feed.hasReached(top) && i < repairTries; i++) await repair(feed)
-    if (!feed.hasReached(top) && feed.top.epoch === top.epoch)
-      throw new StoreUnavailable(new Error('a top out of reach'))
-    feed.checkedAt = now()
-    if (feed.hasHole) heal(feed)
-  }
-
-  /** One read at a time for a channel: whoever comes during one shares it. */
-  function repair(feed: ChannelStream): Promise<void> {
-    feed.repairing ??= repairs
-      .run(async () => {
-        const begun = feed.waited
-        feed.take(await store.read(feed.channel, feed.top, bounds.repairCount), begun)
-      })
-      .finally(() => {
-        feed.repairing = undefined
-      })
-    return feed.repairing
-  }
-
-  /** Fills a hole that was heard of. What cannot be filled now is tried again with the next tick. */
-  async function fill(feed: ChannelStream): Promise<void> {
-    observer.missed()
-    try {
-      for (let i = 0; feed.hasHole && i < repairTries; i++) await repair(feed)
-      if (feed.hasHole) unsettled.add(feed)
-    } catch (error) {
-      unsettled.add(feed)
-      log.debug({ err: error, channel: feed.channel }, 'missed publications could not be read')
-    }
-  }
-
-  function heal(feed: ChannelStream): void {
-    if (feed.repairing === undefined) void fill(feed)
-  }
-
-  // ── Time ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Feeds that have a hole, or were quiet for so long that one would not be noticed. */
-  function due(at: number): ChannelStream[] {
-    const most = bounds.batch * bounds.batchesPerTick
-    const found = new Set(unsettled)
-    unsettled.clear()
-    for (const feed of feeds.values()) {
-      if (found.size >= most) break
-      if (at - feed.checkedAt >= bounds.checkMs) found.add(feed)
-    }
-    return [...found]
-  }
-
-  async function check(): Promise<void> {
-    const at = now()
-    if (checkAllAt !== undefined && at >= checkAllAt) {
-      checkAllAt = undefined
-      for (const feed of feeds.values()) feed.checkedAt = 0
-    }
-    const found = due(at)
-    const results = await Promise.allSettled(found.map(refresh))
-    results.forEach((result, i) => {
-      const feed = found[i]
-      // An error here says nothing of the subscribers' positions: they are looked at later, nobody is sent away.
-      if (result.status === 'rejected' && feed !== undefined && feeds.get(feed.channel) === feed) unsettled.add(feed)
+    if (this.#streams.size >= bounds.streams) this.#closeIdle(Number.POSITIVE_INFINITY)
+    if (this.#streams.size >= bounds.streams) return undefined
+    const history = new HistoryBuffer({
+      maxCount: bounds.historyCount,
+      maxBytes: bounds.historyBytes,
+      budget: this.#budget,
+      overheadBytes
     })
-    const failed = results.find(result => result.status === 'rejected')
-    if (failed !== undefined) log.debug({ err: failed.reason }, 'positions could not be checked')
+    const stream = new ChannelStream(channel, history, observer, now())
+    this.#streams.set(channel, stream)
+    return stream
   }
 
-  let checking: Promise<void> | undefined
+  /** Brings a stream to the store's top as of this call, or later. @throws StoreUnavailable */
+  refresh(stream: ChannelStream): Promise<void> {
+    return this.#repairer.refresh(stream)
+  }
 
-  return {
-    /** The feed of a channel that is followed already. */
-    get: (channel: string): ChannelStream | undefined => feeds.get(channel),
-    tryFollow,
-    refresh,
-    /** What could not be done is to be tried again with the next tick. */
-    retryLater: (feed: ChannelStream) => void unsettled.add(feed),
-    /** Position checks, and an end to what nobody needs. */
-    tick(): Promise<void> {
-      dropIdle(now() - bounds.idleMs)
-      checking ??= check().finally(() => {
-        checking = undefined
-      })
-      return checking
+  /** Refreshes the stream in the next tick. */
+  retryLater(stream: ChannelStream): void {
+    this.#unsettled.add(stream)
+  }
+
+  /** Closes idle streams and verifies positions. To be called about once a second. */
+  tick(): Promise<void> {
+    const { bounds, now } = this.#options
+    this.#closeIdle(now() - bounds.idleMs)
+    this.#verifying ??= this.#verify().finally(() => {
+      this.#verifying = undefined
+    })
+    return this.#verifying
+  }
+
+  #receive(channel: string, epoch: string, publication: StoredPublication): void {
+    const stream = this.#streams.get(channel)
+    if (stream === undefined) return
+    stream.receive(epoch, publication)
+    if (stream.hasGap) this.#repairer.repairGap(stream)
+    else stream.verifiedAt = this.#options.now()
+  }
+
+  /** Closes the streams that nobody has needed since `before`. */
+  #closeIdle(before: number): void {
+    const unlistened: string[] = []
+    for (const [channel, stream] of this.#streams) {
+      if (stream.usedAt > before || stream.isNeeded || stream.repairing !== undefined) continue
+      this.#streams.delete(channel)
+      this.#unsettled.delete(stream)
+      stream.close()
+      if (stream.isListening) unlistened.push(channel)
     }
+    if (unlistened.length > 0) this.#options.store.unlisten(unlistened)
+  }
+
+  async #verify(): Promise<void> {
+    const { now, log } = this.#options
+    const at = now()
+    if (this.#verifyAllAt !== undefined && at >= this.#verifyAllAt) {
+      this.#verifyAllAt = undefined
+      for (const stream of this.#streams.values()) stream.verifiedAt = 0
+    }
+    const streams = this.#toVerify(at)
+    const results = await Promise.allSettled(streams.map(stream => this.refresh(stream)))
+    for (const [i, result] of results.entries()) {
+      const stream = streams[i]
+      // The error says nothing about the subscribers' positions: nobody is lost, the next tick tries again.
+      if (result.status === 'rejected' && stream !== undefined && this.#streams.get(stream.channel) === stream) {
+        this.retryLater(stream)
+      }
+    }
+    const failed = results.find(result => result.status === 'rejected')
+    if (failed !== undefined) log.debug({ err: failed.reason }, 'could not verify the positions of channels')
+  }
+
+  /** Unsettled streams, and streams that were silent for so long that a gap may have gone unnoticed. */
+  #toVerify(at: number): ChannelStream[] {
+    const { bounds } = this.#options
+    const most = bounds.batch * bounds.batchesPerTick
+    const streams = new Set(this.#unsettled)
+    this.#unsettled.clear()
+    for (const stream of this.#streams.values()) {
+      if (streams.size >= most) break
+      if (at - stream.verifiedAt >= bounds.verifyMs) streams.add(stream)
+    }
+    return [...streams]
   }
 }

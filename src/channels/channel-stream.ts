@@ -1,61 +1,62 @@
 import type { ChannelState, Position, StoredPublication } from '../store/channels.js'
-import type { HistoryBuffer } from './history-buffer.js'
+import type { HistoryBuffer } from '../store/history-buffer.js'
 import type { Subscriber } from './types.js'
 
-/** Publications of one channel that came ahead of a hole and wait for it to be filled. Beyond, they are read again. */
-export const maxAhead = 256
+/** Publications of one channel that wait for a gap before them to be repaired. Further ones are read again later. */
+export const maxOutOfOrder = 256
 
 interface Watcher {
   readonly position: Position
   readonly listener: () => void
 }
 
-interface Ahead {
-  /** Counts what waited, so that a read knows what was there before it. */
+interface OutOfOrder {
+  /** Its number in {@link ChannelStream.outOfOrderCount}. */
   readonly nth: number
   readonly epoch: string
   readonly publication: StoredPublication
 }
 
-/** What a feed tells of how it fares. */
+/** Counts what happens to publications. */
 export interface StreamObserver {
-  /** A publication was handed to so many. */
+  /** A publication was delivered to this number of subscribers. */
   delivered(subscribers: number): void
-  /** So many were told that they have missed something for good. */
+  /** This number of subscribers lost publications for good. */
   lost(subscribers: number): void
 }
 
 /**
- * One channel as one instance follows it: how far it has come, without a hole, and who is told. Whoever was released
- * stands at the top, always; whoever was not has its position here. It asks nobody: the engine reads for it.
+ * One channel on one instance: its position, up to which nothing is missing, and its subscribers. A live subscriber is
+ * always at the top; a pending one has joined, waits for its release, and has its position here. The stream never reads
+ * the store; the broker and the manager do that for it.
  */
 export class ChannelStream {
   readonly channel: string
-  readonly #ring: HistoryBuffer
+  readonly #history: HistoryBuffer
   readonly #observer: StreamObserver
-  readonly #released = new Set<Subscriber>()
-  #held: Map<Subscriber, number> | undefined
+  readonly #live = new Set<Subscriber>()
+  #pending: Map<Subscriber, number> | undefined
   #watchers: Set<Watcher> | undefined
-  #ahead: Ahead[] = []
-  #waited = 0
-  /** What {@link waited} was when one could not be kept, 0 where all were. */
+  #outOfOrder: OutOfOrder[] = []
+  #outOfOrderCount = 0
+  /** {@link outOfOrderCount} when a publication was dropped for want of space; 0 if none was. */
   #overflowedAt = 0
   #epoch = ''
   #offset = 0
-  /** Whether publications of it are heard. */
-  listening = false
-  /** Who is about to need it: while there are any it is not let go. */
-  pins = 0
+  /** Whether the store delivers its publications to this instance. */
+  isListening = false
+  /** Operations under way that need the stream. */
+  refCount = 0
   /** When it was last needed, unix milliseconds. */
   usedAt: number
   /** When its top was last known to be the store's, unix milliseconds. */
-  checkedAt = 0
-  /** The read that fills a hole, if one is under way. */
+  verifiedAt = 0
+  /** The read that repairs it, if one is under way. */
   repairing: Promise<void> | undefined
 
-  constructor(channel: string, ring: HistoryBuffer, observer: StreamObserver, usedAt: number) {
+  constructor(channel: string, history: HistoryBuffer, observer: StreamObserver, usedAt: number) {
     this.channel = channel
-    this.#ring = ring
+    this.#history = history
     this.#observer = observer
     this.usedAt = usedAt
   }
@@ -69,16 +70,16 @@ export class ChannelStream {
     return { offset: this.#offset, epoch: this.#epoch }
   }
 
-  /** Whether it has heard of what it cannot take: there is a hole before it, or it has another epoch. */
-  get hasHole(): boolean {
-    return this.isOpen && (this.#ahead.length > 0 || this.#overflowedAt > 0)
+  /** Whether it received a publication that does not follow its top: there is a gap before it, or its epoch differs. */
+  get hasGap(): boolean {
+    return this.isOpen && (this.#outOfOrder.length > 0 || this.#overflowedAt > 0)
   }
 
   get isNeeded(): boolean {
-    return this.pins > 0 || this.#released.size > 0 || (this.#held?.size ?? 0) > 0 || (this.#watchers?.size ?? 0) > 0
+    return this.refCount > 0 || this.#live.size > 0 || (this.#pending?.size ?? 0) > 0 || (this.#watchers?.size ?? 0) > 0
   }
 
-  /** Whether it has come to a position that the store has, or past it. */
+  /** Whether its top is at or after a position of the store. */
   hasReached({ offset, epoch }: Position): boolean {
     return this.#epoch === epoch && this.#offset >= offset
   }
@@ -87,120 +88,123 @@ export class ChannelStream {
     return this.#offset === offset && this.#epoch === epoch && this.isOpen
   }
 
-  // ── What comes in ──────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Publications ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Takes word of a publication: the next one goes out, an old one is dropped, any other waits. */
-  hear(epoch: string, publication: StoredPublication): void {
+  /** Delivers the publication if it is the next one, ignores an old one, and buffers any other. */
+  receive(epoch: string, publication: StoredPublication): void {
     if (epoch === this.#epoch) {
       if (publication.offset <= this.#offset) return
       if (publication.offset === this.#offset + 1) {
         this.#advance(publication)
-        if (this.#ahead.length > 0) this.#takeAhead()
+        if (this.#outOfOrder.length > 0) this.#drainOutOfOrder()
         return
       }
     }
-    const nth = ++this.#waited
-    if (this.#ahead.length < maxAhead) this.#ahead.push({ nth, epoch, publication })
+    const nth = ++this.#outOfOrderCount
+    if (this.#outOfOrder.length < maxOutOfOrder) this.#outOfOrder.push({ nth, epoch, publication })
     else this.#overflowedAt = nth
   }
 
-  /** How many publications have had to wait, ever. Noted before the store is read, it tells {@link take} of when it was. */
-  get waited(): number {
-    return this.#waited
+  /** Publications that came out of order so far. Its value before a read of the store goes to {@link apply}. */
+  get outOfOrderCount(): number {
+    return this.#outOfOrderCount
   }
 
   /**
-   * Takes what the store says is there. Where it leaves a hole, those who wait for what is in it are told.
-   * @param begun  {@link waited} when it was asked: whatever waited then is settled, be it of an epoch long gone
+   * Applies a state of the store. If it leaves a gap, the subscribers before the gap are lost.
+   * @param countBefore  {@link outOfOrderCount} before the read. The state settles every publication that had come out of
+   *                     order by then, even if it is of a past epoch.
    */
-  take({ top, publications = [] }: ChannelState, begun: number): void {
+  apply({ top, publications = [] }: ChannelState, countBefore: number): void {
     if (!this.isOpen) this.#jumpTo(top)
     if (top.epoch === this.#epoch) {
       for (const publication of publications) if (publication.offset === this.#offset + 1) this.#advance(publication)
     }
     if (!this.hasReached(top)) this.#jumpTo(top)
-    this.#takeAhead()
-    this.#ahead = this.#ahead.filter(({ nth }) => nth > begun)
-    if (this.#overflowedAt <= begun) this.#overflowedAt = 0
+    this.#drainOutOfOrder()
+    this.#outOfOrder = this.#outOfOrder.filter(({ nth }) => nth > countBefore)
+    if (this.#overflowedAt <= countBefore) this.#overflowedAt = 0
   }
 
   #advance(publication: StoredPublication): void {
     this.#offset = publication.offset
-    this.#ring.push(publication)
-    for (const subscriber of this.#released) subscriber.publication(this.channel, this.#epoch, publication)
-    this.#observer.delivered(this.#released.size)
-    this.#wake()
+    this.#history.push(publication)
+    for (const subscriber of this.#live) subscriber.publication(this.channel, this.#epoch, publication)
+    this.#observer.delivered(this.#live.size)
+    this.#notifyWatchers()
   }
 
-  #takeAhead(): void {
-    const ahead = this.#ahead.sort((a, b) => a.publication.offset - b.publication.offset)
-    this.#ahead = []
-    for (const each of ahead) {
+  #drainOutOfOrder(): void {
+    const waiting = this.#outOfOrder.sort((a, b) => a.publication.offset - b.publication.offset)
+    this.#outOfOrder = []
+    for (const each of waiting) {
       const { epoch, publication } = each
       const { offset } = publication
-      if (epoch !== this.#epoch || offset > this.#offset + 1) this.#ahead.push(each)
+      if (epoch !== this.#epoch || offset > this.#offset + 1) this.#outOfOrder.push(each)
       else if (offset === this.#offset + 1) this.#advance(publication)
     }
   }
 
-  /** Goes on from another position: what lies between cannot be had. */
+  /** Continues at another position; the publications in between are lost. */
   #jumpTo({ offset, epoch }: Position): void {
     this.#epoch = epoch
     this.#offset = offset
-    this.#ring.clear()
-    const subscribers = [...this.#released, ...(this.#held?.keys() ?? [])]
-    this.#released.clear()
-    this.#held?.clear()
+    this.#history.clear()
+    const subscribers = [...this.#live, ...(this.#pending?.keys() ?? [])]
+    this.#live.clear()
+    this.#pending?.clear()
     if (subscribers.length > 0) this.#observer.lost(subscribers.length)
     for (const subscriber of subscribers) subscriber.lost(this.channel)
-    this.#wake()
+    this.#notifyWatchers()
   }
 
-  // ── Who is told ────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Subscribers ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What came after a position of the same epoch; nothing where the ring does not reach it. */
-  since({ offset }: Position): readonly StoredPublication[] | undefined {
-    return this.#ring.last(this.#offset - offset)
+  /** The publications after a position of the same epoch; undefined if memory does not reach back to it. */
+  publicationsAfter({ offset }: Position): readonly StoredPublication[] | undefined {
+    return this.#history.newest(this.#offset - offset)
   }
 
   /**
-   * Joins a subscriber at a position that the feed has reached. It is told of nothing before it is released.
-   * @returns false where the position is of another epoch: then it has not joined
+   * Adds a pending subscriber at a position that the stream has reached. It receives nothing before its release.
+   * @returns false if the position is of another epoch; the subscriber is then not added
    */
-  hold(subscriber: Subscriber, { offset, epoch }: Position): boolean {
+  addPending(subscriber: Subscriber, { offset, epoch }: Position): boolean {
     if (epoch !== this.#epoch) return false
-    this.#released.delete(subscriber)
-    this.#held ??= new Map()
-    this.#held.set(subscriber, offset)
+    this.#live.delete(subscriber)
+    this.#pending ??= new Map()
+    this.#pending.set(subscriber, offset)
     return true
   }
 
+  /** Delivers to a pending subscriber what it has missed, and makes it live. */
   release(subscriber: Subscriber): void {
-    const offset = this.#held?.get(subscriber)
+    const offset = this.#pending?.get(subscriber)
     if (offset === undefined) return
-    this.#held?.delete(subscriber)
-    const missed = this.#ring.last(this.#offset - offset)
+    this.#pending?.delete(subscriber)
+    const missed = this.#history.newest(this.#offset - offset)
     if (missed === undefined) {
       this.#observer.lost(1)
       subscriber.lost(this.channel)
       return
     }
-    this.#released.add(subscriber)
+    this.#live.add(subscriber)
     for (const publication of missed) {
-      // It may leave while it is told.
-      if (this.#released.has(subscriber)) subscriber.publication(this.channel, this.#epoch, publication)
+      // A delivery may make the subscriber leave.
+      if (this.#live.has(subscriber)) subscriber.publication(this.channel, this.#epoch, publication)
     }
   }
 
+  /** @returns whether it was a subscriber */
   leave(subscriber: Subscriber): boolean {
-    const held = this.#held?.delete(subscriber) ?? false
-    return this.#released.delete(subscriber) || held
+    const wasPending = this.#pending?.delete(subscriber) ?? false
+    return this.#live.delete(subscriber) || wasPending
   }
 
   watch(watcher: Watcher): () => void {
     this.#watchers ??= new Set()
     const watchers = this.#watchers.add(watcher)
-    // Not before the caller has the undoing in hand.
+    // Deferred, so that the caller already has the returned function.
     if (this.#isPast(watcher.position)) queueMicrotask(() => watchers.has(watcher) && watcher.listener())
     return () => watchers.delete(watcher)
   }
@@ -210,13 +214,13 @@ export class ChannelStream {
     return this.isOpen && (epoch !== this.#epoch || offset < this.#offset)
   }
 
-  #wake(): void {
+  #notifyWatchers(): void {
     if (this.#watchers === undefined) return
     for (const watcher of this.#watchers) if (this.#isPast(watcher.position)) watcher.listener()
   }
 
-  /** Gives back what it holds. */
-  drop(): void {
-    this.#ring.clear()
+  /** Frees its memory in the shared budget. */
+  close(): void {
+    this.#history.clear()
   }
 }

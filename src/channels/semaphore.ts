@@ -1,8 +1,9 @@
-/** So many things at a time; the others wait for their turn, first come first served. */
+/** Limits concurrent work; further work waits in the order of its arrival. */
 export class Semaphore {
   #free: number
   readonly #waiting: (() => void)[] = []
 
+  /** @param count  most concurrent runs */
   constructor(count: number) {
     this.#free = count
   }

@@ -1,74 +1,81 @@
 import type { ChannelState, Position, Published, StoredPublication } from '../store/channels.js'
 
-/**
- * Publications on one instance (PROTOCOL §10): it listens to the channels that its sessions have joined, hands each
- * publication to each of them once and in order, and notices for itself when one was missed.
- */
-
-/** A session that is told of publications as they come (a socket). */
+/** A session that receives publications as they come (a socket). */
 export interface Subscriber {
-  /** The one after its position. */
+  /** Receives the publication after its position. */
   publication(channel: string, epoch: string, publication: StoredPublication): void
-  /** What came after its position cannot be had any more; it is no longer joined (INSUFFICIENT_STATE). */
+  /** Publications after its position are lost; it is no longer joined (INSUFFICIENT_STATE). */
   lost(channel: string): void
 }
 
-/** How a channel was joined. */
+/** The result of a join. */
 export interface Joined {
-  /** Where the subscriber stands, `publications` included. */
+  /** The subscriber's position after `publications`. */
   readonly position: Position
   readonly recovered: boolean
-  /** What it had missed, in order; empty unless `recovered`. */
+  /** The missed publications, in order; empty unless `recovered`. */
   readonly publications: readonly StoredPublication[]
 }
 
+export interface ReadOptions {
+  /** Asks the store even if memory has an answer. A recovery needs it, because memory may lag. */
+  readonly fresh: boolean
+}
+
+/**
+ * Publications on one instance (PROTOCOL §10): it listens to the channels that its sessions have joined, delivers each
+ * publication to each subscriber once and in order, and detects by itself that one was missed.
+ */
 export interface ChannelBroker {
   /**
    * @param data            JSON text
-   * @param idempotencyKey  unique beyond the channel; '': the call is not repeated
+   * @param idempotencyKey  unique across channels; '' if the call will not be repeated
    * @throws StoreUnavailable
    */
   publish(channel: string, data: string, idempotencyKey: string): Promise<Published | 'conflict'>
 
   /**
-   * Joins, or moves one that has joined, without a race: whatever is published after `position` reaches the subscriber.
-   * It is told of nothing before it calls `release`, once its peer has been told of `position`.
-   * @throws StoreUnavailable; the subscriber then is where it was before
+   * Joins, or moves a subscriber that has joined, without a race: every publication after `position` reaches it. It
+   * receives nothing before `release`, which is to be called when its peer knows `position`.
+   * @param recover  a position to continue from
+   * @throws StoreUnavailable; the subscriber keeps its former position
+   * @throws ProtocolError UNAVAILABLE if this instance has too many channels in use
    */
   join(subscriber: Subscriber, channel: string, recover?: Position): Promise<Joined>
-  /** Lets go what was held back since `join`. */
+  /** Delivers what was withheld since `join`. */
   release(subscriber: Subscriber, channel: string): void
   /** @returns whether it had joined */
   leave(subscriber: Subscriber, channel: string): boolean
 
-  // For sessions that fetch (the bridge): they keep their own positions.
+  // For sessions that fetch and keep their own positions (the bridge).
 
   /**
-   * A channel's top, and what came after a position: all of it, at most `limit`, or none. Answered from memory where
-   * this instance follows the channel already (it goes on doing so for a while after it was asked), else from the store.
-   * @param asksStore  the store is asked in any case whether there is more: what a recovery is told must not be old
+   * A channel's top, and the publications after a position: all of them, or none if there are more than `limit`. The
+   * answer comes from memory if this instance has a stream of the channel, otherwise from the store. The stream stays
+   * open for a while after each call.
    * @throws StoreUnavailable
    */
   readAfter(
     channel: string,
     position: Position | undefined,
     limit: number,
-    options?: { readonly fresh: boolean }
+    options?: ReadOptions
   ): Promise<ChannelState>
   /**
-   * Whether nothing lies after a position, as far as this instance isReceiving; `readAfter` would say the same. False where it
-   * does not follow the channel.
+   * Whether nothing is after a position, as far as this instance knows; `readAfter` would return the same. False if
+   * there is no stream of the channel.
    */
   isTop(channel: string, position: Position): boolean
   /**
-   * Follows a channel and calls `listener` when something is there after `position`, soon where it is there already, or
-   * when the position is broken. It may be called more than once, and never before this returns. Returns the undoing.
-   * A hint: where this instance follows too many channels it is never called.
+   * Calls `listener` when there is something after `position`, or when the position is invalid. It may be called more
+   * than once, but not before this method returns. It is a hint: it is never called if this instance has too many
+   * channels in use.
+   * @returns stops watching
    */
   watch(channel: string, position: Position, listener: () => void): () => void
   /** Tops of many channels, for a welcome. @throws StoreUnavailable */
   tops(channels: readonly string[]): Promise<readonly Position[]>
 
-  /** About once a second: position checks of quiet channels, channels that nobody needs any more. */
+  /** Verifies the positions of silent channels and closes unused streams. To be called about once a second. */
   tick(): Promise<void>
 }

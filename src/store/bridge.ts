@@ -1,26 +1,27 @@
 import type { Position } from './channels.js'
 
 /**
- * Sessions of the bridge in the store (PROTOCOL §9): any instance serves any request, so everything that a session is
- * lies here. Each verb is one atomic step; `docs/model/` shows that these steps lose nothing and run nothing twice.
+ * Bridge sessions in the store (PROTOCOL §9). Any instance serves any request, so the store holds the whole state of a
+ * session. Each method is one atomic step; `docs/model/` verifies that these steps lose no message and run none twice.
  *
- * Upstream, a message is *claimed* before it runs and its claim is removed by the commit of its answer. Downstream,
- * frames get their `seq` by that commit and wait in the *outbox* until they are acknowledged. A commit names the version
- * that it was made on: of two instances that sign the next frame only one is taken, the other looks anew.
+ * Upstream, a message is *claimed* before it runs, and the commit of its answer removes the claim. Downstream, that
+ * commit assigns frames their `seq` and adds them to the *outbox*, where they stay until they are acknowledged. A commit
+ * names the version that it is based on: if two instances sign the next frame, one commit succeeds and the other
+ * instance reads the state again.
  */
 
 /** What is fixed when a session opens. */
 export interface NewBridgeSession {
   readonly sessionId: string
-  /** Opaque to the store: who it is, and the session's keys, sealed. */
+  /** Opaque to the store: the peer, and the session's keys, sealed. */
   readonly info: string
-  /** Where the channels stand that are joined from the start. */
+  /** The positions of the channels that are joined from the start. */
   readonly positions: ReadonlyMap<string, Position>
   /** When the next fresh challenge is due, unix milliseconds. */
   readonly challengeAt: number
 }
 
-/** A message that was taken and has no answer yet. */
+/** A message that was accepted and has no answer yet. */
 export interface Claim {
   readonly seq: number
   /** The instance that runs it. */
@@ -31,57 +32,57 @@ export interface Claim {
 export interface ChallengeState {
   /** When the next one is due, unix milliseconds. */
   readonly nextAt: number
-  /** The one that is out, opaque to the store. */
+  /** The challenge that awaits its response, opaque to the store. */
   readonly open?: string
 }
 
-/** A session as one step found it, or left it. */
+/** The state of a session after one step. */
 export interface BridgeState {
   /** Rises with each commit. */
   readonly version: number
   /** The highest upstream seq that was claimed. */
   readonly received: number
-  /** The highest downstream seq that was given out. */
+  /** The highest downstream seq that was assigned. */
   readonly sent: number
-  /** The highest ack ever received. */
+  /** The highest ack that was received. */
   readonly ack: number
-  /** The frames after `ack`, in order, from the first: as many as fit in what was asked for, at least one. */
+  /** The frames after `ack`, in order: as many as fit into the requested bytes, at least one. */
   readonly frames: readonly string[]
   readonly positions: ReadonlyMap<string, Position>
-  /** In order. */
+  /** In the order of their seqs. */
   readonly claims: readonly Claim[]
   readonly challenge: ChallengeState
 }
 
 export interface ExchangeRequest {
   readonly sessionId: string
-  /** The instance that asks. */
+  /** The instance that serves the request. */
   readonly instanceId: string
   readonly poll: number
   readonly ack: number
-  /** Whether it would wait: then it takes the place of a poll that is held (rule f). */
+  /** Whether the poll may wait for frames. It then supersedes a held poll (rule f). */
   readonly isLongPoll: boolean
-  /** In order, their seqs rising by one. `text` is kept with the claim, for whoever has to run it again. */
+  /** Consecutive seqs. `text` is kept with the claim, in case another instance has to run the message. */
   readonly messages: readonly { readonly seq: number; readonly text: string }[]
-  /** Bytes of frames to return, at most; one frame is always returned. */
+  /** Most bytes of frames to return; at least one frame is returned. */
   readonly answerBytes: number
-  /** Messages and polls a second in the long run, twice that at once; 0: any number. */
+  /** Long-term rate of messages and polls per second, with a burst of {@link burstSeconds}; 0 is unlimited. */
   readonly perSecond: number
 }
 
 export type ExchangeOutcome =
-  /** No such session, or one from before the store was rewound (PROTOCOL §10.5): then all others are gone as well. */
+  /** Unknown session. `isRewound`: it is from before the store was rewound (PROTOCOL §10.5); so are all others. */
   | { readonly kind: 'missing'; readonly isRewound: boolean }
   | { readonly kind: 'ended'; readonly code: string }
-  /** The batch begins beyond the next seq: nothing was changed. */
+  /** The batch begins above the next seq; nothing was changed. */
   | { readonly kind: 'gap'; readonly expectedSeq: number }
   | { readonly kind: 'limited'; readonly retryAfterMs: number }
-  /** Neither a new poll number nor a new seq: nothing was changed. */
+  /** Neither the poll number nor a seq is new; nothing was changed. */
   | { readonly kind: 'stale' }
   | {
       readonly kind: 'accepted'
       readonly isNewPoll: boolean
-      /** How many messages, the last of the batch, were claimed by this call. */
+      /** The number of messages, the last of the batch, that this call claimed. */
       readonly claimed: number
       readonly state: BridgeState
     }
@@ -89,71 +90,77 @@ export type ExchangeOutcome =
 export interface BridgeCommit {
   readonly sessionId: string
   readonly instanceId: string
-  /** The version on which the frames were signed. */
+  /** The version that the frames were signed on. */
   readonly version: number
-  /** Claims of this instance that these frames answer. */
+  /** Seqs of this instance's claims that the frames answer. */
   readonly answered: readonly number[]
   /** The next frames, from seq `sent + 1` on. */
   readonly frames: readonly string[]
-  /** Where channels stand now; nothing: the channel was left. */
+  /** New positions of channels; undefined: the channel was left. */
   readonly positions: ReadonlyMap<string, Position | undefined>
   readonly challenge?: ChallengeState
   /**
-   * What the instance of a held poll is told, if it is another: `frames` unless the answer of their own exchange carries
-   * them (rule g), `channels` where one was joined or left.
+   * Sent to the instance of a held poll, if that is another one: `channels` if a channel was joined or left, `frames`
+   * unless the answer to this instance's own exchange delivers the frames (rule g).
    */
   readonly notify?: 'frames' | 'channels'
-  /** Frames and bytes that may wait in all (PROTOCOL §11). */
+  /** Most frames in the outbox (PROTOCOL §11). */
   readonly maxFrames: number
+  /** Most bytes in the outbox (PROTOCOL §11). */
   readonly maxBytes: number
 }
 
-/** `changed`: another commit came first, or a claim has another owner. `full`: too much would wait. Nothing was changed. */
+/**
+ * `changed`: another commit came first, or a claim has another owner. `full`: the outbox would exceed its bounds. `gone`:
+ * the session is unknown or has ended. Only `done` changes anything.
+ */
 export type CommitOutcome = 'done' | 'changed' | 'full' | 'gone'
 
-/** Word for an instance about one of its exchanges. A hint: it may be lost. */
+/** A notification to an instance about one of its exchanges. It may be lost. */
 export type BridgeNotification =
-  /** Frames were committed that no exchange carries. */
+  /** Frames were committed that no exchange delivers. */
   | 'frames'
   /** A channel was joined or left. */
   | 'channels'
-  /** Another poll isLongPoll now. */
+  /** A newer poll is held. */
   | 'superseded'
-  /** Claims that it waited for were answered. */
+  /** Claims that the instance waits for were answered. */
   | 'claims'
   | 'ended'
 
 export interface BridgeListener {
-  notification(sessionId: string, word: BridgeNotification): void
-  /** Word may have been lost. */
+  notification(sessionId: string, notification: BridgeNotification): void
+  /** Notifications may have been lost. */
   mayHaveMissed(): void
+}
+
+/** The message of a claim that changed its owner. */
+export interface ClaimedMessage {
+  readonly seq: number
+  readonly text: string
 }
 
 export interface BridgeStore {
   open(session: NewBridgeSession): Promise<void>
-  /** What was fixed when it opened, and whether it is over. Nothing: no such session. */
+  /** The session's fixed part and, if it has ended, its code; undefined if it is unknown. */
   info(sessionId: string): Promise<{ readonly info: string; readonly ended?: string } | undefined>
   exchange(request: ExchangeRequest): Promise<ExchangeOutcome>
-  /** The session as it is now; nothing where it is missing or over. */
+  /** The current state; undefined if the session is unknown or has ended. */
   read(sessionId: string, answerBytes: number): Promise<BridgeState | undefined>
   commit(commit: BridgeCommit): Promise<CommitOutcome>
-  /** Takes the claims of an instance that is gone. @returns their messages, in order */
-  takeOver(
-    sessionId: string,
-    from: string,
-    to: string
-  ): Promise<readonly { readonly seq: number; readonly text: string }[]>
+  /** Moves the claims of a dead instance to another. @returns their messages, in order */
+  takeOver(sessionId: string, from: string, to: string): Promise<readonly ClaimedMessage[]>
   /**
-   * Ends a session: what waits is dropped, and the code is kept for `keptMs` with its info. The first ending counts.
-   * @returns the code that counts; nothing where there is no such session
+   * Ends a session: its outbox is dropped; its info and the code are kept for `keptMs`. The first call decides the code.
+   * @returns the code that was decided; undefined if the session is unknown
    */
   end(sessionId: string, code: string, keptMs: number): Promise<string | undefined>
-  /** Says that this instance lives, for `lifeMs`. */
+  /** Marks an instance as alive for `lifeMs`. */
   heartbeat(instanceId: string, lifeMs: number): Promise<void>
   isAlive(instanceId: string): Promise<boolean>
-  /** Sets who hears the words for an instance. Returns the undoing. */
+  /** Sets the listener for an instance's notifications. @returns removes it */
   listen(instanceId: string, listener: BridgeListener): () => void
 }
 
-/** A rate may be spent this far ahead, in seconds: so many messages at once, then `perSecond`. */
+/** A burst may use this many seconds of the rate in advance. */
 export const burstSeconds = 2

@@ -1,9 +1,9 @@
 /**
- * Channels in the store (PROTOCOL §10): offsets, a bounded history, and word to every instance that listens.
+ * Channels in the store (PROTOCOL §10): offsets, a bounded history, and notifications to every instance that listens.
  *
  * **The fence.** An offset never goes back under one epoch. A store that was rewound (an older snapshot, a failover that
- * lost writes) has another identity, and a channel that is touched under another identity than it was written under gets
- * a new epoch: a reader then sees a break, never a silent hole (PROTOCOL §10.5).
+ * lost writes) has another identity. A channel that was written under another identity gets a new epoch when it is next
+ * touched, so that a reader sees a break and never a silent gap (PROTOCOL §10.5).
  */
 
 /** A place in a channel. `offset` 0 is before the first publication. */
@@ -21,16 +21,17 @@ export interface StoredPublication {
 }
 
 export interface Published extends Position {
-  /** The idempotency key was used before, with the same data: this is that publication's position. */
+  /** The idempotency key was used before with the same data; the position is that of the earlier publication. */
   readonly duplicate: boolean
 }
 
 /** A channel as one read found it. */
 export interface ChannelState {
+  /** The position of the newest publication. */
   readonly top: Position
   /**
-   * Everything after the position that was asked for, without a hole, up to the top. Absent: the position has another
-   * epoch, is above the top, or lies so far back that the history (or the caller's bound) does not reach it.
+   * Every publication after the requested position up to the top, without a gap. Undefined if the position has another
+   * epoch, is above the top, or is further back than the history or the caller's limit.
    */
   readonly publications?: readonly StoredPublication[]
 }
@@ -39,7 +40,7 @@ export interface PublishOptions {
   /** Unix milliseconds. */
   readonly publishedAt: number
   /**
-   * Made unique within the channel by the caller (client id and key); '' for none. Its result is remembered for
+   * Unique within the channel (the caller joins client id and key); '' for none. Its result is remembered for
    * {@link idempotencyLifeMs} (PROTOCOL §7).
    */
   readonly idempotencyKey: string
@@ -47,12 +48,12 @@ export interface PublishOptions {
 
 /** How long a publication's result is kept for repeats with its idempotency key, in milliseconds (PROTOCOL §7). */
 export const idempotencyLifeMs = 5 * 60 * 1000
-/** What a channel's history may hold, in bytes of data; older publications are dropped first. */
+/** Most bytes of data in a channel's history; older publications are dropped first. */
 export const historyBytes = 4 * 1024 * 1024
 
 /** What a store keeps of each channel, beside {@link historyBytes}. */
 export interface HistoryBounds {
-  /** Publications kept, the newest. */
+  /** Most publications; older ones are dropped first. */
   readonly size: number
   /** How long a channel's history is kept after its newest publication, in milliseconds. */
   readonly lifeMs: number
@@ -60,48 +61,49 @@ export interface HistoryBounds {
 
 export const defaultHistory: HistoryBounds = Object.freeze({ size: 1024, lifeMs: 300_000 })
 
-/** Told synchronously, one thing at a time. Neither may throw. */
+/** Called synchronously, one call at a time. Neither method may throw. */
 export interface ChannelListener {
-  /** A publication of a channel that was listened to. In order per channel, but any may be missing, or come twice. */
+  /** A publication of a channel that is listened to. In order per channel, but any may be missing or come twice. */
   publication(channel: string, epoch: string, publication: StoredPublication): void
-  /** Word may have been lost (the connection broke, a bounded queue overflowed): positions are to be checked now. */
+  /** Notifications may have been lost: the connection broke, or a bounded queue overflowed. Verify all positions. */
   mayHaveMissed(): void
 }
 
-/** What went wrong on the way of publications to this instance, ever. */
+/** Faults on the way of publications to this instance, since it started. */
 export interface ChannelCounts {
-  /** Publications that were dropped because too many waited. */
+  /** Publications that were dropped because the queue was full. */
   dropped: number
-  /** Times that the listening connection was deaf and was made anew. */
+  /** Restarts of the subscriber's connection because it was not receiving. */
   restarts: number
 }
 
 export interface ChannelStore {
   /**
-   * Publishes: idempotency, offset, history and word to the listeners, all in one step or nothing.
-   * @returns the publication's position; `conflict` where the key was used with other data
-   * @throws StoreUnavailable: whether it was published is unknown, unless too much was kept to take it
+   * Publishes in one atomic step: idempotency, offset, history and the notification of listeners.
+   * @param data  JSON text
+   * @returns the publication's position; `conflict` if the key was used with other data
+   * @throws StoreUnavailable; `outcome` tells whether the publication may have been made
    */
   publish(channel: string, data: string, options: PublishOptions): Promise<Published | 'conflict'>
   /**
-   * The channel's top and, where `after` is given, what came after it: all of it, at most `limit`, or nothing. A channel
-   * that is not known is made, with a new epoch and offset 0.
-   * @param limit  most publications; more than these are none
+   * Reads a channel's top and, given `after`, all that was published after it. An unknown channel is created with a new
+   * epoch and offset 0.
+   * @param limit  most publications; if there are more, none is returned
    */
   read(channel: string, after: Position | undefined, limit: number): Promise<ChannelState>
-  /** The tops of many channels, in their order, in as few round trips as there can be. Unknown ones are made. */
+  /** The tops of many channels, in their order, in few round trips. Unknown channels are created. */
   tops(channels: readonly string[]): Promise<readonly Position[]>
   /**
-   * Resolves once publications of these channels will be heard: what is published from then on arrives, or
-   * `mayHaveMissed` is called. Many calls of one moment travel together. Where it rejects, the channel is wanted all the
-   * same and heard as soon as it can be; `unlisten` takes it back.
+   * Resolves when publications of these channels are received: each one after that arrives, or `mayHaveMissed` is
+   * called. Concurrent calls are batched. If it rejects, the channels stay requested and are received as soon as that is
+   * possible; `unlisten` withdraws the request.
    * @throws StoreUnavailable
    */
   listen(channels: readonly string[]): Promise<void>
   unlisten(channels: readonly string[]): void
-  /** Sets who is told. One listener, set once before the first `listen`. */
+  /** Sets the listener. To be called once, before the first `listen`. */
   onPublication(listener: ChannelListener): void
-  /** Whether word arrives: false while the listening connection is down, or silent though a probe was published. */
+  /** False while the subscriber's connection is down, or receives nothing although a probe was published. */
   readonly isReceiving: boolean
   readonly counts: Readonly<ChannelCounts>
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 
 const processBytes = 9
-const ofThisProcess = randomBytes(processBytes).toString('base64url')
+const processPrefix = randomBytes(processBytes).toString('base64url')
 let count = 0
 
-/** An epoch that never was and never will be again: cheap, as one is at hand for each publication. */
+/** A unique epoch. It is cheap, because every publication carries one in case its channel begins a new epoch. */
 export function newEpoch(): string {
-  return ofThisProcess + (count++).toString(36)
+  return processPrefix + (count++).toString(36)
 }

@@ -11,7 +11,8 @@ export interface StoreChoice {
 
 /**
  * Opens the store that the configuration names.
- * @param onError  told of connection errors, which mend themselves
+ * @param now      unix milliseconds
+ * @param onError  called with each connection error; the store reconnects by itself
  * @throws DataDirInUse, StoreUnavailable
  */
 export async function openStore(

@@ -1,7 +1,7 @@
 /**
- * Who is in a channel, as every instance can see it. Instances say again and again who is there on them; an entry that is
- * not said again ends by its deadline, so that nothing has to be mended after a crash. A picture, not a ledger: it may be
- * behind by as long as an entry lives.
+ * Which sessions have joined which channel, as every instance sees it. Each instance repeats its own entries; an entry
+ * that is not repeated ends by its deadline, so that a crash needs no cleanup. The view is eventually consistent: it may
+ * lag by the life of an entry.
  */
 
 /** A session that has joined a channel. */
@@ -12,23 +12,27 @@ export interface Presence {
 }
 
 export interface PresenceEntry extends Presence {
-  /** When it is gone unless it is said again, unix milliseconds. */
+  /** When the entry ends unless it is touched before, unix milliseconds. */
   readonly deadline: number
 }
 
-/** Sessions that are kept of one channel. At the bound no further ones are taken until others are gone. */
+/** Sessions that are kept per channel. At this bound further ones are ignored until others end. */
 export const maxPresent = 100_000
 
 export interface PresenceStore {
   /**
-   * Says who is there, any number in any channels in one call. A deadline never goes back.
-   * @param now  unix milliseconds: entries that are over by then are forgotten on the way, bit by bit
+   * Adds entries, or moves their deadlines forward; any number in any channels in one call.
+   * @param now  unix milliseconds; some entries that have ended by then are removed as well
    */
   touch(entries: readonly PresenceEntry[], now: number): Promise<void>
-  /** Says who is not there any more. Those that are not known are passed over. */
+  /** Removes entries. Unknown ones are skipped. */
   leave(gone: readonly Presence[]): Promise<void>
-  /** How many are in the channel at `now`. */
+  /** The number of sessions in the channel at `now`. */
   count(channel: string, now: number): Promise<number>
-  /** Who is there at `now`, in the order of session ids, after `after` (an id), at most `limit`. */
+  /**
+   * The sessions in the channel at `now`, in the order of their ids.
+   * @param after  a session id; the list begins after it
+   * @param limit  most sessions
+   */
   list(channel: string, after: string, limit: number, now: number): Promise<readonly Presence[]>
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { ChannelBounds } from '../../src/channels/bounds.js'
 import { createChannelBroker } from '../../src/channels/channel-broker.js'
-import { maxAhead } from '../../src/channels/channel-stream.js'
+import { maxOutOfOrder } from '../../src/channels/channel-stream.js'
 import type { ChannelBroker, Subscriber } from '../../src/channels/types.js'
 import type { Position, StoredPublication } from '../../src/store/channels.js'
 import { StoreUnavailable } from '../../src/store/store.js'
@@ -44,7 +44,7 @@ function start(bounds: Partial<ChannelBounds> = {}, historySize?: number) {
   const counts = { delivered: 0, missed: 0, lost: 0 }
   const channels = createChannelBroker({
     ...{ store, bounds, now: clock.now, random: () => 0.5 },
-    log: { debug() {}, warn() {} },
+    log: { debug() {} },
     observer: {
       delivered(subscribers) {
         counts.delivered += subscribers
@@ -234,7 +234,7 @@ t.test('a word that comes while the channel is opened is not lost', async t => {
 })
 
 t.test('recovery: all, or nothing', async t => {
-  const { store, publish, subscriber, channels } = start({ recover: 4, ringCount: 2 }, 6)
+  const { store, publish, subscriber, channels } = start({ recover: 4, historyCount: 2 }, 6)
   const { epoch } = store.topOf(channel)
   for (let i = 0; i < 10; i++) await publish()
   const recover = async (offset: number, of = epoch) => {
@@ -265,7 +265,7 @@ t.test('recovery has a bound in bytes', async t => {
 })
 
 t.test('recovery that the store cannot give leaves the others alone', async t => {
-  const { store, publish, subscriber, channels } = start({ ringCount: 1 }, 2)
+  const { store, publish, subscriber, channels } = start({ historyCount: 1 }, 2)
   const a = await subscriber()
   for (let i = 0; i < 4; i++) {
     await publish()
@@ -308,7 +308,7 @@ t.test('many join in few calls, and the last to leave is remembered for a while'
 
 t.test('bounds: channels followed, publications in memory, words ahead, reads at a time', async t => {
   await t.test('channels', async t => {
-    const { channels, subscriber, store, clock } = start({ followed: 2 })
+    const { channels, subscriber, store, clock } = start({ streams: 2 })
     const [a] = [await subscriber(undefined, 'a'), await subscriber(undefined, 'b')]
     await t.rejects(new TestSubscriber().join(channels, undefined, 'c'), { code: 'UNAVAILABLE' })
     t.same(
@@ -323,7 +323,7 @@ t.test('bounds: channels followed, publications in memory, words ahead, reads at
     t.same([...store.listened], ['b', 'c'], 'one that nobody needs makes room')
   })
   await t.test('memory', async t => {
-    const { channels, subscriber, store } = start({ allRingsBytes: 1000, ringBytes: 600 })
+    const { channels, subscriber, store } = start({ totalHistoryBytes: 1000, historyBytes: 600 })
     const { epoch } = store.topOf('a')
     await subscriber(undefined, 'a')
     await subscriber(undefined, 'b')
@@ -343,12 +343,12 @@ t.test('bounds: channels followed, publications in memory, words ahead, reads at
     store.readGate = new Promise(resolve => {
       open = resolve
     })
-    for (let i = 0; i < maxAhead + 10; i++) await publish()
+    for (let i = 0; i < maxOutOfOrder + 10; i++) await publish()
     const [, ...rest] = store.words
     for (const word of rest) store.deliver(word)
     open()
     await setImmediate()
-    t.equal(a.told.length, maxAhead + 10)
+    t.equal(a.told.length, maxOutOfOrder + 10)
   })
   await t.test('reads', async t => {
     const { store, publish, subscriber } = start({ repairs: 2 })
@@ -418,7 +418,7 @@ t.test('property: every subscriber is told of everything once and in order, or t
   )
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 80 }), fc.integer({ min: 1, max: 6 }), async (steps, historySize) => {
-      const { store, channels, pass, publish } = start({ ringCount: 3, recover: 8 }, historySize)
+      const { store, channels, pass, publish } = start({ historyCount: 3, recover: 8 }, historySize)
       const subscribers = Array.from({ length: 4 }, () => new TestSubscriber())
       /** What each has been told since it last joined must follow on this. */
       const expected = new Map<TestSubscriber, number>()

@@ -50,7 +50,7 @@ t.test('.env.example and docs/settings.md match the schema, and no page names an
 })
 
 t.test('every Redis script is loaded, and documents its input and output', async t => {
-  const loader = read('src/store/redis/client.ts')
+  const loader = read('src/store/redis/scripts.ts')
   for (const file of filesUnder('src/store/redis/scripts', /\.lua$/)) {
     const name = relative('src/store/redis/scripts', file).replace('.lua', '')
     if (name.startsWith('include/')) continue

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import t from 'tap'
 import { maxOpenChallenges } from '../../src/store/embedded/ephemeral.js'
-import { createRedisClient } from '../../src/store/redis/client.js'
+import { RedisClient } from '../../src/store/redis/client.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { outcomeOf } from '../../src/store/redis/outcome.js'
 import { startRedis } from '../helper/redis-server.js'
@@ -17,7 +17,7 @@ const unknown = { name: 'StoreUnavailable', outcome: 'unknown' }
 t.test('redis: a command without a connection is unsent', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
-  const redis = createRedisClient(server.url, () => {})
+  const redis = new RedisClient(server.url, () => {})
   t.teardown(() => redis.disconnect())
   await redis.ready(5000)
   await server.kill()
@@ -58,12 +58,12 @@ t.test('redis: a command whose connection breaks after it was written has an unk
   t.teardown(() => proxy.close())
   const address = proxy.address()
   const port = address === null || typeof address === 'string' ? 0 : address.port
-  const redis = createRedisClient(`redis://127.0.0.1:${port}`, () => {})
+  const redis = new RedisClient(`redis://127.0.0.1:${port}`, () => {})
   t.teardown(() => redis.disconnect())
   await redis.ready(5000)
   broken.now = true
   await t.rejects(redis.command('INCR', 'counter'), unknown)
-  const direct = createRedisClient(server.url, () => {})
+  const direct = new RedisClient(server.url, () => {})
   t.teardown(() => direct.disconnect())
   await direct.ready(5000)
   t.equal(await direct.command('GET', 'counter'), '1', 'it ran')
@@ -72,7 +72,7 @@ t.test('redis: a command whose connection breaks after it was written has an unk
 t.test('redis: a command that the server refuses for want of memory is unsent', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
-  const redis = createRedisClient(server.url, () => {})
+  const redis = new RedisClient(server.url, () => {})
   t.teardown(() => redis.disconnect())
   await redis.ready(5000)
   await redis.command('CONFIG', 'SET', 'maxmemory', 1)

@@ -7,7 +7,7 @@ import t from 'tap'
 import { openEmbeddedDurable } from '../../src/store/embedded/durable.js'
 import { maxOpenChallenges } from '../../src/store/embedded/ephemeral.js'
 import { openEmbeddedStore } from '../../src/store/embedded/index.js'
-import { createRedisClient } from '../../src/store/redis/client.js'
+import { RedisClient } from '../../src/store/redis/client.js'
 import { createRedisDurable } from '../../src/store/redis/durable.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { createKeys } from '../../src/store/redis/keys.js'
@@ -67,7 +67,7 @@ t.test('embedded: open challenges are bounded, and honest ones are not thrown aw
 
 t.test('topics are bounded: the oldest is forgotten', async t => {
   const dir = mkdtempSync(join(tmpdir(), 'countersign-topics-'))
-  const redis = createRedisClient(redisUrl(), () => {})
+  const redis = new RedisClient(redisUrl(), () => {})
   await redis.ready(5000)
   const embedded = openEmbeddedDurable(join(dir, 'topics.mdb'), 3)
   t.teardown(async () => {

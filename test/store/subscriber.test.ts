@@ -3,8 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { openRedisStore } from '../../src/store/redis/index.js'
-import { createLivenessProbe } from '../../src/store/redis/pubsub/liveness-probe.js'
-import { createNotificationQueue } from '../../src/store/redis/pubsub/notification-queue.js'
+import { LivenessProbe } from '../../src/store/redis/pubsub/liveness-probe.js'
+import { NotificationQueue } from '../../src/store/redis/pubsub/notification-queue.js'
 import { subscribeBatch } from '../../src/store/redis/pubsub/subscriber.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
@@ -79,11 +79,11 @@ t.test('a deaf subscriber is found out, readiness turns red, and it is mended wi
   t.equal((await fetch(`${gateway.url}/readyz`)).status, 200)
 })
 
-t.test('deafness: silence, a probe that was accepted, silence again', async t => {
+t.test('probe: silence, a probe that was accepted, silence again', async t => {
   const clock = createClock()
   const log: string[] = []
   let publishes: () => Promise<void> = async () => {}
-  const deafness = createLivenessProbe({
+  const probe = new LivenessProbe({
     silenceMs: 1000,
     now: clock.now,
     probe() {
@@ -92,67 +92,67 @@ t.test('deafness: silence, a probe that was accepted, silence again', async t =>
     },
     restart() {
       log.push('restart')
-      deafness.connected(false)
-      deafness.connected(true)
+      probe.changeConnection(false)
+      probe.changeConnection(true)
     }
   })
   /** Lets so many milliseconds pass, with a check at their end, and whatever that began. */
   const pass = async (ms: number): Promise<string[]> => {
     clock.advance(ms)
-    deafness.check()
+    probe.check()
     await new Promise(setImmediate)
     return log.splice(0)
   }
   t.same(await pass(5000), [], 'not connected: there is nothing to prove')
-  deafness.connected(true)
+  probe.changeConnection(true)
   t.same(await pass(999), [])
   t.same(await pass(1), ['probe'])
-  deafness.heard()
+  probe.received()
   t.same(await pass(999), [], 'the probe was heard')
 
   publishes = () => Promise.reject(new StoreUnavailable())
   t.same(await pass(1), ['probe'])
   t.same(await pass(5000), ['probe'], 'it was not accepted: the way of publishing is at fault')
-  t.notOk(deafness.deaf)
+  t.ok(probe.isReceiving)
 
   publishes = async () => {}
   t.same(await pass(1), ['probe'])
   t.same(await pass(999), [], 'a whole interval after it was accepted')
-  t.notOk(deafness.deaf)
+  t.ok(probe.isReceiving)
   t.same(await pass(1), ['restart', 'probe'], 'and at once the question whether the new one isReceiving')
-  t.ok(deafness.deaf)
+  t.notOk(probe.isReceiving)
   t.same(await pass(1999), [], 'twice as patient')
   t.same(await pass(1), ['restart', 'probe'])
   for (const patienceMs of [4000, 8000, 10_000, 10_000]) {
     t.same(await pass(patienceMs - 1), [])
     t.same(await pass(1), ['restart', 'probe'])
   }
-  t.ok(deafness.deaf)
-  deafness.heard()
-  t.notOk(deafness.deaf)
+  t.notOk(probe.isReceiving)
+  probe.received()
+  t.ok(probe.isReceiving)
   t.same(await pass(1000), ['probe'])
   t.same(await pass(1000), ['restart', 'probe'], 'it begins anew')
 })
 
 t.test('the queue before a listener is bounded: what is beyond is dropped, counted, and told in its place', async t => {
   const seen: (number | 'missing')[] = []
-  const inbox = createNotificationQueue<number>(
+  const queue = new NotificationQueue<number>(
     message => seen.push(message),
     () => seen.push('missing'),
     { maxWaiting: 3, maxWaitingBytes: 100 }
   )
-  for (let i = 1; i <= 5; i++) inbox.put(i, 1)
+  for (let i = 1; i <= 5; i++) queue.enqueue(i, 1)
   t.same(seen, [], 'whoever reads never waits for whoever handles')
   await until('all were handled', () => seen.includes('missing'))
   t.same(seen, [1, 2, 3, 'missing'])
-  t.equal(inbox.dropped, 2)
-  inbox.put(6, 60)
-  inbox.put(7, 60)
-  inbox.put(8, 40)
+  t.equal(queue.dropped, 2)
+  queue.enqueue(6, 60)
+  queue.enqueue(7, 60)
+  queue.enqueue(8, 40)
   await until('these too', () => seen.length === 7)
   t.same(seen.slice(4), [6, 'missing', 8], 'bytes are bounded too')
-  t.equal(inbox.dropped, 3)
-  inbox.put(9, 1)
+  t.equal(queue.dropped, 3)
+  queue.enqueue(9, 1)
   await until('and on', () => seen.includes(9))
 })
 

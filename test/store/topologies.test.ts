@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { connectionsOf, createRedisClient } from '../../src/store/redis/client.js'
+import { RedisClient } from '../../src/store/redis/client.js'
+import { parseConnectionUrl } from '../../src/store/redis/connection-url.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { startRedis } from '../helper/redis-server.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
@@ -95,7 +96,7 @@ t.test('bug: on a cluster a command whose answer was lost is not sent again', as
   const proxyPort = address === null || typeof address === 'string' ? 0 : address.port
   await admin.config('SET', 'cluster-announce-ip', '127.0.0.1')
   await admin.config('SET', 'cluster-announce-port', proxyPort)
-  const redis = createRedisClient(`redis+cluster://127.0.0.1:${proxyPort}`, () => {})
+  const redis = new RedisClient(`redis+cluster://127.0.0.1:${proxyPort}`, () => {})
   t.teardown(() => redis.disconnect())
   await redis.ready(5000)
   await redis.command('SET', 'counter', 0)
@@ -171,11 +172,11 @@ t.test('forms of COUNTERSIGN_STORE', async t => {
     { host: 'a', port: 1 },
     { host: 'b', port: 6379 }
   ]
-  t.match(connectionsOf('redis+cluster://u:p%40@a:1,b'), { kind: 'cluster', hosts, username: 'u', password: 'p@' })
-  t.match(connectionsOf('redis+sentinel://a:1,b/main'), { kind: 'sentinel', hosts, name: 'main' })
-  t.match(connectionsOf('redis+sentinel://:p@a:1/main?x'), { kind: 'sentinel', password: 'p', name: 'main' })
-  t.match(connectionsOf('redis+cluster://[::1]:7000'), { hosts: [{ host: '::1', port: 7000 }] })
-  t.match(connectionsOf('rediss://a:1'), { kind: 'single', url: 'rediss://a:1' })
-  t.throws(() => connectionsOf('redis+sentinel://a:1'), /name of the primary/)
-  t.throws(() => connectionsOf('redis+cluster://'), /host/)
+  t.match(parseConnectionUrl('redis+cluster://u:p%40@a:1,b'), { kind: 'cluster', hosts, username: 'u', password: 'p@' })
+  t.match(parseConnectionUrl('redis+sentinel://a:1,b/main'), { kind: 'sentinel', hosts, name: 'main' })
+  t.match(parseConnectionUrl('redis+sentinel://:p@a:1/main?x'), { kind: 'sentinel', password: 'p', name: 'main' })
+  t.match(parseConnectionUrl('redis+cluster://[::1]:7000'), { hosts: [{ host: '::1', port: 7000 }] })
+  t.match(parseConnectionUrl('rediss://a:1'), { kind: 'single', url: 'rediss://a:1' })
+  t.throws(() => parseConnectionUrl('redis+sentinel://a:1'), /name of the primary/)
+  t.throws(() => parseConnectionUrl('redis+cluster://'), /host/)
 })

@@ -1,26 +1,26 @@
-import {
-  type ChallengeStore,
-  type LicenseSlotStore,
-  type RateLimitStore,
-  type SessionEntry,
-  type SessionStore,
-  StoreUnavailable,
-  type TicketStore
-} from '../store.js'
+import type {
+  ChallengeStore,
+  LicenseSlotStore,
+  RateLimitStore,
+  SessionEntry,
+  SessionStore,
+  TicketStore
+} from '../ephemeral.js'
+import { StoreUnavailable } from '../errors.js'
 
 /**
- * Passing things in memory, for one process: one thread runs every verb, so each is atomic. A restart forgets them;
- * clients open new sessions, which is what they do after any lost connection.
+ * Ephemeral state in memory, for one process: one thread runs every method, so each is atomic. A restart forgets it;
+ * clients then open new sessions, as after any lost connection.
  */
 
-/** Challenges that are out at one time. At the bound new ones are refused rather than honest ones thrown away. */
+/** Most open challenges. At the bound new ones are refused, so that a flood does not evict those of honest clients. */
 export const maxOpenChallenges = 200_000
 
 export function createEmbeddedChallenges(now: () => number): ChallengeStore {
-  // In the order of issue, and all of one life: the first is the next to end.
+  // All have the same life, so they are in the order of their ends.
   const open = new Map<string, { binding: string; endsAt: number }>()
 
-  function forgetEnded(): void {
+  function removeEnded(): void {
     for (const [token, { endsAt }] of open) {
       if (endsAt > now()) return
       open.delete(token)
@@ -29,8 +29,9 @@ export function createEmbeddedChallenges(now: () => number): ChallengeStore {
 
   return {
     async put(token, binding, lifeMs) {
-      forgetEnded()
-      if (open.size >= maxOpenChallenges) throw new StoreUnavailable(new Error('too many open challenges'), 'unsent')
+      removeEnded()
+      if (open.size >= maxOpenChallenges)
+        throw new StoreUnavailable(new Error(`${maxOpenChallenges} open challenges, the most that are kept`), 'unsent')
       open.set(token, { binding, endsAt: now() + lifeMs })
     },
     async consume(token) {
@@ -41,20 +42,21 @@ export function createEmbeddedChallenges(now: () => number): ChallengeStore {
   }
 }
 
-/** Tickets that live at one time. At the bound new ones are refused. */
+/** Most live tickets. At the bound new ones are refused. */
 export const maxLiveTickets = 500_000
 
 export function createEmbeddedTickets(now: () => number): TicketStore {
   const live = new Map<string, { text: string; endsAt: number }>()
 
-  function forgetEnded(): void {
+  function removeEnded(): void {
     for (const [keyId, { endsAt }] of live) if (endsAt <= now()) live.delete(keyId)
   }
 
   return {
     async put(keyId, text, lifeMs) {
-      if (live.size >= maxLiveTickets) forgetEnded()
-      if (live.size >= maxLiveTickets) throw new StoreUnavailable(new Error('too many live tickets'), 'unsent')
+      if (live.size >= maxLiveTickets) removeEnded()
+      if (live.size >= maxLiveTickets)
+        throw new StoreUnavailable(new Error(`${maxLiveTickets} live tickets, the most that are kept`), 'unsent')
       live.set(keyId, { text, endsAt: now() + lifeMs })
     },
     async get(keyId) {
@@ -64,11 +66,11 @@ export function createEmbeddedTickets(now: () => number): TicketStore {
   }
 }
 
-/** Names whose rates are remembered; those that are back at rest are forgotten first, then the longest known. */
+/** Most names. At the bound names with their full rate available are dropped first, then the oldest. */
 export const maxRateLimitNames = 200_000
 
 export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
-  // The theoretical arrival time of the next one, were everything spread evenly.
+  // The theoretical arrival time of the next call (generic cell rate algorithm), unix milliseconds.
   const arrivals = new Map<string, number>()
 
   function makeRoom(): void {
@@ -151,34 +153,35 @@ export function createEmbeddedSessions(): SessionStore {
 }
 
 export function createEmbeddedLicenseSlots(): LicenseSlotStore {
-  const seats = new Map<string, Map<string, number>>()
-  const bySession = new Map<string, Set<string>>()
+  /** By license and session: when the slot ends, unix milliseconds. */
+  const slots = new Map<string, Map<string, number>>()
+  const licensesBySession = new Map<string, Set<string>>()
 
-  function leave(licenseId: string, sessionId: string): void {
-    const taken = seats.get(licenseId)
-    taken?.delete(sessionId)
-    if (taken?.size === 0) seats.delete(licenseId)
+  function free(licenseId: string, sessionId: string): void {
+    const ends = slots.get(licenseId)
+    ends?.delete(sessionId)
+    if (ends?.size === 0) slots.delete(licenseId)
   }
 
   return {
     async acquire(licenseId, sessionId, max, endsAt, now) {
-      const taken = seats.get(licenseId) ?? new Map<string, number>()
-      for (const [other, ends] of taken) if (ends <= now) taken.delete(other)
-      if (!taken.has(sessionId) && taken.size >= max) return false
-      seats.set(licenseId, taken.set(sessionId, endsAt))
-      const held = bySession.get(sessionId) ?? new Set()
-      bySession.set(sessionId, held.add(licenseId))
+      const ends = slots.get(licenseId) ?? new Map<string, number>()
+      for (const [other, end] of ends) if (end <= now) ends.delete(other)
+      if (!ends.has(sessionId) && ends.size >= max) return false
+      slots.set(licenseId, ends.set(sessionId, endsAt))
+      const licenses = licensesBySession.get(sessionId) ?? new Set()
+      licensesBySession.set(sessionId, licenses.add(licenseId))
       return true
     },
     async release(licenseId, sessionId) {
-      leave(licenseId, sessionId)
-      const held = bySession.get(sessionId)
-      held?.delete(licenseId)
-      if (held?.size === 0) bySession.delete(sessionId)
+      free(licenseId, sessionId)
+      const licenses = licensesBySession.get(sessionId)
+      licenses?.delete(licenseId)
+      if (licenses?.size === 0) licensesBySession.delete(sessionId)
     },
     async releaseAll(sessionId) {
-      for (const licenseId of bySession.get(sessionId) ?? []) leave(licenseId, sessionId)
-      bySession.delete(sessionId)
+      for (const licenseId of licensesBySession.get(sessionId) ?? []) free(licenseId, sessionId)
+      licensesBySession.delete(sessionId)
     }
   }
 }

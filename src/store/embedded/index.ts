@@ -15,18 +15,19 @@ import { lockDataDir } from './lock.js'
 import { createEmbeddedPresence } from './presence.js'
 
 /**
- * Opens the store of a single process: lasting things in `dataDir`, passing things in memory.
- * @param now  unix milliseconds
+ * Opens the store of a single process: durable state in `dataDir`, ephemeral state in memory.
+ * @param dataDir  created if it does not exist
+ * @param now      unix milliseconds
  * @throws DataDirInUse
  */
 export function openEmbeddedStore(dataDir: string, now: () => number, channels: EmbeddedChannelsOptions = {}): Store {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(join(dataDir, 'countersign.lock'))
-  const records = openEmbeddedDurable(join(dataDir, 'countersign.mdb'))
+  const durable = openEmbeddedDurable(join(dataDir, 'countersign.mdb'))
   let closed: Promise<void> | undefined
   return {
     kind: 'embedded',
-    durable: records,
+    durable,
     challenges: createEmbeddedChallenges(now),
     sessions: createEmbeddedSessions(),
     licenseSlots: createEmbeddedLicenseSlots(),
@@ -35,9 +36,9 @@ export function openEmbeddedStore(dataDir: string, now: () => number, channels: 
     channels: createEmbeddedChannels(now, channels),
     presence: createEmbeddedPresence(),
     bridge: createEmbeddedBridge(now),
-    ping: records.ping,
+    ping: durable.ping,
     close() {
-      closed ??= records.close().then(unlock)
+      closed ??= durable.close().then(unlock)
       return closed
     }
   }

@@ -1,11 +1,11 @@
 import { closeSync, openSync } from 'node:fs'
 import { tryLock } from 'fs-native-extensions'
-import { DataDirInUse } from '../store.js'
+import { DataDirInUse } from '../errors.js'
 
 /**
- * Takes a data folder for this process by a lock of the operating system, which a killed process cannot leave behind.
+ * Locks a data folder for this process. The operating system releases the lock when the process ends, even if killed.
  * @param path  the lock file
- * @returns the undoing
+ * @returns unlocks the folder
  * @throws DataDirInUse
  */
 export function lockDataDir(path: string): () => void {

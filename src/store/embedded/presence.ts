@@ -1,23 +1,19 @@
-import { maxPresent, type Presence, type PresenceStore } from '../presence.js'
+import { maxPresent, type PresenceEntry, type PresenceStore } from '../presence.js'
 
-interface Present extends Presence {
-  readonly deadline: number
-}
-
-/** Channels that nobody touches are looked through so often. */
+/** Interval at which ended entries of channels without any calls are removed. */
 const sweepEveryMs = 60_000
 
-/** Who is in which channel, in memory. */
+/** Presence in memory, for one process. */
 export function createEmbeddedPresence(): PresenceStore {
-  const channels = new Map<string, Map<string, Present>>()
+  const channels = new Map<string, Map<string, PresenceEntry>>()
   let sweptAt = 0
 
-  function forgetOverdue(channel: string, present: Map<string, Present>, now: number): void {
+  function removeEnded(channel: string, present: Map<string, PresenceEntry>, now: number): void {
     for (const [sessionId, { deadline }] of present) if (deadline <= now) present.delete(sessionId)
     if (present.size === 0) channels.delete(channel)
   }
 
-  function presentAt(channel: string, now: number): Present[] {
+  function presentAt(channel: string, now: number): PresenceEntry[] {
     return [...(channels.get(channel)?.values() ?? [])].filter(({ deadline }) => deadline > now)
   }
 
@@ -25,16 +21,16 @@ export function createEmbeddedPresence(): PresenceStore {
     async touch(entries, now) {
       if (now - sweptAt >= sweepEveryMs) {
         sweptAt = now
-        for (const [channel, present] of channels) forgetOverdue(channel, present, now)
+        for (const [channel, present] of channels) removeEnded(channel, present, now)
       }
-      const lookedThrough = new Set<string>()
+      const swept = new Set<string>()
       for (const entry of entries) {
         const { channel, sessionId, deadline } = entry
-        const present = channels.get(channel) ?? new Map<string, Present>()
+        const present = channels.get(channel) ?? new Map<string, PresenceEntry>()
         const known = present.get(sessionId)
         if (known === undefined && present.size >= maxPresent) {
-          if (!lookedThrough.has(channel)) forgetOverdue(channel, present, now)
-          lookedThrough.add(channel)
+          if (!swept.has(channel)) removeEnded(channel, present, now)
+          swept.add(channel)
           if (present.size >= maxPresent) continue
         }
         if (known === undefined || known.deadline < deadline) present.set(sessionId, entry)
@@ -48,15 +44,12 @@ export function createEmbeddedPresence(): PresenceStore {
         if (present?.size === 0) channels.delete(channel)
       }
     },
-    async count(channel, now) {
-      return presentAt(channel, now).length
-    },
-    async list(channel, after, limit, now) {
-      return presentAt(channel, now)
+    count: async (channel, now) => presentAt(channel, now).length,
+    list: async (channel, after, limit, now) =>
+      presentAt(channel, now)
         .filter(({ sessionId }) => sessionId > after)
         .sort((a, b) => (a.sessionId < b.sessionId ? -1 : 1))
         .slice(0, limit)
         .map(({ sessionId, clientId }) => ({ channel, sessionId, clientId }))
-    }
   }
 }

@@ -5,16 +5,16 @@ import type {
   SessionEntry,
   SessionStore,
   TicketStore
-} from '../store.js'
+} from '../ephemeral.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
 
-/** Keys of a session outlive any session (24 h) by an hour: a backstop behind the reaper. */
+/** An hour longer than the longest session (24 h): a backstop behind the reaper. */
 const sessionKeyLifeMs = 25 * 60 * 60 * 1000
 
-/** Sessions whose deadlines one command moves: a call has only so much room for arguments. */
+/** Sessions per ZADD: a JavaScript call takes a limited number of arguments. */
 const touchBatch = 5000
 
 export function createRedisChallenges(redis: RedisClient, keys: Keys): ChallengeStore {
@@ -23,8 +23,8 @@ export function createRedisChallenges(redis: RedisClient, keys: Keys): Challenge
       await redis.script('challengePut', [keys.challenge(token)], [binding, lifeMs])
     },
     async consume(token) {
-      // Atomic. Where its answer is lost the challenge counts as used: the client asks for another.
-      const binding = await redis.script('challengeTake', [keys.challenge(token)], [])
+      // If the reply is lost the challenge is used up, and the client asks for another.
+      const binding = await redis.script('challengeConsume', [keys.challenge(token)], [])
       return binding === null ? undefined : textOf(binding)
     }
   }
@@ -99,24 +99,24 @@ export function createRedisLicenseSlots(redis: RedisClient, keys: Keys): License
   return {
     async acquire(licenseId, sessionId, max, endsAt, now) {
       const args = [sessionId, max, endsAt, now]
-      // Noted first: a note without a seat does no harm, a seat without a note would outlive a crash of this instance.
-      await redis.command('SADD', keys.seatsOf(sessionId), licenseId)
-      const [seated] = await Promise.all([
-        redis.script('seatTake', [keys.seats(licenseId)], args),
-        redis.command('PEXPIRE', keys.seatsOf(sessionId), sessionKeyLifeMs)
+      // First, because an entry without a slot is harmless, but a slot without an entry would outlive a crash.
+      await redis.command('SADD', keys.licensesOfSession(sessionId), licenseId)
+      const [acquired] = await Promise.all([
+        redis.script('licenseSlotAcquire', [keys.licenseSlots(licenseId)], args),
+        redis.command('PEXPIRE', keys.licensesOfSession(sessionId), sessionKeyLifeMs)
       ])
-      return integerOf(seated) === 1
+      return integerOf(acquired) === 1
     },
     async release(licenseId, sessionId) {
       await Promise.all([
-        redis.command('ZREM', keys.seats(licenseId), sessionId),
-        redis.command('SREM', keys.seatsOf(sessionId), licenseId)
+        redis.command('ZREM', keys.licenseSlots(licenseId), sessionId),
+        redis.command('SREM', keys.licensesOfSession(sessionId), licenseId)
       ])
     },
     async releaseAll(sessionId) {
-      const held = textsOf(await redis.command('SMEMBERS', keys.seatsOf(sessionId)))
-      await Promise.all(held.map(licenseId => redis.command('ZREM', keys.seats(licenseId), sessionId)))
-      if (held.length > 0) await redis.command('DEL', keys.seatsOf(sessionId))
+      const licenseIds = textsOf(await redis.command('SMEMBERS', keys.licensesOfSession(sessionId)))
+      await Promise.all(licenseIds.map(licenseId => redis.command('ZREM', keys.licenseSlots(licenseId), sessionId)))
+      if (licenseIds.length > 0) await redis.command('DEL', keys.licensesOfSession(sessionId))
     }
   }
 }
@@ -136,6 +136,6 @@ export function createRedisTickets(redis: RedisClient, keys: Keys): TicketStore 
 export function createRedisRateLimits(redis: RedisClient, keys: Keys): RateLimitStore {
   return {
     consume: async (name, cost, perMinute) =>
-      integerOf(await redis.script('limitTake', [keys.limit(name)], [cost, perMinute]))
+      integerOf(await redis.script('rateLimitConsume', [keys.rateLimit(name)], [cost, perMinute]))
   }
 }

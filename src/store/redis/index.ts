@@ -1,7 +1,8 @@
 import type { Store } from '../store.js'
 import { createRedisBridge } from './bridge.js'
 import { createRedisChannels, type RedisChannelsOptions } from './channels.js'
-import { createRedisClient, subscribe } from './client.js'
+import { RedisClient } from './client.js'
+import { type Subscription, subscribe } from './connections.js'
 import { createRedisDurable } from './durable.js'
 import {
   createRedisChallenges,
@@ -14,12 +15,12 @@ import { createKeys } from './keys.js'
 import { createRedisPresence } from './presence.js'
 import { within } from './within.js'
 
-/** Longest wait of a ping: readiness must turn red within a second of the store's loss. */
+/** Longest wait of a ping: readiness must turn red within a second after the store is lost. */
 const pingTimeoutMs = 800
 const probeLifeMs = 5000
 
 export interface RedisStoreOptions extends Partial<RedisChannelsOptions> {
-  /** Keeps several gateways apart in one Redis. Default `cs`. */
+  /** Separates several gateways in one Redis. Default `cs`. */
   readonly prefix?: string
   /** Longest wait for the first connection, in milliseconds. Default 30,000. */
   readonly connectWithinMs?: number
@@ -27,62 +28,57 @@ export interface RedisStoreOptions extends Partial<RedisChannelsOptions> {
 
 /**
  * Opens the store that any number of instances share.
- * @param url  see `connect`
- * @throws StoreUnavailable when Redis does not answer within `connectWithinMs`
+ * @param url  one of the forms of COUNTERSIGN_STORE
+ * @throws StoreUnavailable if Redis does not answer within `connectWithinMs`
  */
 export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
   const { prefix = 'cs', connectWithinMs = 30_000, onError = () => {} } = options
   const keys = createKeys(prefix)
-  const redis = createRedisClient(url, onError)
+  const redis = new RedisClient(url, onError)
   try {
     await redis.ready(connectWithinMs)
   } catch (error) {
     redis.disconnect()
     throw error
   }
-  const listeners = new Set<() => void>()
-  const subscription = subscribe(
-    url,
-    keys.topicChannel,
-    () => {
-      for (const listener of listeners) listener()
-    },
-    onError
-  )
-
-  const channels = createRedisChannels(redis, keys, url, { ...options, onError })
-  await channels.started
-  const wordSubscriptions = new Set<{ close(): void }>()
+  const subscriptions = new Set<Subscription>()
+  const subscribeTo = (channel: string, onMessage: (message: string) => void, onConnected: () => void) => {
+    const subscription = subscribe(url, channel, { onMessage, onConnected, onError })
+    subscriptions.add(subscription)
+    return () => {
+      subscriptions.delete(subscription)
+      subscription.close()
+    }
+  }
+  const changeListeners = new Set<() => void>()
+  const onChange = () => {
+    for (const listener of changeListeners) listener()
+  }
+  subscribeTo(keys.changeChannel, onChange, onChange)
+  const { channels, started, close: closeChannels } = createRedisChannels(redis, keys, url, { ...options, onError })
+  await started
 
   return {
     kind: 'redis',
     durable: createRedisDurable(redis, keys, listener => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
+      changeListeners.add(listener)
+      return () => changeListeners.delete(listener)
     }),
     challenges: createRedisChallenges(redis, keys),
     sessions: createRedisSessions(redis, keys),
     licenseSlots: createRedisLicenseSlots(redis, keys),
     tickets: createRedisTickets(redis, keys),
     rateLimits: createRedisRateLimits(redis, keys),
-    channels: channels.channels,
+    channels,
     presence: createRedisPresence(redis, keys),
-    bridge: createRedisBridge(redis, keys, (channel, onMessage) => {
-      const words = subscribe(url, channel, onMessage, onError)
-      wordSubscriptions.add(words)
-      return () => {
-        wordSubscriptions.delete(words)
-        words.close()
-      }
-    }),
-    // A write: a server that is read-only, full or paused answers PING all the same.
+    bridge: createRedisBridge(redis, keys, subscribeTo),
+    // A write, because a server that is read-only, full or paused still answers PING.
     async ping() {
       await within(pingTimeoutMs, redis.command('SET', keys.probe, '1', 'PX', probeLifeMs))
     },
     async close() {
-      channels.close()
-      subscription.close()
-      for (const words of wordSubscriptions) words.close()
+      closeChannels()
+      for (const subscription of subscriptions) subscription.close()
       redis.disconnect()
     }
   }

@@ -1,8 +1,9 @@
-import type { RecordKey } from '../store.js'
+import type { RecordKey } from '../durable.js'
 
 /**
- * Every key and channel of the Redis store, built in one place. What one script touches together shares a hash tag,
- * so that it lies in one slot of a cluster (redis.io, cluster specification, "Hash tags").
+ * Every key and channel of the Redis store. Keys that one script uses together share a hash tag, so that they are in one
+ * slot of a Cluster (redis.io, cluster specification, "Hash tags"). Some spellings are older than the names here: stored
+ * data must stay readable.
  */
 export interface Keys {
   record(key: RecordKey): string
@@ -10,40 +11,40 @@ export interface Keys {
   index(kind: string): string
   readonly auditHead: string
   readonly auditLog: string
-  readonly topics: string
-  readonly topicChannel: string
+  readonly changeEvents: string
+  readonly changeChannel: string
   challenge(token: string): string
   readonly sessionPrefix: string
   readonly sessionDeadlines: string
   readonly sessionIds: string
   readonly sessionsOfClientPrefix: string
-  seats(licenseId: string): string
-  /** Licenses on which a session sits. */
-  seatsOf(sessionId: string): string
+  /** The sessions that have a slot of a license. */
+  licenseSlots(licenseId: string): string
+  /** The licenses that a session has a slot of. */
+  licensesOfSession(sessionId: string): string
   ticket(keyId: string): string
-  /** A session of the bridge, and the frames that wait for it. */
   bridge(sessionId: string): string
+  /** Frames of a bridge session that were not acknowledged. */
   bridgeOutbox(sessionId: string): string
-  /** Before an instance's id: the channel of words for it. */
-  readonly wordPrefix: string
-  /** There while the instance lives. */
+  /** Followed by an instance's id: the channel of its notifications. */
+  readonly notificationPrefix: string
+  /** Exists while the instance is alive. */
   instance(instanceId: string): string
-  limit(name: string): string
-  /** A channel, and the name of its words. */
+  rateLimit(name: string): string
+  /** The state of a channel; publications are notified on a Redis channel of this name. */
   channel(name: string): string
   channelHistory(name: string): string
   channelResult(name: string, idempotencyKey: string): string
-  /** Who is in a channel: until when, and in order. */
   presenceDeadlines(channel: string): string
   presenceOrder(channel: string): string
-  /** Written to see whether writes work. */
+  /** Written to learn whether writes work. */
   readonly probe: string
 }
 
-/** A word that is renewed with each connection, for all prefixes: scripts/include/identity.lua spells it. */
+/** A random value that each connection renews, shared by all prefixes. scripts/include/identity.lua spells this key. */
 export const generationKey = 'cs:generation'
 
-/** @param prefix  keeps several gateways apart in one Redis; `cs` by default */
+/** @param prefix  separates several gateways in one Redis; `cs` by default */
 export function createKeys(prefix: string): Keys {
   const records = `${prefix}:{records}`
   const sessions = `${prefix}:{sessions}`
@@ -52,21 +53,21 @@ export function createKeys(prefix: string): Keys {
     index: kind => `${records}@index:${kind}`,
     auditHead: `${records}@audit:head`,
     auditLog: `${records}@audit:log`,
-    topics: `${records}@topics`,
-    topicChannel: `${prefix}:topics`,
+    changeEvents: `${records}@topics`,
+    changeChannel: `${prefix}:topics`,
     challenge: token => `${prefix}:challenge:${token}`,
     sessionPrefix: `${sessions}:`,
     sessionDeadlines: `${sessions}@deadlines`,
     sessionIds: `${sessions}@ids`,
     sessionsOfClientPrefix: `${sessions}@client:`,
-    seats: licenseId => `${prefix}:seats:{${licenseId}}`,
-    seatsOf: sessionId => `${prefix}:seats-of:{${sessionId}}`,
+    licenseSlots: licenseId => `${prefix}:seats:{${licenseId}}`,
+    licensesOfSession: sessionId => `${prefix}:seats-of:{${sessionId}}`,
     bridge: sessionId => `${prefix}:bridge:{${sessionId}}`,
     bridgeOutbox: sessionId => `${prefix}:bridge:{${sessionId}}@outbox`,
-    wordPrefix: `${prefix}:words:`,
+    notificationPrefix: `${prefix}:words:`,
     instance: instanceId => `${prefix}:instance:${instanceId}`,
     ticket: keyId => `${prefix}:ticket:${keyId}`,
-    limit: name => `${prefix}:limit:${name}`,
+    rateLimit: name => `${prefix}:limit:${name}`,
     channel: name => `${prefix}:channel:{${name}}`,
     channelHistory: name => `${prefix}:channel:{${name}}@history`,
     channelResult: (name, key) => `${prefix}:channel:{${name}}@result:${key}`,

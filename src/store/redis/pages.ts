@@ -1,9 +1,9 @@
 import type { RedisClient } from './client.js'
 import { textsOf } from './replies.js'
 
-/** Lists by an index: ids first, then what they name. What vanishes between the two never shortens a page. */
+/** Lists by an index: first ids, then their entries. An entry that is removed in between does not shorten the page. */
 
-/** Ids of an index in their order, after `after`, at most `count`. */
+/** Ids of an index in their order, at most `count`. @param after an id; '' begins at the first */
 export async function idsAfter(
   redis: RedisClient,
   index: string,
@@ -14,7 +14,7 @@ export async function idsAfter(
   return textsOf(await redis.command('ZRANGE', index, from, '+', 'BYLEX', 'LIMIT', 0, count))
 }
 
-/** Reads on until there are `limit` things or no more ids. */
+/** Reads on until there are `limit` entries or no more ids. */
 export async function collectPages<T>(
   after: string,
   limit: number,

@@ -1,33 +1,34 @@
 import { maxPresent, type Presence, type PresenceStore } from '../presence.js'
-import type { RedisClient, ScriptName } from './client.js'
+import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
 import { integerOf, listOf } from './replies.js'
+import type { ScriptName } from './scripts.js'
 
-/** Keys of a channel of which nobody says anything any more end after this, in Redis' own time: a backstop. */
+/** The keys of a channel end this long after its last `touch`: a backstop for channels that nobody touches again. */
 const keyLifeMs = 10 * 60 * 1000
-/** Entries of one script: it blocks Redis, and Lua unpacks only so many. */
+/** Entries per script: it blocks Redis while it runs, and Lua's unpack has a limit. */
 const batchItems = 500
-/** Scripts that are under way at one time, some 0.2 s of Redis' time at most: others wait behind them. */
-const scriptsAtOnce = 50
-/** Members that one read of a list brings at least: those that are over are passed over. */
+/** Concurrent scripts: together they keep Redis busy for 0.2 s at most, and other commands wait that long. */
+const maxConcurrentScripts = 50
+/** Least members per read of a list, since those that have ended are skipped. */
 const readItems = 1000
 
-/** A member of both sets. A blank sorts before whatever an id may have: members stand in the order of session ids. */
+/** A member of both sets. A blank sorts before every character of an id, so members are in the order of session ids. */
 function memberOf({ sessionId, clientId }: Presence): string {
   return `${sessionId} ${clientId}`
 }
-/** Behind all members of a session id, before those of any longer one. */
+/** Sorts after all members of a session id, and before those of any longer one. */
 const afterBlank = '!'
 
-/** Who is in which channel, in Redis: two sorted sets for each channel, in one slot. */
+/** Presence in Redis: two sorted sets per channel, in one slot. */
 export function createRedisPresence(redis: RedisClient, keys: Keys): PresenceStore {
   const keysOf = (channel: string): readonly [string, string] => [
     keys.presenceDeadlines(channel),
     keys.presenceOrder(channel)
   ]
 
-  /** One script for each channel, or for each so many of its entries. */
+  /** Runs a script per channel, and per {@link batchItems} of its entries. */
   async function inBatches<Item extends Presence>(
     name: ScriptName,
     items: readonly Item[],
@@ -44,8 +45,8 @@ export function createRedisPresence(redis: RedisClient, keys: Keys): PresenceSto
       }
       batch.push(item)
     }
-    for (let i = 0; i < batches.length; i += scriptsAtOnce) {
-      const some = batches.slice(i, i + scriptsAtOnce)
+    for (let i = 0; i < batches.length; i += maxConcurrentScripts) {
+      const some = batches.slice(i, i + maxConcurrentScripts)
       await Promise.all(some.map(batch => redis.script(name, keysOf(batch.channel), argsOf(batch.items))))
     }
   }
@@ -63,8 +64,8 @@ export function createRedisPresence(redis: RedisClient, keys: Keys): PresenceSto
     async list(channel, after, limit, now) {
       const [deadlines, order] = keysOf(channel)
       const from = after === '' ? '' : after + afterBlank
-      const found = await collectPages(from, limit, async (behind, count) => {
-        const ids = await idsAfter(redis, order, behind, Math.max(count, readItems))
+      const found = await collectPages(from, limit, async (last, count) => {
+        const ids = await idsAfter(redis, order, last, Math.max(count, readItems))
         if (ids.length === 0) return { ids, found: [] }
         const scores = listOf(await redis.command('ZMSCORE', deadlines, ...ids))
         return { ids, found: ids.filter((_, i) => scores[i] !== null && Number(scores[i]) > now) }

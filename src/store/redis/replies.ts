@@ -1,7 +1,7 @@
-/** From Redis' replies to values. A reply of another shape is a fault of ours, or of the server's: it is thrown. */
+/** Converts Redis' replies to values. An unexpected reply is a bug here or in the server, so these functions throw. */
 
 function unexpected(reply: unknown): never {
-  throw new Error(`an unexpected reply from Redis: ${typeof reply}`)
+  throw new Error(`unexpected reply from Redis: ${typeof reply}`)
 }
 
 export function textOf(reply: unknown): string {

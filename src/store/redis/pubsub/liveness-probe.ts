@@ -1,96 +1,99 @@
-/**
- * A connection may be healthy and yet hear nothing: it hangs on a server that is none any more, or something between
- * swallows what comes. Silence alone proves nothing. So after some of it a probe is published as anything is, and when
- * that was accepted and yet is not heard, the connection is deaf and is made anew.
- */
-export interface LivenessProbe {
-  /** Something was heard. */
-  heard(): void
-  /** The connection is up and has subscribed (true), or is not (false). */
-  connected(up: boolean): void
-  /** To be called now and then, several times per interval. */
-  check(): void
-  readonly deaf: boolean
-}
-
-/** Silence after which a probe is published; and after an accepted probe, silence that proves deafness. Milliseconds. */
-export const silenceMs = 10_000
-/** The intervals between restarts double up to so many. */
+/** Silence after which a probe is published, and after its acceptance the connection counts as not receiving. */
+export const defaultSilenceMs = 10_000
+/** Upper bound of the patience after repeated restarts, in intervals of silence. It doubles up to there. */
 const maxIntervals = 10
 
 export interface LivenessProbeOptions {
+  /** Default {@link defaultSilenceMs}. */
   readonly silenceMs?: number
-  /** Milliseconds that only go forward. */
+  /** Monotonic milliseconds. */
   readonly now: () => number
-  /** Publishes a probe that is to be heard. @throws whatever keeps it from being accepted: then nothing is proved */
+  /** Publishes a message that this connection should receive. A rejection proves nothing about the connection. */
   readonly probe: () => Promise<void>
+  /** Replaces the connection. */
   readonly restart: () => void
 }
 
-export function createLivenessProbe({
-  silenceMs: interval = silenceMs,
-  now,
-  probe,
-  restart
-}: LivenessProbeOptions): LivenessProbe {
-  let up = false
-  let lastHeardAt = now()
-  let deaf = false
-  let restarts = 0
-  // Of a probe that has not been heard: being published, or accepted at that time.
-  let probing: 'publishing' | number | undefined
-  // Counts probes that no longer matter.
-  let generation = 0
+/**
+ * Detects a healthy TCP connection that receives nothing, because its server is no longer the primary or because
+ * something in between drops messages. Silence alone proves nothing. After an interval of silence a probe is published
+ * like any message; if it is accepted and nothing arrives within another interval, the connection is replaced.
+ */
+export class LivenessProbe {
+  readonly #silenceMs: number
+  readonly #now: () => number
+  readonly #probe: () => Promise<void>
+  readonly #restart: () => void
+  #isUp = false
+  #isReceiving = true
+  #lastReceivedAt: number
+  #restarts = 0
+  /** A probe that did not arrive yet: its publication is pending, or it was accepted at that time. */
+  #pending: 'publishing' | number | undefined
+  /** Counts probes that no longer matter. */
+  #generation = 0
 
-  function publishProbe(): void {
-    const mine = generation
-    probing = 'publishing'
-    probe().then(
-      () => {
-        if (mine === generation) probing = now()
-      },
-      // Not the subscriber's fault.
-      () => {
-        if (mine === generation) probing = undefined
-      }
+  constructor({ silenceMs = defaultSilenceMs, now, probe, restart }: LivenessProbeOptions) {
+    this.#silenceMs = silenceMs
+    this.#now = now
+    this.#probe = probe
+    this.#restart = restart
+    this.#lastReceivedAt = now()
+  }
+
+  /** False from the failed probe until a message arrives. */
+  get isReceiving(): boolean {
+    return this.#isReceiving
+  }
+
+  /** To be called for each message. */
+  received(): void {
+    this.#lastReceivedAt = this.#now()
+    this.#isReceiving = true
+    this.#restarts = 0
+    if (this.#pending !== undefined) this.#cancelProbe()
+  }
+
+  /** @param isUp  whether the connection is up and has subscribed */
+  changeConnection(isUp: boolean): void {
+    this.#isUp = isUp
+    this.#cancelProbe()
+    this.#lastReceivedAt = this.#now()
+    // A replaced connection has to prove at once that it receives.
+    if (isUp && !this.#isReceiving) this.#publishProbe()
+  }
+
+  /** To be called several times per interval. */
+  check(): void {
+    if (!this.#isUp) return
+    if (this.#pending === undefined) {
+      const isSilent = this.#now() - this.#lastReceivedAt >= this.#silenceMs
+      if (!this.#isReceiving || isSilent) this.#publishProbe()
+      return
+    }
+    if (this.#pending === 'publishing') return
+    const patienceMs = this.#silenceMs * Math.min(2 ** this.#restarts, maxIntervals)
+    if (this.#now() - this.#pending < patienceMs) return
+    this.#isReceiving = false
+    this.#restarts++
+    this.#cancelProbe()
+    this.#restart()
+  }
+
+  #publishProbe(): void {
+    const generation = this.#generation
+    const settle = (pending: number | undefined) => {
+      if (generation === this.#generation) this.#pending = pending
+    }
+    this.#pending = 'publishing'
+    this.#probe().then(
+      () => settle(this.#now()),
+      () => settle(undefined)
     )
   }
 
-  function forgetProbe(): void {
-    generation++
-    probing = undefined
-  }
-
-  return {
-    heard() {
-      lastHeardAt = now()
-      deaf = false
-      restarts = 0
-      if (probing !== undefined) forgetProbe()
-    },
-    connected(isUp) {
-      up = isUp
-      forgetProbe()
-      lastHeardAt = now()
-      // One that was deaf is believed when it hears.
-      if (up && deaf) publishProbe()
-    },
-    check() {
-      if (!up) return
-      if (probing === undefined) {
-        if (deaf || now() - lastHeardAt >= interval) publishProbe()
-        return
-      }
-      if (probing === 'publishing') return
-      const patience = interval * Math.min(2 ** restarts, maxIntervals)
-      if (now() - probing < patience) return
-      deaf = true
-      restarts++
-      forgetProbe()
-      restart()
-    },
-    get deaf() {
-      return deaf
-    }
+  #cancelProbe(): void {
+    this.#generation++
+    this.#pending = undefined
   }
 }

@@ -1,96 +1,103 @@
-/**
- * Between Redis' read loop and whoever handles its messages: the loop never waits for them, and what waits is bounded.
- * Beyond the bounds messages are dropped and counted, and after what had come before it is told that some are missing.
- */
-export interface NotificationQueue<Message> {
-  put(message: Message, bytes: number): void
-  /** Messages that were dropped, ever. */
-  readonly dropped: number
-  clear(): void
-}
-
 /** Messages that wait. */
-export const maxWaiting = 20_000
+const defaultMaxWaiting = 20_000
 /** Bytes of messages that wait. */
-export const maxWaitingBytes = 64 * 1024 * 1024
-/** Handling goes on for so long before reading has its turn again, in milliseconds. */
+const defaultMaxWaitingBytes = 64 * 1024 * 1024
+/** Handling yields to reading after this time, in milliseconds. */
 const sliceMs = 10
 
-interface InboxOptions {
+interface NotificationQueueOptions {
+  /** Most messages. Default 20,000. */
   readonly maxWaiting?: number
+  /** Most bytes. Default 64 MiB. */
   readonly maxWaitingBytes?: number
 }
 
 /**
- * @param handle   called for each message, in order
- * @param missing  called where messages were dropped, in their place
+ * A bounded queue between Redis' read loop and the handler of its messages, so that reading never waits for handling.
+ * Messages above a bound are dropped and counted, and the handler learns about the gap at its place in the order.
  */
-export function createNotificationQueue<Message>(
-  handle: (message: Message) => void,
-  missing: () => void,
-  { maxWaiting: most = maxWaiting, maxWaitingBytes: mostBytes = maxWaitingBytes }: InboxOptions = {}
-): NotificationQueue<Message> {
-  let waiting: { message: Message; bytes: number }[] = []
-  let next = 0
-  let bytes = 0
-  let dropped = 0
-  // How many of those that wait come before the gap.
-  let beforeGap: number | undefined
-  let scheduled = false
+export class NotificationQueue<Message> {
+  readonly #handle: (message: Message) => void
+  readonly #onGap: () => void
+  readonly #maxWaiting: number
+  readonly #maxWaitingBytes: number
+  #messages: { message: Message; bytes: number }[] = []
+  #next = 0
+  #bytes = 0
+  #dropped = 0
+  /** The number of waiting messages before the gap. */
+  #beforeGap: number | undefined
+  #isScheduled = false
 
-  function handleSome(): void {
-    scheduled = false
+  /**
+   * @param handle  called for each message, in order
+   * @param onGap   called in place of dropped messages
+   */
+  constructor(handle: (message: Message) => void, onGap: () => void, options: NotificationQueueOptions = {}) {
+    this.#handle = handle
+    this.#onGap = onGap
+    this.#maxWaiting = options.maxWaiting ?? defaultMaxWaiting
+    this.#maxWaitingBytes = options.maxWaitingBytes ?? defaultMaxWaitingBytes
+  }
+
+  /** Messages that were dropped so far. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  get #waiting(): number {
+    return this.#messages.length - this.#next
+  }
+
+  enqueue(message: Message, bytes: number): void {
+    this.#schedule()
+    if (this.#waiting >= this.#maxWaiting || this.#bytes + bytes > this.#maxWaitingBytes) {
+      this.#dropped++
+      this.#beforeGap ??= this.#waiting
+      return
+    }
+    // Compacts once per `maxWaiting` messages instead of shifting the array each time.
+    if (this.#next >= this.#maxWaiting) {
+      this.#messages = this.#messages.slice(this.#next)
+      this.#next = 0
+    }
+    this.#messages.push({ message, bytes })
+    this.#bytes += bytes
+  }
+
+  clear(): void {
+    this.#messages = []
+    this.#next = 0
+    this.#bytes = 0
+    this.#beforeGap = undefined
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.#handleSome())
+  }
+
+  #handleSome(): void {
+    this.#isScheduled = false
     const end = performance.now() + sliceMs
     for (;;) {
-      if (beforeGap === 0) {
-        beforeGap = undefined
-        missing()
+      if (this.#beforeGap === 0) {
+        this.#beforeGap = undefined
+        this.#onGap()
       }
-      const first = waiting[next]
+      const first = this.#messages[this.#next]
       if (first === undefined) break
       if (performance.now() > end) {
-        schedule()
+        this.#schedule()
         return
       }
-      next++
-      bytes -= first.bytes
-      if (beforeGap !== undefined) beforeGap--
-      handle(first.message)
+      this.#next++
+      this.#bytes -= first.bytes
+      if (this.#beforeGap !== undefined) this.#beforeGap--
+      this.#handle(first.message)
     }
-    waiting = []
-    next = 0
-  }
-
-  function schedule(): void {
-    if (scheduled) return
-    scheduled = true
-    setImmediate(handleSome)
-  }
-
-  return {
-    put(message, size) {
-      if (waiting.length - next >= most || bytes + size > mostBytes) {
-        dropped++
-        beforeGap ??= waiting.length - next
-        return schedule()
-      }
-      // What was handled is cut off before it is as much as may wait.
-      if (next >= most) {
-        waiting = waiting.slice(next)
-        next = 0
-      }
-      waiting.push({ message, bytes: size })
-      bytes += size
-      schedule()
-    },
-    get dropped() {
-      return dropped
-    },
-    clear() {
-      waiting = []
-      next = 0
-      bytes = 0
-      beforeGap = undefined
-    }
+    this.#messages = []
+    this.#next = 0
   }
 }

@@ -1,192 +1,174 @@
 import type { Redis } from 'ioredis'
-import { StoreUnavailable } from '../../store.js'
-import { retryDelay } from '../client.js'
+import { retryDelay } from '../connections.js'
+import { SubscriptionWaiters } from './subscription-waiters.js'
 
-/**
- * A connection of its own for subscriptions: one that falls under Redis' output limits must not take commands along. It
- * is kept up for as long as it is not closed, subscribed to what is wanted: that is subscribed and unsubscribed in
- * batches, one at a time, so that many of one moment, or all after a reconnection, are neither one huge command nor a storm.
- */
-export interface Subscriber {
-  /** Resolves once all of them are subscribed. @throws StoreUnavailable when they are not in time; they stay wanted */
-  want(names: readonly string[]): Promise<void>
-  unwant(names: readonly string[]): void
-  /** Whether all that is wanted is subscribed, those apart that were just asked for. */
-  readonly isUp: boolean
-  /** Breaks the connection and makes another. */
-  restart(): void
-  close(): void
-}
-
-/** Names that one command subscribes. */
+/** Names per SUBSCRIBE or UNSUBSCRIBE command. */
 export const subscribeBatch = 500
-/** Longest wait for a subscription, in milliseconds. */
-const wantTimeoutMs = 2000
+/** Failures in a row after which the pause between connections no longer grows. */
+const maxFailures = 10
 
 export interface SubscriberOptions {
   /** Opens a connection that does not reconnect by itself. */
   readonly open: (attempt: number) => Redis
   readonly onMessage: (name: string, message: string) => void
-  /** The connection is up and subscribed to all that is wanted; or it broke. */
-  readonly onUp: (up: boolean) => void
+  /** Called with true when every requested name is subscribed, with false when the connection breaks. */
+  readonly onUp: (isUp: boolean) => void
   readonly onError: (error: Error) => void
 }
 
-interface Waiter {
-  left: number
-  readonly resolve: () => void
-}
+/**
+ * Keeps the requested names subscribed, over any number of connections. The connection is its own: Redis may close it
+ * for exceeding its output limits, which must not affect commands. Names are subscribed in batches, one batch at a time,
+ * so that neither concurrent requests nor a reconnection cause a huge command or a storm of small ones.
+ */
+export class Subscriber {
+  readonly #options: SubscriberOptions
+  readonly #requested = new Set<string>()
+  // On the current connection: sent, and confirmed.
+  readonly #sent = new Set<string>()
+  readonly #subscribed = new Set<string>()
+  /** Names whose request and subscription may differ. */
+  readonly #changed = new Set<string>()
+  readonly #waiters = new SubscriptionWaiters()
+  #connection: Redis | undefined
+  // Random, so that instances do not all begin at the same node of a Cluster.
+  #attempts = Math.floor(Math.random() * 1000)
+  #failures = 0
+  #isReady = false
+  #isUp = false
+  #isSyncing = false
+  #isClosed = false
+  #reconnectTimer: NodeJS.Timeout | undefined
 
-export function createSubscriber({ open, onMessage, onUp, onError }: SubscriberOptions): Subscriber {
-  const wanted = new Set<string>()
-  // On the connection that stands: asked for, and answered.
-  const asked = new Set<string>()
-  const subscribed = new Set<string>()
-  // Wanted and not asked for, or the other way round.
-  const toDo = new Set<string>()
-  const waiters = new Map<string, Set<Waiter>>()
+  constructor(options: SubscriberOptions) {
+    this.#options = options
+    this.#connect()
+  }
 
-  let connection: Redis | undefined
-  // Instances do not all begin at the same node of a Cluster.
-  let attempts = Math.floor(Math.random() * 1000)
-  let failures = 0
-  let ready = false
-  let up = false
-  let working = false
-  let closed = false
-  let timer: NodeJS.Timeout | undefined
+  /** Whether every requested name is subscribed, apart from requests that were just made. */
+  get isUp(): boolean {
+    return this.#isUp
+  }
 
-  function connect(): void {
-    const redis = open(attempts++)
-    connection = redis
+  /** Resolves when all names are subscribed. @throws StoreUnavailable after a timeout; the names stay requested */
+  async subscribe(names: readonly string[]): Promise<void> {
+    const missing = new Set<string>()
+    for (const name of names) {
+      this.#requested.add(name)
+      if (this.#subscribed.has(name)) continue
+      missing.add(name)
+      if (this.#isReady) this.#changed.add(name)
+    }
+    if (missing.size === 0) return
+    this.#schedule()
+    await this.#waiters.wait([...missing])
+  }
+
+  unsubscribe(names: readonly string[]): void {
+    for (const name of names) {
+      if (this.#requested.delete(name) && this.#isReady) this.#changed.add(name)
+      // Another request for it has to wait for a confirmation again.
+      this.#subscribed.delete(name)
+    }
+    this.#schedule()
+  }
+
+  /** Closes the connection and opens another. */
+  restart(): void {
+    this.#connection?.disconnect()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#reconnectTimer)
+    this.#connection?.disconnect()
+  }
+
+  #connect(): void {
+    const { open, onError, onMessage } = this.#options
+    const redis = open(this.#attempts++)
+    this.#connection = redis
     redis.on('error', onError)
     redis.on('message', onMessage)
     redis.once('ready', () => {
-      ready = true
-      for (const name of wanted) toDo.add(name)
-      schedule()
+      this.#isReady = true
+      for (const name of this.#requested) this.#changed.add(name)
+      this.#schedule()
     })
-    redis.once('end', () => {
-      const wasUp = up
-      ready = false
-      up = false
-      asked.clear()
-      subscribed.clear()
-      toDo.clear()
-      if (closed) return
-      if (wasUp) onUp(false)
-      timer = setTimeout(connect, retryDelay(Math.min(++failures, 10)))
-    })
+    redis.once('end', () => this.#onEnd())
   }
 
-  function confirm(name: string): void {
-    subscribed.add(name)
-    for (const waiter of waiters.get(name) ?? []) if (--waiter.left === 0) waiter.resolve()
-    waiters.delete(name)
+  #onEnd(): void {
+    const wasUp = this.#isUp
+    this.#isReady = false
+    this.#isUp = false
+    this.#sent.clear()
+    this.#subscribed.clear()
+    this.#changed.clear()
+    if (this.#isClosed) return
+    if (wasUp) this.#options.onUp(false)
+    const pauseMs = retryDelay(Math.min(++this.#failures, maxFailures))
+    this.#reconnectTimer = setTimeout(() => this.#connect(), pauseMs)
   }
 
-  /** Subscribes and unsubscribes what is next. */
-  async function work(redis: Redis): Promise<void> {
-    const joining: string[] = []
-    const leaving: string[] = []
-    for (const name of toDo) {
-      if (joining.length + leaving.length >= subscribeBatch) break
-      toDo.delete(name)
-      if (wanted.has(name) && asked.has(name)) confirm(name)
-      else if (wanted.has(name)) {
-        joining.push(name)
-        asked.add(name)
-      } else if (asked.has(name)) {
-        leaving.push(name)
-        asked.delete(name)
-        subscribed.delete(name)
-      }
+  #schedule(): void {
+    if (this.#isReady) setImmediate(() => this.#sync())
+  }
+
+  /** Subscribes and unsubscribes until nothing has changed. */
+  async #sync(): Promise<void> {
+    const redis = this.#connection
+    if (redis === undefined || !this.#isReady || this.#isSyncing) return
+    this.#isSyncing = true
+    try {
+      while (this.#changed.size > 0 && this.#isReady && redis === this.#connection) await this.#syncBatch(redis)
+    } catch (error) {
+      this.#options.onError(error instanceof Error ? error : new Error(String(error)))
+      // What this connection is subscribed to is unknown now.
+      if (redis === this.#connection) this.#isReady = false
+      redis.disconnect()
     }
+    this.#isSyncing = false
+    // The connection may have been replaced meanwhile.
+    if (this.#changed.size > 0 || redis !== this.#connection) this.#schedule()
+    else if (this.#isReady && !this.#isUp) {
+      this.#isUp = true
+      this.#failures = 0
+      this.#options.onUp(true)
+    }
+  }
+
+  async #syncBatch(redis: Redis): Promise<void> {
+    const { joining, leaving } = this.#nextBatch()
     await Promise.all([
       joining.length > 0 ? redis.subscribe(...joining) : undefined,
       leaving.length > 0 ? redis.unsubscribe(...leaving) : undefined
     ])
-    if (redis !== connection || !ready) return
-    for (const name of joining) confirm(name)
+    if (redis !== this.#connection || !this.#isReady) return
+    for (const name of joining) this.#confirm(name)
   }
 
-  async function workOff(): Promise<void> {
-    const redis = connection
-    if (redis === undefined || !ready || working) return
-    working = true
-    try {
-      while (toDo.size > 0 && ready && redis === connection) await work(redis)
-    } catch (error) {
-      onError(error instanceof Error ? error : new Error(String(error)))
-      // What it is subscribed to is unknown now.
-      if (redis === connection) ready = false
-      redis.disconnect()
-    }
-    working = false
-    // It may be another connection by now.
-    if (toDo.size > 0 || redis !== connection) schedule()
-    else if (ready && !up) {
-      up = true
-      failures = 0
-      onUp(true)
-    }
-  }
-
-  function schedule(): void {
-    if (ready) setImmediate(workOff)
-  }
-
-  function wait(names: readonly string[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        left: names.length,
-        resolve() {
-          clearTimeout(limit)
-          resolve()
-        }
+  #nextBatch(): { readonly joining: readonly string[]; readonly leaving: readonly string[] } {
+    const joining: string[] = []
+    const leaving: string[] = []
+    for (const name of this.#changed) {
+      if (joining.length + leaving.length >= subscribeBatch) break
+      this.#changed.delete(name)
+      const isRequested = this.#requested.has(name)
+      if (isRequested && this.#sent.has(name)) this.#confirm(name)
+      else if (isRequested) {
+        joining.push(name)
+        this.#sent.add(name)
+      } else if (this.#sent.delete(name)) {
+        leaving.push(name)
+        this.#subscribed.delete(name)
       }
-      const limit = setTimeout(() => {
-        for (const name of names) {
-          const others = waiters.get(name)
-          others?.delete(waiter)
-          if (others?.size === 0) waiters.delete(name)
-        }
-        reject(new StoreUnavailable(new Error(`not subscribed within ${wantTimeoutMs} ms`)))
-      }, wantTimeoutMs)
-      for (const name of names) waiters.set(name, (waiters.get(name) ?? new Set()).add(waiter))
-    })
+    }
+    return { joining, leaving }
   }
 
-  connect()
-  return {
-    async want(names) {
-      const missing = new Set<string>()
-      for (const name of names) {
-        wanted.add(name)
-        if (subscribed.has(name)) continue
-        missing.add(name)
-        if (ready) toDo.add(name)
-      }
-      if (missing.size === 0) return
-      schedule()
-      await wait([...missing])
-    },
-    unwant(names) {
-      for (const name of names) {
-        if (wanted.delete(name) && ready) toDo.add(name)
-        // Were it wanted again at once, it would have to be subscribed first.
-        subscribed.delete(name)
-      }
-      schedule()
-    },
-    get isUp() {
-      return up
-    },
-    restart: () => connection?.disconnect(),
-    close() {
-      closed = true
-      clearTimeout(timer)
-      connection?.disconnect()
-    }
+  #confirm(name: string): void {
+    this.#subscribed.add(name)
+    this.#waiters.confirm(name)
   }
 }

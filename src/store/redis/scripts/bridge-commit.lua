@@ -1,11 +1,11 @@
 -- include identity
 --[[
-Commits answers and publications: claims are removed, frames get their place in the outbox, positions move. All of it or
-nothing, and only on the version that the frames were signed on.
+Commits answers and publications on the version that the frames were signed on, completely or not at all: claims are
+removed, frames are added to the outbox, positions move.
 Input
   KEYS[1]  the session (see bridge-exchange.lua)   KEYS[2]  its outbox
-  ARGV[1]  instance       ARGV[2]  version          ARGV[3]  word for a held poll, or ''
-  ARGV[4]  most frames    ARGV[5]  most bytes       ARGV[6]  prefix of the channels of words
+  ARGV[1]  instance       ARGV[2]  version          ARGV[3]  notification for a held poll, or ''
+  ARGV[4]  most frames    ARGV[5]  most bytes       ARGV[6]  prefix of notification channels
   ARGV[7]  session id     ARGV[8]  life of the outbox, ms
   ARGV[9]  next challenge, unix ms, or ''           ARGV[10] open challenge, or ''
   ARGV[11] answered seqs  ARGV[12] frames           ARGV[13 ..]  the seqs, the frames, per channel: name, position or ''
@@ -13,8 +13,8 @@ Output
   'done'   'changed'   'full'   'gone'
 ]]
 local session, outbox = KEYS[1], KEYS[2]
-local instance, version, word = ARGV[1], ARGV[2], ARGV[3]
-local maxFrames, maxBytes, words, id, lifeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local instance, version, notification = ARGV[1], ARGV[2], ARGV[3]
+local maxFrames, maxBytes, channels, id, lifeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
 local challengeAt, challenge = ARGV[9], ARGV[10]
 local answered, frames = tonumber(ARGV[11]), tonumber(ARGV[12])
 local firstSeq = 13
@@ -46,10 +46,12 @@ end
 if challengeAt ~= '' then redis.call('HSET', session, 'challengeAt', challengeAt, 'challenge', challenge) end
 redis.call('HINCRBY', session, 'version', 1)
 
-if word ~= '' and holder and holder ~= instance then redis.call('PUBLISH', words .. holder, word .. ' ' .. id) end
+if notification ~= '' and holder and holder ~= instance then
+  redis.call('PUBLISH', channels .. holder, notification .. ' ' .. id)
+end
 if waiters and answered > 0 then
   for waiter in string.gmatch(waiters, '%S+') do
-    if waiter ~= instance then redis.call('PUBLISH', words .. waiter, 'claims ' .. id) end
+    if waiter ~= instance then redis.call('PUBLISH', channels .. waiter, 'claims ' .. id) end
   end
   redis.call('HDEL', session, 'waiters')
 end

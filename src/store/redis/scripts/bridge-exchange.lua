@@ -1,25 +1,25 @@
 -- include identity
 -- include bridge-state
 --[[
-One exchange of a session of the bridge (PROTOCOL §9.4): judges the batch by its seqs, claims what is new, takes the
-ack, and tells what waits. All of it or nothing.
+One exchange of a bridge session (PROTOCOL §9.4): checks the seqs of the batch, claims new messages, applies the ack and
+returns the state, completely or not at all.
 The session is a hash: info, identity, version, received, sent, ack, poll, bytes (of the outbox), holder (the instance
-of the poll that is held), waiters (instances that wait for claims), arrival (of the rate), challengeAt, challenge, ended;
-`c:<seq>` a claim: its owner, LF, the message; `p:<channel>` where the session stands in it.
+of the held poll), waiters (instances that wait for claims), arrival (theoretical arrival time of the rate), challengeAt,
+challenge, ended; `c:<seq>` a claim: its owner, LF, the message; `p:<channel>` the session's position in the channel.
 Input
   KEYS[1]  the session   KEYS[2]  its outbox (list: frames ack + 1 to sent)
-  ARGV[1]  instance      ARGV[2]  poll   ARGV[3]  ack   ARGV[4]  1 where it would hold
-  ARGV[5]  bytes of frames to return     ARGV[6]  messages and polls a second, 0 any   ARGV[7]  burst, seconds
-  ARGV[8]  prefix of the channels of words for instances
+  ARGV[1]  instance      ARGV[2]  poll   ARGV[3]  ack   ARGV[4]  1 if the poll may wait
+  ARGV[5]  bytes of frames to return     ARGV[6]  messages and polls per second, 0 unlimited   ARGV[7]  burst, seconds
+  ARGV[8]  prefix of notification channels
   ARGV[9]  session id    ARGV[10 ..]  per message: seq, text
 Output
-  { 'missing', 1 where the store was rewound }   { 'ended', code }   { 'gap', expected seq }   { 'limited', ms }   { 'stale' }
-  { 'accepted', 1 where the poll is new, claimed messages, state (see include/bridge-state.lua) }
+  { 'missing', 1 if the store was rewound }   { 'ended', code }   { 'gap', expected seq }   { 'limited', ms }   { 'stale' }
+  { 'accepted', 1 if the poll is new, claimed messages, state (see include/bridge-state.lua) }
 ]]
 local session, outbox = KEYS[1], KEYS[2]
-local instance, poll, ack, holds = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local instance, poll, ack, isLongPoll = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local answerBytes, perSecond, burst = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local words, id = ARGV[8], ARGV[9]
+local channels, id = ARGV[8], ARGV[9]
 local firstMessage = 10
 
 local s = readSession(session)
@@ -35,7 +35,7 @@ if #ARGV >= firstMessage then first, last = tonumber(ARGV[firstMessage]), tonumb
 local claimed = math.max(last - s.received, 0)
 local isNewPoll = poll > s.poll
 if not isNewPoll and claimed == 0 then return { 'stale' } end
--- More was acknowledged than was given out: this is not the store in which it was (PROTOCOL §10.5).
+-- The client acknowledges a frame that this store never assigned, so the store was rewound (PROTOCOL §10.5).
 if ack > s.sent then
   redis.call('DEL', session, outbox)
   return { 'missing', 1 }
@@ -73,8 +73,8 @@ end
 
 if isNewPoll then
   redis.call('HSET', session, 'poll', string.format('%d', poll))
-  if holds then
-    if s.holder and s.holder ~= instance then redis.call('PUBLISH', words .. s.holder, 'superseded ' .. id) end
+  if isLongPoll then
+    if s.holder and s.holder ~= instance then redis.call('PUBLISH', channels .. s.holder, 'superseded ' .. id) end
     if s.holder ~= instance then redis.call('HSET', session, 'holder', instance) end
   end
 end

@@ -1,9 +1,9 @@
 -- include identity
 --[[
-Keeps a new session of the bridge.
+Keeps a new bridge session.
 Input
   KEYS[1]  the session (hash, see bridge-exchange.lua)
-  ARGV[1]  info   ARGV[2]  life of the keys, ms: a backstop, the reaper comes first   ARGV[3]  next challenge, unix ms
+  ARGV[1]  info   ARGV[2]  life of the keys, ms: a backstop behind the reaper   ARGV[3]  next challenge, unix ms
   ARGV[4 ..]  per channel joined from the start: name, position
 Output
   1

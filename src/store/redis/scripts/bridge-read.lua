@@ -1,12 +1,12 @@
 -- include identity
 -- include bridge-state
 --[[
-A session of the bridge as it is.
+Reads the state of a bridge session.
 Input
   KEYS[1]  the session   KEYS[2]  its outbox
   ARGV[1]  bytes of frames to return
 Output
-  { } missing or over   { state } (see include/bridge-state.lua)
+  { } unknown or ended   { state } (see include/bridge-state.lua)
 ]]
 local session, outbox = KEYS[1], KEYS[2]
 local answerBytes = tonumber(ARGV[1])

@@ -1,11 +1,11 @@
 -- include identity
 --[[
-Keeps a challenge, with the identity of the server that it was given out on.
+Keeps a challenge with the identity of the server that issued it.
 Input
   KEYS[1]  the challenge (string: identity, newline, binding)
   ARGV[1]  binding   ARGV[2]  life, ms
 Output
-  1 kept   0 it was there already
+  1 kept   0 it exists already
 ]]
 local challenge = KEYS[1]
 local binding, lifeMs = ARGV[1], ARGV[2]

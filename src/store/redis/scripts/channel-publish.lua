@@ -1,17 +1,17 @@
 -- include identity
 -- include channel
 --[[
-Publishes: idempotency, offset, history, and word to whoever listens; all of it or nothing.
+Publishes: idempotency, offset, history and the notification of listeners, completely or not at all.
 Input
-  KEYS[1]  the channel, also the name of its words (see include/channel.lua)   KEYS[2]  its history
+  KEYS[1]  the channel, also the name of its Redis channel (see include/channel.lua)   KEYS[2]  its history
   KEYS[3]  result of the idempotency key (string: digest:offset:epoch), or absent
-  ARGV[1]  data               ARGV[2]  published at, unix ms   ARGV[3]  an epoch, should one begin
+  ARGV[1]  data               ARGV[2]  published at, unix ms   ARGV[3]  an epoch, in case one begins
   ARGV[4]  most publications  ARGV[5]  most bytes              ARGV[6]  life of the history, ms
   ARGV[7]  life of the channel, ms
   ARGV[8]  digest of the data  ARGV[9]  life of the result, ms (both with KEYS[3])
 Output
-  { 1, offset, epoch } published   { 0, offset, epoch } it was before, with this data   { -1 } with other data
-Word
+  { 1, offset, epoch } published   { 0, offset, epoch } published before with this data   { -1 } with other data
+Notification
   offset:unix ms:epoch:data
 ]]
 local channel, history, result = KEYS[1], KEYS[2], KEYS[3]
@@ -31,7 +31,7 @@ offset = offset + 1
 local place = string.format('%d', offset)
 local entry = publishedAt .. ':' .. data
 local count = redis.call('RPUSH', history, entry)
--- A history that had ended is counted anew.
+-- The first entry of a new history resets the count of bytes.
 bytes = count == 1 and #entry or bytes + #entry
 while count > most or bytes > mostBytes do
   bytes = bytes - #redis.call('LPOP', history)

@@ -1,10 +1,10 @@
 -- include identity
 -- include channel
 --[[
-The tops of channels that lie in one slot, or of any where there is no Cluster.
+Reads the tops of channels; on a Cluster their keys must share a slot.
 Input
   KEYS  per channel: the channel (see include/channel.lua), its history
-  ARGV  per channel: an epoch, should one begin; life of the channel, ms
+  ARGV  per channel: an epoch, in case one begins; life of the channel, ms
 Output
   { offset, epoch, offset, epoch, ... }
 ]]

@@ -1,19 +1,19 @@
 --[[
-Commits a change of records, its audit entry and its topic: all of it or nothing.
+Commits a change of records with its audit entry and its change event, completely or not at all.
 Input
   KEYS[1]  audit head (hash: seq, hash)      KEYS[2]  audit log (list, entry n at index n - 1)
-  KEYS[3]  topics (zset: topic -> seq)       KEYS[4 ..]  per write: the record, the index of its kind
+  KEYS[3]  change events (zset: event -> seq)     KEYS[4 ..]  per write: the record, the index of its kind
   ARGV[1]  audit seq that the entry follows  ARGV[2]  the entry's hash   ARGV[3]  the entry's text
-  ARGV[4]  topic or ''                       ARGV[5]  channel of topic signals
-  ARGV[6]  topics to keep, the newest
+  ARGV[4]  change event or ''                ARGV[5]  channel of their notifications
+  ARGV[6]  most change events; older ones are dropped
   ARGV[7 ..]  per write: expected version, id, 'put' or 'remove', text
 Output
   { 1, seq } committed   { 0 } a record has another version   { -1, seq, hash } the audit log has moved on
 ]]
-local head, log, topics = KEYS[1], KEYS[2], KEYS[3]
-local follows, entryHash, entryText, topic, channel = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local head, log, events = KEYS[1], KEYS[2], KEYS[3]
+local follows, entryHash, entryText, event, channel = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local writes = (#KEYS - 3) / 2
-local maxTopics = tonumber(ARGV[6])
+local maxEvents = tonumber(ARGV[6])
 
 for i = 0, writes - 1 do
   local stored = redis.call('GET', KEYS[4 + 2 * i])
@@ -40,9 +40,9 @@ end
 
 redis.call('RPUSH', log, entryText)
 redis.call('HSET', head, 'seq', version, 'hash', entryHash)
-if topic ~= '' then
-  redis.call('ZADD', topics, seq, topic)
-  redis.call('ZREMRANGEBYRANK', topics, 0, -maxTopics - 1)
-  redis.call('PUBLISH', channel, topic)
+if event ~= '' then
+  redis.call('ZADD', events, seq, event)
+  redis.call('ZREMRANGEBYRANK', events, 0, -maxEvents - 1)
+  redis.call('PUBLISH', channel, event)
 end
 return { 1, seq }

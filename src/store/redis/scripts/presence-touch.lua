@@ -1,18 +1,18 @@
 --[[
-Notes who is in a channel, and forgets some of those who are not any more.
+Adds members of a channel or moves their deadlines forward, and removes some whose deadline has passed.
 Input
   KEYS[1]  deadlines (zset: `<session id> <client id>` -> unix ms)
   KEYS[2]  order (zset: the same members, all scores 0)
-  ARGV[1]  now, unix ms   ARGV[2]  at most so many   ARGV[3]  life of the keys, ms: a backstop for a channel left alone
+  ARGV[1]  now, unix ms   ARGV[2]  most members   ARGV[3]  life of the keys, ms: a backstop for unused channels
   ARGV[4], ARGV[5], ...   deadline, member, deadline, member, ...
 Output
-  how many were not taken: there were enough
+  the number of ignored members, because there were too many
 ]]
 local deadlines, order = KEYS[1], KEYS[2]
 local now, most, lifeMs = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local forgottenAtOnce = 1000
+local maxRemoved = 1000
 
-local overdue = redis.call('ZRANGE', deadlines, '-inf', now, 'BYSCORE', 'LIMIT', 0, forgottenAtOnce)
+local overdue = redis.call('ZRANGE', deadlines, '-inf', now, 'BYSCORE', 'LIMIT', 0, maxRemoved)
 if #overdue > 0 then
   redis.call('ZREM', deadlines, unpack(overdue))
   redis.call('ZREM', order, unpack(overdue))

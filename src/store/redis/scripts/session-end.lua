@@ -1,10 +1,10 @@
 --[[
-Forgets a session.
+Removes a session.
 Input
   KEYS[1]  the session   KEYS[2]  deadlines   KEYS[3]  ids
   ARGV[1]  session id    ARGV[2]  prefix of the clients' id sets (same slot as the keys)
 Output
-  1 it was there   0 it was not
+  1 removed   0 unknown
 ]]
 local session, deadlines, ids = KEYS[1], KEYS[2], KEYS[3]
 local id, ofClientPrefix = ARGV[1], ARGV[2]

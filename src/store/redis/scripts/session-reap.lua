@@ -1,10 +1,10 @@
 --[[
-Hands out sessions that are overdue, each to one caller until its lease ends. Whoever gets one ends it; a caller that
-dies before leaves it to the next.
+Leases overdue sessions, each to one caller, who must end it. A session that is not ended is leased again after the
+lease has passed.
 Input
   KEYS[1]  deadlines (zset: session id -> unix ms)   KEYS[2]  ids (zset)
-  ARGV[1]  now, unix ms   ARGV[2]  at most so many   ARGV[3]  lease, ms
-  ARGV[4]  prefix of the sessions (in the slot of the keys)
+  ARGV[1]  now, unix ms   ARGV[2]  most sessions   ARGV[3]  lease, ms
+  ARGV[4]  prefix of the session keys (same slot)
 Output
   { deadline, entry, deadline, entry, ... }
 ]]

@@ -1,4 +1,4 @@
--- A session of the bridge as a table; nothing where there is none.
+-- A bridge session as a table; nil if it is unknown.
 local function readSession(session)
   local flat = redis.call('HGETALL', session)
   if #flat == 0 then return nil end
@@ -41,7 +41,7 @@ local function stateOf(s, outbox, answerBytes)
   return { s.version, s.received, s.sent, s.ack, s.challengeAt, s.challenge or '', frames, claims, s.positions }
 end
 
--- The instances that wait for claims, this one among them, apart by spaces.
+-- The instances that wait for claims, including this one, separated by spaces.
 local function addWaiter(waiters, instance)
   waiters = waiters or ''
   if string.find(' ' .. waiters .. ' ', ' ' .. instance .. ' ', 1, true) then return waiters end

@@ -1,10 +1,10 @@
 --[[
 A channel is a hash: epoch, offset (of its newest publication), identity (of the server that the epoch belongs to),
-bytes (of its history). Its history is a list, `<unix ms>:<data>` each: the publications up to offset, without a hole.
+bytes (of its history). Its history is a list of `<unix ms>:<data>`: the publications up to offset, without a gap.
 
   local offset, epoch, bytes = readChannel(channel, history, here, newEpoch)
 
-One that is not known, or was written under another identity, begins a new epoch; its offset goes on.
+A channel that is unknown or was written under another identity begins a new epoch; its offset goes on.
 ]]
 local function readChannel(channel, history, here, newEpoch)
   local epoch, offset, identity, bytes = unpack(redis.call('HMGET', channel, 'epoch', 'offset', 'identity', 'bytes'))

@@ -1,13 +1,13 @@
 --[[
-The fence (PROTOCOL §10.5): tells this server from the one it was before a restart, a rewind or a promotion. What is
-kept with an identity is good only while `identity()` still gives the same; a script that finds another begins anew.
+The fence (PROTOCOL §10.5): distinguishes this server from its state before a restart, a rewind or a promotion. Data that
+was written under another identity is no longer valid, and the script begins again.
 
   local here = identity()   -- 1 to 40 characters, never ''
 
-Redis' replication id is new whenever a server starts, whatever it loads, and whenever a replica takes over. Where INFO
-is hidden from us (an ACL, a renamed command) it is a random word that every gateway renews with each connection that it
-makes, before anything else on it: a server that was rewound had lost its connections. That word lies in one slot, so a
-Cluster must show us INFO. Where there is neither, this fails, and with it the script.
+The identity is Redis' replication id, which changes whenever a server starts, whatever data it loads, and whenever a
+replica is promoted. Where INFO is hidden (an ACL, a renamed command) it is a random value that every gateway renews on
+each new connection, before any other command: a server that was rewound had lost its connections. That value is in one
+slot, so a Cluster must permit INFO. Without either, the script fails.
 ]]
 local function identity()
   local info = redis.pcall('INFO', 'replication')

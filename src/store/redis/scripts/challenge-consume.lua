@@ -1,10 +1,10 @@
 -- include identity
 --[[
-Takes a challenge: whoever comes first gets its binding. One from before a rewind is refused: it may have been taken.
+Removes a challenge and returns its binding. A challenge from before a rewind is refused: it may have been consumed.
 Input
   KEYS[1]  the challenge (string: identity, newline, binding)
 Output
-  the binding   false where there is none
+  the binding   false if there is none
 ]]
 local challenge = KEYS[1]
 

@@ -1,10 +1,10 @@
 --[[
-A rate by the generic cell rate algorithm, on the server's clock.
+Consumes from a rate (generic cell rate algorithm, on the server's clock).
 Input
   KEYS[1]  the theoretical arrival time, ms
-  ARGV[1]  cost, 0 only looks   ARGV[2]  so many a minute, and as many at once
+  ARGV[1]  cost; 0 only checks   ARGV[2]  rate per minute, also the burst
 Output
-  0 taken, or enough to take   else the milliseconds until there is enough
+  0 consumed, or available   else the milliseconds until it is available
 ]]
 local key = KEYS[1]
 local cost, perMinute = tonumber(ARGV[1]), tonumber(ARGV[2])

@@ -1,0 +1,55 @@
+import type { ChannelStore, Position } from '../store/channels.js'
+import { StoreUnavailable } from '../store/errors.js'
+import type { ChannelStream } from './channel-stream.js'
+
+interface Batch {
+  readonly streams: Set<ChannelStream>
+  readonly tops: Promise<ReadonlyMap<ChannelStream, Position>>
+}
+
+/** Reads the tops of streams from the store; requests of one moment travel in one call. */
+export class TopReader {
+  readonly #store: ChannelStore
+  readonly #batchSize: number
+  #gathering: Batch | undefined
+
+  constructor(store: ChannelStore, batchSize: number) {
+    this.#store = store
+    this.#batchSize = batchSize
+  }
+
+  /** The store's top of a channel, read after this call. The stream listens by then. @throws StoreUnavailable */
+  async read(stream: ChannelStream): Promise<Position> {
+    if (this.#gathering === undefined || this.#gathering.streams.size >= this.#batchSize) {
+      this.#gathering = this.#startBatch()
+    }
+    const batch = this.#gathering
+    batch.streams.add(stream)
+    const top = (await batch.tops).get(stream)
+    if (top === undefined) throw new StoreUnavailable(new Error(`the store has no top of ${stream.channel}`))
+    return top
+  }
+
+  #startBatch(): Batch {
+    const streams = new Set<ChannelStream>()
+    const batch: Batch = {
+      streams,
+      tops: Promise.resolve().then(() => {
+        if (this.#gathering === batch) this.#gathering = undefined
+        return this.#readBatch([...streams])
+      })
+    }
+    return batch
+  }
+
+  /** Listens first, so that publications between the two calls are received. */
+  async #readBatch(streams: readonly ChannelStream[]): Promise<ReadonlyMap<ChannelStream, Position>> {
+    const silent = streams.filter(stream => !stream.isListening)
+    if (silent.length > 0) {
+      await this.#store.listen(silent.map(stream => stream.channel))
+      for (const stream of silent) stream.isListening = true
+    }
+    const tops = await this.#store.tops(streams.map(stream => stream.channel))
+    return new Map(streams.flatMap((stream, i) => (tops[i] === undefined ? [] : [[stream, tops[i]] as const])))
+  }
+}

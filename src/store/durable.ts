@@ -1,0 +1,75 @@
+import type { ChangeEvent, SequencedChange } from './change-event.js'
+
+/** `kind:id`. The kind is one of a few fixed names; the id has no control characters. */
+export type RecordKey = `${string}:${string}`
+
+export interface StoredRecord {
+  readonly key: RecordKey
+  /** The number of the audit entry that wrote it. It rises with each change, and no two states of a record share one. */
+  readonly version: number
+  /** The record's JSON text. */
+  readonly text: string
+}
+
+/** One record's part in a change. */
+export interface RecordWrite {
+  readonly key: RecordKey
+  /** The version that was read; 0 if the record must not exist. */
+  readonly expect: number
+  /** The new text; undefined removes the record. */
+  readonly text?: string
+}
+
+/**
+ * Change events that are kept, the newest. Instances read them every second; one that falls this far behind was stopped
+ * for so long that its sessions have timed out.
+ */
+export const maxChangeEvents = 100_000
+
+/** The newest entry of the audit log. */
+export interface AuditHead {
+  /** 0 while the log is empty. */
+  readonly seq: number
+  /** '' while the log is empty. */
+  readonly hash: string
+}
+
+/** A change that is committed completely or not at all. */
+export interface Change {
+  readonly writes: readonly RecordWrite[]
+  /**
+   * Makes the audit entry that is written in the same transaction. It may be called more than once, each time with the
+   * log's head at that moment.
+   */
+  readonly audit: (head: AuditHead) => { readonly hash: string; readonly text: string }
+  /** Announced to every instance after the change. */
+  readonly event?: ChangeEvent
+}
+
+/** Clients, licenses and the audit log: what outlives a restart. */
+export interface DurableStore {
+  /** The record; undefined if it does not exist. */
+  get(key: RecordKey): Promise<StoredRecord | undefined>
+  /**
+   * Records of one kind in the order of their ids.
+   * @param after  an id; the list begins after it
+   * @param limit  most records
+   */
+  list(kind: string, after: string, limit: number): Promise<readonly StoredRecord[]>
+  /**
+   * Commits a change if every write finds the version that it expects. Resolves when the change would survive a crash.
+   * @returns the audit entry's number; `conflict` if a record has another version and nothing was changed
+   * @throws StoreUnavailable
+   */
+  commit(change: Change): Promise<number | 'conflict'>
+  /** Audit entries after number `after`, oldest first, at most `limit`. */
+  auditAfter(after: number, limit: number): Promise<readonly { readonly seq: number; readonly text: string }[]>
+  auditHead(): Promise<AuditHead>
+  /**
+   * Events after audit number `after`, oldest first, at most `limit`. Of equal events only the newest is kept. A
+   * listener whose notification was lost finds the event here.
+   */
+  changesAfter(after: number, limit: number): Promise<readonly SequencedChange[]>
+  /** Calls `listener` soon after a change with an event, by any instance. Calls may be lost. @returns stops listening */
+  onChange(listener: () => void): () => void
+}

@@ -1,0 +1,170 @@
+import {
+  type BridgeCommit,
+  type BridgeState,
+  burstSeconds,
+  type ChallengeState,
+  type Claim,
+  type ClaimedMessage,
+  type CommitOutcome,
+  type ExchangeOutcome,
+  type ExchangeRequest,
+  type NewBridgeSession
+} from '../bridge.js'
+import type { Position } from '../channels.js'
+
+const noClaims: readonly Claim[] = []
+
+/** One bridge session in memory, with the atomic steps of `BridgeStore`. */
+export class EmbeddedBridgeSession {
+  readonly info: string
+  #ended: { readonly code: string; readonly until: number } | undefined
+  #version = 0
+  #received = 1
+  #sent = 1
+  #ack = 1
+  #poll = 0
+  // A state that was returned keeps its frames and positions: each change makes new ones.
+  #frames: readonly string[] = []
+  #bytes = 0
+  #holder: string | undefined
+  #positions: ReadonlyMap<string, Position>
+  readonly #claims = new Map<number, { owner: string; readonly text: string }>()
+  #challenge: ChallengeState
+  /** The theoretical arrival time of the next message (generic cell rate algorithm), unix milliseconds. */
+  #arrival = 0
+
+  constructor({ info, positions, challengeAt }: NewBridgeSession) {
+    this.info = info
+    this.#positions = new Map(positions)
+    this.#challenge = { nextAt: challengeAt }
+  }
+
+  /** The code with which the session has ended. */
+  get ended(): string | undefined {
+    return this.#ended?.code
+  }
+
+  /** The instance that holds the newest poll. */
+  get holder(): string | undefined {
+    return this.#holder
+  }
+
+  /** Whether the session has ended and is no longer kept. */
+  isForgotten(now: number): boolean {
+    return this.#ended !== undefined && this.#ended.until <= now
+  }
+
+  /** @param now  unix milliseconds */
+  exchange(request: ExchangeRequest, now: number): ExchangeOutcome {
+    const { instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond } = request
+    if (this.#ended !== undefined) return { kind: 'ended', code: this.#ended.code }
+    const [first] = messages
+    const fresh = messages.filter(({ seq }) => seq > this.#received)
+    const isNewPoll = poll > this.#poll
+    if (!isNewPoll && fresh.length === 0) return { kind: 'stale' }
+    // The client acknowledges a frame that this store never assigned, so the store was rewound (PROTOCOL §10.5).
+    if (ack > this.#sent) return { kind: 'missing', isRewound: true }
+    if (first !== undefined && first.seq > this.#received + 1) {
+      return { kind: 'gap', expectedSeq: this.#received + 1 }
+    }
+    const retryAfterMs = this.#spend(fresh.length + (isNewPoll ? 1 : 0), perSecond, now)
+    if (retryAfterMs > 0) return { kind: 'limited', retryAfterMs }
+
+    for (const { seq, text } of fresh) {
+      this.#claims.set(seq, { owner: instanceId, text })
+      this.#received = seq
+    }
+    this.#acknowledge(ack)
+    if (isNewPoll) this.#poll = poll
+    if (isNewPoll && isLongPoll) this.#holder = instanceId
+    return { kind: 'accepted', isNewPoll, claimed: fresh.length, state: this.state(answerBytes) }
+  }
+
+  state(answerBytes: number): BridgeState {
+    return {
+      version: this.#version,
+      received: this.#received,
+      sent: this.#sent,
+      ack: this.#ack,
+      frames: this.#framesWithin(answerBytes),
+      positions: this.#positions,
+      claims: this.#claims.size === 0 ? noClaims : Array.from(this.#claims, ([seq, { owner }]) => ({ seq, owner })),
+      challenge: this.#challenge
+    }
+  }
+
+  commit(commit: BridgeCommit): CommitOutcome {
+    const { instanceId, version, answered, frames, positions, challenge, maxFrames, maxBytes } = commit
+    if (this.#ended !== undefined) return 'gone'
+    if (this.#version !== version) return 'changed'
+    if (answered.some(seq => this.#claims.get(seq)?.owner !== instanceId)) return 'changed'
+    const bytes = frames.reduce((sum, frame) => sum + Buffer.byteLength(frame), this.#bytes)
+    const isFull = this.#frames.length + frames.length > maxFrames || bytes > maxBytes
+    if (frames.length > 0 && isFull) return 'full'
+    for (const seq of answered) this.#claims.delete(seq)
+    if (frames.length > 0) this.#frames = this.#frames.length === 0 ? frames : [...this.#frames, ...frames]
+    this.#bytes = bytes
+    this.#sent += frames.length
+    if (positions.size > 0) this.#move(positions)
+    if (challenge !== undefined) this.#challenge = challenge
+    this.#version++
+    return 'done'
+  }
+
+  takeOver(from: string, to: string): readonly ClaimedMessage[] {
+    const messages: ClaimedMessage[] = []
+    for (const [seq, claim] of this.#claims) {
+      if (claim.owner !== from) continue
+      claim.owner = to
+      messages.push({ seq, text: claim.text })
+    }
+    return messages
+  }
+
+  /** @param until  how long the code is kept, unix milliseconds */
+  end(code: string, until: number): void {
+    this.#ended = { code, until }
+    this.#frames = []
+    this.#positions = new Map()
+    this.#claims.clear()
+  }
+
+  /** @returns 0 if the rate allowed it; otherwise the milliseconds until it does */
+  #spend(cost: number, perSecond: number, now: number): number {
+    if (perSecond === 0) return 0
+    const intervalMs = 1000 / perSecond
+    const arrival = Math.max(this.#arrival, now)
+    const waitMs = Math.ceil(arrival + intervalMs * cost - burstSeconds * 1000 - now)
+    if (waitMs > 0 && arrival > now) return waitMs
+    this.#arrival = arrival + intervalMs * cost
+    return 0
+  }
+
+  #acknowledge(ack: number): void {
+    if (ack <= this.#ack) return
+    const count = ack - this.#ack
+    for (let i = 0; i < count; i++) this.#bytes -= Buffer.byteLength(this.#frames[i] ?? '')
+    this.#frames = this.#frames.slice(count)
+    this.#ack = ack
+  }
+
+  /** The first frames that fit, at least one. A frame costs one byte more, for its line feed. */
+  #framesWithin(maxBytes: number): readonly string[] {
+    if (this.#bytes + this.#frames.length <= maxBytes) return this.#frames
+    let room = maxBytes
+    for (const [i, frame] of this.#frames.entries()) {
+      room -= Buffer.byteLength(frame) + 1
+      if (room < 0 && i > 0) return this.#frames.slice(0, i)
+    }
+    return this.#frames
+  }
+
+  #move(positions: ReadonlyMap<string, Position | undefined>): void {
+    const moved = new Map(this.#positions)
+    for (const [channel, position] of positions) {
+      if (position === undefined) moved.delete(channel)
+      else moved.set(channel, position)
+    }
+    this.#positions = moved
+  }
+}

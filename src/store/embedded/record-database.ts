@@ -1,0 +1,122 @@
+import { chmodSync } from 'node:fs'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { formatChangeEvent, parseChangeEvent, type SequencedChange } from '../change-event.js'
+import type { AuditHead, Change, RecordKey, StoredRecord } from '../durable.js'
+
+type Row = [version: number, text: string]
+
+const headKey = 'head'
+const probeKey = 'probe'
+
+function seqKey(seq: number): string {
+  return String(seq).padStart(16, '0') // sorts as numbers do, up to 2^53
+}
+
+/** A key that sorts after every key with this prefix. */
+function endOf(prefix: string): string {
+  return `${prefix}\uffff`
+}
+
+/**
+ * Records, audit log and change events in LMDB: copy-on-write B-trees, so that a killed process leaves the last
+ * committed state. Transactions are committed in batches by a thread of LMDB; each resolves when its batch is on disk.
+ */
+export class RecordDatabase {
+  readonly #env: RootDatabase
+  readonly #maxChangeEvents: number
+  readonly #records: Database<Row, string>
+  readonly #audit: Database<string, string>
+  /** From an event's text to the number of its newest change, and back. Their names are older than the term "event". */
+  readonly #seqByEvent: Database<number, string>
+  readonly #eventBySeq: Database<string, string>
+  readonly #meta: Database<AuditHead, string>
+
+  /** @param path  the database file; its folder must exist */
+  constructor(path: string, maxChangeEvents: number) {
+    // Without overlapping syncs a transaction's promise means that it is on disk, not merely in the page cache.
+    this.#env = open({ path, maxDbs: 8, overlappingSync: false, noSubdir: true })
+    for (const file of [path, `${path}-lock`]) chmodSync(file, 0o600)
+    this.#maxChangeEvents = maxChangeEvents
+    this.#records = this.#env.openDB({ name: 'records' })
+    this.#audit = this.#env.openDB({ name: 'audit', encoding: 'string' })
+    this.#seqByEvent = this.#env.openDB({ name: 'topics' })
+    this.#eventBySeq = this.#env.openDB({ name: 'topicsBySeq', encoding: 'string' })
+    this.#meta = this.#env.openDB({ name: 'meta' })
+  }
+
+  get(key: RecordKey): StoredRecord | undefined {
+    const row = this.#records.get(key)
+    return row === undefined ? undefined : { key, version: row[0], text: row[1] }
+  }
+
+  list(kind: string, after: string, limit: number): readonly StoredRecord[] {
+    const start = `${kind}:${after}`
+    const rows = this.#records.getRange({ start, end: endOf(`${kind}:`), limit: limit + 1 })
+    return [...rows]
+      .filter(({ key }) => after === '' || key !== start)
+      .slice(0, limit)
+      .map(({ key, value }) => ({
+        key: `${kind}:${key.slice(kind.length + 1)}` as const,
+        version: value[0],
+        text: value[1]
+      }))
+  }
+
+  auditHead(): AuditHead {
+    return this.#meta.get(headKey) ?? { seq: 0, hash: '' }
+  }
+
+  auditAfter(after: number, limit: number): readonly { readonly seq: number; readonly text: string }[] {
+    const rows = this.#audit.getRange({ start: seqKey(after + 1), limit })
+    return [...rows].map(({ key, value }) => ({ seq: Number(key), text: value }))
+  }
+
+  changesAfter(after: number, limit: number): readonly SequencedChange[] {
+    const rows = this.#eventBySeq.getRange({ start: seqKey(after + 1), limit })
+    return [...rows].map(({ key, value }) => ({ seq: Number(key), event: parseChangeEvent(value) }))
+  }
+
+  commit(change: Change): Promise<number | 'conflict'> {
+    return this.#env.transaction(() => this.#apply(change))
+  }
+
+  /** Writes something, to learn whether writes work. */
+  async probe(): Promise<void> {
+    await this.#env.transaction(() => this.#meta.putSync(probeKey, { seq: 0, hash: '' }))
+  }
+
+  close(): Promise<void> {
+    return this.#env.close()
+  }
+
+  /** Runs inside LMDB's transaction: nothing that is read here changes before the commit. */
+  #apply({ writes, audit, event }: Change): number | 'conflict' {
+    for (const { key, expect } of writes) {
+      if ((this.#records.get(key)?.[0] ?? 0) !== expect) return 'conflict'
+    }
+    const head = this.auditHead()
+    const entry = audit(head)
+    const seq = head.seq + 1
+    for (const { key, text } of writes) {
+      if (text === undefined) this.#records.removeSync(key)
+      else this.#records.putSync(key, [seq, text])
+    }
+    this.#audit.putSync(seqKey(seq), entry.text)
+    this.#meta.putSync(headKey, { seq, hash: entry.hash })
+    if (event !== undefined) this.#addEvent(formatChangeEvent(event), seq)
+    return seq
+  }
+
+  #addEvent(event: string, seq: number): void {
+    const before = this.#seqByEvent.get(event)
+    if (before !== undefined) this.#eventBySeq.removeSync(seqKey(before))
+    this.#seqByEvent.putSync(event, seq)
+    this.#eventBySeq.putSync(seqKey(seq), event)
+    const { entryCount = 0 }: { entryCount?: number } = this.#eventBySeq.getStats() // its type is {}
+    if (entryCount <= this.#maxChangeEvents) return
+    const [oldest] = this.#eventBySeq.getRange({ limit: 1 })
+    if (oldest === undefined) return
+    this.#seqByEvent.removeSync(oldest.value)
+    this.#eventBySeq.removeSync(oldest.key)
+  }
+}

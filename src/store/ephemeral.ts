@@ -1,0 +1,87 @@
+/** State that ends by itself or with its session: challenges, sessions, license slots, tickets and rates. */
+
+export interface ChallengeStore {
+  /**
+   * Keeps a challenge until it is consumed or `lifeMs` have passed.
+   * @param binding  where it may be answered: a socket's id, or the bridge
+   */
+  put(token: string, binding: string, lifeMs: number): Promise<void>
+  /** Removes a challenge and returns its binding; undefined if it is unknown. Of concurrent calls one succeeds. */
+  consume(token: string): Promise<string | undefined>
+}
+
+/** A live session as every instance sees it. Times are in unix milliseconds. */
+export interface SessionEntry {
+  readonly sessionId: string
+  readonly clientId: string
+  readonly keyId: string
+  readonly instanceId: string
+  readonly transport: 'ws' | 'bridge'
+  readonly openedAt: number
+  readonly expiresAt: number
+  /** When the session counts as dead unless it is touched before. */
+  readonly deadline: number
+  readonly remoteAddress: string
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+export interface SessionStore {
+  /** @returns false if the client already has `maxPerClient` live sessions; the session is then not kept */
+  open(entry: SessionEntry, maxPerClient: number): Promise<boolean>
+  /** Moves deadlines forward, any number of sessions in one call. Unknown sessions are skipped. */
+  touch(deadlines: readonly { readonly sessionId: string; readonly deadline: number }[]): Promise<void>
+  /** @returns whether the session was there */
+  end(sessionId: string): Promise<boolean>
+  get(sessionId: string): Promise<SessionEntry | undefined>
+  /**
+   * Sessions in the order of their ids.
+   * @param after     a session id; the list begins after it
+   * @param limit     most sessions
+   * @param clientId  lists only this client's sessions
+   */
+  list(after: string, limit: number, clientId?: string): Promise<readonly SessionEntry[]>
+  count(): Promise<number>
+  /**
+   * Leases sessions whose deadline has passed, each to exactly one caller, who must end it. A session that was not ended
+   * is leased again after `leaseMs`, since its caller may have died.
+   * @param now    unix milliseconds
+   * @param limit  most sessions
+   */
+  reap(now: number, limit: number, leaseMs: number): Promise<readonly SessionEntry[]>
+}
+
+/**
+ * The sessions that use a license concurrently: those whose last `validate` of it was VALID. Whoever ends or reaps a
+ * session releases its slots; `endsAt` is the backstop.
+ */
+export interface LicenseSlotStore {
+  /**
+   * Acquires a slot, or keeps the one that the session has.
+   * @param max     most sessions that may use the license
+   * @param endsAt  when the slot ends by itself, unix milliseconds: the end of the session
+   * @param now     unix milliseconds
+   * @returns false if `max` other sessions have a slot at `now`
+   */
+  acquire(licenseId: string, sessionId: string, max: number, endsAt: number, now: number): Promise<boolean>
+  release(licenseId: string, sessionId: string): Promise<void>
+  releaseAll(sessionId: string): Promise<void>
+}
+
+/** Short-lived credentials (PROTOCOL §3), each kept as a text until it ends. */
+export interface TicketStore {
+  /** @throws StoreUnavailable also if there are too many tickets */
+  put(keyId: string, text: string, lifeMs: number): Promise<void>
+  get(keyId: string): Promise<string | undefined>
+}
+
+/** Rates that all instances count together, by the generic cell rate algorithm: no window has an edge. */
+export interface RateLimitStore {
+  /**
+   * Consumes `cost` of a rate.
+   * @param name       what is limited
+   * @param cost       0 only checks whether 1 is available
+   * @param perMinute  the long-term rate; the burst has the same size
+   * @returns 0 if there was enough; otherwise the milliseconds until there is, and nothing was consumed
+   */
+  consume(name: string, cost: number, perMinute: number): Promise<number>
+}

@@ -1,0 +1,117 @@
+import {
+  type BridgeCommit,
+  type BridgeNotification,
+  type BridgeState,
+  burstSeconds,
+  type ChallengeState,
+  type Claim,
+  type CommitOutcome,
+  type ExchangeOutcome,
+  type ExchangeRequest
+} from '../bridge.js'
+import type { Position } from '../channels.js'
+import { integerOf, listOf, textOf, textsOf } from './replies.js'
+
+/** Arguments and replies of the bridge's scripts. */
+
+type Argument = string | number
+
+export function formatPosition({ offset, epoch }: Position): string {
+  return `${offset}:${epoch}`
+}
+
+function parsePosition(text: string): Position {
+  const end = text.indexOf(':')
+  return { offset: Number(text.slice(0, end)), epoch: text.slice(end + 1) }
+}
+
+function parseClaims(reply: unknown): readonly Claim[] {
+  const items = listOf(reply)
+  return Array.from({ length: items.length / 2 }, (_, i) => ({
+    seq: integerOf(items[2 * i]),
+    owner: textOf(items[2 * i + 1])
+  }))
+}
+
+function parsePositions(reply: unknown): ReadonlyMap<string, Position> {
+  const items = textsOf(reply)
+  const positions = new Map<string, Position>()
+  for (let i = 0; i + 1 < items.length; i += 2) positions.set(items[i] ?? '', parsePosition(items[i + 1] ?? ''))
+  return positions
+}
+
+function parseChallenge(nextAt: unknown, reply: unknown): ChallengeState {
+  const open = textOf(reply)
+  return { nextAt: Number(textOf(nextAt)), ...(open === '' ? {} : { open }) }
+}
+
+/** See `scripts/include/bridge-state.lua`. */
+export function parseState(reply: unknown): BridgeState {
+  const [version, received, sent, ack, challengeAt, challenge, frames, claims, positions] = listOf(reply)
+  return {
+    version: integerOf(version),
+    received: integerOf(received),
+    sent: integerOf(sent),
+    ack: integerOf(ack),
+    frames: textsOf(frames),
+    claims: parseClaims(claims),
+    positions: parsePositions(positions),
+    challenge: parseChallenge(challengeAt, challenge)
+  }
+}
+
+/** See `scripts/bridge-exchange.lua`. */
+export function exchangeArguments(request: ExchangeRequest, notificationPrefix: string): readonly Argument[] {
+  const { sessionId, instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond } = request
+  const batch = messages.flatMap(({ seq, text }) => [seq, text])
+  return [
+    ...[instanceId, poll, ack, isLongPoll ? 1 : 0, answerBytes, perSecond, burstSeconds],
+    ...[notificationPrefix, sessionId, ...batch]
+  ]
+}
+
+/** See `scripts/bridge-exchange.lua`. */
+export function parseExchange(reply: unknown): ExchangeOutcome {
+  const [kind, second, third, fourth] = listOf(reply)
+  switch (kind) {
+    case 'missing':
+      return { kind, isRewound: second === 1 }
+    case 'stale':
+      return { kind }
+    case 'ended':
+      return { kind, code: textOf(second) }
+    case 'gap':
+      return { kind, expectedSeq: integerOf(second) }
+    case 'limited':
+      return { kind, retryAfterMs: integerOf(second) }
+    default:
+      return { kind: 'accepted', isNewPoll: second === 1, claimed: integerOf(third), state: parseState(fourth) }
+  }
+}
+
+/** See `scripts/bridge-commit.lua`. @param lifeMs  life of the outbox */
+export function commitArguments(commit: BridgeCommit, notificationPrefix: string, lifeMs: number): readonly Argument[] {
+  const { sessionId, instanceId, version, answered, frames, positions, challenge, maxFrames, maxBytes } = commit
+  return [
+    ...[instanceId, version, commit.notify ?? '', maxFrames, maxBytes, notificationPrefix, sessionId],
+    ...[lifeMs, challenge?.nextAt ?? '', challenge?.open ?? ''],
+    ...[answered.length, frames.length, ...answered, ...frames],
+    ...[...positions].flatMap(([channel, at]) => [channel, at === undefined ? '' : formatPosition(at)])
+  ]
+}
+
+/** See `scripts/bridge-commit.lua`. */
+export function parseCommit(reply: unknown): CommitOutcome {
+  return reply === 'done' || reply === 'changed' || reply === 'full' ? reply : 'gone'
+}
+
+const notifications: readonly BridgeNotification[] = ['frames', 'channels', 'superseded', 'claims', 'ended']
+
+/** Reads `<notification> <session id>`; undefined if this version does not know the notification. */
+export function parseNotification(
+  message: string
+): { readonly notification: BridgeNotification; readonly sessionId: string } | undefined {
+  const [name = '', sessionId = ''] = message.split(' ')
+  const notification = notifications.find(each => each === name)
+  return notification === undefined ? undefined : { notification, sessionId }
+}

@@ -1,0 +1,112 @@
+import { Cluster, Redis } from 'ioredis'
+import { parseConnectionUrl } from './connection-url.js'
+
+/**
+ * ioredis queues commands and repeats them by default. These connections never repeat: a command that was written when
+ * the connection broke may have run, so it is rejected; one that cannot be written is rejected at once.
+ */
+
+/** A command without a reply is given up after this time; its outcome is unknown. */
+export const commandTimeoutMs = 2000
+const connectTimeoutMs = 2000
+/** Longest pause between attempts to connect. */
+const reconnectMaxMs = 1000
+
+interface QueueOptions {
+  /** Whether commands wait for a connection. */
+  readonly enableOfflineQueue: boolean
+  /** Reconnections after which waiting commands are rejected; null: never. */
+  readonly maxRetriesPerRequest: number | null
+}
+
+const failFast: QueueOptions = { enableOfflineQueue: false, maxRetriesPerRequest: 0 }
+const waitForever: QueueOptions = { enableOfflineQueue: true, maxRetriesPerRequest: null }
+
+/**
+ * The pause before the next attempt to connect.
+ * @param attempt  from 1
+ * @returns milliseconds, with jitter
+ */
+export function retryDelay(attempt: number): number {
+  return Math.min(50 * 2 ** (attempt - 1), reconnectMaxMs) * (0.5 + Math.random() / 2)
+}
+
+// After a failover the old primary is read-only. `true` reconnects without repeating the command; 2 would repeat it.
+function isDemoted(error: Error): boolean {
+  return error.message.startsWith('READONLY')
+}
+
+function connect(url: string, queue: QueueOptions): Redis | Cluster {
+  const options = {
+    ...queue,
+    connectTimeout: connectTimeoutMs,
+    commandTimeout: commandTimeoutMs,
+    enableAutoPipelining: false,
+    retryStrategy: retryDelay,
+    reconnectOnError: isDemoted
+  }
+  const target = parseConnectionUrl(url)
+  if (target.kind === 'single') return new Redis(target.url, options)
+  const { kind, hosts, ...rest } = target
+  if (kind === 'sentinel') return new Redis({ ...options, ...rest, sentinels: [...hosts], failoverDetector: true })
+  const { enableOfflineQueue: _, retryStrategy, ...redisOptions } = { ...options, ...rest }
+  return new Cluster([...hosts], {
+    redisOptions,
+    // A node is connected at its first command. That command waits, for as long as a command may take.
+    enableOfflineQueue: true,
+    clusterRetryStrategy: retryStrategy,
+    // 0 keeps ioredis from repeating a command that was written when its node's connection broke.
+    retryDelayOnFailover: 0
+  })
+}
+
+/** Opens a connection for commands, by one of the forms of COUNTERSIGN_STORE. */
+export function connectForCommands(url: string): Redis | Cluster {
+  return connect(url, failFast)
+}
+
+/**
+ * Opens a connection for subscriptions that never reconnects: its user opens the next one and subscribes there. On a
+ * Cluster any node will do, since notifications reach all of them.
+ * @param attempt  counts up, so that every node gets its turn
+ */
+export function connectOnce(url: string, attempt: number): Redis {
+  const options = {
+    ...failFast,
+    connectTimeout: connectTimeoutMs,
+    commandTimeout: commandTimeoutMs,
+    retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
+    autoResubscribe: false,
+    enableReadyCheck: false
+  }
+  const target = parseConnectionUrl(url)
+  if (target.kind === 'single') return new Redis(target.url, options)
+  const { kind, hosts, ...rest } = target
+  if (kind === 'sentinel') return new Redis({ ...options, ...rest, sentinels: [...hosts], failoverDetector: true })
+  return new Redis({ ...options, ...rest, ...hosts[attempt % hosts.length] })
+}
+
+export interface SubscriptionHandlers {
+  readonly onMessage: (message: string) => void
+  /** Called after each connection, the first included: messages before it may have been lost. */
+  readonly onConnected: () => void
+  readonly onError: (error: Error) => void
+}
+
+export interface Subscription {
+  close(): void
+}
+
+/**
+ * Subscribes to one channel on a connection of its own: Redis may close it for exceeding its output limits, which must
+ * not affect commands.
+ */
+export function subscribe(url: string, channel: string, handlers: SubscriptionHandlers): Subscription {
+  const client = connect(url, waitForever)
+  client.on('error', handlers.onError)
+  client.on('message', (_channel: string, message: string) => handlers.onMessage(message))
+  client.on('ready', handlers.onConnected)
+  client.subscribe(channel).catch(handlers.onError)
+  return { close: () => client.disconnect() }
+}
