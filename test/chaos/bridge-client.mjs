@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { pause } from '../proxies/processes.mjs'
+import { pause } from '../helper/processes.mjs'
 import { LostError } from './network.mjs'
 
 /**

@@ -1,4 +1,4 @@
-import { pause } from '../proxies/processes.mjs'
+import { pause } from '../helper/processes.mjs'
 
 /** The network between a bridge client and the gateways: it picks one for each request, and spoils what it can. */
 

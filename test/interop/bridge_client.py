@@ -11,9 +11,8 @@ import time
 import urllib.parse
 from typing import NamedTuple, Optional
 
-from countersign_client import (
-    PROTOCOL, TOKEN, Breach, Credential, derive, is_int, mac, open_frame, parse, read_challenge, sign, to_text,
-)
+from countersign_client import Credential, read_challenge
+from frames import PROTOCOL, TOKEN, Breach, derive, is_int, mac, open_frame, sign, to_text
 
 CHALLENGE = "/v1/bridge/challenge"
 SESSIONS = "/v1/bridge/sessions"
@@ -137,9 +136,9 @@ class BridgeSession:
         reply = self.link.post(SESSIONS, frame.encode())
         if reply.status != 201:
             raise Refused(reply.status, read_unsigned(reply.body), signed=False)
-        return self.take_welcome(reply.body)
+        return self.receive_welcome(reply.body)
 
-    def take_welcome(self, body: bytes) -> dict:
+    def receive_welcome(self, body: bytes) -> dict:
         """Verifies the gateway's proof (§4.5)."""
         (line,) = lines_of(body)
         welcome = open_frame(self.keys.server, line)
@@ -197,9 +196,9 @@ class BridgeSession:
             raise Lost("no polled of this poll")
         if "seq" in polled:
             raise Breach("PROTOCOL_ERROR", "a polled has no seq")
-        return Answer(lines, self._take(frames), polled)
+        return Answer(lines, self._accept(frames), polled)
 
-    def _take(self, frames: list) -> list:
+    def _accept(self, frames: list) -> list:
         """Drops what is known; a hole is a network failure (§9.4 e)."""
         seqs = [frame.get("seq") for frame in frames]
         if not all(is_int(seq, 1) for seq in seqs):

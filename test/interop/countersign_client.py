@@ -1,28 +1,21 @@
 """A small asyncio client of the Countersign protocol, written from PROTOCOL.md alone.
 
-It needs Debian's python3-websockets (10.4) and the standard library. One task uses a session at a time, and a session
-that ended is not opened anew: the application reconnects (PROTOCOL §5.3).
+It needs Debian's python3-websockets (10.4) and the standard library. One task uses a session at a time. An ended session
+is not opened again: the application reconnects (PROTOCOL §5.3).
 """
 import asyncio
-import hashlib
-import hmac
-import json
-import math
 import re
 import secrets
 from typing import NamedTuple, Optional
 
 import websockets
 
-PROTOCOL = "countersign.v1"
-MAX_INT = 2**53 - 1
-MAX_DEPTH = 32
-FRAME_BYTES = 65536  # the default (§11); the welcome may tell another
+from frames import PROTOCOL, TAIL, TOKEN, Breach, derive, is_int, mac, open_frame, parse, sign, to_text, verify
+
+FRAME_BYTES = 65536  # the default (§11); the welcome may state another
 HANDSHAKE_SECONDS = 10  # from opening to a verified welcome (§4.5)
 ANSWER_SECONDS = 10  # without a frame after a heartbeat the connection is dropped (§6.1)
 
-TAIL = re.compile(rb',"signature":"([0-9a-f]{64})"\}')
-TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 # Codes that end a session (§7.3). Any other, known or not, ends it only if it answers no request.
@@ -30,14 +23,6 @@ ENDING = {
     "PROTOCOL_ERROR", "SESSION_REVOKED", "CHALLENGE_FAILED", "FRAME_TOO_LARGE", "INTERNAL", "SIGNATURE_INVALID",
     "HEARTBEAT_LOST", "SEQUENCE_INVALID", "SESSION_EXPIRED", "SLOW_CONSUMER", "DRAINING",
 }
-
-
-class Breach(Exception):
-    """The other side broke the protocol: the connection was dropped (§5.3)."""
-
-    def __init__(self, code: str, detail: str = ""):
-        super().__init__(f"{code} {detail}".strip())
-        self.code = code
 
 
 class Ended(Exception):
@@ -58,106 +43,6 @@ class Credential(NamedTuple):
     client_id: str
     secret: str
     key_id: Optional[str] = None
-
-
-class Keys(NamedTuple):
-    challenge_signature: str
-    client: bytes
-    server: bytes
-
-
-def mac(key: bytes, data: bytes) -> bytes:
-    return hmac.new(key, data, hashlib.sha256).digest()
-
-
-def derive(secret: str, token: str, nonce: str) -> Keys:
-    """§4.3"""
-    key = secret.encode("ascii")
-
-    def one(side: str) -> bytes:
-        return mac(key, f"{PROTOCOL}:{side}:{token}:{nonce}".encode("ascii"))
-
-    return Keys(mac(key, token.encode("ascii")).hex(), one("client"), one("server"))
-
-
-def to_text(message: dict) -> str:
-    return json.dumps(message, separators=(",", ":"))
-
-
-def sign(key: bytes, text: str) -> str:
-    """Turns the text of a message into a frame (§2.1)."""
-    return f'{text[:-1]},"signature":"{mac(key, text.encode()).hex()}"}}'
-
-
-def verify(key: bytes, frame: bytes) -> bytes:
-    """Checks 1 and 2 of §2.2; returns the signed bytes."""
-    tail = TAIL.fullmatch(frame[-80:])
-    if tail is None or len(frame) < 82:
-        raise Breach("PROTOCOL_ERROR", "no tail")
-    signed = frame[:-80] + b"}"
-    if not hmac.compare_digest(tail[1], mac(key, signed).hex().encode()):
-        raise Breach("SIGNATURE_INVALID")
-    return signed
-
-
-class _Members(list):
-    """The members of one object as pairs, equal names included."""
-
-
-def _number(text: str):
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError("a number is not finite")
-    return int(value) if value.is_integer() and abs(value) <= MAX_INT else value
-
-
-def _no_constant(name: str):
-    raise ValueError(f"{name} is not JSON")
-
-
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_Members, parse_int=_number, parse_float=_number, parse_constant=_no_constant
-)
-
-
-def _plain(value, level: int):
-    """Dicts for members; refuses lone surrogates and what is too deep."""
-    if isinstance(value, str):
-        value.encode()
-    if not isinstance(value, list):
-        return value
-    if level > MAX_DEPTH:
-        raise ValueError("too deep")
-    if isinstance(value, _Members):
-        return {_plain(name, level): _plain(each, level + 1) for name, each in value}
-    return [_plain(each, level + 1) for each in value]
-
-
-def parse(signed: bytes) -> dict:
-    """Check 3 of §2.2: the rules of §2.3."""
-    try:
-        if not signed.startswith(b"{") or b"\r" in signed or b"\n" in signed:
-            raise ValueError("not one line that begins with {")
-        members = _decoder.decode(signed.decode("utf-8"))
-        names = [name for name, _ in members]
-        if len(set(names)) < len(names) or "signature" in names:
-            raise ValueError("a member has the name of another")
-        message = _plain(members, 1)
-        if not isinstance(message.get("type"), str):
-            raise ValueError("type is no string")
-        return message
-    except (ValueError, RecursionError) as error:
-        raise Breach("PROTOCOL_ERROR", str(error)) from None
-
-
-def open_frame(key: bytes, frame: bytes) -> dict:
-    """Checks 1 to 3 of §2.2."""
-    return parse(verify(key, frame))
-
-
-def is_int(value, minimum: int = 0) -> bool:
-    """`int` of §1."""
-    return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= MAX_INT
 
 
 async def connect(url: str, **options):
@@ -242,7 +127,7 @@ class Session:
             unsigned = parse(frame) if TAIL.fullmatch(frame[-80:]) is None else None
             if unsigned is not None and unsigned["type"] == "error":
                 await self._raise_end(unsigned, signed=False)
-            self._check_welcome(self._take(frame))
+            self._check_welcome(self._accept(frame))
         except Breach:
             await self.socket.close()
             raise
@@ -289,7 +174,7 @@ class Session:
             raise Breach("PROTOCOL_ERROR", "a binary message")
         return text
 
-    def _take(self, frame: bytes) -> dict:
+    def _accept(self, frame: bytes) -> dict:
         """Checks 1 to 5 of §2.2."""
         message = open_frame(self.keys.server, frame)
         if not is_int(message.get("seq"), 1):
@@ -303,7 +188,7 @@ class Session:
         """The next downstream frame, verified. Whatever does not verify ends the connection (§5.3)."""
         frame = (await self._read()).encode()
         try:
-            return self._take(frame)
+            return self._accept(frame)
         except Breach:
             await self.socket.close()
             raise

@@ -12,7 +12,8 @@ import unittest
 import urllib.error
 import urllib.request
 
-from countersign_client import Credential, sign, to_text
+from countersign_client import Credential
+from frames import sign, to_text
 
 URL = os.environ["INTEROP_URL"]
 FRESH_SECONDS = float(os.environ.get("INTEROP_FRESH_SECONDS", "0"))
@@ -43,8 +44,8 @@ def publish(channel: str, data, url: str = URL, **members) -> dict:
     return call("POST", "publish", {"channel": channel, "data": data, **members}, url)
 
 
-def new_credential(url: str = URL, **rights) -> Credential:
-    made = admin("POST", "clients", {"services": [f"{SERVICE}*"], **rights}, url)
+def new_credential(url: str = URL, **permissions) -> Credential:
+    made = admin("POST", "clients", {"services": [f"{SERVICE}*"], **permissions}, url)
     return Credential(made["clientId"], made["secret"], made["keyId"])
 
 

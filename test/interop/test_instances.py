@@ -1,70 +1,17 @@
-"""Two instances behind one Redis, without stickiness: PROTOCOL §9.1, §9.4, §10.5. Any of the three may die.
-
-INTEROP_URL and INTEROP_URL_2: the instances. INTEROP_CONTROL: where `POST /<what>` kills and starts them (see run.mjs).
-INTEROP_REDIS_PORT: a Redis that writes to its disk only when it is told to.
-"""
-import http.client
+"""Two instances behind one Redis, without sticky sessions (PROTOCOL §9.1, §9.4, §10.5). Each of the three may die."""
 import json
-import os
 import random
-import socket
 import sys
 import time
 import unittest
-import urllib.parse
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True
 
-from bridge_client import CHALLENGE, SESSIONS, BridgeSession, Link, Lost, Refused, Reply, lines_of
-from countersign_client import open_frame, sign, to_text
-from support import LIMIT, SERVICE, URL, admin, main, new_credential, publish
-
-URLS = (URL, os.environ["INTEROP_URL_2"])
-HELD = 20
-PATIENCE = 30  # seconds for a session to go on after a death
-
-
-def control(what: str) -> None:
-    request = urllib.request.Request(f"{os.environ['INTEROP_CONTROL']}/{what}", method="POST")
-    urllib.request.urlopen(request, timeout=60).close()
-
-
-def redis_command(line: str) -> str:
-    with socket.create_connection(("127.0.0.1", int(os.environ["INTEROP_REDIS_PORT"])), timeout=LIMIT) as connection:
-        connection.sendall(line.encode() + b"\r\n")
-        return connection.recv(1000).decode()
-
-
-def ready(url: str) -> int:
-    address = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=LIMIT)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status
-    except OSError:
-        return 0
-    finally:
-        connection.close()
-
-
-def until_ready(*urls: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not all(ready(url) == 200 for url in urls):
-        if time.monotonic() > deadline:
-            raise TimeoutError("not ready again")
-        time.sleep(0.1)
-
-
-class AnyLink:
-    """An instance by chance for each request, as behind a balancer that knows of no sessions."""
-
-    def __init__(self, links):
-        self.links = links
-
-    def post(self, *arguments, **options) -> Reply:
-        return random.choice(self.links).post(*arguments, **options)
+from bridge_client import CHALLENGE, SESSIONS, BridgeSession, Link, Lost, Refused, lines_of
+from frames import open_frame, sign, to_text
+from instance_support import HELD, PATIENCE, URLS, AnyLink, control, ready, redis_command, until_ready
+from support import LIMIT, SERVICE, admin, main, new_credential, publish
 
 
 class Instances(unittest.TestCase):
@@ -92,7 +39,7 @@ class Instances(unittest.TestCase):
         return held
 
     def carry_on(self, session: BridgeSession, *frames: str, wait=0):
-        """As a client does: what is lost, or refused for a while, goes again with a new poll."""
+        """Sends again with a new poll what was lost, or refused for the moment."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -120,7 +67,7 @@ class Instances(unittest.TestCase):
             frames = [session.frame("publish", channel=self.own, data=[number, each]) for each in range(3)]
             frames.append(session.frame("validate", serviceId=SERVICE, key=key, hwid="h"))
             answer = session.exchange(*frames)
-            if number % 3 == 0:  # lost: the same again, somewhere
+            if number % 3 == 0:  # as if lost: the same again, on any instance
                 session.exchange(*frames)
         session.until(lambda frame: frame["type"] == "publication" and frame["data"] == [59, 2])
         got = [frame["data"] for frame in session.frames if frame["type"] == "publication"]
@@ -169,16 +116,16 @@ class Instances(unittest.TestCase):
         self.assertEqual(got, list(range(20)))
 
     def flow(self, session: BridgeSession, disturb) -> None:
-        """N messages up and N publications down, each once and in order, while `disturb` does its worst."""
-        room = f"room:{session.welcome['sessionId']}"
-        session.request("subscribe", channel=room)
+        """N messages up and N publications down, each once and in order, while `disturb` runs."""
+        channel = f"room:{session.welcome['sessionId']}"
+        session.request("subscribe", channel=channel)
         total, published = 150, []
 
         def publish_all():
             for number in range(total):
                 while True:
                     try:
-                        publish(room, number, url=random.choice(URLS), idempotencyKey=f"{number}")
+                        publish(channel, number, url=random.choice(URLS), idempotencyKey=f"{number}")
                         break
                     except (AssertionError, OSError):
                         time.sleep(0.05)
@@ -193,14 +140,14 @@ class Instances(unittest.TestCase):
         disturbing.result(PATIENCE)
         deadline = time.monotonic() + PATIENCE
 
-        def got(channel):
-            return [each["data"] for each in session.frames if each.get("channel") == channel and "data" in each]
+        def got(name):
+            return [each["data"] for each in session.frames if each.get("channel") == name and "data" in each]
 
-        while len(got(room)) < total or len(got(self.own)) < total:
-            self.assertLess(time.monotonic(), deadline, (len(got(room)), len(got(self.own))))
+        while len(got(channel)) < total or len(got(self.own)) < total:
+            self.assertLess(time.monotonic(), deadline, (len(got(channel)), len(got(self.own))))
             self.carry_on(session, wait=1)
         self.carry_on(session)
-        self.assertEqual((got(room), got(self.own)), (list(range(total)), list(range(total))))
+        self.assertEqual((got(channel), got(self.own)), (list(range(total)), list(range(total))))
         self.assertFalse([each for each in session.frames if each["type"] in ("error", "unsubscribed")])
 
     def test_kill_9_of_an_instance_loses_nothing_and_runs_nothing_twice(self):
@@ -256,7 +203,7 @@ class Instances(unittest.TestCase):
         self.carry_on(session)
         self.assertEqual(len([each for each in session.frames if each["type"] == "publication"]), 1)
 
-    def test_z_without_Redis_all_is_UNAVAILABLE_and_after_a_rewind_nothing_is_open_or_taken_for_whole(self):
+    def test_z_without_Redis_all_is_UNAVAILABLE_and_after_a_rewind_nothing_is_open_or_recovered(self):
         publish("room", "before")
         session = self.open()
         joined = session.request("subscribe", channel="room")
@@ -291,7 +238,7 @@ class Instances(unittest.TestCase):
             found = (refused.exception.status, refused.exception.code, refused.exception.signed)
             self.assertEqual(found, (404, "SESSION_NOT_FOUND", False))
         self.assertIn(held.result(HELD + LIMIT).status, (200, 404, 503))
-        # A channel says honestly that it is another.
+        # The channel reports another epoch.
         publish("room", "after the rewind")
         again = self.open()
         for position in (joined, lost):

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
+import { pause, until } from '../helper/processes.mjs'
 import { http1, http2, openBridge } from './bridge.mjs'
-import { pause, until } from './processes.mjs'
 
 /** The bridge through a proxy: what it holds, how it spreads, and what dies on the way. */
 

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { connect as connectHttp2 } from 'node:http2'
 import { Agent, request as requestHttps } from 'node:https'
-import { pause } from './processes.mjs'
+import { pause } from '../helper/processes.mjs'
 
 /** A client of the bridge (PROTOCOL §9), over HTTP/1.1 and HTTP/2, which repeats what got lost. */
 

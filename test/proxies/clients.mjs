@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { connect as connectHttp2 } from 'node:http2'
 import { request as requestHttps } from 'node:https'
 import WebSocket from 'ws'
-import { loopback, until } from './processes.mjs'
+import { loopback, until } from '../helper/processes.mjs'
 
 /** What talks to the proxies: the SDK as built, the SDK from a chosen address with headers of its own, and plain HTTP. */
 

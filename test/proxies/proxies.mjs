@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { freePort, isOpen, makeFolder, start, untilReady } from './processes.mjs'
+import { freePort, isOpen, makeFolder, start, untilReady } from '../helper/processes.mjs'
 
 /**
  * The shipped configurations, each with other names and ports. All the rest is as shipped, and what is to be replaced

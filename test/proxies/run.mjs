@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { BlockList } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { cleanUp, createGateway, loopback, pause, startRedis, until } from '../helper/processes.mjs'
 import {
   assertHeld,
   assertLossless,
@@ -15,7 +16,6 @@ import {
   startLongPolls
 } from './bridge-checks.mjs'
 import { askHttp2, connectClient, connectFrom, get, overHttp2 } from './clients.mjs'
-import { cleanUp, createGateway, loopback, pause, startRedis, until } from './processes.mjs'
 import { proxies, strangeAddress } from './proxies.mjs'
 
 const allMs = 300_000

@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Child processes and folders of a run, and waiting for them. Nothing outlives the run. */
+/** Child processes and folders of a run. Neither outlives the run if it calls {@link cleanUp} at its end. */
 
 export const loopback = '127.0.0.1'
 const command = fileURLToPath(new URL('../../bin/countersign.mjs', import.meta.url))
-/** A first start may have to build. */
+/** The first start may have to build. */
 const startMs = 120_000
 const stopMs = 10_000
-const lookEveryMs = 25
-const keptOutput = 8_000
+const checkEveryMs = 25
+const keptOutput = 100_000
 
 const outside = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('COUNTERSIGN_')))
 const children = new Set()
@@ -21,17 +21,17 @@ const folders = new Set()
 
 export const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
-/** Asks until the answer is there. @throws when it is not within the time */
+/** Calls `ask` until its answer is neither undefined nor false. @throws if it is not within `ms` */
 export async function until(what, ms, ask) {
-  for (const deadline = Date.now() + ms; ; await pause(lookEveryMs)) {
+  for (const deadline = Date.now() + ms; ; await pause(checkEveryMs)) {
     const answer = await ask()
     if (answer !== undefined && answer !== false) return answer
-    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`)
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${ms} ms`)
   }
 }
 
 export function makeFolder() {
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-proxies-'))
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-test-'))
   folders.add(folder)
   return folder
 }
@@ -55,7 +55,7 @@ export function isOpen(port) {
   })
 }
 
-/** A child in a folder of its own. What it prints is kept for when it fails. */
+/** Starts a child process in its own folder. Keeps the end of its output, to show when something fails. */
 export function start(program, args, environment = {}, cwd = makeFolder()) {
   const child = spawn(program, args, { cwd, env: { ...outside, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
   children.add(child)
@@ -67,7 +67,7 @@ export function start(program, args, environment = {}, cwd = makeFolder()) {
   }
   running.exited = new Promise(resolve => {
     child.once('error', error => resolve(error.message))
-    child.once('exit', (code, killedBy) => resolve(code ?? killedBy))
+    child.once('close', (code, killedBy) => resolve(code ?? killedBy))
   }).then(status => {
     children.delete(child)
     running.ended = status
@@ -78,7 +78,7 @@ export function start(program, args, environment = {}, cwd = makeFolder()) {
     if (running.ended === undefined) child.kill(name)
   }
 
-  /** SIGTERM, and SIGKILL for who does not listen. @returns how it ended */
+  /** Sends SIGTERM, and SIGKILL after 10 s. @returns its exit code or signal */
   async function stop() {
     signal('SIGTERM')
     const patience = setTimeout(() => child.kill('SIGKILL'), stopMs)
@@ -91,26 +91,34 @@ export function start(program, args, environment = {}, cwd = makeFolder()) {
 
 export async function untilReady(name, child, ask, ms = startMs) {
   await until(`${name} is ready`, ms, () => {
-    if (child.ended !== undefined) throw new Error(`${name} ended at its start: ${child.ended}\n${child.output}`)
+    if (child.ended !== undefined) throw new Error(`${name} ended during its start: ${child.ended}\n${child.output}`)
     return ask()
   })
 }
 
-export async function startRedis() {
-  const port = await freePort()
-  const child = start('redis-server', ['--bind', loopback, '--port', `${port}`, '--save', '', '--appendonly', 'no'])
+/** Starts a Redis without persistence. A restart on the same port and folder loads what `SAVE` wrote there. */
+export async function startRedisServer(port, folder = makeFolder()) {
+  const args = ['--bind', loopback, '--port', `${port}`, '--save', '', '--appendonly', 'no']
+  const child = start('redis-server', args, {}, folder)
   await untilReady('redis-server', child, () => isOpen(port))
+  return { child, port, folder }
+}
+
+/** @returns the URL of a new Redis */
+export async function startRedis() {
+  const { port } = await startRedisServer(await freePort())
   return `redis://${loopback}:${port}`
 }
 
-/** A gateway with a port of its own, which it keeps over restarts. */
+/** A gateway that is not running yet. It keeps its port over restarts; each start has a new data folder. */
 export async function createGateway(settings) {
   const port = await freePort()
   const url = `http://${loopback}:${port}`
-  const gateway = { port, url, child: undefined, start: startIt }
+  const gateway = { port, url, folder: undefined, child: undefined, start: startGateway }
 
-  async function startIt() {
+  async function startGateway() {
     const folder = makeFolder()
+    gateway.folder = folder
     gateway.child = start(
       process.execPath,
       [command, 'serve', '--host', loopback, '--port', `${port}`],
@@ -125,7 +133,7 @@ export async function createGateway(settings) {
   return gateway
 }
 
-/** For the end of the process, which waits for nothing. */
+/** Kills all children and removes all folders. Synchronous, for the `exit` event. */
 export function cleanUp() {
   for (const child of children) child.kill('SIGKILL')
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
