@@ -9,7 +9,7 @@ import { Redis } from 'ioredis'
 /** Real Redis servers for tests, each on a free port of 127.0.0.1 with its own folder. */
 
 export const howToInstall =
-  'npm test needs Redis: set REDIS_URL, or install it (apt-get install redis-server, brew install redis)'
+  'npm test needs Redis: install it (apt-get install redis-server, brew install redis) or set REDIS_URL'
 
 export function findRedisBinary(): string | undefined {
   return ['redis-server', 'valkey-server'].find(name => spawnSync(name, ['--version']).status === 0)
