@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Real gateways as child processes, each with a port and a data folder of its own. */
+/** Real gateways as child processes, each with its own port and data folder. */
 
 const command = fileURLToPath(new URL('../../bin/countersign.mjs', import.meta.url))
-/** A first start may have to build. */
+/** The first start may have to build. */
 const startMs = 120_000
 const stopMs = 20_000
-const lookEveryMs = 50
+const checkEveryMs = 50
 
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -23,7 +23,7 @@ async function freePort() {
   return port
 }
 
-/** The environment without settings of a gateway that runs on this machine. */
+/** The environment without COUNTERSIGN_ settings. */
 function cleanEnvironment() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('COUNTERSIGN_')))
 }
@@ -59,7 +59,7 @@ export async function createGateway(settings = {}) {
     const until = Date.now() + startMs
     while (!(await isReady())) {
       if (child.exitCode !== null || Date.now() > until) throw new Error(`the gateway did not start:\n${output}`)
-      await pause(lookEveryMs)
+      await pause(checkEveryMs)
     }
   }
 
@@ -87,7 +87,7 @@ export async function createGateway(settings = {}) {
     return response.json()
   }
 
-  /** For the end of the process, which waits for nothing. */
+  /** Kills the process and removes the folder. Synchronous, for the `exit` event. */
   function discard() {
     child?.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })

@@ -1,4 +1,5 @@
-// The demo page and the SDK's bundle in a real Chromium, against a real gateway: `npm run test:browser`.
+// The demo page and the SDK's bundle in a real Chromium, against a real gateway: `npm run test:browser`. The last line is
+// `N passed, N failed`.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -17,9 +18,9 @@ const args = [
   '--disable-component-update',
   '--disable-sync'
 ]
-/** What one step in the page may take. */
+/** Longest time for one step in the page. */
 const stepMs = 15_000
-/** A stopped gateway's return: its start, perhaps a build, and a client's longest pause. */
+/** For a gateway to restart, perhaps with a build, and a client to reconnect after its longest pause. */
 const returnMs = 150_000
 const allMs = 600_000
 const bundleBytes = 15 * 1024
@@ -58,7 +59,7 @@ async function startGateway(settings) {
   return gateway
 }
 
-/** A page, with all that its console and its CSP complain about. */
+/** A page, with the errors and warnings of its console and its CSP. */
 async function openPage(browser, url) {
   const context = await browser.newContext()
   context.setDefaultTimeout(stepMs)
@@ -75,7 +76,7 @@ async function openPage(browser, url) {
   return { context, page, complaints, response }
 }
 
-/** An empty page from somewhere else. */
+/** Serves an empty page from another origin. */
 async function servePage() {
   const server = createServer((_request, response) => {
     response.setHeader('content-type', 'text/html')
@@ -85,7 +86,7 @@ async function servePage() {
   return server
 }
 
-/** What becomes of a socket that a page opens: `challenge`, or `closed`. */
+/** The outcome of a socket that a page opens: `challenge` or `closed`. */
 function trySocket(page, url) {
   return page.evaluate(
     address =>
@@ -119,13 +120,13 @@ try {
     await page.getByRole('button', { name: 'Connect', exact: true }).click()
   }
 
-  await check('the page comes with a strict policy, and asks for the gateway that served it', async () => {
+  await check('the page has a strict policy and suggests the gateway that served it', async () => {
     assert.match(response.headers()['content-security-policy'], /^default-src 'none'; script-src 'self'/)
     assert.equal(await page.getByLabel('Gateway').inputValue(), gateway.wsUrl)
     await state('disconnected')
   })
 
-  await check('a wrong secret is told, and connects nothing', async () => {
+  await check('shows a wrong secret as an error, and does not connect', async () => {
     await connect('not-the-secret')
     await page.locator('#message', { hasText: /Not connected: AUTHENTICATION_FAILED/ }).waitFor()
     await state('disconnected')
@@ -133,7 +134,7 @@ try {
     assert.equal(await frames('[data-direction="down"][data-mark="verified"]'), 0)
   })
 
-  await check('what setup prints can be pasted, and connects', async () => {
+  await check('accepts the output of setup by paste, and connects', async () => {
     await page.getByLabel('Client id').evaluate((field, text) => {
       const clipboardData = new DataTransfer()
       clipboardData.setData('text', text)
@@ -146,7 +147,7 @@ try {
     assert.match(await page.locator('#session').textContent(), new RegExp(`${clientId}\\s*${keyId}`))
   })
 
-  await check('validate says VALID, with the seat', async () => {
+  await check('validate shows VALID, with the hwid binding', async () => {
     await validate('example_hwid')
     await verdict('VALID')
     assert.match(await page.locator('#verdict').textContent(), /1 of 1 bound/)
@@ -157,7 +158,7 @@ try {
     await verdict('HWID_MISMATCH')
   })
 
-  await check('frames are listed, signed and verified all but the challenge', async () => {
+  await check('lists the frames, all signed and verified except the challenge', async () => {
     const listed = await page
       .locator('.frame:not([data-type="heartbeat"])')
       .evaluateAll(rows => rows.map(({ dataset }) => `${dataset.direction} ${dataset.type} ${dataset.mark}`).reverse())
@@ -172,7 +173,7 @@ try {
     ])
   })
 
-  await check('a frame opens, with its signature apart', async () => {
+  await check('opens a frame, with its signature separate', async () => {
     const row = page.locator('.frame[data-type="validation"]').first()
     await row.locator('summary').click()
     const message = JSON.parse(await row.locator('.json').textContent())
@@ -181,27 +182,27 @@ try {
     assert.match(await row.locator('.signature code').textContent(), /^[0-9a-f]{64}$/)
   })
 
-  for (const [name, mark, told] of [
+  for (const [name, mark, outcomeText] of [
     ['Replay a frame', 'replayed', /Refused by the gateway: SEQUENCE_INVALID/],
     ['Change a byte', 'changed', /Refused by the gateway: SIGNATURE_INVALID/],
     ['Drop a frame', 'dropped', /Refused by the gateway: SEQUENCE_INVALID/],
     ['Forge a VALID', 'forged', /Refused by this page: the signature does not verify/]
   ]) {
-    await check(`in the middle: ${name.toLowerCase()} is noticed, and the client comes back`, async () => {
+    await check(`in the middle: ${name.toLowerCase()} is detected, and the client reconnects`, async () => {
       await page.getByRole('button', { name }).click()
       const outcome = page.locator('#outcome', { hasText: 'Connected again' })
       await outcome.waitFor()
-      assert.match(await outcome.textContent(), told)
+      assert.match(await outcome.textContent(), outcomeText)
       assert.equal(await frames(`[data-mark="${mark}"]`), 1)
       await state('connected')
     })
   }
 
-  await check('the forged VALID was not believed', () => verdict('NOT_FOUND'))
+  await check('the forged VALID had no effect', () => verdict('NOT_FOUND'))
 
-  await check('nothing was complained about', () => assert.deepEqual(complaints, []))
+  await check('the console has no errors or warnings', () => assert.deepEqual(complaints, []))
 
-  await check('a gateway that stops and returns finds the page connected again by itself', async () => {
+  await check('the page reconnects by itself after the gateway restarts', async () => {
     const session = await page.locator('#session').textContent()
     assert.equal(await gateway.stop(), 0)
     await state('connecting')
@@ -210,7 +211,7 @@ try {
     assert.notEqual(await page.locator('#session').textContent(), session)
     await validate('example_hwid')
     await verdict('VALID')
-    // The browser's own words on sockets that found nobody; there is no way to keep it from them.
+    // The browser logs each failed connection; a page cannot prevent that.
     const others = complaints.filter(text => !/^WebSocket connection to 'ws:\S+' failed/.test(text))
     assert.deepEqual(others, [])
   })
@@ -221,7 +222,7 @@ try {
     assert.equal(page.url(), `${gateway.url}/demo`)
   })
 
-  await check('disconnect says bye and stays away', async () => {
+  await check('disconnect sends bye and does not reconnect', async () => {
     await page.getByRole('button', { name: 'Disconnect' }).click()
     await state('disconnected')
     assert.equal(await page.locator('.frame').first().getAttribute('data-type'), 'bye')
@@ -238,7 +239,7 @@ try {
 
   const elsewhere = await servePage()
   const { port } = elsewhere.address()
-  await check('a page from a foreign origin may not connect; one from loopback may', async () => {
+  await check('refuses a page from a foreign origin, and accepts one from loopback', async () => {
     const foreign = await openPage(browser, `http://foreign.localhost:${port}/`)
     assert.equal(await trySocket(foreign.page, gateway.wsUrl), 'closed')
     assert.match(foreign.complaints.join(), /Unexpected response code: 403/)
@@ -249,7 +250,7 @@ try {
   })
   elsewhere.close()
 
-  await check('an origin that is not on the list may not connect, and the page says so', async () => {
+  await check('refuses an origin that is not on the list, and the page shows why', async () => {
     const strict = await startGateway({ COUNTERSIGN_ALLOWED_ORIGINS: 'https://example.com' })
     const own = await openPage(browser, `${strict.url}/demo`)
     await own.page.getByLabel('Client id').fill('browser-1')

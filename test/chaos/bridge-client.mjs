@@ -4,8 +4,8 @@ import { pause } from '../helper/processes.mjs'
 import { LostError } from './network.mjs'
 
 /**
- * A client of the bridge, written from PROTOCOL §9 on the protocol as built. It holds one poll and sends beside it,
- * repeats what has no answer, and never gives its session up: where another would begin anew, this one has failed.
+ * A client of the bridge, written from PROTOCOL §9 on the built protocol module. It holds one poll and sends beside it,
+ * repeats what has no answer, and keeps its session: where another client would open a new one, this one has failed.
  */
 
 const holdSeconds = 10
@@ -13,7 +13,7 @@ const senders = 2
 /** An exchange answers its messages within 5 s (PROTOCOL §9.4 d). */
 const answerMs = 8_000
 const backoffMs = 250
-/** Frames that it remembers, to see that a repeated one is the same. */
+/** Frames kept, to check that a repeated one is identical. */
 const keptFrames = 4_096
 const depth = 34
 
@@ -26,10 +26,10 @@ export async function openBridge({ send, random, credential, onPublication, onFa
   const { signMessage, verifyFrame, parseMessage } = await protocolOf('frame')
   const { clientId, keyId, secret } = credential
 
-  const counts = { exchanges: 0, failed: 0, beyond: 0, superseded: 0, holes: 0, repeated: 0, answered: 0, spare: 0 }
-  /** By seq, in order: what has no answer. */
+  const counts = { exchanges: 0, failed: 0, outOfSequence: 0, superseded: 0, holes: 0, repeated: 0, answered: 0, spare: 0 }
+  /** By seq, in order: messages without an answer. */
   const open = new Map()
-  /** By seq: frames as they came. */
+  /** By seq: frames as received. */
   const seen = new Map()
   const news = new EventTarget()
   let signer
@@ -45,7 +45,7 @@ export async function openBridge({ send, random, credential, onPublication, onFa
   const fail = what => onFailure(`bridge: ${what}`)
   const backoff = () => pause(random() * backoffMs)
 
-  /** @throws where anything of it is lost: a challenge is good once, so it starts over */
+  /** @throws if a part of it is lost. A challenge is valid once, so the caller starts again. */
   async function shakeHands() {
     const challenge = JSON.parse((await send('/v1/bridge/challenge', '', answerMs)).body.toString())
     const { challengeToken } = challenge
@@ -71,7 +71,7 @@ export async function openBridge({ send, random, credential, onPublication, onFa
     for (const message of messages) message.flying++
     try {
       const { status, body } = await send(path, `${lines.join('\n')}\n`, wait * 1000 + answerMs)
-      return status === 200 ? takeAnswer(body.toString(), number) : takeRefusal(status, body.toString(), number)
+      return status === 200 ? applyAnswer(body.toString(), number) : applyRefusal(status, body.toString(), number)
     } catch (error) {
       counts.failed++
       if (!(error instanceof LostError)) fail(error.message)
@@ -81,23 +81,23 @@ export async function openBridge({ send, random, credential, onPublication, onFa
     }
   }
 
-  function takeAnswer(text, number) {
+  function applyAnswer(text, number) {
     const lines = text.split('\n').filter(line => line !== '')
     const messages = lines.map(verified)
     const polled = messages.pop()
     if (polled?.type !== 'polled' || polled.re !== number) throw new Error('no polled of its own at the end')
     if (polled.superseded) counts.superseded++
     for (const [index, { seq }] of messages.entries()) {
-      // Acknowledged is only what was processed, so an answer of a gateway that keeps the rules never has a hole.
+      // Only processed frames are acknowledged, so an answer of a correct gateway has no hole.
       if (seq === messages[0].seq + index && messages[0].seq <= got + 1) continue
       counts.holes++
       throw new Error('a hole')
     }
-    for (const [index, message] of messages.entries()) takeFrame(message, lines[index])
+    for (const [index, message] of messages.entries()) applyFrame(message, lines[index])
     return polled
   }
 
-  function takeFrame(message, line) {
+  function applyFrame(message, line) {
     const { seq } = message
     if (seq <= got) {
       counts.repeated++
@@ -107,13 +107,13 @@ export async function openBridge({ send, random, credential, onPublication, onFa
     got = seq
     seen.set(seq, line)
     seen.delete(seq - keptFrames)
-    if (message.re !== undefined) takeReply(message)
+    if (message.re !== undefined) applyReply(message)
     else if (message.type === 'publication') onPublication(message)
     else if (message.type === 'challenge') answerChallenge(message)
     else fail(`did not expect ${line}`)
   }
 
-  function takeReply(message) {
+  function applyReply(message) {
     const asked = open.get(message.re)
     if (asked === undefined) {
       counts.spare++
@@ -121,7 +121,7 @@ export async function openBridge({ send, random, credential, onPublication, onFa
     }
     open.delete(message.re)
     counts.answered++
-    news.dispatchEvent(new Event('room'))
+    news.dispatchEvent(new Event('capacity'))
     asked.resolve(message)
   }
 
@@ -132,11 +132,11 @@ export async function openBridge({ send, random, credential, onPublication, onFa
     })
   }
 
-  function takeRefusal(status, text, number) {
+  function applyRefusal(status, text, number) {
     counts.failed++
     if (status === 409) {
       const { poll: bound, code } = verified(text.trim())
-      if (bound === number && code === 'SEQUENCE_INVALID') counts.beyond++
+      if (bound === number && code === 'SEQUENCE_INVALID') counts.outOfSequence++
       else fail(`409 ${text}`)
     } else if (status !== 429 && status !== 503) fail(`${status} ${text}`)
     return undefined
@@ -184,9 +184,9 @@ export async function openBridge({ send, random, credential, onPublication, onFa
     })
   }
 
-  /** Until no more than this many messages have no answer. */
-  async function room(most) {
-    while (open.size > most) await once(news, 'room')
+  /** Waits until at most this many messages have no answer. */
+  async function untilOpenAtMost(most) {
+    while (open.size > most) await once(news, 'capacity')
   }
 
   for (let tries = 0; path === undefined; tries++) {
@@ -202,7 +202,7 @@ export async function openBridge({ send, random, credential, onPublication, onFa
   for (const loop of [hold, ...Array.from({ length: senders }, () => sendAll)]) loop().catch(error => fail(error.stack))
   return {
     request,
-    room,
+    untilOpenAtMost,
     counts,
     close() {
       isOver = true

@@ -1,18 +1,18 @@
 import { pause } from '../helper/processes.mjs'
 
-/** The network between a bridge client and the gateways: it picks one for each request, and spoils what it can. */
+/** The network between a bridge client and the gateways: it picks a gateway for each request, and loses, repeats and delays. */
 
 const lossRate = 0.05
 const duplicateRate = 0.1
-/** Each of this many answers is dropped after the gateway has done its work. */
+/** One answer in this many is dropped after the gateway has processed the request. */
 const dropEvery = 3
 const delayMs = 40
 const duplicateDelayMs = 300
 
-/** What a client cannot tell apart: no request arrived, no answer came, nobody was there. */
+/** Failures that a client cannot distinguish: the request was lost, the answer was lost, no gateway was there. */
 export class LostError extends Error {}
 
-/** Random numbers from a seed (mulberry32), so that a run can be repeated as far as timing lets it. */
+/** Random numbers from a seed (mulberry32), to repeat a run as far as timing allows. */
 export function seeded(seed) {
   let state = seed >>> 0
   return () => {
@@ -48,7 +48,7 @@ export function createNetwork(urls, random) {
     }
     if (random() < duplicateRate) {
       counts.duplicated++
-      // Its answer is nobody's, as the answer to a request that a proxy has sent again.
+      // Nobody reads this answer, as with a request that a proxy has sent again.
       pause(random() * duplicateDelayMs)
         .then(() => ask(path, body, timeoutMs))
         .catch(() => {})

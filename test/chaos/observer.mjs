@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import WebSocket from 'ws'
 
-/** A session over a WebSocket that nothing befalls: it sees what the cluster does, and publishes into it. */
+/** A session over an undisturbed WebSocket: it observes what the cluster does, and publishes into it. */
 
 const built = path => import(new URL(`../../dist/${path}.js`, import.meta.url).href)
 
@@ -23,17 +23,17 @@ export async function openObserver({ url, credential, onPublication, onFailure }
     const received = session.receive(data)
     if (received.kind === 'challenge') socket.send(received.answer)
     else if (received.kind === 'welcome') news.dispatchEvent(new Event('welcome'))
-    else if (received.kind === 'message') take(received.message)
+    else if (received.kind === 'message') apply(received.message)
     else onFailure(`observer: did not expect ${JSON.stringify(received)}`)
   })
 
-  function take(message) {
+  function apply(message) {
     if (message.type === 'publication') return onPublication(message)
     if (message.type === 'challenge') return socket.send(session.answerChallenge(message.challengeToken).frame)
     const resolve = open.get(message.re)
     if (resolve === undefined) return message.type === 'ack' || onFailure(`observer: ${JSON.stringify(message)}`)
     open.delete(message.re)
-    news.dispatchEvent(new Event('room'))
+    news.dispatchEvent(new Event('capacity'))
     return resolve(message)
   }
 
@@ -43,14 +43,14 @@ export async function openObserver({ url, credential, onPublication, onFailure }
     return new Promise(resolve => open.set(seq, resolve))
   }
 
-  async function room(most) {
-    while (open.size > most) await once(news, 'room')
+  async function untilOpenAtMost(most) {
+    while (open.size > most) await once(news, 'capacity')
   }
 
   await once(news, 'welcome')
   return {
     request,
-    room,
+    untilOpenAtMost,
     close() {
       isOver = true
       socket.terminate()

@@ -1,5 +1,6 @@
-// The bridge over three gateways that are killed, through a network that loses, repeats and overtakes:
-// `npm run test:cluster`, in full `npm run test:cluster -- --messages 20000 --seconds 240`. The last line counts.
+// The bridge over three gateways that are killed, through a network that loses, repeats and reorders requests:
+// `npm run test:cluster`, in full `npm run test:cluster -- --messages 20000 --seconds 240`. The last line is
+// `N passed, N failed`.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
@@ -12,7 +13,7 @@ import { openObserver } from './observer.mjs'
 const { values } = parseArgs({
   options: {
     messages: { type: 'string', default: '2000' },
-    /** Over which the messages are spread. */
+    /** Seconds over which the messages are spread. */
     seconds: { type: 'string', default: '40' },
     'kill-seconds': { type: 'string', default: '10' },
     seed: { type: 'string', default: `${randomInt(2 ** 31)}` }
@@ -21,13 +22,13 @@ const { values } = parseArgs({
 const wanted = Number(values.messages)
 const spreadMs = Number(values.seconds) * 1000
 const killMs = Number(values['kill-seconds']) * 1000
-/** For what is left once everything was sent, on a slow machine. */
+/** For the rest after everything was sent, on a slow machine. */
 const patienceMs = 120_000
 const startMs = 120_000
-const tellMs = 5_000
+const reportMs = 5_000
 const tickMs = 20
 const gatewayCount = 3
-/** Messages and publications that may wait for their answer. */
+/** Messages and publications that may be unanswered at once. */
 const windowSize = 256
 const maxFailures = 10
 
@@ -66,8 +67,8 @@ function fail(what) {
 
 /** Numbers 1, 2, 3 … in `data.n`, at offsets without a gap. */
 function createLedger(name) {
-  const ledger = { count: 0, offset: undefined, take, name }
-  function take({ offset, data }) {
+  const ledger = { count: 0, offset: undefined, add, name }
+  function add({ offset, data }) {
     if (data.n !== ledger.count + 1) fail(`${name}: expected ${ledger.count + 1}, got ${data.n}`)
     if (ledger.offset !== undefined && offset !== ledger.offset + 1) {
       fail(`${name}: offset ${offset} after ${ledger.offset}`)
@@ -78,11 +79,11 @@ function createLedger(name) {
   return ledger
 }
 
-async function makeClient(url, clientId, rights) {
+async function makeClient(url, clientId, permissions) {
   const response = await fetch(`${url}/v1/admin/clients`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ clientId, ...rights }),
+    body: JSON.stringify({ clientId, ...permissions }),
     signal: AbortSignal.timeout(10_000)
   })
   const answer = await response.json()
@@ -91,13 +92,13 @@ async function makeClient(url, clientId, rights) {
   return { clientId, keyId, secret }
 }
 
-/** Spreads `wanted` of them over the time, and waits where too many are open. @returns the answers, in order */
+/** Publishes `wanted` messages, spread over the time, at most `windowSize` unanswered. @returns the answers, in order */
 async function publishAll(peer, channel) {
   const answers = []
   const start = Date.now()
   for (let n = 1; n <= wanted && !isOver; n++) {
     while (Date.now() - start < ((n - 1) / wanted) * spreadMs && !isOver) await pause(tickMs)
-    await peer.room(windowSize)
+    await peer.untilOpenAtMost(windowSize)
     answers.push(peer.request({ type: 'publish', channel, data: { n } }))
   }
   return Promise.all(answers)
@@ -116,7 +117,7 @@ async function join(peer, channel) {
   assert.equal(type, 'subscribed', code)
 }
 
-/** Kills one after the other with SIGKILL. @returns how to stop, after which all of them run */
+/** Kills the gateways in turn with SIGKILL. `stop` ends that, and returns when all of them run. */
 function startKilling(gateways) {
   const killer = { kills: 0, stop }
   let timer
@@ -175,7 +176,7 @@ try {
   const observer = await openObserver({
     url: `ws://127.0.0.1:${steady.port}/v1/ws`,
     credential: await makeClient(steady.url, 'observer', { subscribe: ['up'], publish: ['down'] }),
-    onPublication: effects.take,
+    onPublication: effects.add,
     onFailure: fail
   })
   await join(observer, 'up')
@@ -188,21 +189,21 @@ try {
     send: network.send,
     random: seeded(seed + 1),
     credential: await makeClient(steady.url, 'server', { subscribe: ['down'], publish: ['up'] }),
-    onPublication: delivered.take,
+    onPublication: delivered.add,
     onFailure: fail
   })
   await join(bridge, 'down')
   process.stdout.write(`seed ${seed}: ${wanted} up and ${wanted} down over ${spreadMs / 1000} s\n`)
 
   const killer = startKilling(gateways)
-  const teller = setInterval(() => {
+  const reporter = setInterval(() => {
     const seconds = Math.round((Date.now() - began) / 1000)
     const { exchanges, failed } = bridge.counts
     process.stdout.write(
       `${seconds} s: up ${effects.count}, down ${delivered.count} of ${wanted}; ${exchanges} exchanges, ${failed} failed; ` +
         `${killer.kills} killed\n`
     )
-  }, tellMs)
+  }, reportMs)
   const up = publishAll(bridge, 'up')
   const down = publishAll(observer, 'down')
   await Promise.race([
@@ -214,7 +215,7 @@ try {
     patienceMs,
     () => failures.length > 0 || (effects.count === wanted && delivered.count === wanted)
   )
-  // One more on each channel: whatever came twice came before it.
+  // One more on each channel: a repeated message would arrive before it.
   const published = failures.length > 0 ? undefined : await up
   const given = failures.length > 0 ? undefined : await down
   if (failures.length === 0) {
@@ -224,22 +225,22 @@ try {
     ])
     await until('the last one', patienceMs, () => effects.count > wanted && delivered.count > wanted)
   }
-  clearInterval(teller)
+  clearInterval(reporter)
   await killer.stop()
   bridge.close()
   observer.close()
 
-  check('nothing went wrong in one session from first to last', () => assert.deepEqual(failures, []))
+  check('one session lasts from start to end without a fault', () => assert.deepEqual(failures, []))
   check(`${wanted} messages up: each effect once, in order`, () => assert.equal(effects.count, wanted + 1))
-  check(`${wanted} messages up: each answered once, at the offset where it stands`, () => assertPublished(published))
-  check(`${wanted} publications were taken`, () => assertPublished(given))
+  check(`${wanted} messages up: each answered once, at its offset`, () => assertPublished(published))
+  check(`${wanted} publications were accepted`, () => assertPublished(given))
   check(`${wanted} publications down: each once, in order`, () => assert.equal(delivered.count, wanted + 1))
-  check('no answer had a hole, no message two answers', () => {
+  check('no answer has a hole, and no message two answers', () => {
     const { holes, spare, repeated } = bridge.counts
     assert.deepEqual({ holes, spare }, { holes: 0, spare: 0 })
     return `${repeated} frames repeated, byte for byte`
   })
-  check('there were faults enough', () => {
+  check('each kind of fault occurred', () => {
     const { lost, dropped, duplicated, overtaken } = network.counts
     const seconds = (Date.now() - began) / 1000
     assert.ok(

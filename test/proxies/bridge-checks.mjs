@@ -2,23 +2,23 @@ import assert from 'node:assert/strict'
 import { pause, until } from '../helper/processes.mjs'
 import { http1, http2, openBridge } from './bridge.mjs'
 
-/** The bridge through a proxy: what it holds, how it spreads, and what dies on the way. */
+/** The bridge through a proxy: held polls, how sessions spread over gateways, and restarts. */
 
 export const heldSeconds = 25
 const heldMs = 40_000
-/** From the signal to the answer of a poll that would be held for long: at once, on a busy machine. */
+/** From the signal to the answer of a held poll, which is immediate: allows for a busy machine. */
 const drainedMs = 8_000
-/** Until a proxy has seen that a gateway is back. */
+/** Until a proxy has noticed that a gateway is back. */
 const rotationMs = 2_000
 const leastMessages = 100
 const messagePauseMs = 15
 const settleMs = 30_000
-/** Sessions that hold polls, over each way. */
+/** Sessions that hold polls, for each HTTP version. */
 const watchers = 2
 
 const ways = port => [http1(port), http2(port)]
 
-/** Holds a poll as long as the law lets, over each way. @returns what to wait for */
+/** Holds a poll for `waitMax`, over HTTP/1.1 and HTTP/2. @returns the results to wait for */
 export function startLongPolls(port, credential) {
   const began = Date.now()
   const polls = ways(port).map(async way => {
@@ -42,7 +42,7 @@ export async function assertHeld(polls) {
   }
 }
 
-/** An empty POST however it can be said, and one exchange. */
+/** Every form of an empty POST, and one exchange. */
 export async function assertSpoken(port, credential) {
   for (const way of ways(port)) {
     const empty = [undefined, '', ...(way.name === 'HTTP/1.1' ? [] : [Buffer.alloc(0)])]
@@ -65,14 +65,14 @@ async function metric(gateway, name) {
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
 }
 
-/** The messages of one session come to both gateways. */
+/** The messages of one session reach both gateways. */
 export async function assertSpread(port, credential, gateways) {
   const counted = () => Promise.all(gateways.map(each => metric(each, 'countersign_frames_received_total')))
   const notes = []
   for (const way of ways(port)) {
     const before = await counted()
     const session = await openBridge(way, credential)
-    // Two at a time: so that even a proxy that likes one connection best has to use the other gateway.
+    // Two at once, so that a proxy that prefers one connection has to use the other gateway too.
     for (let i = 0; i < 20; i++) {
       const lines = [session.sign({ type: 'heartbeat' })]
       await Promise.all([session.carryOn(lines), session.carryOn([])])
@@ -91,8 +91,9 @@ export async function assertSpread(port, credential, gateways) {
 }
 
 /**
- * Over each way a session sends messages and gets publications until `disturbing` is over: each arrives once and in order.
- * @param publish publishes to a channel, once, however often it must try
+ * Over each HTTP version, a session sends messages and receives publications until `disturbing` ends: each arrives once and
+ * in order.
+ * @param publish  publishes once to a channel, and tries again until it succeeds
  */
 export async function assertLossless(port, credential, publish, disturbing) {
   let isDisturbing = true
@@ -104,22 +105,22 @@ export async function assertLossless(port, credential, publish, disturbing) {
     ways(port).map(async way => {
       const session = await openBridge(way, credential)
       const own = `session:${session.sessionId}`
-      const room = `room:${session.sessionId}`
-      await session.carryOn([session.sign({ type: 'subscribe', channel: room })])
+      const shared = `room:${session.sessionId}`
+      await session.carryOn([session.sign({ type: 'subscribe', channel: shared })])
       const got = channel => session.frames.filter(each => each.type === 'publication' && each.channel === channel)
       let count = 0
       for (; isDisturbing || count < leastMessages; count++) {
         const line = session.sign({ type: 'publish', channel: own, data: count })
-        await Promise.all([session.carryOn([line]), publish(room, count, `${own}${count}`)])
+        await Promise.all([session.carryOn([line]), publish(shared, count, `${own}${count}`)])
         await pause(messagePauseMs)
       }
       await until('all have arrived', settleMs, async () => {
         await session.carryOn([], 1)
-        return got(own).length >= count && got(room).length >= count
+        return got(own).length >= count && got(shared).length >= count
       })
       await session.carryOn([])
       const expected = Array.from({ length: count }, (_, i) => i)
-      for (const channel of [own, room])
+      for (const channel of [own, shared])
         assert.deepEqual(
           got(channel).map(({ data }) => data),
           expected
@@ -136,7 +137,7 @@ export async function assertLossless(port, credential, publish, disturbing) {
   return notes.join('; ')
 }
 
-/** Stops one gateway after the other, with polls held on it, and starts it again. */
+/** Stops each gateway in turn while it holds polls, and starts it again. */
 export async function rollingRestart(doors, gateways) {
   const through = doors.flatMap(({ port, credential }) => ways(port).map(way => ({ way, credential })))
   const sessions = await Promise.all(
@@ -164,7 +165,7 @@ export async function rollingRestart(doors, gateways) {
     assert.equal(await stopping, 0)
     await gateway.start()
     await pause(rotationMs)
-    // So that the next one holds polls too.
+    // The next gateway is to hold polls too.
     await Promise.all(sessions.map(session => session.carryOn([], 0.1)))
   }
   isOver = true
@@ -173,7 +174,7 @@ export async function rollingRestart(doors, gateways) {
   for (const { way } of through) way.close()
 }
 
-/** Kills one gateway after the other, in the middle of what it does. */
+/** Kills one gateway after the other while it works. */
 export async function killEach(gateways) {
   for (const gateway of gateways) {
     await pause(500)

@@ -3,7 +3,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { Agent, request as requestHttps } from 'node:https'
 import { pause } from '../helper/processes.mjs'
 
-/** A client of the bridge (PROTOCOL §9), over HTTP/1.1 and HTTP/2, which repeats what got lost. */
+/** A client of the bridge (PROTOCOL §9) over HTTP/1.1 and HTTP/2, which repeats what was lost. */
 
 const insecure = { rejectUnauthorized: false }
 const answerMs = 40_000
@@ -21,7 +21,7 @@ function verify(key, line) {
   return JSON.parse(text)
 }
 
-/** Requests over kept connections of HTTP/1.1. */
+/** Requests over persistent connections of HTTP/1.1. */
 export function http1(port) {
   const agent = new Agent({ ...insecure, keepAlive: true })
   const post = (path, body, headers = {}) =>
@@ -41,7 +41,7 @@ export function http1(port) {
   return { name: 'HTTP/1.1', post, close: () => agent.destroy() }
 }
 
-/** Requests over one connection of HTTP/2, made anew when it ends. No request tells its length. */
+/** Requests over one connection of HTTP/2, which is opened again when it ends. No request has a content-length. */
 export function http2(port) {
   let session
   const post = (path, body, headers = {}) =>
@@ -66,7 +66,7 @@ export function http2(port) {
   return { name: 'HTTP/2', post, close: () => session?.destroy() }
 }
 
-/** The other side refused, and repeating does not help. */
+/** The gateway refused, and a repeat would not help. */
 class Refused extends Error {}
 
 async function again(work) {
@@ -79,7 +79,7 @@ async function again(work) {
   }
 }
 
-/** Opens a session, over whichever instances its two requests come to. */
+/** Opens a session. Its two requests may reach different instances. */
 export async function openBridge(way, { clientId, keyId, secret }) {
   const challenge = await way.post('/v1/bridge/challenge')
   if (challenge.status !== 200) throw new Refused(`challenge: ${challenge.status} ${challenge.text}`)
@@ -104,11 +104,11 @@ export async function openBridge(way, { clientId, keyId, secret }) {
     received: 1,
     /** All frames received, each once, in order. */
     frames: [],
-    /** Exchanges that had to be repeated. */
+    /** Exchanges that were repeated. */
     repeats: 0,
     sign: ({ type, ...members }) => sign(clientKey, { type, seq: ++seq, ...members }),
     exchange,
-    /** As a client does: what is lost or refused for now goes again, the same bytes with a new poll (§9.5). */
+    /** Sends again what was lost or refused for now: the same bytes with a new poll (§9.5). */
     carryOn: (lines, wait = 0) =>
       again(() =>
         exchange(lines, wait).catch(error => {

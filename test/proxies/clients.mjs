@@ -4,13 +4,13 @@ import { request as requestHttps } from 'node:https'
 import WebSocket from 'ws'
 import { loopback, until } from '../helper/processes.mjs'
 
-/** What talks to the proxies: the SDK as built, the SDK from a chosen address with headers of its own, and plain HTTP. */
+/** Clients of the proxies: the SDK as built, the SDK from a chosen address with chosen headers, and plain HTTP. */
 
 const answerMs = 10_000
 const insecure = { rejectUnauthorized: false }
 const built = path => import(new URL(`../../dist/${path}`, import.meta.url).href)
 
-/** A client that remembers what befell it. */
+/** Counts the events of a client. */
 function watch(client) {
   const watched = { client, sessionId: undefined, welcomes: 0, reconnects: 0, stopped: undefined }
   client.on('welcome', ({ sessionId }) => {
@@ -38,13 +38,13 @@ async function connected(client) {
   return watched
 }
 
-/** The SDK, as anybody uses it. */
+/** The SDK, as applications use it. */
 export async function connectClient(url, credential) {
   const { createClient } = await built('client/node.js')
   return connected(createClient({ url, credential }))
 }
 
-/** The SDK over a socket from a certain address, with headers that a browser could not send. */
+/** The SDK over a socket from a chosen address, with headers that a browser could not send. */
 export async function connectFrom(port, credential, localAddress, headers) {
   const { CountersignClient } = await built('client/node.js')
   const { createNodeMac } = await built('protocol/mac-node.js')
@@ -66,7 +66,7 @@ export async function connectFrom(port, credential, localAddress, headers) {
   return connected(new CountersignClient(platform, { url: `wss://localhost:${port}/v1/ws`, credential }))
 }
 
-/** One request over HTTP/1.1 and TLS; its target goes out as it is. */
+/** One request over HTTP/1.1 and TLS; its target is sent unchanged. */
 export function get(port, path, { address = loopback, localAddress, headers } = {}) {
   return new Promise((resolve, reject) => {
     const options = { ...insecure, host: address, port, path, localAddress, servername: 'localhost', agent: false }
@@ -82,12 +82,12 @@ export function get(port, path, { address = loopback, localAddress, headers } = 
   })
 }
 
-/** Runs over a connection of HTTP/2, once the proxy has told its settings. */
+/** Runs over a connection of HTTP/2, after the proxy has sent its settings. */
 export async function overHttp2(port, run) {
   const session = connectHttp2(`https://localhost:${port}`, insecure)
   session.on('error', () => {})
   try {
-    await until('the proxy tells its HTTP/2 settings', answerMs, () => session.remoteSettings?.maxFrameSize)
+    await until('the proxy sends its HTTP/2 settings', answerMs, () => session.remoteSettings?.maxFrameSize)
     return await run(session)
   } finally {
     session.destroy()

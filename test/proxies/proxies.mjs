@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { freePort, isOpen, makeFolder, start, untilReady } from '../helper/processes.mjs'
 
 /**
- * The shipped configurations, each with other names and ports. All the rest is as shipped, and what is to be replaced
- * must be there: a configuration that changes its shape fails here.
+ * The configurations of deploy/, each with other names and ports. A name or port that is to be replaced must be there, so
+ * that a configuration of another shape fails here.
  */
 
-/** Counts as outside, like the address that it takes the place of: Docker's own gateway in the compose network. */
-export const strangeAddress = '127.0.0.3'
+/** Stands for the address that the configurations exclude: Docker's own gateway in the compose network. */
+export const excludedAddress = '127.0.0.3'
 const dockerGateway = '10.213.0.1'
 
 const shipped = name => readFileSync(new URL(`../../deploy/${name}`, import.meta.url), 'utf8')
@@ -40,7 +40,7 @@ async function startCaddy(gateways) {
   ]
   let text = [
     ...gateways.map(({ port }, index) => [`gateway-${index + 1}:8080`, `127.0.0.1:${port}`]),
-    [dockerGateway, strangeAddress],
+    [dockerGateway, excludedAddress],
     ['\tservers {', `\t${options.join('\n\t')}`]
   ].reduce(replace, shipped('Caddyfile'))
   const file = join(folder, 'Caddyfile')
@@ -50,7 +50,7 @@ async function startCaddy(gateways) {
     const args = ['adapt', '--adapter', 'caddyfile', '--config', file]
     return spawnSync('caddy', args, { encoding: 'utf8', env: { ...process.env, ...environment }, timeout: 20_000 })
   }
-  // Caddy before 2.7 does not know it. It matters for reloads only.
+  // Caddy before 2.7 lacks this option, which matters for reloads only.
   if (/unrecognized subdirective stream_close_delay/.test(adapt().stderr)) {
     text = replace(text, ['stream_close_delay 5m', ''])
     const { status, stderr } = adapt()
@@ -74,9 +74,9 @@ async function startHaproxy(gateways) {
   writeFileSync(bundle, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'), { mode: 0o600 })
 
   let text = [
-    // The address alone: the server's name stays.
+    // Replaces the address and keeps the server's name.
     ...gateways.map(({ port }, index) => [` gateway-${index + 1}:8080`, ` 127.0.0.1:${port}`]),
-    [dockerGateway, strangeAddress],
+    [dockerGateway, excludedAddress],
     [':443 ', `:${ports.https} `],
     [':80\n', `:${ports.http}\n`],
     [':80 ', `:${ports.http} `],
