@@ -26,7 +26,16 @@ export async function openBridge({ send, random, credential, onPublication, onFa
   const { signMessage, verifyFrame, parseMessage } = await protocolOf('frame')
   const { clientId, keyId, secret } = credential
 
-  const counts = { exchanges: 0, failed: 0, outOfSequence: 0, superseded: 0, holes: 0, repeated: 0, answered: 0, spare: 0 }
+  const counts = {
+    exchanges: 0,
+    failed: 0,
+    outOfSequence: 0,
+    superseded: 0,
+    holes: 0,
+    repeated: 0,
+    answered: 0,
+    spare: 0
+  }
   /** By seq, in order: messages without an answer. */
   const open = new Map()
   /** By seq: frames as received. */

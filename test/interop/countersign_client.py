@@ -210,7 +210,10 @@ class Session:
             await self.socket.close()
             raise Breach("PROTOCOL_ERROR", "the challenge has no token to sign")
         proof = mac(self.credential.secret.encode("ascii"), token.encode("ascii")).hex()
-        await self.send("challengeResponse", challengeToken=token, challengeSignature=proof)
+        try:
+            await self.send("challengeResponse", challengeToken=token, challengeSignature=proof)
+        except websockets.ConnectionClosed:
+            pass  # the next read raises Ended, after the frames that arrived before the close
 
     async def _raise_end(self, error: dict, signed: bool) -> None:
         """The error comes before the close (§8): waits for that, then raises."""

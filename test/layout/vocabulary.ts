@@ -16,7 +16,7 @@ export interface AvoidedWord {
 const bridge = /^(src|test)\/bridge\//
 const channels = /^(src|test)\/channels\//
 const luau = /^roblox\//
-const notifying = /^(src|test)\/(auth|bridge|channels|cluster|registry|session|store|ws)\//
+const notifying = /^(src|test)\/(auth|bridge|channels|cluster|session|store|ws)\//
 
 export const avoidedWords: readonly AvoidedWord[] = [
   { word: /brak(e|es|ed|ing)/, use: 'HandshakeLimiter; to limit, to slow down' },
@@ -45,7 +45,7 @@ export const avoidedWords: readonly AvoidedWord[] = [
   { word: /deaf|deafness/, use: 'LivenessProbe; "not receiving"' },
   { word: /inbox(es)?/, use: 'NotificationQueue, receive queue' },
   { word: /passing/, use: 'ephemeral (store); temporary' },
-  { word: /records/, use: 'durable', only: 'names', within: /^(src|test)\/(auth|registry|session|store)\// },
+  { word: /records/, use: 'durable', only: 'names', within: /^(src|test)\/(auth|session|transport)\// },
   { word: /sessionEnvironment/, use: 'SessionDependencies' },
   { word: /tell|tells|told|telling/, use: 'notify, report, send or answer' },
   { word: /say|says|said|saying/, use: 'send, state, report; name the document ("PROTOCOL §9.2: …")' },
@@ -56,8 +56,8 @@ export const avoidedWords: readonly AvoidedWord[] = [
   { word: /at one time/, use: 'concurrently' },
   { word: /laws?/, use: 'specification, limit' },
   { word: /facts?/, use: "params, or the type's own name" },
-  // In comments `take` is ordinary English ("takes a path").
-  { word: /take|takes|taken|taking/, use: 'consume, acquire, enqueue, apply or claim', only: 'names' },
+  // In comments `take` is ordinary English; so is taking over a lease.
+  { word: /(take|taken|taking)(?! over)/, use: 'consume, acquire, enqueue, apply or claim', only: 'names' },
   { word: /seats?/, use: 'hwid binding (lasting) or session slot (concurrent use)' },
   { word: /houses?/, use: 'layout, module' },
   { word: /rooms?/, use: 'channel, capacity; module' },
