@@ -1,0 +1,62 @@
+import t from 'tap'
+import { InstanceHeartbeat } from '../../src/cluster/instance-heartbeat.js'
+import type { Heartbeat } from '../../src/session/session-source.js'
+import { StoreUnavailable } from '../../src/store/errors.js'
+import { createClock } from '../helper/clock.js'
+
+function start() {
+  const clock = createClock(0)
+  const calls: string[] = []
+  const warnings: string[] = []
+  const state = { isAway: false }
+  const heartbeat = new InstanceHeartbeat({
+    now: clock.now,
+    log: { warn: (_fields, message) => void warnings.push(message) },
+    sessions: {
+      async touch(heartbeats: readonly Heartbeat[]) {
+        if (state.isAway) throw new StoreUnavailable()
+        calls.push(`touch ${heartbeats.map(({ sessionId }) => sessionId).join()}`)
+      }
+    },
+    registry: {
+      heartbeatsSince: since => [{ sessionId: `since ${since}`, deadline: 1 }],
+      async reregister() {
+        calls.push('reregister')
+      }
+    }
+  })
+  return { clock, calls, warnings, state, heartbeat }
+}
+
+t.test('writes the heartbeats since the previous write in one call', async t => {
+  const { clock, calls, heartbeat } = start()
+  clock.advance(1000)
+  await heartbeat.write()
+  clock.advance(1000)
+  await heartbeat.write()
+  t.same(calls, ['touch since 0', 'touch since 1000'])
+})
+
+t.test('registers all sessions again after an outage, with the heartbeats that it missed', async t => {
+  const { clock, calls, warnings, state, heartbeat } = start()
+  clock.advance(1000)
+  await heartbeat.write()
+  state.isAway = true
+  clock.advance(1000)
+  await heartbeat.write()
+  clock.advance(1000)
+  await heartbeat.write()
+  t.equal(warnings.length, 1, 'one line for an outage')
+  state.isAway = false
+  await heartbeat.write()
+  await heartbeat.write()
+  t.same(calls, ['touch since 0', 'touch since 1000', 'reregister', 'touch since 3000'])
+})
+
+t.test('registers all sessions again on request, once', async t => {
+  const { calls, heartbeat } = start()
+  heartbeat.requestReregistration()
+  await heartbeat.write()
+  await heartbeat.write()
+  t.same(calls, ['touch since 0', 'reregister', 'touch since 0'])
+})
