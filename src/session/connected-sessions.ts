@@ -49,7 +49,7 @@ export class ConnectedSessions implements SessionSource {
       return true
     }
     this.#index.add(session)
-    observer.opened(session.transportName)
+    observer.opened(this.transport)
     return true
   }
 

@@ -1,35 +1,21 @@
 import type { Capabilities } from '../auth/capabilities.js'
-import { findUsableCredential } from '../auth/credential.js'
-import {
-  answerFreshChallenge,
-  type FreshChallengeState,
-  isChallengeDue,
-  isChallengeOverdue,
-  issueFreshChallenge,
-  scheduleChallenge
-} from '../auth/fresh-challenge.js'
-import { type Authenticated, challengeTokenBytes, welcomeMessage } from '../auth/handshake.js'
+import { type Authenticated, welcomeMessage } from '../auth/handshake.js'
 import type { Peer } from '../auth/peer.js'
-import { type CodeName, closeNormal, codes, type EndingCode } from '../protocol/codes.js'
-import { signMessage, signText, verifyFrame } from '../protocol/frame.js'
-import { challengeSeconds, outboxBytes, outboxFrames } from '../protocol/limits.js'
-import type { Mac } from '../protocol/mac.js'
+import { closeNormal, codes, type EndingCode } from '../protocol/codes.js'
 import { createNodeMac } from '../protocol/mac-node.js'
-import { type Downstream, decodeUpstream, type Upstream } from '../protocol/messages.js'
-import { ProtocolError } from '../protocol/protocol-error.js'
+import type { Upstream } from '../protocol/messages.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 import { frameErrorOf } from './frame-error.js'
+import { FrameReader } from './frame-reader.js'
 import type { Answer, FollowUp, HandlerContext, Reply } from './handlers/handler.js'
 import { dispatch } from './handlers/table.js'
 import { type LicenseSlots, TrackedLicenseSlots } from './license-slots.js'
 import { LiveSubscriptions, type Subscription } from './live-subscriptions.js'
+import { Outbox, type Outgoing } from './outbox.js'
+import { SessionChallenges } from './session-challenges.js'
 import type { LiveSession } from './session-source.js'
 import { TokenBucket } from './token-bucket.js'
 import type { Transport } from './transport.js'
-
-type WithoutSeq<Message> = Message extends unknown ? Omit<Message, 'seq'> : never
-/** A downstream message, before it gets its seq and signature. */
-export type Outgoing = WithoutSeq<Downstream>
 
 /** Why a session ended: a code that was sent to the client, the client's own `bye`, or a closed connection. */
 export type Ending = EndingCode | 'bye' | 'lost'
@@ -46,18 +32,15 @@ export class Session implements LiveSession {
   readonly licenseSlots: LicenseSlots
   readonly #dependencies: SessionDependencies
   readonly #transport: Transport
-  readonly #verifier: Mac
-  readonly #signer: Mac
+  readonly #reader: FrameReader
+  readonly #outbox: Outbox
+  readonly #challenges: SessionChallenges
   readonly #bucket: TokenBucket
   readonly #subscriptions: LiveSubscriptions
   readonly #onEnd: (session: Session, ending: Ending) => void
   #peer: Peer
   #context: HandlerContext
   #expiresAt: number
-  #challenge: FreshChallengeState
-  #isIssuingChallenge = false
-  #received = 1 // the authenticate frame has seq 1 (PROTOCOL §4)
-  #sent = 0
   #ended = false
   #welcomed = false
   #leaving = false
@@ -78,22 +61,21 @@ export class Session implements LiveSession {
     this.log = dependencies.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
     this.#dependencies = dependencies
     this.#transport = transport
-    this.#verifier = createNodeMac(keys.clientKey)
-    this.#signer = createNodeMac(keys.serverKey)
-    this.#challenge = scheduleChallenge(this.openedAt, settings.freshChallengeMs)
+    this.#reader = new FrameReader(createNodeMac(keys.clientKey), settings.limits.depth)
+    this.#outbox = new Outbox(transport, createNodeMac(keys.serverKey))
+    this.#challenges = new SessionChallenges(dependencies, this)
     this.#bucket = new TokenBucket(settings.framesPerSecond, this.openedAt)
     this.#onEnd = onEnd
     this.#subscriptions = new LiveSubscriptions(dependencies.channels, dependencies.presence, peer, {
       publication: members => this.#sendPublication(members),
       unsubscribed: (channel, code) => this.send({ type: 'unsubscribed', channel, code })
     })
-    const hasEnded = () => this.#ended
     this.licenseSlots = new TrackedLicenseSlots(store.licenseSlots, {
-      ...{ sessionId: peer.sessionId, endsAt: expiresAt, hasEnded, now }
+      ...{ sessionId: peer.sessionId, endsAt: expiresAt, hasEnded: () => this.#ended, now }
     })
     this.#context = {
       ...{ dependencies, peer, licenseSlots: this.licenseSlots, subscriptions: this.#subscriptions },
-      answerChallenge: (token, signature) => this.#answerChallenge(token, signature),
+      answerChallenge: (token, signature) => this.#challenges.answer(token, signature),
       mayRunAgain: false
     }
   }
@@ -108,10 +90,6 @@ export class Session implements LiveSession {
 
   get ended(): boolean {
     return this.#ended
-  }
-
-  get transportName(): string {
-    return this.#transport.name
   }
 
   /** Joined channels, the session's own two included. */
@@ -132,24 +110,15 @@ export class Session implements LiveSession {
   /** Signs and sends. A client that reads too slowly loses its session (PROTOCOL §11, SLOW_CONSUMER). */
   send(message: Outgoing): void {
     if (this.#ended) return
-    this.#write(message)
-    this.#endSlowConsumer()
+    this.#outbox.send(message)
+    if (this.#outbox.isOverfull) this.end('SLOW_CONSUMER')
   }
 
   /** @param members  see `publicationMembers` */
   #sendPublication(members: string): void {
     if (this.#ended) return
-    this.#transport.send(signText(this.#signer, `{"type":"publication","seq":${++this.#sent},${members}`))
-    this.#endSlowConsumer()
-  }
-
-  #endSlowConsumer(): void {
-    const { bufferedBytes, bufferedFrames } = this.#transport
-    if (bufferedBytes > outboxBytes || bufferedFrames > outboxFrames) this.end('SLOW_CONSUMER')
-  }
-
-  #write(message: Outgoing): void {
-    this.#transport.send(signMessage(this.#signer, Object.assign({ type: message.type, seq: ++this.#sent }, message)))
+    this.#outbox.sendPublication(members)
+    if (this.#outbox.isOverfull) this.end('SLOW_CONSUMER')
   }
 
   /** Joins the session's own channels. Await it before {@link welcome}. @throws StoreUnavailable */
@@ -211,17 +180,15 @@ export class Session implements LiveSession {
     }
   }
 
-  /** Checks the signature, then the text, then the seq, and only then the message (PROTOCOL §2, §5). */
+  /** @returns no message when the frame was refused for its rate */
   #accept(frame: Uint8Array): { message?: Upstream; seq: number } {
-    const { settings, now, observer } = this.#dependencies
-    const decoded = decodeUpstream(verifyFrame(this.#verifier, frame, settings.limits.depth))
+    const { now, observer } = this.#dependencies
+    const decoded = this.#reader.read(frame)
     const { seq } = decoded
-    if (seq !== this.#received + 1) throw new ProtocolError('SEQUENCE_INVALID', `expected seq ${this.#received + 1}`)
-    this.#received = seq
     this.lastSeenAt = now()
     const retryAfterMs = this.#bucket.consume(this.lastSeenAt)
     if (retryAfterMs > 0) {
-      this.#reportRefusal('RATE_LIMITED')
+      observer.refused('RATE_LIMITED')
       this.send({ type: 'error', re: seq, code: 'RATE_LIMITED', message: codes.RATE_LIMITED.message, retryAfterMs })
       return { seq }
     }
@@ -249,20 +216,16 @@ export class Session implements LiveSession {
     if (this.#ended) return
     const refusal = frameErrorOf(error, frameSeq, this.log)
     const { ends: _ends, seq, ...members } = refusal
-    this.#reportRefusal(refusal.code)
-    if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.#received, ...members })
+    this.#dependencies.observer.refused(refusal.code)
+    if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.#reader.lastSeq, ...members })
     else {
       const re = seq === undefined ? {} : { re: seq }
       this.#sendAndClose({ type: 'error', ...re, ...members }, refusal.code)
     }
   }
 
-  #reportRefusal(code: CodeName): void {
-    this.#dependencies.observer.refused(code)
-  }
-
   #sendAndClose(message: Outgoing, code: EndingCode): void {
-    this.#write(message)
+    this.#outbox.send(message)
     this.#transport.close(codes[code].close, code)
     this.#finish(code)
   }
@@ -278,46 +241,9 @@ export class Session implements LiveSession {
 
   /** Ends an expired or silent session, and sends the next fresh challenge. Called about once a second. */
   tick(now: number): void {
-    const { heartbeatTimeoutSeconds, freshChallengeMs } = this.#dependencies.settings
+    const { heartbeatTimeoutSeconds } = this.#dependencies.settings
     if (now >= this.#expiresAt) this.end('SESSION_EXPIRED')
     else if (now - this.lastSeenAt >= heartbeatTimeoutSeconds * 1000) this.end('HEARTBEAT_LOST')
-    else if (isChallengeOverdue(this.#challenge, now)) {
-      this.end('HEARTBEAT_LOST', 'a challenge was not answered in time')
-    } else if (isChallengeDue(this.#challenge, now, freshChallengeMs)) this.#sendChallenge()
-  }
-
-  #sendChallenge(): void {
-    if (this.#isIssuingChallenge) return
-    this.#isIssuingChallenge = true
-    this.#issueChallenge()
-      .catch((error: unknown) => {
-        const { now, settings } = this.#dependencies
-        this.#challenge = scheduleChallenge(now(), settings.freshChallengeMs)
-        this.log.warn({ err: error }, 'skipped a fresh challenge: could not read the credential')
-      })
-      .finally(() => {
-        this.#isIssuingChallenge = false
-      })
-  }
-
-  async #issueChallenge(): Promise<void> {
-    const { registry, randomText, now, settings } = this.#dependencies
-    const credential = await findUsableCredential(registry, this.#peer)
-    if (credential === undefined) {
-      this.end('SESSION_REVOKED')
-      return
-    }
-    const challengeToken = randomText(challengeTokenBytes)
-    this.#challenge = issueFreshChallenge(challengeToken, credential.secret, now(), settings.freshChallengeMs)
-    this.send({ type: 'challenge', challengeToken, expiresIn: challengeSeconds })
-  }
-
-  #answerChallenge(challengeToken: string, challengeSignature: string): boolean {
-    const { now, settings } = this.#dependencies
-    const { state, isCorrect } = answerFreshChallenge(
-      ...([this.#challenge, challengeToken, challengeSignature, now(), settings.freshChallengeMs] as const)
-    )
-    this.#challenge = state
-    return isCorrect
+    else this.#challenges.tick(now)
   }
 }

@@ -4,14 +4,14 @@ import { createPresenceTracker, maxPendingChanges, presenceRefreshMs } from '../
 import type { PresenceEntry, PresenceStore } from '../../src/store/presence.js'
 import { createClock } from '../helper/clock.js'
 
-/** What waits to be told of who is where. */
+/** Presence changes that wait to be written. */
 
 const peer: Peer = {
   ...{ sessionId: 's', clientId: 'c', keyId: 'k', remoteAddress: '127.0.0.1', attributes: {} },
   capabilities: { subscribe: [], publish: [], services: [] }
 }
 
-function createBook() {
+function createTracker() {
   const clock = createClock()
   const calls: { touched: number; left: number }[] = []
   const store: PresenceStore = {
@@ -24,39 +24,39 @@ function createBook() {
     count: async () => 0,
     list: async () => []
   }
-  return { clock, calls, book: createPresenceTracker(store, ['*'], clock.now) }
+  return { clock, calls, tracker: createPresenceTracker(store, ['*'], clock.now) }
 }
 
-t.test('all who are there are told in one call, now and then; changes with the next', async t => {
-  const { clock, calls, book } = createBook()
+t.test('writes all present sessions in one call at each refresh, and changes with the next flush', async t => {
+  const { clock, calls, tracker } = createTracker()
   const everyone = (): PresenceEntry[] =>
     ['a', 'b', 'c'].map(channel => ({ channel, sessionId: 's', clientId: 'c', deadline: 1 }))
-  await book.flush(everyone)
-  await book.flush(everyone)
+  await tracker.flush(everyone)
+  await tracker.flush(everyone)
   t.same(calls, [{ touched: 3, left: 0 }], 'at first')
   clock.advance(presenceRefreshMs - 1)
-  book.joined(peer, 'd')
-  book.left(peer, 'e')
-  book.left(peer, 'f')
-  book.joined(peer, 'f')
-  await book.flush(everyone)
-  await book.flush(everyone)
+  tracker.joined(peer, 'd')
+  tracker.left(peer, 'e')
+  tracker.left(peer, 'f')
+  tracker.joined(peer, 'f')
+  await tracker.flush(everyone)
+  await tracker.flush(everyone)
   t.same(calls.splice(1), [
     { touched: 2, left: 0 },
     { touched: 0, left: 1 }
   ])
   clock.advance(1)
-  await book.flush(everyone)
+  await tracker.flush(everyone)
   t.same(calls.splice(1), [{ touched: 3, left: 0 }])
 })
 
 t.test('changes that wait are bounded', async t => {
-  const { calls, book } = createBook()
-  await book.flush(() => [])
-  for (let i = 0; i < maxPendingChanges; i++) book.joined(peer, `c${i}`)
-  book.joined(peer, 'one more')
-  book.left(peer, 'c0')
-  await book.flush(() => [])
+  const { calls, tracker } = createTracker()
+  await tracker.flush(() => [])
+  for (let i = 0; i < maxPendingChanges; i++) tracker.joined(peer, `c${i}`)
+  tracker.joined(peer, 'one more')
+  tracker.left(peer, 'c0')
+  await tracker.flush(() => [])
   t.same(calls, [
     { touched: maxPendingChanges - 1, left: 0 },
     { touched: 0, left: 1 }

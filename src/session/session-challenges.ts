@@ -1,0 +1,74 @@
+import { findUsableCredential } from '../auth/credential.js'
+import {
+  answerFreshChallenge,
+  type FreshChallengeState,
+  isChallengeDue,
+  isChallengeOverdue,
+  issueFreshChallenge,
+  scheduleChallenge
+} from '../auth/fresh-challenge.js'
+import { challengeTokenBytes } from '../auth/handshake.js'
+import { challengeSeconds } from '../protocol/limits.js'
+import type { Log, SessionDependencies } from './dependencies.js'
+import type { Outgoing } from './outbox.js'
+
+/** The session that is challenged. */
+export interface ChallengedSession {
+  readonly peer: { readonly clientId: string; readonly keyId: string }
+  readonly log: Log
+  send(message: Outgoing): void
+  end(code: 'HEARTBEAT_LOST' | 'SESSION_REVOKED', message?: string): void
+}
+
+/** Fresh challenges of a session that one instance serves (PROTOCOL §6). */
+export class SessionChallenges {
+  readonly #dependencies: Pick<SessionDependencies, 'registry' | 'randomText' | 'now'>
+  readonly #intervalMs: number
+  readonly #session: ChallengedSession
+  #state: FreshChallengeState
+  #isIssuing = false
+
+  constructor(dependencies: SessionDependencies, session: ChallengedSession) {
+    this.#dependencies = dependencies
+    this.#intervalMs = dependencies.settings.freshChallengeMs
+    this.#session = session
+    this.#state = scheduleChallenge(dependencies.now(), this.#intervalMs)
+  }
+
+  /** Closes the open challenge. @returns whether the answer was correct */
+  answer(challengeToken: string, challengeSignature: string): boolean {
+    const at = this.#dependencies.now()
+    const answer = answerFreshChallenge(this.#state, challengeToken, challengeSignature, at, this.#intervalMs)
+    this.#state = answer.state
+    return answer.isCorrect
+  }
+
+  /** Ends the session if its challenge is overdue, and sends the next one when it is due. @param now  Unix milliseconds */
+  tick(now: number): void {
+    if (isChallengeOverdue(this.#state, now)) {
+      this.#session.end('HEARTBEAT_LOST', 'a challenge was not answered in time')
+    } else if (isChallengeDue(this.#state, now, this.#intervalMs) && !this.#isIssuing) {
+      this.#isIssuing = true
+      this.#issue()
+        .catch((error: unknown) => {
+          this.#state = scheduleChallenge(this.#dependencies.now(), this.#intervalMs)
+          this.#session.log.warn({ err: error }, 'skipped a fresh challenge: could not read the credential')
+        })
+        .finally(() => {
+          this.#isIssuing = false
+        })
+    }
+  }
+
+  async #issue(): Promise<void> {
+    const { registry, randomText, now } = this.#dependencies
+    const credential = await findUsableCredential(registry, this.#session.peer)
+    if (credential === undefined) {
+      this.#session.end('SESSION_REVOKED')
+      return
+    }
+    const challengeToken = randomText(challengeTokenBytes)
+    this.#state = issueFreshChallenge(challengeToken, credential.secret, now(), this.#intervalMs)
+    this.#session.send({ type: 'challenge', challengeToken, expiresIn: challengeSeconds })
+  }
+}
