@@ -1,4 +1,4 @@
-import type { Outgoing } from '../session/session.js'
+import type { Outgoing } from '../session/outbox.js'
 import type { BridgeState, ChallengeState } from '../store/bridge.js'
 import type { Position } from '../store/channels.js'
 

@@ -1,7 +1,7 @@
 import type { ChannelBroker } from '../channels/types.js'
 import { outboxFrames } from '../protocol/limits.js'
+import type { Outgoing } from '../session/outbox.js'
 import { publicationMembers } from '../session/publication.js'
-import type { Outgoing } from '../session/session.js'
 import type { Position } from '../store/channels.js'
 import { noChanges, type PositionChanges, type Positions } from './positions.js'
 
