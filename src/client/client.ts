@@ -180,7 +180,7 @@ export class CountersignClient extends Calls {
     if (ending === 'none' || passing) {
       if (this.#channels.fail(re, code, retryAfterMs)) return
       this.#requests.settle(re, request => request.reject(new RequestError(code, message, retryAfterMs)))
-    } else if (ending === 'passing') this.#lose(link, `${code}: ${message}`, retryAfterMs)
+    } else if (ending === 'transient') this.#lose(link, `${code}: ${message}`, retryAfterMs)
     else {
       this.#wanted = false
       this.#stop(code, message)
@@ -190,7 +190,7 @@ export class CountersignClient extends Calls {
 
   /** The gateway refused the handshake, unsigned: not to be believed for good, but not to be hammered either. */
   #hint(link: Link, { code, message, retryAfterMs }: { code: string; message: string; retryAfterMs: number }): void {
-    if (endingClassOf(code) === 'final') this.#refusals++
+    if (endingClassOf(code) === 'permanent') this.#refusals++
     this.#lose(link, `${code}: ${message}`, retryAfterMs)
   }
 

@@ -1,21 +1,21 @@
 import type { CodeName } from './codes.js'
 
-/** The parts of which `checks.generated.ts` is made. */
+/** The functions that the generated checks in `checks.generated.ts` call. */
 
 /** One member of a message. */
 export interface Member {
   readonly name: string
   readonly required: boolean
-  /** What a peer is told was expected. */
+  /** The expected value, for the error message to the peer. */
   readonly expected: string
-  /** The code for a value that does not fit; INVALID_MESSAGE unless it says another. */
+  /** The code for a string that does not fit. Default: INVALID_MESSAGE. */
   readonly code?: CodeName
-  /** An empty array is taken for an empty object (PROTOCOL §2: Luau's `JSONEncode({})` is `[]`). */
+  /** Whether an empty array counts as an empty object (PROTOCOL §2: `JSONEncode({})` in Luau is `[]`). */
   readonly isObject?: boolean
   readonly check: (value: unknown) => boolean
 }
 
-/** UTF-8 bytes of a text without lone surrogates. */
+/** The length of a string in UTF-8 bytes. The string must not contain lone surrogates. */
 export function byteLength(text: string): number {
   let bytes = text.length
   for (let i = 0; i < text.length; i++) {
@@ -30,7 +30,7 @@ export function hasAtMostBytes(text: string, maxBytes: number): boolean {
   return text.length <= maxBytes && byteLength(text) <= maxBytes
 }
 
-/** Characters as Unicode counts them: a surrogate pair is one. */
+/** Counts Unicode code points: a surrogate pair is one character. */
 export function hasAtMostCharacters(text: string, maxCharacters: number): boolean {
   return text.length <= maxCharacters || (text.length <= 2 * maxCharacters && [...text].length <= maxCharacters)
 }

@@ -1,13 +1,13 @@
 /**
- * The table of codes (PROTOCOL §7). A close code's class tells the client what to do: 44xx, your side is wrong and
- * coming back would not help; 45xx, ours or passing: reconnect. `message` is what a peer may be told when nothing
- * better is known; before a session it is all that a peer is told.
+ * The codes of errors (PROTOCOL §7.3). The class of a close code says what a client does. 44xx: the client is at fault and
+ * reconnecting would not help. 45xx: the gateway is at fault or the cause is temporary, so the client reconnects.
  */
 export interface Code {
-  /** Close code of a socket, where the code ends a session. */
+  /** WebSocket close code, if the code ends a session. */
   readonly close?: number
-  /** Status of an HTTP answer. */
+  /** HTTP status. */
   readonly status: number
+  /** Default text for the peer. Before a session the gateway sends no other. */
   readonly message: string
 }
 
@@ -37,17 +37,17 @@ export const codes = {
 
 export type CodeName = keyof typeof codes
 
-/** Codes that end a session, in the table's order. */
+/** Codes that end a session. */
 export type EndingCode = { [K in CodeName]: (typeof codes)[K] extends { close: number } ? K : never }[CodeName]
 
-/** Close codes from here on are ours or passing. */
-const firstPassingClose = 4500
+/** Lowest close code of class 45xx. */
+const firstTransientClose = 4500
 
-/** WebSocket's own close codes that we use (RFC 6455 §7.4.1). */
+/** Close codes of RFC 6455 §7.4.1. */
 export const closeNormal = 1000
 export const closeUnsupportedData = 1003
 
-/** What a `validation` can say (PROTOCOL §7), in the order in which it is decided. */
+/** Codes of a `validation` (PROTOCOL §7.2), in the order in which they are evaluated. */
 export const validationCodes = [
   'NOT_FOUND',
   'REVOKED',
@@ -65,12 +65,14 @@ export const validationCodes = [
 export type ValidationCode = (typeof validationCodes)[number]
 
 /**
- * What a signed error with this code means for a session: `final`, the client stops for good (44xx); `passing`, it
- * reconnects (45xx); `none`, the session goes on. A code that this version does not know ends nothing.
+ * The effect of a signed error on a session.
+ * @param code  any string that a gateway sent
+ * @returns `permanent` (44xx): the client stops; `transient` (45xx): it reconnects; `none`: the session continues, as for
+ *   any unknown code
  */
-export function endingClassOf(code: string): 'final' | 'passing' | 'none' {
+export function endingClassOf(code: string): 'permanent' | 'transient' | 'none' {
   if (!Object.hasOwn(codes, code)) return 'none'
   const { close }: Code = codes[code as CodeName]
   if (close === undefined) return 'none'
-  return close < firstPassingClose ? 'final' : 'passing'
+  return close < firstTransientClose ? 'permanent' : 'transient'
 }

@@ -3,40 +3,44 @@ import { type Mac, sameHexAt } from './mac.js'
 import { ProtocolError } from './protocol-error.js'
 
 /**
- * A signed frame (PROTOCOL §2): `{…,"signature":"<64 hex>"}`. The tail has a fixed length, so the signed bytes are
- * found without parsing, and nothing is ever re-serialised to be verified.
+ * Signed frames (PROTOCOL §2): `{…,"signature":"<64 hex>"}`. The tail has a fixed length, so a receiver finds the signed
+ * bytes without parsing, and verifies the received bytes without encoding them again.
  */
 
 const tailStart = ',"signature":"'
 const tailEnd = '"}'
-/** Bytes of the tail: comma, name, 64 hex characters, quote and brace. */
+/** Length of the tail in bytes: comma, name, 64 hex characters, quote and brace. */
 export const tailBytes = tailStart.length + 64 + tailEnd.length
 
-/** The text of one JSON object without a signature, then the tail. */
-function closeWith(text: string, signature: string): string {
+/** Replaces the closing brace of a JSON object by the tail. */
+function appendSignature(text: string, signature: string): string {
   return text.slice(0, -1) + tailStart + signature + tailEnd
 }
 
 /**
- * Signs a message.
- * @param mac      keyed with the sender's session key
- * @param message  an object with at least one member, without `signature`
- * @returns the frame's text
+ * Encodes and signs a message.
+ * @param mac      keyed with the session key of the sender
+ * @param message  a JSON object with at least one member, without `signature`
+ * @returns the text of the frame
  */
 export function signMessage(mac: Mac, message: object): string {
   return signText(mac, JSON.stringify(message))
 }
 
-/** Signs the text of one JSON object, for those who have built it already. */
+/**
+ * Signs an encoded message.
+ * @param text  a JSON object with at least one member, without `signature`
+ * @returns the text of the frame
+ */
 export function signText(mac: Mac, text: string): string {
-  return closeWith(text, mac.ofText(text))
+  return appendSignature(text, mac.ofText(text))
 }
 
 function isLowerHex(byte: number | undefined): boolean {
   return byte !== undefined && ((byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66))
 }
 
-/** Where the tail begins, if the frame has one and something before it; else -1. */
+/** The index of the tail, or -1 if the frame has no well-formed tail or no member before it. */
 function findTail(frame: Uint8Array): number {
   const start = frame.length - tailBytes
   if (start < 2) return -1
@@ -49,33 +53,39 @@ function findTail(frame: Uint8Array): number {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * The signed part of a frame whose signature is not judged here (an authenticate: its key follows from its content).
- * @returns the text of the signed part
- * @throws ProtocolError PROTOCOL_ERROR for anything that breaks §2
+ * Reads the signed part of a frame without verifying it. For an `authenticate`, whose key follows from its content.
+ * @param frame  UTF-8
+ * @param depth  allowed nesting levels; the object of the frame is the first
+ * @returns the text of the signed part, for the decoders in `messages.ts`
+ * @throws ProtocolError PROTOCOL_ERROR for a frame that breaks a rule of PROTOCOL §2
  */
 export function readSignedText(frame: Uint8Array, depth: number): string {
   const end = findTail(frame)
-  if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame ends with its signature')
+  if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
   return scannedText(frame, end, depth)
 }
 
-/** Whether the frame's signature is the mac's tag of its signed bytes. False as well for a frame without a tail. */
+/**
+ * @param mac    keyed with the session key of the sender
+ * @param frame  UTF-8
+ * @returns whether the frame has a well-formed tail with the correct signature
+ */
 export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
   const end = findTail(frame)
   return end >= 0 && sameHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))
 }
 
 /**
- * Verifies a frame, then reads its text: in this order, so that nothing unverified is ever parsed.
- * @param mac    keyed with the sender's session key
+ * Verifies a frame, then checks its text against PROTOCOL §2.3. Nothing unverified is parsed.
+ * @param mac    keyed with the session key of the sender
  * @param frame  UTF-8
- * @param depth  levels of nesting allowed
- * @returns the text of the signed part, which keeps every rule of §2 but may still not be JSON
- * @throws ProtocolError PROTOCOL_ERROR (no well-formed tail, or a broken rule), SIGNATURE_INVALID
+ * @param depth  allowed nesting levels; the object of the frame is the first
+ * @returns the text of the signed part, for the decoders in `messages.ts`; it may still be malformed JSON
+ * @throws ProtocolError PROTOCOL_ERROR if the tail is malformed or a rule is broken; SIGNATURE_INVALID
  */
 export function verifyFrame(mac: Mac, frame: Uint8Array, depth: number): string {
   const end = findTail(frame)
-  if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame ends with its signature')
+  if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
   if (!sameHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))) {
     throw new ProtocolError('SIGNATURE_INVALID')
   }
@@ -87,22 +97,22 @@ function scannedText(frame: Uint8Array, end: number, depth: number): string {
   try {
     text = `${decoder.decode(frame.subarray(0, end))}}`
   } catch {
-    throw new ProtocolError('PROTOCOL_ERROR', 'not UTF-8')
+    throw new ProtocolError('PROTOCOL_ERROR', 'the frame is not valid UTF-8')
   }
   scanFrameText(text, depth)
   return text
 }
 
 /**
- * Parses the text of a signed part into an object.
- * @throws ProtocolError PROTOCOL_ERROR: not JSON, or no string `type`
+ * Parses the text of a signed part.
+ * @throws ProtocolError PROTOCOL_ERROR if the text is not JSON or has no string `type`
  */
 export function parseMessage(text: string): { type: string; [member: string]: unknown } {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
-    throw new ProtocolError('PROTOCOL_ERROR', 'not JSON')
+    throw new ProtocolError('PROTOCOL_ERROR', 'the frame is not JSON')
   }
   if (typeof value !== 'object' || value === null || !hasType(value)) {
     throw new ProtocolError('PROTOCOL_ERROR', 'type must be a string')

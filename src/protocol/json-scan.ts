@@ -1,9 +1,9 @@
 import { ProtocolError } from './protocol-error.js'
 
 /**
- * What PROTOCOL §2 asks of a frame's text beyond JSON: no duplicate or `signature` member at the top, surrogate
- * escapes paired, numbers finite, no CR or LF, depth within the bound. One pass, no recursion. It does not check the
- * grammar: `JSON.parse` comes after it, and a text that is wrong in a way that confuses this scan fails there.
+ * The rules of PROTOCOL §2.3 that `JSON.parse` does not enforce: no duplicate or `signature` member at the top level, paired
+ * surrogate escapes, finite numbers, no CR or LF, bounded depth. One pass without recursion. It does not check the grammar:
+ * a malformed text may pass, and `JSON.parse` then refuses it.
  */
 
 const quote = 0x22
@@ -18,11 +18,11 @@ const lineFeed = 0x0a
 const carriageReturn = 0x0d
 const lowerU = 0x75
 
-function refuse(what: string): never {
-  throw new ProtocolError('PROTOCOL_ERROR', what)
+function refuse(reason: string): never {
+  throw new ProtocolError('PROTOCOL_ERROR', reason)
 }
 
-/** The first index after the string that starts at `start` (its opening quote). Checks its surrogate escapes. */
+/** Checks the surrogate escapes of the string at `start` (its opening quote). @returns the index after it */
 function endOfString(text: string, start: number): number {
   let pendingHigh = false
   for (let i = start + 1; i < text.length; i++) {
@@ -45,15 +45,15 @@ function endOfString(text: string, start: number): number {
     if (unit === quote) return i + 1
     if (unit === lineFeed || unit === carriageReturn) refuse('a line break in a frame')
   }
-  return refuse('a string without an end')
+  return refuse('a string is not terminated')
 }
 
-/** A character that can be part of a JSON number: digits and + - . E e. */
+/** Whether a character can be part of a JSON number: digits and + - . E e. */
 function isNumeric(unit: number): boolean {
   return (unit >= 0x30 && unit <= 0x39) || unit === 0x2d || unit === 0x2e || unit === 0x2b || (unit | 0x20) === 0x65
 }
 
-/** The first index after the number at `start`. Only an exponent or 309 digits can be too much for a double. */
+/** Checks that the number at `start` is finite. @returns the index after it */
 function endOfNumber(text: string, start: number): number {
   let end = start
   while (end < text.length && isNumeric(text.charCodeAt(end))) end++
@@ -62,7 +62,7 @@ function endOfNumber(text: string, start: number): number {
   return end
 }
 
-/** A member's name as JSON means it, so that `s\u0065q` is seen to be `seq`. */
+/** Decodes a member name, because `s\u0065q` and `seq` are the same name. */
 function unescapeName(text: string, start: number, end: number): string {
   const raw = text.slice(start + 1, end - 1)
   if (!raw.includes('\\')) return raw
@@ -74,13 +74,13 @@ function unescapeName(text: string, start: number, end: number): string {
 }
 
 /**
- * Checks the text of a signed part.
- * @param text   `{…}`
- * @param depth  levels allowed; the outermost object is the first
+ * Checks the text of a signed part against PROTOCOL §2.3.
+ * @param text   the text from `{` to `}`
+ * @param depth  allowed nesting levels; the outermost object is the first
  * @throws ProtocolError PROTOCOL_ERROR
  */
 export function scanFrameText(text: string, depth: number): void {
-  if (text.charCodeAt(0) !== openBrace) refuse('a frame begins with {')
+  if (text.charCodeAt(0) !== openBrace) refuse('a frame must begin with {')
   const names = new Set<string>()
   let level = 0
   let nameExpected = false

@@ -1,18 +1,25 @@
-/** Bounds of the wire (PROTOCOL §11). Those in `defaultLimits` can be configured and are told in the welcome. */
+/** Limits of the protocol (PROTOCOL §11). */
+
+/** The limits that a gateway can configure. Its welcome states them. */
 
 export interface Limits {
-  /** A frame, in bytes of UTF-8. */
+  /** Bytes of a frame, signature included. */
   frameBytes: number
-  /** A publication's `data`, in bytes as re-encoded. */
+  /** Bytes of the `data` of a publication, as the gateway encodes it. */
   dataBytes: number
-  /** Levels of nesting; the frame's own object is the first. */
+  /** Nesting levels of a frame; its own object is the first. */
   depth: number
+  /** Bridge: messages in an exchange. */
   batchFrames: number
+  /** Bridge: bytes of the body of an exchange. */
   batchBytes: number
+  /** Bridge: bytes of the answer to an exchange. */
   answerBytes: number
+  /** Channels that a session can join. */
   channels: number
+  /** Publications that a recovery can replay. */
   recover: number
-  /** Longest hold of a poll, in seconds. */
+  /** Bridge: seconds for which a poll can be held. */
   waitMax: number
 }
 
@@ -28,26 +35,26 @@ export const defaultLimits: Readonly<Limits> = Object.freeze({
   waitMax: 25
 })
 
-/** An authenticate frame, in bytes (PROTOCOL §4). */
+/** Bytes of an authenticate frame (PROTOCOL §4.2). */
 export const authenticateBytes = 4096
-/** A challenge's life, in seconds (PROTOCOL §4). */
+/** Lifetime of a challenge in seconds (PROTOCOL §4.1). */
 export const challengeSeconds = 60
-/** A handshake's time from the opened socket to a verified authenticate, in seconds (PROTOCOL §4). */
+/** Seconds from the opening of a socket to a verified authenticate (PROTOCOL §4.4). */
 export const handshakeSeconds = 10
-/** The longest life of a session, in seconds (PROTOCOL §4). */
+/** Longest lifetime of a session in seconds (PROTOCOL §4.5). */
 export const sessionSeconds = 24 * 60 * 60
-/** Frames that wait for a session in the gateway, then SLOW_CONSUMER (PROTOCOL §11). */
+/** Frames that the gateway queues for a session; above that SLOW_CONSUMER (PROTOCOL §11). */
 export const outboxFrames = 1024
-/** Bytes that wait for a session in the gateway, then SLOW_CONSUMER (PROTOCOL §11). */
+/** Bytes that the gateway queues for a session; above that SLOW_CONSUMER (PROTOCOL §11). */
 export const outboxBytes = 1_048_576
-/** Keys tried for an authenticate without keyId (PROTOCOL §4). */
+/** Keys that the gateway tries for an authenticate without keyId (PROTOCOL §4.2). */
 export const keysWithoutKeyId = 4
-/** Pairs in an authenticate's `attributes` (PROTOCOL §4). */
+/** Members of the `attributes` of an authenticate (PROTOCOL §4.2). */
 export const attributePairs = 16
-/** An attribute's name and value, in bytes (PROTOCOL §11). */
+/** Bytes of the name and of the value of an attribute (PROTOCOL §11). */
 export const attributeNameBytes = 32
 export const attributeValueBytes = 128
-/** A hwid and a license key, in bytes (PROTOCOL §11). */
+/** Bytes of a hwid and of a license key (PROTOCOL §11). */
 export const hwidBytes = 256
 export const licenseKeyBytes = 256
 

@@ -3,8 +3,8 @@ import { hash } from 'node:crypto'
 import { blockBytes, type Mac } from './mac.js'
 
 /**
- * RFC 2104: H(K xor opad, H(K xor ipad, text)), as two one-shot hashes over blocks that are filled once per key.
- * `createHmac` makes a stream object per call and costs about twice as much for messages of our size.
+ * HMAC-SHA256 with node:crypto. RFC 2104: H(K xor opad, H(K xor ipad, text)), as two one-shot hashes over blocks that are
+ * prepared once per key. `createHmac` creates a stream object per call and costs about twice as much for short messages.
  */
 
 const ipad = 0x36
@@ -12,8 +12,8 @@ const opad = 0x5c
 const digestBytes = 32
 const closingBrace = 0x7d
 
-// One scratch block for the whole process: a MAC is computed synchronously and keeps nothing here. It grows to the
-// longest frame seen, which the transports bound (PROTOCOL §11, frameBytes).
+// One buffer for the whole process, because a MAC is computed synchronously. It grows to the longest message, which the
+// transports bound (PROTOCOL §11, frameBytes).
 let scratch = Buffer.allocUnsafeSlow(4096)
 
 function reserve(messageBytes: number): void {
@@ -21,7 +21,7 @@ function reserve(messageBytes: number): void {
   if (scratch.length < needed) scratch = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(needed)))
 }
 
-/** See {@link MacMaker}. */
+/** The {@link MacMaker} for Node. */
 export function createNodeMac(key: Uint8Array): Mac {
   const block = key.length > blockBytes ? hash('sha256', key, 'buffer') : key
   const inner = Buffer.alloc(blockBytes, ipad)
@@ -39,7 +39,7 @@ export function createNodeMac(key: Uint8Array): Mac {
 
   return {
     ofText(text) {
-      reserve(text.length * 3) // UTF-8 takes at most three bytes for a UTF-16 unit
+      reserve(text.length * 3) // UTF-8 needs at most three bytes for a UTF-16 unit
       return tag(blockBytes + scratch.write(text, blockBytes, 'utf8'))
     },
     ofClosedBytes(bytes, end) {

@@ -5,7 +5,7 @@ import { type Mac, utf8 } from './mac.js'
 
 const closingBrace = Uint8Array.of(0x7d)
 
-/** See {@link MacMaker}. The keyed state is made once and cloned for each message. */
+/** The {@link MacMaker} for browsers. It prepares the keyed state once and clones it for each message. */
 export function createPortableMac(key: Uint8Array): Mac {
   const keyed = hmac.create(sha256, key)
   return {

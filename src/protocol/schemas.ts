@@ -9,11 +9,11 @@ import {
 } from './limits.js'
 
 /**
- * Every message of the protocol (PROTOCOL §4, §6, §7, §9). This file is read at build time only:
- * `scripts/generate-checks.mjs` turns it into `checks.generated.ts`, plain code without typebox, which gateways and
- * browsers load. The types of messages are those of these schemas.
+ * All messages of the protocol (PROTOCOL §4, §6, §7, §9, §10) and their types. Only the build reads the schemas at run
+ * time: `scripts/generate-checks.mjs` generates `checks.generated.ts`, plain code without typebox, for gateways and
+ * browsers.
  *
- * `description` is what a peer is told was expected. `maxBytes` bounds UTF-8 bytes, which JSON Schema cannot.
+ * `description` completes "expected …" in an error message. `maxBytes` bounds UTF-8 bytes; JSON Schema has no such keyword.
  */
 
 const count = (minimum: number) =>

@@ -70,7 +70,11 @@ for (const [name, createMac] of Object.entries(makers)) {
 
     for (const { frame, comment } of wire.upstream) {
       t.doesNotThrow(() => accept(createMac, clientKey, frame, decodeAnyUpstream), comment ?? frame.slice(0, 40))
-      t.equal(signText(createMac(clientKey), `${frame.slice(0, -80)}}`), frame, 'signing the text again gives the same bytes')
+      t.equal(
+        signText(createMac(clientKey), `${frame.slice(0, -80)}}`),
+        frame,
+        'signing the text again gives the same bytes'
+      )
     }
     for (const { frame, comment } of wire.downstream) {
       t.doesNotThrow(() => accept(createMac, serverKey, frame, decodeDownstream), comment ?? frame.slice(0, 40))
