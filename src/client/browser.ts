@@ -24,7 +24,10 @@ function nonce(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(32)), byte => nonceAlphabet.charAt(byte & 63)).join('')
 }
 
-/** A client for browsers. It does nothing before {@link CountersignClient.connect}. */
+/**
+ * Creates a client for browsers. It is idle until {@link CountersignClient.connect}.
+ * @throws TypeError if `options.url` is not a ws:// or wss:// URL
+ */
 export function createClient(options: ClientOptions): CountersignClient {
   return new CountersignClient(
     {

@@ -5,30 +5,36 @@ import { type Request, RequestError } from './requests.js'
 
 const defaultTimeoutMs = 10_000
 
-/** What a client can be asked: requests with one answer each. */
+/** The requests of a client. Each has one answer. */
 export abstract class Calls extends Emitter<ClientEvents> {
-  /** A key that no other publication has. */
-  protected abstract newKey(): string
+  /** @returns an idempotency key that is unique to one publication */
+  protected abstract newIdempotencyKey(): string
 
   /** @throws RequestError */
   protected abstract request(message: Request['message'], timeoutMs: number): Promise<Downstream>
 
   /**
-   * Whether a license key is good on a hardware id, now.
-   * @param timeoutMs  default 10,000; meanwhile the client may reconnect and ask again
+   * Checks whether a license key is valid for a hardware id now.
+   * @param license    serviceId: an identifier; hwid and key: 1 to 256 bytes each
+   * @param timeoutMs  default 10,000; if the client reconnects within it, it repeats the request
+   * @returns the validation; decide by its `valid` only
    * @throws RequestError
    */
   async validate(
-    question: { readonly serviceId: string; readonly hwid?: string; readonly key: string },
+    license: { readonly serviceId: string; readonly hwid?: string; readonly key: string },
     timeoutMs: number = defaultTimeoutMs
   ): Promise<Validation> {
-    const answer = await this.request({ type: 'validate', ...question }, timeoutMs)
+    const answer = await this.request({ type: 'validate', ...license }, timeoutMs)
     if (answer.type !== 'validation') throw new RequestError('PROTOCOL_ERROR', `answered by ${answer.type}`)
     const { type: _type, seq: _seq, re: _re, ...validation } = answer
     return validation
   }
 
-  /** A heartbeat out of turn. @returns the gateway's clock, unix milliseconds @throws RequestError */
+  /**
+   * Sends a heartbeat at once.
+   * @returns the clock of the gateway, in unix milliseconds
+   * @throws RequestError
+   */
   async heartbeat(timeoutMs: number = defaultTimeoutMs): Promise<number> {
     const answer = await this.request({ type: 'heartbeat' }, timeoutMs)
     if (answer.type !== 'heartbeat') throw new RequestError('PROTOCOL_ERROR', `answered by ${answer.type}`)
@@ -36,19 +42,20 @@ export abstract class Calls extends Emitter<ClientEvents> {
   }
 
   /**
-   * Publishes, once, however often the connection breaks meanwhile.
-   * @param data           what JSON can carry, and not `undefined`
-   * @param idempotencyKey 1 to 64 characters; to be given where a publish that timed out is to be repeated later, within
-   *   5 minutes. Default: a new one
-   * @param timeoutMs      default 10,000
-   * @throws RequestError
+   * Publishes data once, even if the client reconnects before the answer.
+   * @param channel         1 to 128 of letters, digits, `_`, `.`, `:`, `-`
+   * @param data            any value that JSON can represent, except `undefined`
+   * @param idempotencyKey  1 to 64 characters; pass one to repeat a publish that timed out, within 5 minutes. Default: a
+   *   unique one
+   * @param timeoutMs       default 10,000
+   * @throws RequestError; TypeError for data that JSON cannot represent
    */
   async publish(
     channel: string,
     data: unknown,
-    { idempotencyKey = this.newKey(), timeoutMs = defaultTimeoutMs } = {}
+    { idempotencyKey = this.newIdempotencyKey(), timeoutMs = defaultTimeoutMs } = {}
   ): Promise<Published> {
-    if (JSON.stringify(data) === undefined) throw new TypeError('data: nothing that JSON can carry')
+    if (JSON.stringify(data) === undefined) throw new TypeError('data: a value that JSON cannot represent')
     const answer = await this.request({ type: 'publish', channel, data, idempotencyKey }, timeoutMs)
     if (answer.type !== 'published') throw new RequestError('PROTOCOL_ERROR', `answered by ${answer.type}`)
     const { type: _type, seq: _seq, re: _re, ...published } = answer

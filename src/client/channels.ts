@@ -1,11 +1,11 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
 import type { ClientEvents, Publication, Welcome } from './options.js'
 
-/** What a client has joined, over all its sessions (PROTOCOL §10.3, §10.4). */
+/** The channels of a client over all its sessions (PROTOCOL §10.3, §10.4). */
 
-/** Publications held for one channel while it is being joined. Beyond, they are dropped: they come again, or are missed. */
-export const maxHeld = 1024
-/** When to ask again where the gateway cannot answer now and does not say when, in milliseconds. */
+/** Bound of the publications that are buffered while a join is pending. The next recovery delivers dropped ones. */
+export const maxBuffered = 1024
+/** Delay before a refused subscribe is repeated if the gateway gives none, in milliseconds. */
 const retryMs = 1000
 
 export interface Position {
@@ -18,190 +18,193 @@ export type PublicationHandler = (publication: Publication) => void
 /** A channel that a client keeps joined until {@link Subscription.unsubscribe}. */
 export interface Subscription {
   readonly channel: string
-  /** The last publication that was handed over; nothing before the channel was joined for the first time. */
+  /** The position of the last publication that was delivered; undefined before the first join. */
   readonly position: Position | undefined
   unsubscribe(): void
 }
 
-interface Wanted {
+interface ChannelState {
   readonly channel: string
   handler: PublicationHandler
   position: Position | undefined
   isJoined: boolean
-  /** The seq of the subscribe that is under way. */
-  asked: number | undefined
-  held: Publication[]
+  /** The `seq` of the pending subscribe. */
+  joinSeq: number | undefined
+  /** Publications that arrived while the subscribe is pending. */
+  buffered: Publication[]
 }
 
-/** The client's side of it: what is sent and told, and when to ask again. */
+/** The functions of the client that its channels use. */
 export interface ChannelsHost {
-  /** Sends where there is a session. @returns the frame's seq */
+  /** Sends a message in the current session. @returns its `seq`; undefined without a session */
   send(message: { readonly type: string; readonly [member: string]: unknown }): number | undefined
   emit<Name extends 'subscribed' | 'missed' | 'unsubscribed' | 'direct'>(name: Name, event: ClientEvents[Name]): void
-  askAgainIn(ms: number): void
+  /** Calls {@link ClientChannels.joinPending} after a delay. */
+  retryJoinsAfter(ms: number): void
 }
 
 export class ClientChannels {
   readonly #host: ChannelsHost
-  readonly #wanted = new Map<string, Wanted>()
-  #own: readonly string[] = []
+  readonly #channels = new Map<string, ChannelState>()
+  /** Names of the channels that the gateway joins at the start of the session. */
+  #serverJoined: readonly string[] = []
 
   constructor(host: ChannelsHost) {
     this.#host = host
   }
 
-  /** @throws Error where the channel is subscribed to already */
+  /** @throws Error if the channel has a subscription already */
   subscribe(channel: string, handler: PublicationHandler, recover: Position | undefined): Subscription {
-    const known = this.#wanted.get(channel)
-    const isOwn = this.#own.includes(channel)
-    if (known !== undefined && !isOwn) throw new Error(`${channel} is subscribed to already`)
-    const wanted = known ?? this.#want(channel, handler)
-    wanted.handler = handler
-    if (recover !== undefined) wanted.position = recover
-    if (!wanted.isJoined || recover !== undefined) this.#ask(wanted)
+    const known = this.#channels.get(channel)
+    const isServerJoined = this.#serverJoined.includes(channel)
+    if (known !== undefined && !isServerJoined) throw new Error(`${channel}: the channel has a subscription already`)
+    const state = known ?? this.#add(channel, handler)
+    state.handler = handler
+    if (recover !== undefined) state.position = recover
+    if (!state.isJoined || recover !== undefined) this.#join(state)
     return {
       channel,
       get position() {
-        return wanted.position
+        return state.position
       },
-      unsubscribe: () => this.#unsubscribe(wanted)
+      unsubscribe: () => this.#unsubscribe(state)
     }
   }
 
-  #want(channel: string, handler: PublicationHandler, position?: Position): Wanted {
-    const wanted: Wanted = {
+  #add(channel: string, handler: PublicationHandler, position?: Position): ChannelState {
+    const state: ChannelState = {
       channel,
       handler,
       position,
       isJoined: false,
-      asked: undefined,
-      held: []
+      joinSeq: undefined,
+      buffered: []
     }
-    this.#wanted.set(channel, wanted)
-    return wanted
+    this.#channels.set(channel, state)
+    return state
   }
 
-  #unsubscribe(wanted: Wanted): void {
-    if (this.#wanted.get(wanted.channel) !== wanted) return
-    if (this.#own.includes(wanted.channel)) wanted.handler = this.#direct
+  #unsubscribe(state: ChannelState): void {
+    if (this.#channels.get(state.channel) !== state) return
+    if (this.#serverJoined.includes(state.channel)) state.handler = this.#emitDirect
     else {
-      this.#wanted.delete(wanted.channel)
-      this.#host.send({ type: 'unsubscribe', channel: wanted.channel })
+      this.#channels.delete(state.channel)
+      this.#host.send({ type: 'unsubscribe', channel: state.channel })
     }
   }
 
-  readonly #direct: PublicationHandler = publication => this.#host.emit('direct', publication)
+  readonly #emitDirect: PublicationHandler = publication => this.#host.emit('direct', publication)
 
-  #ask(wanted: Wanted): void {
-    const { channel, position } = wanted
-    wanted.isJoined = false
+  #join(state: ChannelState): void {
+    const { channel, position } = state
+    state.isJoined = false
     const recover = position === undefined ? {} : { recover: position }
-    wanted.asked = this.#host.send({ type: 'subscribe', channel, ...recover })
+    state.joinSeq = this.#host.send({ type: 'subscribe', channel, ...recover })
   }
 
-  // ── What a session brings ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── Sessions and messages ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A new session: everything is joined in it again, from where it was. */
+  /** Joins all channels in a new session, each from its last position. */
   restart({ subscriptions = [] }: Welcome): void {
-    const left = this.#own.filter(name => name.startsWith('session:'))
-    this.#own = subscriptions.map(({ channel }) => channel)
-    for (const name of left) if (!this.#own.includes(name)) this.#wanted.delete(name)
-    for (const wanted of this.#wanted.values()) {
-      Object.assign(wanted, { isJoined: false, asked: undefined, held: [] })
+    const left = this.#serverJoined.filter(name => name.startsWith('session:'))
+    this.#serverJoined = subscriptions.map(({ channel }) => channel)
+    for (const name of left) if (!this.#serverJoined.includes(name)) this.#channels.delete(name)
+    for (const state of this.#channels.values()) {
+      Object.assign(state, { isJoined: false, joinSeq: undefined, buffered: [] })
     }
     for (const { channel, offset, epoch } of subscriptions) {
       const position = { offset, epoch }
-      const wanted = this.#wanted.get(channel) ?? this.#want(channel, this.#direct, position)
-      wanted.position ??= position
-      wanted.isJoined = wanted.position.offset === offset && wanted.position.epoch === epoch
+      const state = this.#channels.get(channel) ?? this.#add(channel, this.#emitDirect, position)
+      state.position ??= position
+      state.isJoined = state.position.offset === offset && state.position.epoch === epoch
     }
-    this.askAgain()
+    this.joinPending()
   }
 
-  /** Joins what is not joined and not about to be. */
-  askAgain(): void {
-    for (const wanted of this.#wanted.values()) if (!wanted.isJoined && wanted.asked === undefined) this.#ask(wanted)
+  /** Joins the channels that are neither joined nor pending. */
+  joinPending(): void {
+    for (const state of this.#channels.values()) if (!state.isJoined && state.joinSeq === undefined) this.#join(state)
   }
 
   receive(message: DownstreamMessages['publication' | 'subscribed' | 'unsubscribed']): void {
-    if (message.type === 'publication') this.#take(message)
+    if (message.type === 'publication') this.#onPublication(message)
     else if (message.type === 'subscribed') this.#subscribed(message)
     else this.#unsubscribed(message)
   }
 
-  #take({ channel, offset, epoch, data, publishedAt }: DownstreamMessages['publication']): void {
-    const wanted = this.#wanted.get(channel)
-    if (wanted === undefined) return
+  #onPublication({ channel, offset, epoch, data, publishedAt }: DownstreamMessages['publication']): void {
+    const state = this.#channels.get(channel)
+    if (state === undefined) return
     const publication = { channel, offset, epoch, data, publishedAt }
-    if (wanted.isJoined) this.#deliver(wanted, publication)
-    else this.#hold(wanted, publication)
+    if (state.isJoined) this.#deliver(state, publication)
+    else this.#buffer(state, publication)
   }
 
-  #hold(wanted: Wanted, publication: Publication): void {
-    if (wanted.held.length < maxHeld) wanted.held.push(publication)
+  #buffer(state: ChannelState, publication: Publication): void {
+    if (state.buffered.length < maxBuffered) state.buffered.push(publication)
   }
 
-  /** PROTOCOL §10.4: the next one is delivered, an old one dropped; anything else is a loss. */
-  #deliver(wanted: Wanted, publication: Publication): void {
-    const { position } = wanted
+  /** Delivers the next publication and drops an old one. Any other proves a gap (PROTOCOL §10.4). */
+  #deliver(state: ChannelState, publication: Publication): void {
+    const { position } = state
     const { offset, epoch } = publication
     if (position?.epoch === epoch && offset <= position.offset) return
     if (position?.epoch === epoch && offset === position.offset + 1) {
-      wanted.position = { offset, epoch }
-      wanted.handler(publication)
+      state.position = { offset, epoch }
+      state.handler(publication)
       return
     }
-    this.#ask(wanted)
-    this.#hold(wanted, publication)
+    this.#join(state)
+    this.#buffer(state, publication)
   }
 
   #subscribed(message: DownstreamMessages['subscribed']): void {
     const { re, channel, offset, epoch, recovered, publications = [] } = message
-    const wanted = this.#wanted.get(channel)
-    if (wanted === undefined || wanted.asked !== re) return
-    wanted.asked = undefined
-    const before = wanted.position
-    if (!recovered) wanted.position = { offset, epoch }
-    wanted.isJoined = true
+    const state = this.#channels.get(channel)
+    if (state === undefined || state.joinSeq !== re) return
+    state.joinSeq = undefined
+    const previous = state.position
+    if (!recovered) state.position = { offset, epoch }
+    state.isJoined = true
     this.#host.emit('subscribed', { channel, offset, epoch, recovered })
-    if (before !== undefined && !recovered) this.#host.emit('missed', { channel })
-    const { held } = wanted
-    wanted.held = []
-    for (const each of publications) this.#again(wanted, { channel, epoch, ...each })
-    for (const each of held) {
-      // Recovered, everything follows in order (PROTOCOL §10.3): what was held beyond a hole comes once more.
-      const isNext = wanted.position?.epoch === each.epoch && wanted.position.offset + 1 === each.offset
-      if (!recovered || isNext) this.#again(wanted, each)
+    if (previous !== undefined && !recovered) this.#host.emit('missed', { channel })
+    const { buffered } = state
+    state.buffered = []
+    for (const each of publications) this.#redeliver(state, { channel, epoch, ...each })
+    for (const each of buffered) {
+      // After a recovery all publications follow in order, so one behind a gap is delivered again (PROTOCOL §10.3).
+      const isNext = state.position?.epoch === each.epoch && state.position.offset + 1 === each.offset
+      if (!recovered || isNext) this.#redeliver(state, each)
     }
   }
 
-  /** Hands over what waited; where a handler has left or another hole was found it goes on waiting, or is dropped. */
-  #again(wanted: Wanted, publication: Publication): void {
-    if (this.#wanted.get(wanted.channel) !== wanted) return
-    if (wanted.isJoined) this.#deliver(wanted, publication)
-    else this.#hold(wanted, publication)
+  /** Delivers a recovered or buffered publication. A handler may have unsubscribed, or another gap was detected. */
+  #redeliver(state: ChannelState, publication: Publication): void {
+    if (this.#channels.get(state.channel) !== state) return
+    if (state.isJoined) this.#deliver(state, publication)
+    else this.#buffer(state, publication)
   }
 
   #unsubscribed({ channel, code }: DownstreamMessages['unsubscribed']): void {
-    const wanted = this.#wanted.get(channel)
-    if (wanted === undefined) return
+    const state = this.#channels.get(channel)
+    if (state === undefined) return
     if (code === 'INSUFFICIENT_STATE') {
-      if (wanted.asked === undefined) this.#ask(wanted)
-    } else this.#drop(wanted, code)
+      if (state.joinSeq === undefined) this.#join(state)
+    } else this.#remove(state, code)
   }
 
-  #drop(wanted: Wanted, code: string): void {
-    this.#wanted.delete(wanted.channel)
-    this.#host.emit('unsubscribed', { channel: wanted.channel, code })
+  #remove(state: ChannelState, code: string): void {
+    this.#channels.delete(state.channel)
+    this.#host.emit('unsubscribed', { channel: state.channel, code })
   }
 
-  /** An error in answer to a subscribe. @returns whether it was one */
-  fail(re: number | undefined, code: string, retryAfterMs = retryMs): boolean {
-    const wanted = [...this.#wanted.values()].find(each => each.asked !== undefined && each.asked === re)
-    if (wanted === undefined) return false
-    wanted.asked = undefined
-    if (code === 'UNAVAILABLE' || code === 'RATE_LIMITED') this.#host.askAgainIn(retryAfterMs)
-    else this.#drop(wanted, code)
+  /** An error answers the request `re`. @returns whether that was a subscribe */
+  onRefused(re: number | undefined, code: string, retryAfterMs = retryMs): boolean {
+    const state = [...this.#channels.values()].find(each => each.joinSeq !== undefined && each.joinSeq === re)
+    if (state === undefined) return false
+    state.joinSeq = undefined
+    if (code === 'UNAVAILABLE' || code === 'RATE_LIMITED') this.#host.retryJoinsAfter(retryAfterMs)
+    else this.#remove(state, code)
     return true
   }
 }

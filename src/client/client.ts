@@ -1,29 +1,18 @@
 import { closeNormal, endingClassOf } from '../protocol/codes.js'
 import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
-import { pauseMs, triesBeforeTelling } from './backoff.js'
+import { RetryPolicy } from './backoff.js'
 import { Calls } from './calls.js'
 import { ClientChannels, type Position, type PublicationHandler, type Subscription } from './channels.js'
+import { Connection, reasonOf } from './connection.js'
 import type { ClientOptions, ClientState, Platform, Welcome } from './options.js'
 import { type Request, RequestError, Requests } from './requests.js'
 import { ClientSession, type Credential } from './session.js'
-import type { ClientSocket } from './socket.js'
 import { Timers } from './timers.js'
 import { handshakeMs, heartbeatAnswerMs, renewAfterMs } from './timing.js'
 
-/** A connection, with its session once it is welcomed. */
-interface Link {
-  readonly session: ClientSession
-  readonly socket: ClientSocket
-  over: boolean
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
 /**
- * A client that keeps itself connected: verifies every frame, sends heartbeats, answers challenges, comes back by the
- * rules of PROTOCOL §5, and asks again what a lost session left unanswered. Listeners may call anything, also `close`.
+ * A client that stays connected: it verifies every frame, sends heartbeats, answers challenges, reconnects by the rules of
+ * PROTOCOL §5.3, and repeats requests that a lost session left unanswered. Listeners may call any method, also `close`.
  */
 export class CountersignClient extends Calls {
   readonly #options: ClientOptions
@@ -32,15 +21,13 @@ export class CountersignClient extends Calls {
   readonly #timers: Timers
   readonly #channels: ClientChannels
   #state: ClientState = 'disconnected'
-  #wanted = false
-  /** The connection that has a session. */
-  #link: Link | undefined
-  /** The connection that is to have one; during a move there is a link beside it (PROTOCOL §4). */
-  #next: Link | undefined
-  #failures = 0
-  /** Handshakes refused since the last session. */
-  #refusals = 0
-  #hadSession = false
+  readonly #retryPolicy = new RetryPolicy()
+  /** Between {@link connect} and {@link close}. */
+  #isRunning = false
+  /** The connection with the current session. */
+  #current: Connection | undefined
+  /** The connection in a handshake. During a renewal it exists beside the current one (PROTOCOL §4.5). */
+  #next: Connection | undefined
 
   /** @throws TypeError for a url that is not ws:// or wss:// */
   constructor(platform: Platform, options: ClientOptions) {
@@ -53,9 +40,9 @@ export class CountersignClient extends Calls {
     this.#timers = new Timers(platform)
     this.#requests = new Requests(platform)
     this.#channels = new ClientChannels({
-      send: message => (this.#link === undefined || this.#link.over ? undefined : this.#send(this.#link, message)),
+      send: message => (this.#current?.isOver === false ? this.#current.send(message) : undefined),
       emit: (name, event) => this.emit(name, event),
-      askAgainIn: ms => this.#timers.set('resubscribe', ms, () => this.#channels.askAgain())
+      retryJoinsAfter: ms => this.#timers.set('resubscribe', ms, () => this.#channels.joinPending())
     })
   }
 
@@ -63,11 +50,11 @@ export class CountersignClient extends Calls {
     return this.#state
   }
 
-  /** Starts, and keeps going until {@link close} or a signed refusal for good. */
+  /** Starts the client. It runs until {@link close}, or until a signed error means that reconnecting would not help. */
   connect(): this {
-    if (!this.#wanted) {
-      this.#wanted = true
-      this.#failures = 0
+    if (!this.#isRunning) {
+      this.#isRunning = true
+      this.#retryPolicy.restart()
       this.#setState('connecting')
       void this.#open()
     }
@@ -75,23 +62,24 @@ export class CountersignClient extends Calls {
   }
 
   /**
-   * Keeps a channel joined, over reconnects too: `handler` is called once for each publication, in order. What cannot be
-   * made up for after a break is told by the event `missed`.
-   * @param recover  the last position had, say from before a page was left: what came after it is made up for
-   * @throws Error where this channel is subscribed to already
+   * Joins a channel and keeps it joined across reconnects. `handler` is called once for each publication, in order. The
+   * event `missed` reports that publications were lost and cannot be recovered.
+   * @param channel  1 to 128 of letters, digits, `_`, `.`, `:`, `-`
+   * @param recover  the position of the last known publication, e.g. from an earlier page view; later ones are delivered
+   * @throws Error if the channel has a subscription already
    */
   subscribe(channel: string, handler: PublicationHandler, { recover }: { recover?: Position } = {}): Subscription {
     return this.#channels.subscribe(channel, handler, recover)
   }
 
-  protected override newKey(): string {
+  protected override newIdempotencyKey(): string {
     return this.#platform.nonce()
   }
 
-  /** Says bye and stays away. Requests that wait are rejected. */
+  /** Sends `bye` and stops. Pending requests are rejected with the code CLOSED. */
   close(): void {
-    this.#wanted = false
-    this.#leave(this.#link)
+    this.#isRunning = false
+    this.#current?.endWithBye()
     this.#stop('CLOSED', 'the client was closed')
   }
 
@@ -99,69 +87,69 @@ export class CountersignClient extends Calls {
 
   async #open(): Promise<void> {
     try {
-      const { credential: given, attributes, url } = this.#options
-      const credential: Credential = typeof given === 'function' ? await given() : given
-      if (!this.#wanted || this.#next !== undefined) return
+      const { credential: option, attributes, url } = this.#options
+      const credential: Credential = typeof option === 'function' ? await option() : option
+      if (!this.#isRunning || this.#next !== undefined) return
       const { createMac, nonce, openSocket } = this.#platform
       const session = new ClientSession(createMac, credential, nonce(), attributes)
       const socket = openSocket(url, {
-        onMessage: frame => this.#receive(link, frame),
-        onClose: code => this.#lose(link, `the connection closed with ${code}`)
+        onMessage: frame => this.#receive(connection, frame),
+        onClose: code => this.#lose(connection, `the connection closed with ${code}`)
       })
-      const link: Link = { session, socket, over: false }
-      this.#next = link
-      this.#timers.set('handshake', handshakeMs, () => this.#lose(link, 'no welcome in time'))
+      const connection = new Connection(session, socket, text => {
+        this.emit('frame', { direction: 'up', text, signed: true })
+      })
+      this.#next = connection
+      this.#timers.set('handshake', handshakeMs, () => this.#lose(connection, 'no welcome in time'))
     } catch (error) {
-      if (this.#wanted) this.#retry(`could not connect: ${textOf(error)}`)
+      if (this.#isRunning) this.#retry(`could not connect: ${reasonOf(error)}`)
     }
   }
 
-  #receive(link: Link, frame: Uint8Array): void {
-    if (link.over) return
+  #receive(connection: Connection, frame: Uint8Array): void {
+    if (connection.isOver) return
     try {
-      const received = link.session.receive(frame)
+      const received = connection.session.receive(frame)
       const signed = received.kind !== 'challenge' && received.kind !== 'hint'
       if (signed) this.#timers.clear('silence')
       this.emit('frame', { direction: 'down', text: new TextDecoder().decode(frame), signed })
-      if (link.over) return
-      if (received.kind === 'challenge') this.#sendFrame(link, received.answer)
-      else if (received.kind === 'welcome') this.#welcome(link, received.welcome)
-      else if (received.kind === 'message') this.#handle(link, received.message)
-      else if (received.kind === 'hint') this.#hint(link, received)
+      if (connection.isOver) return
+      if (received.kind === 'challenge') connection.sendFrame(received.answer)
+      else if (received.kind === 'welcome') this.#welcome(connection, received.welcome)
+      else if (received.kind === 'message') this.#handle(connection, received.message)
+      else if (received.kind === 'hint') this.#refuse(connection, received)
     } catch (error) {
-      this.#lose(link, textOf(error))
+      this.#lose(connection, reasonOf(error))
     }
   }
 
-  #welcome(link: Link, welcome: Welcome): void {
-    const before = this.#link
-    this.#link = link
+  #welcome(connection: Connection, welcome: Welcome): void {
+    const previous = this.#current
+    this.#current = connection
     this.#next = undefined
-    this.#failures = 0
-    this.#refusals = 0
-    this.#hadSession = true
+    this.#retryPolicy.succeed()
     this.#timers.clear('handshake', 'retry')
-    this.#leave(before)
-    this.#beatEvery(link, welcome.heartbeatInterval * 1000)
+    previous?.endWithBye()
+    this.#scheduleHeartbeat(connection, welcome.heartbeatInterval * 1000)
     this.#timers.set('renew', renewAfterMs(welcome), () => void this.#open())
     this.#timers.clear('resubscribe')
-    for (const request of this.#requests.restart()) this.#ask(link, request)
+    for (const request of this.#requests.restart()) this.#sendRequest(connection, request)
     this.#channels.restart(welcome)
     this.#setState('connected')
-    if (!link.over) this.emit('welcome', welcome)
+    if (!connection.isOver) this.emit('welcome', welcome)
   }
 
-  #handle(link: Link, message: Downstream): void {
+  #handle(connection: Connection, message: Downstream): void {
     switch (message.type) {
       case 'challenge':
-        this.#sendFrame(link, link.session.answerChallenge(message.challengeToken).frame)
+        connection.sendFrame(connection.session.answerChallenge(message.challengeToken).frame)
         return
       case 'reconnect':
-        // The next session is opened first; its welcome ends this one (PROTOCOL §4).
+        // The next session is opened first; its welcome ends this one (PROTOCOL §7.1).
         this.#timers.set('renew', message.afterMs, () => void this.#open())
         return
       case 'error':
-        this.#fail(link, message)
+        this.#onError(connection, message)
         return
       case 'publication':
       case 'subscribed':
@@ -173,69 +161,58 @@ export class CountersignClient extends Calls {
     }
   }
 
-  /** PROTOCOL §5: only a signed error of class 44xx is the end; with `re` and a code that ends nothing it answers. */
-  #fail(link: Link, { code, message, re, retryAfterMs }: DownstreamMessages['error']): void {
+  /** PROTOCOL §5.3, rows 4 to 7. */
+  #onError(connection: Connection, { code, message, re, retryAfterMs }: DownstreamMessages['error']): void {
     const ending = endingClassOf(code)
-    const passing = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
-    if (ending === 'none' || passing) {
-      if (this.#channels.fail(re, code, retryAfterMs)) return
+    const isAnswer = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
+    if (ending === 'none' || isAnswer) {
+      if (this.#channels.onRefused(re, code, retryAfterMs)) return
       this.#requests.settle(re, request => request.reject(new RequestError(code, message, retryAfterMs)))
-    } else if (ending === 'transient') this.#lose(link, `${code}: ${message}`, retryAfterMs)
+    } else if (ending === 'transient') this.#lose(connection, `${code}: ${message}`, retryAfterMs)
     else {
-      this.#wanted = false
+      this.#isRunning = false
       this.#stop(code, message)
       this.emit('stopped', { code, message })
     }
   }
 
-  /** The gateway refused the handshake, unsigned: not to be believed for good, but not to be hammered either. */
-  #hint(link: Link, { code, message, retryAfterMs }: { code: string; message: string; retryAfterMs: number }): void {
-    if (endingClassOf(code) === 'permanent') this.#refusals++
-    this.#lose(link, `${code}: ${message}`, retryAfterMs)
+  /** The gateway refused the handshake. The refusal is unsigned, so it never stops the client. */
+  #refuse(
+    connection: Connection,
+    { code, message, retryAfterMs }: { code: string; message: string; retryAfterMs: number }
+  ): void {
+    if (endingClassOf(code) === 'permanent') this.#retryPolicy.refuse()
+    this.#lose(connection, `${code}: ${message}`, retryAfterMs)
   }
 
-  /** A connection is over. Another one may stand, or be on its way. */
-  #lose(link: Link, reason: string, hintedMs = 0): void {
-    if (link.over) return
-    link.over = true
-    link.socket.close()
-    if (this.#next === link) {
+  /** Ends one connection. Another one may be open, or in its handshake. */
+  #lose(connection: Connection, reason: string, hintedMs = 0): void {
+    if (connection.isOver) return
+    connection.end()
+    if (this.#next === connection) {
       this.#next = undefined
       this.#timers.clear('handshake')
     } else {
-      this.#link = undefined
+      this.#current = undefined
       this.#timers.clear('heartbeat', 'silence', 'renew')
-      if (this.#wanted) this.#setState('connecting')
+      if (this.#isRunning) this.#setState('connecting')
     }
-    if (this.#wanted && this.#next === undefined) this.#retry(reason, hintedMs)
+    if (this.#isRunning && this.#next === undefined) this.#retry(reason, hintedMs)
   }
 
   #retry(reason: string, hintedMs = 0): void {
-    const tries = ++this.#failures
-    const slowly = tries >= triesBeforeTelling && (!this.#hadSession || this.#refusals >= triesBeforeTelling)
-    const pause = pauseMs(tries, this.#platform.random(), slowly, hintedMs)
-    this.#timers.set('retry', pause, () => void this.#open())
-    if (slowly && tries % triesBeforeTelling === 0) this.emit('trouble', { reason, tries })
-    else if (this.#hadSession) this.emit('lost', { reason })
+    const { delayMs, tries, event } = this.#retryPolicy.fail(this.#platform.random(), hintedMs)
+    this.#timers.set('retry', delayMs, () => void this.#open())
+    if (event === 'trouble') this.emit('trouble', { reason, tries })
+    else if (event === 'lost') this.emit('lost', { reason })
   }
 
-  /** Says bye where there is a session. What it was asked stays asked. */
-  #leave(link: Link | undefined): void {
-    if (link === undefined || link.over) return
-    this.#send(link, { type: 'bye' })
-    link.over = true
-    link.socket.close(closeNormal)
-  }
-
-  /** Lets everything go. */
+  /** Closes all connections and rejects pending requests. */
   #stop(code: string, message: string): void {
     this.#timers.clear('retry', 'handshake', 'heartbeat', 'silence', 'renew', 'resubscribe')
-    for (const link of [this.#link, this.#next]) {
-      if (link === undefined || link.over) continue
-      link.over = true
-      link.socket.close(closeNormal)
-    }
-    this.#link = undefined
+    this.#current?.end(closeNormal)
+    this.#next?.end(closeNormal)
+    this.#current = undefined
     this.#next = undefined
     this.#requests.rejectAll(new RequestError(code, message))
     this.#setState('disconnected')
@@ -243,35 +220,24 @@ export class CountersignClient extends Calls {
 
   // ── Heartbeats and requests ────────────────────────────────────────────────────────────────────────────────────────
 
-  #beatEvery(link: Link, intervalMs: number): void {
+  #scheduleHeartbeat(connection: Connection, intervalMs: number): void {
     this.#timers.set('heartbeat', intervalMs, () => {
-      this.#timers.set('silence', heartbeatAnswerMs, () => this.#lose(link, 'no answer to a heartbeat'))
-      this.#beatEvery(link, intervalMs)
-      this.#send(link, { type: 'heartbeat' })
+      this.#timers.set('silence', heartbeatAnswerMs, () => this.#lose(connection, 'no answer to a heartbeat'))
+      this.#scheduleHeartbeat(connection, intervalMs)
+      connection.send({ type: 'heartbeat' })
     })
   }
 
   protected override request(message: Request['message'], timeoutMs: number): Promise<Downstream> {
-    if (!this.#wanted) return Promise.reject(new RequestError('CLOSED', 'connect() first'))
+    if (!this.#isRunning)
+      return Promise.reject(new RequestError('CLOSED', 'the client is not running: call connect() first'))
     return this.#requests.open(message, timeoutMs, request => {
-      if (this.#link !== undefined) this.#ask(this.#link, request)
+      if (this.#current !== undefined) this.#sendRequest(this.#current, request)
     })
   }
 
-  #ask(link: Link, request: Request): void {
-    if (!link.over) this.#requests.sentAs(request, this.#send(link, request.message))
-  }
-
-  /** @returns the frame's seq */
-  #send(link: Link, message: Request['message']): number {
-    const { seq, frame } = link.session.sign(message)
-    this.#sendFrame(link, frame)
-    return seq
-  }
-
-  #sendFrame(link: Link, frame: string): void {
-    link.socket.send(frame)
-    this.emit('frame', { direction: 'up', text: frame, signed: true })
+  #sendRequest(connection: Connection, request: Request): void {
+    if (!connection.isOver) this.#requests.onSent(request, connection.send(request.message))
   }
 
   #setState(state: ClientState): void {

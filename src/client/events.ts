@@ -1,8 +1,8 @@
-/** A typed emitter: small enough to ship to browsers. */
+/** A small typed event emitter. */
 export class Emitter<Events extends { [Name in keyof Events]: unknown }> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>()
 
-  /** @returns the undoing */
+  /** @returns a function that removes the listener */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners.add(listener))

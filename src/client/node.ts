@@ -18,7 +18,10 @@ export type {
 export { RequestError } from './requests.js'
 export type { Credential } from './session.js'
 
-/** A client for Node. It does nothing before {@link CountersignClient.connect}. */
+/**
+ * Creates a client for Node. It is idle until {@link CountersignClient.connect}.
+ * @throws TypeError if `options.url` is not a ws:// or wss:// URL
+ */
 export function createClient(options: ClientOptions): CountersignClient {
   return new CountersignClient(
     {

@@ -1,14 +1,15 @@
 import type { Downstream } from '../protocol/messages.js'
 import type { Platform } from './options.js'
 
-/** Requests that wait for an answer at one time. */
+/** Bound of concurrent requests. */
 export const maxPendingRequests = 256
 
-/** A request was refused, came to nothing in time, or its client was closed. */
+/** A request was refused, timed out, or its client was closed. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
-  /** The gateway's code, or TIMEOUT, CLOSED, TOO_MANY. */
+  /** A code of PROTOCOL §7.3, or TIMEOUT, CLOSED, TOO_MANY. */
   readonly code: string
+  /** The earliest time to repeat the request, in milliseconds from its answer. */
   readonly retryAfterMs: number | undefined
 
   constructor(code: string, message: string, retryAfterMs?: number) {
@@ -26,12 +27,12 @@ export interface Request {
 }
 
 /**
- * What was asked and not yet answered. Requests here may be repeated freely (PROTOCOL §5), so those of a session that
- * ended go out again in the next one, until their time is up.
+ * The requests that are not answered yet. All of them may be repeated (PROTOCOL §5.4), so those of a session that ended are
+ * sent in the next one, until they time out.
  */
 export class Requests {
   readonly #platform: Pick<Platform, 'setTimer' | 'clearTimer'>
-  readonly #waiting = new Set<Request>()
+  readonly #pending = new Set<Request>()
   #bySeq = new Map<number, Request>()
 
   constructor(platform: Pick<Platform, 'setTimer' | 'clearTimer'>) {
@@ -39,50 +40,52 @@ export class Requests {
   }
 
   /**
-   * Something to be asked, until its answer comes or its time is up.
-   * @param ask  sends it where there is a session; {@link restart} hands it out again for the next one
+   * Opens a request.
+   * @param send  called at once; sends the request if there is a session. {@link restart} returns it for the next one
+   * @returns the answer; rejects with RequestError
    */
-  open(message: Request['message'], timeoutMs: number, ask: (request: Request) => void): Promise<Downstream> {
+  open(message: Request['message'], timeoutMs: number, send: (request: Request) => void): Promise<Downstream> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.size >= maxPendingRequests) {
-        return reject(new RequestError('TOO_MANY', `${maxPendingRequests} requests wait already`))
+      if (this.#pending.size >= maxPendingRequests) {
+        return reject(new RequestError('TOO_MANY', `${maxPendingRequests} requests are pending already`))
       }
       const request: Request = { message, resolve, reject, timer: undefined }
       request.timer = this.#platform.setTimer(() => {
-        this.#waiting.delete(request)
+        this.#pending.delete(request)
         reject(new RequestError('TIMEOUT', `no answer within ${timeoutMs} ms`))
       }, timeoutMs)
-      this.#waiting.add(request)
-      ask(request)
+      this.#pending.add(request)
+      send(request)
     })
   }
 
-  sentAs(request: Request, seq: number): void {
+  /** A request was sent in the current session with this `seq`. */
+  onSent(request: Request, seq: number): void {
     this.#bySeq.set(seq, request)
   }
 
-  /** Settles the request that an answer's `re` names. */
+  /** Settles the request with the `seq` that an answer refers to. */
   settle(re: number | undefined, settle: (request: Request) => void): void {
     const request = re === undefined ? undefined : this.#bySeq.get(re)
     if (request === undefined || re === undefined) return
     this.#bySeq.delete(re)
-    this.#waiting.delete(request)
+    this.#pending.delete(request)
     this.#platform.clearTimer(request.timer)
     settle(request)
   }
 
-  /** The session is over: nothing that it was asked will be answered there. @returns what is to be asked again */
+  /** The session is over. @returns the requests to send in the next one */
   restart(): readonly Request[] {
     this.#bySeq = new Map()
-    return [...this.#waiting]
+    return [...this.#pending]
   }
 
-  /** Nothing will be asked any more. */
+  /** Rejects all requests. */
   rejectAll(error: RequestError): void {
     for (const request of this.restart()) {
       this.#platform.clearTimer(request.timer)
       request.reject(error)
     }
-    this.#waiting.clear()
+    this.#pending.clear()
   }
 }

@@ -5,28 +5,29 @@ import type { Mac, MacMaker } from '../protocol/mac.js'
 import { type Attributes, type Downstream, type DownstreamMessages, decodeDownstream } from '../protocol/messages.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
 
-/** What a client proves itself with: a client's key, or a ticket. */
+/** A key of a client, or a ticket. */
 export interface Credential {
   readonly clientId: string
   readonly keyId?: string
+  /** The whole secret string, prefix included. */
   readonly secret: string
 }
 
-/** What came of a frame from the gateway. */
+/** A frame from the gateway, decoded. */
 export type Received =
   | { readonly kind: 'challenge'; readonly answer: string }
   | { readonly kind: 'welcome'; readonly welcome: DownstreamMessages['welcome'] }
   | { readonly kind: 'message'; readonly message: Downstream }
-  /** A type that this version does not know: it took its seq. */
+  /** A type that this version does not know. It used up its `seq`. */
   | { readonly kind: 'unknown' }
-  /** Unsigned, before a session: a hint and no more (PROTOCOL §5). */
+  /** An unsigned error before the session: a hint (PROTOCOL §5.3). */
   | { readonly kind: 'hint'; readonly code: string; readonly message: string; readonly retryAfterMs: number }
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * The client's side of one session: answers the challenge, verifies everything, counts both ways. It holds no socket
- * and no timer.
+ * The client's side of one session, without I/O: it answers challenges, signs and verifies frames, and counts both
+ * sequences.
  */
 export class ClientSession {
   readonly #createMac: MacMaker
@@ -34,9 +35,9 @@ export class ClientSession {
   readonly #nonce: string
   readonly #attributes: Attributes | undefined
   #keys: { readonly signer: Mac; readonly verifier: Mac } | undefined
-  #open = false
-  #sent = 0
-  #received = 0
+  #isOpen = false
+  #lastSentSeq = 0
+  #lastReceivedSeq = 0
 
   /** @param nonce  22 to 64 base64url characters, random */
   constructor(createMac: MacMaker, credential: Credential, nonce: string, attributes: Attributes | undefined) {
@@ -46,26 +47,28 @@ export class ClientSession {
     this.#attributes = attributes
   }
 
-  /** Signs the next frame. */
+  /** Signs a message as the next frame. */
   sign(message: { readonly type: string; readonly [member: string]: unknown }): { seq: number; frame: string } {
-    if (this.#keys === undefined) throw new Error('there is no session yet')
+    if (this.#keys === undefined) throw new Error('the session is not open yet')
     const { type, ...members } = message
-    const seq = ++this.#sent
+    const seq = ++this.#lastSentSeq
     return { seq, frame: signMessage(this.#keys.signer, { type, seq, ...members }) }
   }
 
   /**
-   * Takes the next frame.
-   * @throws ProtocolError for anything that is not from this gateway, for this client, in this order
+   * Verifies and decodes the next frame.
+   * @param frame  UTF-8
+   * @throws ProtocolError for a frame that does not verify, has the wrong `seq`, or is malformed
    */
   receive(frame: Uint8Array): Received {
     if (this.#keys === undefined) return this.#receiveUnsigned(frame)
-    // A refusal of the authenticate is unsigned, and starts as no signed frame of ours can end.
-    if (!this.#open && !this.#isSigned(frame)) return this.#receiveUnsigned(frame)
+    // A refusal of the authenticate is unsigned: it has no signature tail.
+    if (!this.#isOpen && !this.#isSigned(frame)) return this.#receiveUnsigned(frame)
     const { seq, message } = decodeDownstream(verifyFrame(this.#keys.verifier, frame, defaultLimits.depth + 2))
-    if (seq !== this.#received + 1) throw new ProtocolError('SEQUENCE_INVALID', `expected seq ${this.#received + 1}`)
-    this.#received = seq
-    if (this.#open) return message === undefined ? { kind: 'unknown' } : { kind: 'message', message }
+    if (seq !== this.#lastReceivedSeq + 1)
+      throw new ProtocolError('SEQUENCE_INVALID', `expected seq ${this.#lastReceivedSeq + 1}`)
+    this.#lastReceivedSeq = seq
+    if (this.#isOpen) return message === undefined ? { kind: 'unknown' } : { kind: 'message', message }
     if (message?.type === 'error') return { kind: 'message', message }
     const { clientId, keyId } = this.#credential
     if (
@@ -76,11 +79,11 @@ export class ClientSession {
     ) {
       throw new ProtocolError('PROTOCOL_ERROR', 'not the welcome of this client')
     }
-    this.#open = true
+    this.#isOpen = true
     return { kind: 'welcome', welcome: message }
   }
 
-  /** Answers a fresh challenge within the session (PROTOCOL §6). */
+  /** Answers a fresh challenge within the session (PROTOCOL §6.2). */
   answerChallenge(challengeToken: string): { seq: number; frame: string } {
     this.#requireToken(challengeToken)
     const challengeSignature = signChallenge(this.#createMac, this.#credential.secret, challengeToken)
@@ -100,15 +103,16 @@ export class ClientSession {
     if (message?.type !== 'challenge' || this.#keys !== undefined) {
       throw new ProtocolError('PROTOCOL_ERROR', 'expected a challenge')
     }
-    return { kind: 'challenge', answer: this.#answerFirst(message.challengeToken) }
+    return { kind: 'challenge', answer: this.#authenticate(message.challengeToken) }
   }
 
-  /** PROTOCOL §4: a false server cannot have anything signed that is no challenge token. */
+  /** PROTOCOL §4.1: signs only challenge tokens, so a fake server cannot obtain other signatures. */
   #requireToken(challengeToken: string): void {
-    if (!challengeTokenPattern.test(challengeToken)) throw new ProtocolError('PROTOCOL_ERROR', 'not a challenge token')
+    if (!challengeTokenPattern.test(challengeToken))
+      throw new ProtocolError('PROTOCOL_ERROR', 'challengeToken must be 43 base64url characters')
   }
 
-  #answerFirst(challengeToken: string): string {
+  #authenticate(challengeToken: string): string {
     this.#requireToken(challengeToken)
     const { clientId, keyId, secret } = this.#credential
     const { challengeSignature, clientKey, serverKey } = deriveSession(

@@ -2,9 +2,9 @@ import WebSocket from 'ws'
 import { protocolName } from '../protocol/limits.js'
 import type { OpenSocket } from './socket.js'
 
-/** Longest wait for the connection to stand, in milliseconds. */
+/** Longest wait for the WebSocket handshake, in milliseconds. */
 const connectTimeoutMs = 10_000
-/** Largest message taken from a gateway, in bytes. */
+/** Longest message that is accepted, in bytes. */
 const maxPayload = 1_048_576
 
 export const openNodeSocket: OpenSocket = (url, { onMessage, onClose }) => {
@@ -17,7 +17,7 @@ export const openNodeSocket: OpenSocket = (url, { onMessage, onClose }) => {
     if (!isBinary && data instanceof Uint8Array) onMessage(data)
   })
   socket.on('close', onClose)
-  socket.on('error', () => {}) // a close follows
+  socket.on('error', () => {}) // `close` follows
   return {
     send: text => socket.send(text),
     close: (code, reason) => socket.close(code, reason)

@@ -1,13 +1,13 @@
-/** The little that the client asks of a WebSocket, so that browsers' and Node's look alike. */
+/** The part of a WebSocket that the client uses, the same for browsers and Node. */
 export interface ClientSocket {
   send(text: string): void
   close(code?: number, reason?: string): void
 }
 
 export interface SocketEvents {
-  /** One text message, in UTF-8. Anything else a gateway could send is passed over. */
+  /** A text message, in UTF-8. Other messages are ignored. */
   onMessage(frame: Uint8Array): void
-  /** Once, also where the connection never stood. */
+  /** Called once, also if the connection was never established. */
   onClose(code: number): void
 }
 

@@ -2,10 +2,10 @@ import type { Platform } from './options.js'
 
 export type TimerName = 'retry' | 'handshake' | 'heartbeat' | 'silence' | 'renew' | 'resubscribe'
 
-/** What a timer holds: a longer one would fire at once. */
-const longestMs = 2 ** 31 - 1
+/** Longest delay of setTimeout. A longer one would fire at once. */
+const maxDelayMs = 2 ** 31 - 1
 
-/** A client's timers, one of each name. */
+/** The timers of a client, at most one of each name. */
 export class Timers {
   readonly #platform: Pick<Platform, 'setTimer' | 'clearTimer'>
   readonly #running = new Map<TimerName, unknown>()
@@ -14,7 +14,7 @@ export class Timers {
     this.#platform = platform
   }
 
-  /** Starts a timer, in the place of one of that name. */
+  /** Starts a timer. It replaces the one of the same name. */
   set(name: TimerName, ms: number, call: () => void): void {
     this.clear(name)
     this.#running.set(
@@ -24,7 +24,7 @@ export class Timers {
           this.#running.delete(name)
           call()
         },
-        Math.min(ms, longestMs)
+        Math.min(ms, maxDelayMs)
       )
     )
   }

@@ -1,18 +1,18 @@
-/** How long a client waits for what. */
+/** Timeouts and the renewal of sessions. */
 
-/** PROTOCOL §6: without a verified frame for so long after a heartbeat the connection counts as dead. */
+/** Without a verified frame for this time after a heartbeat the client reconnects (PROTOCOL §6.1). */
 export const heartbeatAnswerMs = 10_000
-/** From opening a socket to a verified welcome. */
+/** From opening a socket to a verified welcome (PROTOCOL §4.5). */
 export const handshakeMs = 10_000
 
-/** A session is exchanged for a new one so long before its end; a short one when a quarter of it is left. */
+/** A session is renewed this long before it expires; a short one when a quarter of its lifetime is left. */
 const renewBeforeMs = 30_000
 const renewShare = 0.25
-/** A welcome that promises less is not answered by a storm of handshakes. */
-const minLifeMs = 1000
+/** Lower bound of a lifetime, against a loop of handshakes after a welcome that expires at once. */
+const minLifetimeMs = 1000
 
-/** When to open the session after this one, in milliseconds from its welcome. */
+/** The time to open the next session, in milliseconds from this welcome. */
 export function renewAfterMs({ expiresAt, serverTime }: { expiresAt: number; serverTime: number }): number {
-  const lifeMs = Math.max(expiresAt - serverTime, minLifeMs)
-  return lifeMs - Math.min(renewBeforeMs, lifeMs * renewShare)
+  const lifetimeMs = Math.max(expiresAt - serverTime, minLifetimeMs)
+  return lifetimeMs - Math.min(renewBeforeMs, lifetimeMs * renewShare)
 }

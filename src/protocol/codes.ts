@@ -1,5 +1,5 @@
 /**
- * The codes of errors (PROTOCOL §7.3). The class of a close code says what a client does. 44xx: the client is at fault and
+ * The codes of errors (PROTOCOL §7.3). The class of a close code determines what a client does. 44xx: the client is at fault and
  * reconnecting would not help. 45xx: the gateway is at fault or the cause is temporary, so the client reconnects.
  */
 export interface Code {

@@ -12,11 +12,11 @@ import { ProtocolError } from '../../src/protocol/protocol-error.js'
 const mac = createNodeMac(Buffer.alloc(32, 1))
 const depth = 32
 
-/** Text without lone surrogates: what JSON.stringify writes as it is. */
+/** Strings without lone surrogates, which JSON.stringify would escape. */
 const text = fc.string({ unit: 'binary' })
 const jsonMember = fc.jsonValue({ maxDepth: 6 }).filter(value => JSON.stringify(value).isWellFormed())
 
-t.test('any message survives sign, verify, decode', async t => {
+t.test('a signed message decodes to an equal message', async t => {
   const message = fc.record({
     type: fc.constant('publish'),
     seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
@@ -26,7 +26,7 @@ t.test('any message survives sign, verify, decode', async t => {
   fc.assert(
     fc.property(message, sent => {
       const decoded = decodeUpstream(verifyFrame(mac, Buffer.from(signMessage(mac, sent)), depth))
-      // By value, as JSON means it: -0 is 0.
+      // Compared as JSON, in which -0 is 0.
       return 'message' in decoded && JSON.stringify(decoded.message) === JSON.stringify(sent)
     }),
     { numRuns: 1000 }
@@ -34,7 +34,7 @@ t.test('any message survives sign, verify, decode', async t => {
   t.pass('a thousand messages')
 })
 
-t.test('any change of one byte of any frame is refused', async t => {
+t.test('refuses a frame with any one byte changed', async t => {
   const frame = Buffer.from(signMessage(mac, { type: 'validate', seq: 7, serviceId: 's', hwid: 'grüße 👋', key: 'k' }))
   const isRefused = (changed: Buffer) => {
     try {
@@ -68,7 +68,7 @@ t.test('any change of one byte of any frame is refused', async t => {
   )
 })
 
-t.test('no input makes a decoder throw anything but its own fault', async t => {
+t.test('decoders throw only ProtocolError, for any input', async t => {
   const anyText = fc.oneof(
     fc.string(),
     text,
@@ -91,7 +91,7 @@ t.test('no input makes a decoder throw anything but its own fault', async t => {
         }
       })
   )
-  const onlyFaults = (run: () => unknown) => {
+  const onlyProtocolErrors = (run: () => unknown) => {
     try {
       run()
     } catch (error) {
@@ -100,21 +100,21 @@ t.test('no input makes a decoder throw anything but its own fault', async t => {
   }
   fc.assert(
     fc.property(anyText, any => {
-      onlyFaults(() => scanFrameText(any, depth))
+      onlyProtocolErrors(() => scanFrameText(any, depth))
       for (const decode of [decodeUpstream, decodeAuthenticate, decodePoll, decodeDownstream]) {
-        onlyFaults(() => decode(any))
+        onlyProtocolErrors(() => decode(any))
       }
     }),
     { numRuns: 3000 }
   )
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 400 }), bytes => onlyFaults(() => verifyFrame(mac, bytes, depth))),
+    fc.property(fc.uint8Array({ maxLength: 400 }), bytes => onlyProtocolErrors(() => verifyFrame(mac, bytes, depth))),
     { numRuns: 2000 }
   )
   t.pass('thousands of inputs')
 })
 
-t.test('the text rules of PROTOCOL §2', async t => {
+t.test('checks the rules of PROTOCOL §2.3', async t => {
   const nested = (levels: number) => `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`
   const good = [
     '{}',
@@ -129,8 +129,8 @@ t.test('the text rules of PROTOCOL §2', async t => {
     nested(32)
   ]
   const bad: [string, string][] = [
-    ['[]', 'no object'],
-    ['', 'nothing'],
+    ['[]', 'an array'],
+    ['', 'empty'],
     ['{"a":1,"a":2}', 'duplicate'],
     ['{"seq":1,"s\\u0065q":2}', 'duplicate by escape'],
     ['{"__proto__":1,"__proto__":2}', 'duplicate __proto__'],
@@ -148,7 +148,7 @@ t.test('the text rules of PROTOCOL §2', async t => {
     [`{"a":${'9'.repeat(400)}}`, 'infinite by digits'],
     ['{"a":1,\n"b":2}', 'LF'],
     ['{"a":1,\r"b":2}', 'CR'],
-    ['{"a":"x', 'a string without an end'],
+    ['{"a":"x', 'a string that is not terminated'],
     [nested(33), 'too deep'],
     [`{"a":${'['.repeat(10_000)}`, 'far too deep']
   ]
@@ -156,7 +156,7 @@ t.test('the text rules of PROTOCOL §2', async t => {
   for (const [one, why] of bad) t.throws(() => scanFrameText(one, depth), { code: 'PROTOCOL_ERROR' }, why)
 })
 
-t.test('members are checked at the door', async t => {
+t.test('checks the members of upstream messages', async t => {
   const decode = (message: object) => {
     const decoded = decodeUpstream(JSON.stringify({ type: 'validate', seq: 2, serviceId: 's', key: 'k', ...message }))
     return 'error' in decoded ? decoded.error.code : decoded.message.type
@@ -177,10 +177,10 @@ t.test('members are checked at the door', async t => {
     t.throws(() => decode({ seq }), { code: 'PROTOCOL_ERROR' }, `seq ${JSON.stringify(seq)}`)
   }
   t.throws(() => decodeUpstream('{"type":"heartbeat"}'), { code: 'PROTOCOL_ERROR' }, 'no seq')
-  t.equal(decodeUpstream('{"type":"heartbeat","seq":2.0}').seq, 2, 'numbers go by value')
+  t.equal(decodeUpstream('{"type":"heartbeat","seq":2.0}').seq, 2, '2.0 is the integer 2')
 })
 
-t.test('an empty array is taken for an empty object (Luau)', async t => {
+t.test('accepts an empty array as an empty object (Luau)', async t => {
   const frame = {
     ...{ type: 'authenticate', seq: 1, protocol: 'countersign.v1', clientId: 'c', attributes: [] },
     ...{ challengeToken: 'A'.repeat(43), challengeSignature: '0'.repeat(64), clientNonce: 'n'.repeat(22) }
@@ -201,12 +201,12 @@ t.test('an empty array is taken for an empty object (Luau)', async t => {
   refused({ protocol: 1 }, 'PROTOCOL_ERROR')
 })
 
-t.test('bytes are counted as UTF-8 has them', async t => {
+t.test('counts the bytes of UTF-8', async t => {
   fc.assert(fc.property(text, any => byteLength(any) === Buffer.byteLength(any)))
   t.equal(byteLength('grüße 👋'), 12)
 })
 
-t.test('checks.generated.ts is what the schemas say', async t => {
+t.test('checks.generated.ts is up to date with the schemas', async t => {
   const fresh = execFileSync(process.execPath, ['scripts/generate-checks.mjs', '--print'], { encoding: 'utf8' })
   t.equal(readFileSync('src/protocol/checks.generated.ts', 'utf8'), fresh, 'run: npm run generate')
 })

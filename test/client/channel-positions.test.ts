@@ -1,0 +1,174 @@
+import t from 'tap'
+import { ClientChannels, maxBuffered } from '../../src/client/channels.js'
+import type { Welcome } from '../../src/client/options.js'
+
+/** The positions of a client in its channels (PROTOCOL §10.3, §10.4), without a connection. */
+
+type Sent = { type: string; channel?: unknown; recover?: unknown }
+
+function createChannels() {
+  const sent: Sent[] = []
+  const events: [string, unknown][] = []
+  const delays: number[] = []
+  const state = { connected: true }
+  const channels = new ClientChannels({
+    send(message) {
+      if (!state.connected) return undefined
+      sent.push(message)
+      return sent.length
+    },
+    emit: (name, event) => void events.push([name, event]),
+    retryJoinsAfter: ms => void delays.push(ms)
+  })
+  const got: number[] = []
+  const publication = (offset: number, epoch = 'e') =>
+    channels.receive({ type: 'publication', seq: 1, channel: 'c', offset, epoch, data: offset, publishedAt: 0 })
+  /** Answers the newest subscribe. */
+  const subscribed = (offset: number, recovered = false, publications: number[] = [], epoch = 'e') =>
+    channels.receive({
+      ...{ type: 'subscribed', seq: 1, re: sent.length, channel: 'c', offset, epoch, recovered },
+      publications: publications.map(each => ({ offset: each, data: each, publishedAt: 0 }))
+    })
+  const subscribe = () => channels.subscribe('c', ({ offset }) => got.push(offset), undefined)
+  const welcome = { subscriptions: [] } as unknown as Welcome
+  return { channels, sent, events, delays, state, got, publication, subscribed, subscribe, welcome }
+}
+
+t.test('delivers the next publication, drops an old one, recovers a gap', async t => {
+  const { sent, events, got, publication, subscribed, subscribe } = createChannels()
+  subscribe()
+  t.same(sent, [{ type: 'subscribe', channel: 'c' }])
+  subscribed(4)
+  for (const offset of [4, 5, 5, 3, 6]) publication(offset)
+  t.same(got, [5, 6])
+  publication(8)
+  publication(9)
+  t.same(sent.slice(1), [{ type: 'subscribe', channel: 'c', recover: { offset: 6, epoch: 'e' } }])
+  t.same(got, [5, 6], 'buffered until the answer')
+  subscribed(8, true, [7, 8])
+  publication(10)
+  t.same(got, [5, 6, 7, 8, 9, 10])
+  t.same(
+    events.map(([name]) => name),
+    ['subscribed', 'subscribed']
+  )
+})
+
+t.test('accepts recovered publications that follow `subscribed`', async t => {
+  const { got, publication, subscribed, subscribe } = createChannels()
+  subscribe()
+  subscribed(1)
+  publication(5)
+  subscribed(2, true, [2])
+  for (const offset of [3, 4, 5, 6]) publication(offset)
+  t.same(got, [2, 3, 4, 5, 6])
+})
+
+t.test('reports missed publications after a change of epoch', async t => {
+  const { sent, events, got, publication, subscribed, subscribe } = createChannels()
+  const subscription = subscribe()
+  subscribed(3)
+  publication(1, 'new')
+  t.match(sent.at(-1), { recover: { offset: 3, epoch: 'e' } })
+  subscribed(1, false, [], 'new')
+  t.same(events.slice(1), [
+    ['subscribed', { channel: 'c', offset: 1, epoch: 'new', recovered: false }],
+    ['missed', { channel: 'c' }]
+  ])
+  publication(2, 'new')
+  t.same(got, [2])
+  t.same(subscription.position, { offset: 2, epoch: 'new' })
+})
+
+t.test('joins all channels in a new session, from their positions', async t => {
+  const { channels, sent, got, state, publication, subscribed, subscribe, welcome } = createChannels()
+  state.connected = false
+  const subscription = subscribe()
+  t.same(sent, [])
+  state.connected = true
+  channels.restart(welcome)
+  subscribed(7)
+  channels.restart(welcome)
+  t.same(sent, [
+    { type: 'subscribe', channel: 'c' },
+    { type: 'subscribe', channel: 'c', recover: { offset: 7, epoch: 'e' } }
+  ])
+  subscribed(8, true, [8])
+  t.same(got, [8])
+  subscription.unsubscribe()
+  subscription.unsubscribe()
+  t.same(sent.slice(2), [{ type: 'unsubscribe', channel: 'c' }])
+  publication(9)
+  channels.restart(welcome)
+  t.same(got, [8])
+  t.equal(sent.length, 3)
+})
+
+t.test('ignores the answer to an earlier subscribe', async t => {
+  const { channels, sent, got, publication, subscribe, subscribed } = createChannels()
+  subscribe().unsubscribe()
+  subscribe()
+  const answer = { type: 'subscribed' as const, seq: 1, channel: 'c', offset: 4, epoch: 'e', recovered: false }
+  channels.receive({ ...answer, re: 1 })
+  publication(5)
+  t.equal(sent.length, 3)
+  subscribed(5)
+  publication(6)
+  t.same(got, [6])
+})
+
+t.test('repeats a subscribe after a temporary refusal only', async t => {
+  const { channels, sent, events, delays, subscribe, subscribed, publication, got } = createChannels()
+  subscribe()
+  t.notOk(channels.onRefused(99, 'UNAVAILABLE'), 'an answer to another request')
+  t.notOk(channels.onRefused(undefined, 'UNAVAILABLE'))
+  t.ok(channels.onRefused(1, 'UNAVAILABLE', 700))
+  t.ok(!channels.onRefused(1, 'UNAVAILABLE'))
+  channels.joinPending()
+  t.ok(channels.onRefused(2, 'RATE_LIMITED'))
+  t.same(delays, [700, 1000])
+  channels.joinPending()
+  subscribed(1)
+  channels.receive({ type: 'unsubscribed', seq: 1, channel: 'c', code: 'INSUFFICIENT_STATE' })
+  t.match(sent.at(-1), { type: 'subscribe', recover: { offset: 1, epoch: 'e' } })
+  publication(3)
+  subscribed(2, true, [2])
+  t.same(got, [2, 3])
+  channels.receive({ type: 'unsubscribed', seq: 1, channel: 'c', code: 'PERMISSION_DENIED' })
+  channels.receive({ type: 'unsubscribed', seq: 1, channel: 'c', code: 'PERMISSION_DENIED' })
+  t.same(events.at(-1), ['unsubscribed', { channel: 'c', code: 'PERMISSION_DENIED' }])
+  const count = sent.length
+  channels.joinPending()
+  t.equal(sent.length, count)
+  subscribe()
+  t.ok(channels.onRefused(sent.length, 'INVALID_CHANNEL'))
+  t.same(events.filter(([name]) => name === 'unsubscribed').length, 2)
+})
+
+t.test('bounds the buffer, and recovers the publications that it drops', async t => {
+  const { sent, got, publication, subscribed, subscribe } = createChannels()
+  subscribe()
+  subscribed(0)
+  for (let i = 2; i <= maxBuffered + 5; i++) publication(i)
+  subscribed(1, true, [1])
+  t.equal(got.length, maxBuffered + 1)
+  publication(maxBuffered + 6)
+  t.match(sent.at(-1), { recover: { offset: maxBuffered + 1 } })
+})
+
+t.test('lets a handler unsubscribe during a delivery', async t => {
+  const { channels, subscribed, sent } = createChannels()
+  const got: number[] = []
+  const subscription = channels.subscribe(
+    'c',
+    ({ offset }) => {
+      got.push(offset)
+      subscription.unsubscribe()
+    },
+    { offset: 0, epoch: 'e' }
+  )
+  subscribed(2, true, [1, 2])
+  t.same(got, [1])
+  t.equal(sent.length, 2)
+  t.throws(() => [1, 2].map(() => channels.subscribe('d', () => {}, undefined)), /already/)
+})
