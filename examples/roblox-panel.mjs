@@ -1,5 +1,5 @@
-// A web page that talks with the example place (roblox/example): the chat of all servers, and settings that are turned
-// while the game runs. This is its backend: it holds the API token, and hands each page a ticket of an hour.
+// The backend of a web page for the example place (roblox/example): a chat with all game servers, and settings of the running
+// game. It holds the API token and gives each page a ticket that is valid for an hour.
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
@@ -7,8 +7,8 @@ import { parseArgs } from 'node:util'
 
 const help = `node examples/roblox-panel.mjs [--url http://127.0.0.1:8080] [--port 8090] [--no-token]
 
-Serves the page on this machine, for the gateway at --url (npm start), and makes an API token for the example place, unless
---no-token says that there is one. The admin token is read from ADMIN_TOKEN, else from the gateway's data folder.
+Serves the page on this machine, for the gateway at --url (npm start), and creates an API token for the example place,
+unless --no-token is given. The admin token comes from ADMIN_TOKEN, else from the data folder of the gateway.
 `
 const host = '127.0.0.1'
 const ticketSeconds = 3600
@@ -16,7 +16,7 @@ const timeoutMs = 10_000
 const clientFile = fileURLToPath(new URL('../dist/web/countersign-client.js', import.meta.url))
 const folder = new URL('./roblox-panel/', import.meta.url)
 
-/** Ends the program with one line that says what to do. */
+/** Ends the program with one line: what happened and what to do. */
 class Stop extends Error {}
 
 function readArgs() {
@@ -34,7 +34,7 @@ function readArgs() {
   }
 }
 
-/** From the environment, else where `npm start` puts it. */
+/** Reads it from the environment, else from the file of `npm start`. */
 function readAdminToken() {
   const { ADMIN_TOKEN, COUNTERSIGN_ADMIN_TOKEN, COUNTERSIGN_DATA_DIR: dataDir = 'data' } = process.env
   const given = ADMIN_TOKEN || COUNTERSIGN_ADMIN_TOKEN
@@ -43,7 +43,7 @@ function readAdminToken() {
     existsSync
   )
   if (file === undefined)
-    throw new Stop('there is no data/admin.token: start the gateway (npm start), or set ADMIN_TOKEN')
+    throw new Stop('data/admin.token not found: start the gateway (npm start), or set ADMIN_TOKEN')
   return readFileSync(file, 'utf8').trim()
 }
 
@@ -64,7 +64,7 @@ async function post(url, token, body) {
   return answer
 }
 
-/** The page's token, and one for the game: each with its own rights and no more. */
+/** Creates tokens for the page and for the game, each with only the permissions that it needs. */
 async function makeTokens(url, forGame) {
   const admin = readAdminToken()
   const make = body => post(new URL('/v1/admin/tokens', url), admin, { scopes: ['tickets'], ...body })
@@ -93,7 +93,7 @@ async function main() {
     return
   }
   if (!existsSync(clientFile))
-    throw new Stop('there is no dist/ yet: npm run build, or start the gateway once (npm start)')
+    throw new Stop('dist/ not found: run npm run build, or start the gateway once (npm start)')
   const tokens = await makeTokens(url, !noToken)
   const socketUrl = new URL('/v1/ws', url.replace(/^http/, 'ws')).href
   const files = {
@@ -112,7 +112,7 @@ async function main() {
           'content-security-policy': `default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self' ${new URL(socketUrl).origin}`
         })
         .end(body)
-    // A page of another name that points here gets nothing.
+    // Refuse other host names, against DNS rebinding.
     const name = new URL(`http://${request.headers.host ?? ''}`).hostname
     if (name !== host && name !== 'localhost') return answer(403, 'text/plain', 'only from this machine')
     const file = Object.hasOwn(files, request.url) ? files[request.url] : undefined
@@ -138,7 +138,7 @@ async function main() {
     process.stdout.write(`\n  page   http://${host}:${server.address().port}\n`)
     if (tokens.game !== undefined)
       process.stdout.write(
-        `  token  ${tokens.game}\n\nPut the token into Studio's Local Secrets: name countersign, domain localhost. It is shown this once.\n`
+        `  token  ${tokens.game}\n\nPut the token into Studio's Local Secrets: name countersign, domain localhost. It is shown only once.\n`
       )
   })
 }

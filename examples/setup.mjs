@@ -1,20 +1,20 @@
-// Makes what one needs to try a gateway: a client with its credential, and a license. It uses the admin API, as any
-// backend would. The `export` line goes to stdout and all else to stderr: eval "$(node examples/setup.mjs)" works too.
+// Creates a client with a credential, and a license, to try a gateway. It uses the admin API, as a backend does. Only the
+// `export` line goes to stdout, so eval "$(node examples/setup.mjs)" works.
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const help = `node examples/setup.mjs [--url http://127.0.0.1:8080] [--client example_client]
 
-Makes a client and the license example_service / example_key on a running gateway (npm start), and prints what to do
-next. The admin token is read from ADMIN_TOKEN, else from the gateway's data folder. Run again, it gives the client a
-new key; the one before lives an hour longer.
+Creates a client and the license example_service / example_key on a running gateway (npm start), and prints the next
+step. The admin token comes from ADMIN_TOKEN, else from the data folder of the gateway. A second run gives the client a
+new key; the old key expires an hour later.
 `
 const overlapSeconds = 3600
 const yearMs = 365 * 24 * 60 * 60 * 1000
 const timeoutMs = 10_000
 
-/** Ends the program with one line that says what to do. */
+/** Ends the program with one line: what happened and what to do. */
 class Stop extends Error {}
 
 function readArgs() {
@@ -31,7 +31,7 @@ function readArgs() {
   }
 }
 
-/** From the environment, else where `npm start` puts it. */
+/** Reads it from the environment, else from the file of `npm start`. */
 function readAdminToken() {
   const { ADMIN_TOKEN, COUNTERSIGN_ADMIN_TOKEN, COUNTERSIGN_DATA_DIR: dataDir = 'data' } = process.env
   const given = ADMIN_TOKEN || COUNTERSIGN_ADMIN_TOKEN
@@ -40,11 +40,11 @@ function readAdminToken() {
     existsSync
   )
   if (file === undefined)
-    throw new Stop('there is no data/admin.token: start the gateway (npm start), or set ADMIN_TOKEN')
+    throw new Stop('data/admin.token not found: start the gateway (npm start), or set ADMIN_TOKEN')
   return readFileSync(file, 'utf8').trim()
 }
 
-/** The admin API. @returns the answer, or nothing where the thing exists already */
+/** Calls the admin API. @returns the answer, or undefined if the resource exists already */
 async function post({ url, token }, path, body) {
   let response
   try {
@@ -86,10 +86,10 @@ async function main() {
   const urlFlag = socketUrl === 'ws://127.0.0.1:8080/v1/ws' ? '' : ` --url ${socketUrl}`
 
   process.stderr.write(`
-  client   ${clientId}: ${made === undefined ? 'was there already, and has a new key' : 'made'}
-  license  example_service / example_key: ${license === undefined ? 'was there already, which is fine' : 'made, one seat'}
+  client   ${clientId}: ${made === undefined ? 'exists already, and has a new key' : 'created'}
+  license  example_service / example_key: ${license === undefined ? 'exists already' : 'created, binds one hwid'}
 
-${process.stdout.isTTY ? 'Paste this line into your shell, or into the demo page.' : 'The credential went to stdout.'} The secret is shown this once.
+${process.stdout.isTTY ? 'Paste this line into your shell, or into the demo page.' : 'The credential went to stdout.'} The secret is shown only once.
 
 `)
   process.stdout.write(`export CLIENT_ID=${clientId} KEY_ID=${keyId} CLIENT_SECRET=${secret}\n`)

@@ -1,10 +1,10 @@
-// The command-line client: opens a session, asks whether a license key is good, and shows each frame as it passes.
+// The command-line client: opens a session, validates a license key, and shows each frame.
 import { parseArgs, styleText } from 'node:util'
 
 const help = `node examples/validate.mjs --service <serviceId> --key <key> [--hwid <hwid>] [--url <ws url>] [--stay]
 
-Asks a gateway whether a license key is good for a service on a hardware id. The credential comes from the environment:
-CLIENT_ID, CLIENT_SECRET and, if you like, KEY_ID. node examples/setup.mjs makes one.
+Validates a license key for a service and a hardware id. The credential comes from the environment: CLIENT_ID,
+CLIENT_SECRET and optionally KEY_ID. node examples/setup.mjs creates one.
 
   --url    default ws://127.0.0.1:8080/v1/ws
   --stay   keep the session, with heartbeats, until Ctrl-C
@@ -12,13 +12,13 @@ CLIENT_ID, CLIENT_SECRET and, if you like, KEY_ID. node examples/setup.mjs makes
   export CLIENT_ID=… KEY_ID=… CLIENT_SECRET=…
   node examples/validate.mjs --service example_service --hwid example_hwid --key example_key
 
-Exit code: 0 VALID, 1 not valid, 2 no verdict.
+Exit code: 0 VALID, 1 not valid, 2 no validation.
 `
-/** Tokens and signatures are cut, so that a frame fits in a line. */
+/** Longer values are cut, so that a frame fits on a line. */
 const longestValue = 31
 const exitCodes = { valid: 0, invalid: 1, trouble: 2 }
 
-/** Ends the program without a verdict, with one line that says why. */
+/** Ends the program without a validation, with one line that gives the reason. */
 class Stop extends Error {}
 
 function readArgs() {
@@ -41,7 +41,7 @@ function readArgs() {
 function readCredential() {
   const { CLIENT_ID: clientId, KEY_ID: keyId, CLIENT_SECRET: secret } = process.env
   if (!clientId || !secret)
-    throw new Stop('CLIENT_ID and CLIENT_SECRET must be set: node examples/setup.mjs makes them')
+    throw new Stop('CLIENT_ID and CLIENT_SECRET must be set: node examples/setup.mjs creates them')
   return { clientId, secret, ...(keyId ? { keyId } : {}) }
 }
 
@@ -59,7 +59,7 @@ const print = (...parts) => process.stdout.write(`${parts.join(' ')}\n`)
 
 const shorten = text => (text.length > longestValue && !text.includes(' ') ? `${text.slice(0, 8)}…` : text)
 
-/** One line for a frame: its way, whether its signature was made or verified here, its numbers, what is in it. */
+/** Prints a frame on one line: direction, whether its signature was created or verified here, numbers, members. */
 function printFrame({ direction, text, signed }) {
   const { type, seq, re, protocol: _protocol, signature, limits: _limits, ...members } = JSON.parse(text)
   const numbers = [seq === undefined ? '' : `seq ${seq}`, re === undefined ? '' : `re ${re}`].join(' ').trim()
@@ -78,10 +78,10 @@ function printFrame({ direction, text, signed }) {
   )
 }
 
-function printVerdict({ valid, code, expiresAt, boundHwids, maxHwids }) {
+function printValidation({ valid, code, expiresAt, boundHwids, maxHwids }) {
   const until = expiresAt === undefined ? '' : `, until ${new Date(expiresAt).toISOString()}`
-  const seats = maxHwids === undefined ? '' : `, ${boundHwids} of ${maxHwids} seats bound`
-  print(`\n${color(valid ? ['green', 'bold'] : ['red', 'bold'], code)}${until}${seats}`)
+  const bindings = maxHwids === undefined ? '' : `, ${boundHwids} of ${maxHwids} hwids bound`
+  print(`\n${color(valid ? ['green', 'bold'] : ['red', 'bold'], code)}${until}${bindings}`)
 }
 
 async function main() {
@@ -97,7 +97,7 @@ async function main() {
 
   const client = createClient({ url, credential })
   client.on('frame', printFrame)
-  // What ends in no verdict: a refusal for good, or three tries that came to nothing.
+  // Rejects after a permanent refusal or three failed tries.
   const ended = new Promise((_resolve, reject) => {
     client.on('stopped', ({ code, message }) => reject(new Stop(`${code}: ${message}`)))
     client.on('trouble', ({ reason, tries }) => reject(new Stop(`no session after ${tries} tries: ${reason}`)))
@@ -105,10 +105,10 @@ async function main() {
   })
   ended.catch(() => {})
   try {
-    const question = { serviceId, key, ...(hwid === undefined ? {} : { hwid }) }
-    const verdict = await Promise.race([client.connect().validate(question), ended])
-    printVerdict(verdict)
-    process.exitCode = verdict.valid ? exitCodes.valid : exitCodes.invalid
+    const license = { serviceId, key, ...(hwid === undefined ? {} : { hwid }) }
+    const validation = await Promise.race([client.connect().validate(license), ended])
+    printValidation(validation)
+    process.exitCode = validation.valid ? exitCodes.valid : exitCodes.invalid
     if (stay) {
       print(color('dim', 'The session stays open. Ctrl-C ends it.\n'))
       await ended.catch(reason => {
@@ -123,7 +123,7 @@ async function main() {
 try {
   await main()
 } catch (error) {
-  // A RequestError carries the gateway's code.
+  // A RequestError has the code of the gateway.
   if (!(error instanceof Stop) && error.name !== 'RequestError') throw error
   process.stderr.write(`validate: ${error.code === undefined ? '' : `${error.code}: `}${error.message}\n`)
   process.exitCode = exitCodes.trouble

@@ -1,23 +1,23 @@
-// Builds the SDK for Roblox as one model file, for those who do not use Rojo: node scripts/build-rbxmx.mjs [FILE]
-// (default: dist/Countersign.rbxmx). Drag it into ServerScriptService. The same sources give the same bytes.
+// Builds the Roblox SDK as one model file, for use without Rojo: node scripts/build-rbxmx.mjs [FILE]
+// (default: dist/Countersign.rbxmx). Drag it into ServerScriptService. The output is reproducible.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Text of an XML element or attribute. Control characters that XML 1.0 has no form for are a mistake of the source. */
+/** Escapes the text of an XML element or attribute. Throws for control characters that XML 1.0 cannot represent. */
 function text(value) {
   if (/[^\t\n\r -\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u.test(value)) throw new Error('not a character of XML')
   return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }
 
-/** Source code, readable as it is. A section may not hold its own end. */
+/** A CDATA section. Splits it where the source contains the end of a section. */
 export function cdata(source) {
   return `<![CDATA[${source.replaceAll(']]>', ']]]]><![CDATA[>')}]]>`
 }
 
-/** A ModuleScript, with its children, as Studio writes one. */
+/** A ModuleScript with its children, in the format of Studio. */
 function moduleScript({ name, source, children }, next, indent = '\t') {
   const inner = `${indent}\t`
   return [
@@ -31,7 +31,7 @@ function moduleScript({ name, source, children }, next, indent = '\t') {
   ].join('\n')
 }
 
-/** As Rojo does it: a folder with an init.luau is that script, the other files are its children. */
+/** Like Rojo: a folder with an init.luau becomes that script, and the other files its children. */
 function readFolder(folder, name) {
   const names = readdirSync(folder)
     .filter(file => file.endsWith('.luau') && file !== 'init.luau')

@@ -1,5 +1,5 @@
-// Formats all Luau of ours with StyLua, by roblox/stylua.toml: npm run format:luau. With --check it changes nothing, names
-// the files that differ, and ends with 1 if there are any.
+// Formats all Luau files with StyLua and roblox/stylua.toml: npm run format:luau. With --check it only lists the files that
+// differ, and exits with 1 if there are any.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatLuau } from './stylua.mjs'

@@ -1,5 +1,5 @@
-// Turns the message schemas (src/protocol/schemas.ts) into src/protocol/checks.generated.ts: plain code, no typebox.
-// Prints the file with --print instead of writing it; a test compares that with what is committed.
+// Generates src/protocol/checks.generated.ts, plain code without typebox, from the message schemas (src/protocol/schemas.ts).
+// With --print it prints the file instead of writing it; a test compares that with the committed file.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -18,7 +18,7 @@ async function loadSchemas() {
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
 }
 
-/** An expression that is true when `v` is as the schema says. Fails on a keyword that it does not know. */
+/** Returns an expression that is true if `v` matches the schema. Throws for an unknown keyword. */
 function condition(schema, v, nesting = 0) {
   const known = new Set(['type', 'description', 'code'])
   const has = key => known.add(key) && schema[key] !== undefined

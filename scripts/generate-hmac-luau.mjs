@@ -1,10 +1,10 @@
-// Writes the two SHA-256 cores of roblox/src, fully unrolled: npm run generate. With --print it only prints them.
+// Generates the two SHA-256 cores of roblox/src, fully unrolled: npm run generate. With --print it only prints them.
 //
-// They compute the same thing. Luau's code generator keeps a sum of TWO words an integer if bit32.bor(x + y, 0) stands
-// around it, and goes through doubles otherwise: that doubles the speed of native code, and costs the interpreter half
-// of its own, where every call counts and no arithmetic does. Measured: bench/results/luau-hmac.md.
+// Both give the same results. Luau's native code generator keeps the sum of TWO 32-bit values an integer if it is wrapped in
+// bit32.bor(x + y, 0), and converts through doubles otherwise. The wrapping doubles the speed of native code and halves that
+// of the interpreter, which pays for calls rather than arithmetic. Measured: bench/results/luau-hmac.md.
 //
-// Whoever changes the native core: a function that needs more than 22 spill slots stays interpreted, and nothing says so.
+// Before a change of the native core: a function with more than 22 register spills is interpreted, without any warning.
 // This one needs 10 on x64 and 11 on arm64 (luau-compile --codegennull --target=a64 --record-stats=total).
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -35,7 +35,7 @@ const letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
 const rotations = (x, i, j, k) => `bxor(rrotate(${x}, ${i}), rrotate(${x}, ${j}), rrotate(${x}, ${k}))`
 const shifts = (x, i, j, k) => `bxor(rrotate(${x}, ${i}), rrotate(${x}, ${j}), rshift(${x}, ${k}))`
 
-/** How each core adds and mixes. `sum` takes any number of terms. */
+/** The arithmetic of each core. */
 const styles = {
   native: {
     sum: terms => terms.reduce((left, right) => `bor(${left} + ${right}, 0)`),
@@ -44,14 +44,14 @@ const styles = {
     differences: true
   },
   plain: {
-    // Sums stay below 2^47 for a whole block, and bit32 takes them modulo 2^32.
+    // Sums stay below 2^47 for a whole block, and bit32 reduces them modulo 2^32.
     sum: terms => terms.join(' + '),
     choose: (e, f, g) => `band(${e}, ${f}) + band(-1 - ${e}, ${g})`,
     differences: false
   }
 }
 
-/** One block: reads 16 words at `at`, and leaves the new state in the locals a … h. */
+/** One block: reads 16 values at `at` and computes the new state in the locals a … h. */
 function block({ sum, choose, differences }) {
   const lines = []
   for (let i = 0; i < 16; i++) {
@@ -66,13 +66,13 @@ function block({ sum, choose, differences }) {
       lines.push(`${w(0)} = ${sum(terms)}`)
     }
     const k = hex(roundConstant(primes[round]))
-    // Names rotate instead of values: what the round calls a is another letter each time, and so on.
+    // The names rotate instead of the values.
     const [a, b, c, d, e, f, g, h] = letters.map((_, i) => letters[(i - (round % 8) + 8) % 8])
     lines.push(
       `t = ${sum([sum([h, sum([k, w(0)])]), choose(e, f, g), rotations(e, 6, 11, 25)])}`,
       `${d} = ${sum([d, 't'])}`
     )
-    // Newest last, so that least waits for it.
+    // The newest value is used last, so that fewer instructions depend on it.
     let majority = `band(${b}, ${c}) + band(${a}, bxor(${b}, ${c}))`
     if (differences) {
       const [now, before] = round % 2 === 0 ? ['ab', 'bc'] : ['bc', 'ab']

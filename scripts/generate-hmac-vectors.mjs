@@ -1,5 +1,5 @@
-// Writes test/vectors/hmac-lengths.json: digests by node:crypto for the lengths at which an implementation of HMAC could
-// go wrong. Keys and messages are patterns that a few lines of any language make: npm run generate.
+// Generates test/vectors/hmac-lengths.json: digests of node:crypto for lengths at which an HMAC implementation may fail. Keys
+// and messages are simple patterns that any language can generate: npm run generate.
 import { createHmac } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -1,5 +1,5 @@
-// The page: a ticket from its backend, then the gateway. What game servers said arrives signed; what this page sets is
-// held to bounds again by the game.
+// The page gets a ticket from its backend and connects to the gateway. Publications arrive signed. The game checks the bounds
+// of the settings again.
 import { createClient } from './countersign-client.js'
 
 const longestChat = 200
@@ -25,7 +25,7 @@ function publish(client, channel, data) {
   client.publish(channel, data).catch(error => show('this page', `not sent: ${error.message}`))
 }
 
-/** All of it each time: a server that has just started needs all. */
+/** Publishes all settings each time, because a game server that has just started needs all of them. */
 function publishSettings(client) {
   publish(client, 'config', Object.fromEntries(settings.map(({ name, value }) => [name, Number(value)])))
 }
@@ -48,6 +48,6 @@ for (const input of settings) {
   input.addEventListener('input', () => {
     input.nextElementSibling.value = input.value
   })
-  // When the hand lets go: a slider's way is not worth a message each.
+  // `change` fires when the slider is released, so a move sends one message.
   input.addEventListener('change', () => publishSettings(client))
 }

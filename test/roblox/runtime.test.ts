@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join, relative } from 'node:path'
 import t, { type Test } from 'tap'
 
-/** The runtime and the test library themselves: that bytes come through whole, and that no failure looks like a success. */
+/** Tests of the runtime and of the test library: bytes are transferred unchanged, and every failure is reported. */
 
 interface Run {
   code: number
@@ -30,7 +30,7 @@ function spec(t: Test, body: string): string {
   return `local testing = require("${library}")\nlocal task = require("@lune/task")\n${body}\ntesting.finish()`
 }
 
-t.test('a failed test is told, and the rest still runs', async t => {
+t.test('reports a failed test and runs the remaining ones', async t => {
   const { code, stdout } = await run(
     t,
     spec(
@@ -48,7 +48,7 @@ t.test('a failed test is told, and the rest still runs', async t => {
   t.match(stdout, /\nok 3 - a › holds\n1\.\.3\n$/)
 })
 
-t.test('an error outside of a test fails the file', async t => {
+t.test('fails the file after an error outside of a test', async t => {
   for (const [name, body] of Object.entries({
     'at the top': 'error("boo")',
     'in a thread': 'task.spawn(function() error("boo") end)',
@@ -63,14 +63,14 @@ t.test('an error outside of a test fails the file', async t => {
   t.match(stderr, /broken\.luau:1/)
 })
 
-t.test('requests carry any bytes, both ways, and threads wait for them side by side', async t => {
+t.test('requests transfer any bytes in both directions, and threads wait for them concurrently', async t => {
   const waiting: (() => void)[] = []
   const server = createServer((request, response) => {
     const pieces: Buffer[] = []
     request.on('data', piece => pieces.push(piece))
     request.on('end', () => {
       waiting.push(() => response.writeHead(201, { 'x-method': String(request.method) }).end(Buffer.concat(pieces)))
-      // Nobody is answered before both have asked.
+      // Both requests arrive before the first one is answered.
       if (waiting.length === 2) for (const answer of waiting.reverse()) answer()
     })
   }).listen(0, '127.0.0.1')

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 
-/** Require by string as Luau does it: relative to the requiring file; the last part without its ending, or a folder with an init. */
+/** Resolves `require` by string as Luau does: relative to the requiring file, without the extension, or a folder with an init file. */
 
 const endings = ['.luau', '.lua', '/init.luau', '/init.lua']
 
@@ -9,7 +9,7 @@ function isFile(path) {
   return existsSync(path) && statSync(path).isFile()
 }
 
-/** The aliases of the nearest .luaurc that has any, with the folder that they are relative to. */
+/** Finds the nearest .luaurc with aliases. @returns them and the folder that they are relative to */
 function aliasesAbove(folder) {
   for (let at = folder; ; at = dirname(at)) {
     const file = join(at, '.luaurc')
@@ -20,13 +20,13 @@ function aliasesAbove(folder) {
 }
 
 /**
- * @param {string} from the requiring file, relative to the root
- * @param {string} path what it asks for: `./x`, `../x`, `@self/x` or an alias
+ * @param {string} from  the requiring file, relative to the root
+ * @param {string} path  `./x`, `../x`, `@self/x` or an alias
  * @returns {string} the file, relative to the root
  */
 export function resolveRequire(from, path) {
   const isInit = /(^|\/)init\.luau?$/.test(from)
-  // An init stands for its folder: its neighbours are the folder's, and its own children are @self.
+  // An init file represents its folder: `./` refers to the siblings of the folder, @self to its children.
   const base = isInit ? dirname(dirname(from)) : dirname(from)
   let target
   if (path === '@self' || path.startsWith('@self/')) target = join(dirname(from), path.slice('@self/'.length))

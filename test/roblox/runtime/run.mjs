@@ -1,20 +1,20 @@
 // Runs one Luau file in luau-web: node --stack-size=4000 test/roblox/runtime/run.mjs roblox/test/x.spec.luau
 //
-// luau-web 1.4 is good under these rules, each of which stands for a fault of it:
-//  1. one process a file, and never destroy(): its pointers outlive a state, its 18 MB do not grow
-//  2. an object and a function of ours stay alive from the start: its collector loses their metatables otherwise
-//  3. only strings, numbers and booleans cross; binary as hex: it cuts at NUL and spoils bytes that are not UTF-8
-//  4. no string of 500 KB or more crosses
-//  5. whoever waits yields to a scheduler of ours: an awaited promise would stop the whole machine
-//  6. a larger stack (--stack-size=4000), for nested pcalls and coroutines
-//  7. errors become text inside Luau, and chunk names begin with =
+// luau-web 1.4 has defects. These rules avoid them:
+//  1. one process per file, and no destroy(): pointers outlive a state, and its 18 MB of memory do not grow
+//  2. keep one object and one function alive from the start: the collector loses their metatables otherwise
+//  3. pass only strings, numbers and booleans, binary data as hex: it cuts at NUL and corrupts bytes that are not UTF-8
+//  4. pass no string of 500 KB or more
+//  5. let threads yield to our own scheduler: awaiting a promise would block all threads
+//  6. use a larger stack (--stack-size=4000), for nested pcalls and coroutines
+//  7. pass errors as text inside Luau, and begin chunk names with =
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { LuauState } from 'luau-web'
 import { resolveRequire } from './resolve.mjs'
 
 const pieceBytes = 200_000
-/** More answers than this at one time are a mistake of the spec. */
+/** Bound of concurrent requests; a spec that exceeds it has a bug. */
 const maxRequests = 100
 
 const [file] = process.argv.slice(2)
@@ -30,9 +30,9 @@ let requests = 0
 const inFlight = new Set()
 const responseBodies = new Map()
 const answers = []
-let wake = () => {}
+let resumeLoop = () => {}
 
-/** What the prelude may ask of us. What a function here throws is raised in Luau, as text. */
+/** The functions for the prelude. An exception in one is raised in Luau, as text. */
 const host = {
   host_print: text => {
     process.stdout.write(`${text}\n`)
@@ -62,7 +62,7 @@ const host = {
   host_request: (method, url, headers) => {
     const body = Buffer.from(requestBody.join(''), 'hex')
     requestBody = []
-    if (inFlight.size >= maxRequests) throw new Error(`more than ${maxRequests} requests at a time`)
+    if (inFlight.size >= maxRequests) throw new Error(`more than ${maxRequests} concurrent requests`)
     requests += 1
     const id = requests
     inFlight.add(id)
@@ -70,7 +70,7 @@ const host = {
       .catch(error => ({ status: 0, text: String(error.cause?.message ?? error.message), headers: '', body: '' }))
       .then(answer => {
         answers.push({ id, ...answer })
-        wake()
+        resumeLoop()
       })
     return id
   },
@@ -92,12 +92,12 @@ async function ask(method, url, headerLines, body) {
   return { status: response.status, text: response.statusText, headers: lines.join('\n'), body: bytes.toString('hex') }
 }
 
-/** Until an answer has come, or that many seconds are over; without end if negative. */
+/** Waits for a response, for at most this many seconds; without a bound if negative. */
 function waitForWork(seconds) {
   if (answers.length > 0) return undefined
   return new Promise(resolve => {
     const timer = seconds < 0 ? undefined : setTimeout(resolve, seconds * 1000)
-    wake = () => {
+    resumeLoop = () => {
       clearTimeout(timer)
       resolve()
     }
@@ -122,5 +122,5 @@ for (;;) {
     responseBodies.delete(id)
   }
 }
-// The pipe to whoever reads the results may still be full.
+// Flush stdout before the exit.
 process.stdout.write('', () => process.exit(failed ? 1 : (exitCode ?? 0)))
