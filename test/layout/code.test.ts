@@ -71,7 +71,7 @@ t.test('references to PROTOCOL.md name sections that exist', async t => {
   t.ok(sections.size > 20)
   const files = [...sources, ...testFiles, ...filesUnder('roblox/src', /\.luau$/)]
   for (const file of files) {
-    for (const [, number] of read(file).matchAll(/(?<!RFC \d+ )§ ?(\d+(?:\.\d+)?)/g)) {
+    for (const [, number] of read(file).matchAll(/(?<!\b(?:RFC|SP) [\w-]+ )§ ?(\d+(?:\.\d+)?)/g)) {
       t.ok(sections.has(number), `${file}: §${number}`)
     }
   }
