@@ -2,78 +2,99 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ChannelsObserver } from './channels/channel-manager.js'
 import type { SessionObserver } from './session/dependencies.js'
 
-/** Prometheus' view of this instance. Names follow its conventions: base units, `_total` for counters. */
+/** Prometheus metrics of this instance. Names follow its conventions: base units, `_total` for counters. */
 export interface Metrics {
+  /** Counts what happens to sessions. */
   readonly observer: SessionObserver
+  /** Counts what happens to publications. */
   readonly channels: ChannelsObserver
-  /** Sets what tells how many polls are held. */
-  watchHeldPolls(count: () => number): void
   readonly contentType: string
   render(): Promise<string>
 }
 
-/**
- * @param liveSessions  sessions of this instance, right now
- * @param channels      what went wrong on the way of publications, ever
- */
-export function createMetrics(
-  liveSessions: () => number,
-  channels: { readonly dropped: number; readonly restarts: number }
-): Metrics {
-  const register = new Registry()
-  const registers = [register]
-  collectDefaultMetrics({ register })
+/** Values that are read when the metrics are rendered. */
+export interface MetricSources {
+  /** Live WebSocket sessions of this instance. */
+  readonly liveSessions: () => number
+  /** Bridge polls that this instance holds. */
+  readonly heldPolls: () => number
+  readonly channels: {
+    /** Publications dropped since the start. */
+    readonly dropped: number
+    /** Restarts of the subscriber connection since the start. */
+    readonly restarts: number
+  }
+}
 
+function createObserver(register: Registry): SessionObserver {
+  const registers = [register]
   const handshakes = new Counter({
     name: 'countersign_handshakes_total',
-    help: 'Handshakes by result: welcome, or the code that the peer was told',
+    help: 'Handshakes by result: welcome, or the error code sent to the peer',
     labelNames: ['result'],
     registers
   })
   const opened = new Counter({
     name: 'countersign_sessions_opened_total',
-    help: 'Sessions opened, by transport',
+    help: 'Sessions opened',
     labelNames: ['transport'],
     registers
   })
   const ended = new Counter({
     name: 'countersign_sessions_ended_total',
-    help: 'Sessions ended, by transport and by code, bye or lost',
+    help: 'Sessions ended, by error code, bye or lost',
     labelNames: ['transport', 'code'],
     registers
   })
-  // Once a frame: counted here, and told to prom-client when it is asked, for it hashes labels at each step.
-  const framesByType = new Map<string, number>()
-  new Counter({
-    name: 'countersign_frames_received_total',
-    help: 'Verified frames, by type',
-    labelNames: ['type'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [type, count] of framesByType) this.inc({ type }, count)
-    }
-  })
   const refusals = new Counter({
     name: 'countersign_frames_refused_total',
-    help: 'Frames answered with an error, by code',
+    help: 'Frames answered with an error',
     labelNames: ['code'],
     registers
   })
   const validations = new Counter({
     name: 'countersign_validations_total',
-    help: 'Answers to validate, by code',
+    help: 'Answers to validate',
     labelNames: ['code'],
     registers
   })
+  const countFrame = createFrameCounter(register)
+  return {
+    handshake: result => handshakes.inc({ result }),
+    opened: transport => opened.inc({ transport }),
+    ended: (transport, code) => ended.inc({ transport, code }),
+    received: countFrame,
+    refused: code => refusals.inc({ code }),
+    validated: code => validations.inc({ code })
+  }
+}
+
+/** prom-client hashes the labels on every increment, so frames are counted in a map that is copied when rendered. */
+function createFrameCounter(register: Registry): (type: string) => void {
+  const framesByType = new Map<string, number>()
+  new Counter({
+    name: 'countersign_frames_received_total',
+    help: 'Verified upstream frames',
+    labelNames: ['type'],
+    registers: [register],
+    collect() {
+      this.reset()
+      for (const [type, frames] of framesByType) this.inc({ type }, frames)
+    }
+  })
+  return type => void framesByType.set(type, (framesByType.get(type) ?? 0) + 1)
+}
+
+function createChannelsObserver(register: Registry): ChannelsObserver {
+  const registers = [register]
   const delivered = new Counter({
     name: 'countersign_publications_delivered_total',
-    help: 'Publications handed to sessions of this instance, each to each',
+    help: 'Deliveries of publications to sessions of this instance',
     registers
   })
   const holes = new Counter({
     name: 'countersign_channel_holes_total',
-    help: 'Times that a publication was found missing and read from the store',
+    help: 'Gaps in a channel that were detected and read from the store',
     registers
   })
   const losses = new Counter({
@@ -81,17 +102,35 @@ export function createMetrics(
     help: 'Subscriptions ended with INSUFFICIENT_STATE',
     registers
   })
+  return {
+    delivered: subscribers => delivered.inc(subscribers),
+    missed: () => holes.inc(),
+    lost: subscribers => losses.inc(subscribers)
+  }
+}
+
+/** Adds the metrics whose values are read when rendered. */
+function addSources(register: Registry, { liveSessions, heldPolls, channels }: MetricSources): void {
+  const registers = [register]
   new Gauge({
     name: 'countersign_sessions',
-    help: 'Live sessions of this instance',
+    help: 'Live WebSocket sessions of this instance',
     registers,
     collect() {
       this.set(liveSessions())
     }
   })
+  new Gauge({
+    name: 'countersign_bridge_held_polls',
+    help: 'Bridge polls that this instance holds',
+    registers,
+    collect() {
+      this.set(heldPolls())
+    }
+  })
   new Counter({
     name: 'countersign_publications_dropped_total',
-    help: 'Publications dropped between Redis and the sessions because too many waited; recovery repairs it',
+    help: 'Publications dropped between Redis and the sessions because the queue was full; recovery repairs them',
     registers,
     collect() {
       this.reset()
@@ -100,41 +139,22 @@ export function createMetrics(
   })
   new Counter({
     name: 'countersign_subscriber_restarts_total',
-    help: 'Times that the connection for publications heard nothing, though they were accepted, and was made anew',
+    help: 'Reconnects of the subscriber because accepted publications did not arrive',
     registers,
     collect() {
       this.reset()
       this.inc(channels.restarts)
     }
   })
+}
 
-  let heldPolls = () => 0
-  new Gauge({
-    name: 'countersign_bridge_held_polls',
-    help: 'Polls of the bridge that are held by this instance',
-    registers,
-    collect() {
-      this.set(heldPolls())
-    }
-  })
-
+export function createMetrics(sources: MetricSources): Metrics {
+  const register = new Registry()
+  collectDefaultMetrics({ register })
+  addSources(register, sources)
   return {
-    observer: {
-      handshake: result => handshakes.inc({ result }),
-      opened: transport => opened.inc({ transport }),
-      ended: (transport, code) => ended.inc({ transport, code }),
-      received: type => void framesByType.set(type, (framesByType.get(type) ?? 0) + 1),
-      refused: code => refusals.inc({ code }),
-      validated: code => validations.inc({ code })
-    },
-    channels: {
-      delivered: subscribers => delivered.inc(subscribers),
-      missed: () => holes.inc(),
-      lost: subscribers => losses.inc(subscribers)
-    },
-    watchHeldPolls(count) {
-      heldPolls = count
-    },
+    observer: createObserver(register),
+    channels: createChannelsObserver(register),
     contentType: register.contentType,
     render: () => register.metrics()
   }

@@ -87,7 +87,7 @@ export class Clients {
     const record: ClientRecord = { clientId, status, subscribe, publish, services, attributes, ...times, keys: [key] }
     const { keyId } = key
     return this.#table.change(clientId, existing => {
-      if (existing !== undefined) throw new RegistryError('CONFLICT', `the client ${clientId} already exists`)
+      if (existing !== undefined) throw new RegistryError('CONFLICT', `the client ${clientId} exists already`)
       return {
         write: record,
         audit: this.#audit.entry(actor, 'client.create', this.#table.key(clientId), { keyId }),

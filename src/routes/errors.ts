@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { ApiError, type ApiErrorCode, apiErrors } from '../errors.js'
+import { ApiError, type ApiErrorCode, type ApiErrorDetails, apiErrors } from '../errors.js'
 import { ImportError } from '../registry/imports.js'
 import { RegistryError } from '../registry/records.js'
 import { StoreUnavailable } from '../store/store.js'
 
-/** Every error of the HTTP API leaves as `{code, message}` with the right status. */
+/** Sends every error of the HTTP API as `{code, message}` with its status. */
 
-// Fastify's own codes that mean something to a caller.
+/** Fastify's own error codes that a caller can act on. */
 const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
   FST_ERR_VALIDATION: 'BAD_REQUEST',
   FST_ERR_CTP_INVALID_JSON_BODY: 'BAD_REQUEST',
@@ -17,47 +17,48 @@ const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE'
 }
 
-/** When to come again after a 503. */
+/** `retry-after` of a 503, in seconds. */
 const unavailableRetrySeconds = 1
 
-interface Answer {
+interface ErrorResponse {
   readonly status: number
-  readonly code: string
-  readonly message: string
+  readonly body: ApiErrorDetails & { readonly code: string; readonly message: string }
 }
 
-function answerTo(error: Error & { code?: string; statusCode?: number }): Answer {
-  if (error instanceof ApiError) return { status: error.statusCode, code: error.code, message: error.message }
-  if (error instanceof StoreUnavailable) return { ...apiErrors.UNAVAILABLE, code: 'UNAVAILABLE' }
-  if (error instanceof RegistryError) {
-    return { status: apiErrors[error.code].status, code: error.code, message: error.message }
-  }
-  const { statusCode = 500, code: name = '' } = error
-  if (statusCode === 429) return { ...apiErrors.RATE_LIMITED, code: 'RATE_LIMITED' }
-  const known = fastifyCodes[name]
-  if (known !== undefined) return { status: apiErrors[known].status, code: known, message: error.message }
-  if (statusCode < 500) {
-    return {
-      status: statusCode,
-      code: name.startsWith('FST_') || name === '' ? 'BAD_REQUEST' : name,
-      message: error.message
-    }
-  }
-  return { ...apiErrors.INTERNAL, code: 'INTERNAL' }
+type FastifyFailure = Error & { readonly code?: string; readonly statusCode?: number }
+
+function responseFor(code: ApiErrorCode, message?: string, details: ApiErrorDetails = {}): ErrorResponse {
+  const { status, message: general } = apiErrors[code]
+  return { status, body: { code, message: message ?? general, ...details } }
+}
+
+function responseTo(error: FastifyFailure): ErrorResponse {
+  if (error instanceof ApiError) return responseFor(error.code, error.message, error.details)
+  if (error instanceof StoreUnavailable) return responseFor('UNAVAILABLE', undefined, { outcome: error.outcome })
+  if (error instanceof ImportError) return responseFor(error.code, error.message, { index: error.index })
+  if (error instanceof RegistryError) return responseFor(error.code, error.message)
+  return responseToFramework(error)
+}
+
+function responseToFramework({ statusCode = 500, code = '', message }: FastifyFailure): ErrorResponse {
+  if (statusCode === 429) return responseFor('RATE_LIMITED')
+  const known = fastifyCodes[code]
+  if (known !== undefined) return responseFor(known, message)
+  if (statusCode >= 500) return responseFor('INTERNAL')
+  return { status: statusCode, body: { code: code.startsWith('FST_') || code === '' ? 'BAD_REQUEST' : code, message } }
 }
 
 async function errors(app: FastifyInstance): Promise<void> {
   app.setErrorHandler((error: Error, request: FastifyRequest, reply: FastifyReply) => {
-    const { status, code, message } = answerTo(error)
-    if (status >= 500 && code === 'INTERNAL') request.log.error({ err: error }, 'a request failed')
-    else request.log.info({ code, reason: message, cause: error.cause }, 'a request was refused')
+    const { status, body } = responseTo(error)
+    if (body.code === 'INTERNAL') request.log.error({ err: error }, 'request failed')
+    else request.log.info({ code: body.code, reason: body.message, cause: error.cause }, 'request refused')
     if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', unavailableRetrySeconds)
-    const index = error instanceof ApiError || error instanceof ImportError ? error.index : undefined
-    return reply.code(status).send({ code, message, ...(index === undefined ? {} : { index }) })
+    return reply.code(status).send(body)
   })
   app.setNotFoundHandler((_request, reply) => {
-    const { status, message } = apiErrors.NOT_FOUND
-    return reply.code(status).send({ code: 'NOT_FOUND', message })
+    const { status, body } = responseFor('NOT_FOUND')
+    return reply.code(status).send(body)
   })
 }
 

@@ -1,25 +1,17 @@
 import { readFileSync } from 'node:fs'
-import swagger from '@fastify/swagger'
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { apiErrors } from '../errors.js'
 import type { Scope } from '../registry/tokens.js'
-import { clientSchemas } from './admin/clients/schema.js'
-import { importSchemas } from './admin/imports/schema.js'
-import { licenseSchemas } from './admin/licenses/schema.js'
-import { presenceSchemas } from './admin/presence/schema.js'
-import { sessionSchemas } from './admin/sessions/schema.js'
-import { tokenSchemas } from './admin/tokens/schema.js'
 import { errorSchema } from './common/operation.js'
-import { healthSchemas } from './health/schema.js'
-import { publishSchemas } from './publish/schema.js'
-import { ticketSchemas } from './tickets/schema.js'
+import type { Resource, Tag } from './common/resource.js'
 
-/** `GET /openapi.json`: the HTTP API describes itself. What is in it comes from the routes' schemas. */
+/** `GET /openapi.json`: the OpenAPI document of the HTTP API, generated from the schemas of its routes. */
 
 declare module 'fastify' {
   interface FastifySchema {
-    /** How a call is refused, for the document: those answers come from the error handler, not from the route. */
+    /** Error responses by status. For the document only: the error handler sends them, not the route. */
     refusals?: object
   }
 }
@@ -28,57 +20,32 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string
 }
 
-const sharedSchemas = [
-  errorSchema,
-  ...clientSchemas,
-  ...licenseSchemas,
-  ...importSchemas,
-  ...sessionSchemas,
-  ...tokenSchemas,
-  ...ticketSchemas,
-  ...publishSchemas,
-  ...presenceSchemas,
-  ...healthSchemas
-]
-
 const scopes: Readonly<Record<Scope, string>> = {
   admin: 'everything',
   read: 'every `GET` under `/v1/admin`',
-  tickets: '`POST /v1/tickets`, within the token’s own lists',
-  publish: '`POST /v1/publish`, within the token’s own lists'
+  tickets: '`POST /v1/tickets`, within the lists of the token',
+  publish: '`POST /v1/publish`, within the `publish` patterns of the token'
 }
-
-const tags = [
-  { name: 'Clients', description: 'Who may connect, with which rights and keys.' },
-  { name: 'Licenses', description: 'Who may use what: keys, hwids, bounds and dates.' },
-  { name: 'Imports', description: 'Many licenses, all or nothing: start, add chunks, commit.' },
-  { name: 'Sessions', description: 'Who is on.' },
-  { name: 'Tickets', description: 'Short-lived credentials for web pages and game servers.' },
-  { name: 'Publications', description: 'What is told to all who have joined a channel, and who they are.' },
-  { name: 'Tokens', description: 'API tokens: who may make calls here.' },
-  { name: 'Audit log', description: 'Who did what when, hash-chained from the first entry.' },
-  { name: 'Upkeep', description: 'The change of the master key.' },
-  { name: 'Health', description: 'For whoever watches over an instance. Without a token, and without a rate limit.' }
-]
 
 const errorRows = Object.entries(apiErrors).map(
   ([code, { status, message }]) => `| ${status} | \`${code}\` | ${message} |`
 )
 
 const description = `
-Clients, keys, licenses, tickets and who is on. The messages themselves do not pass here: they go over the WebSocket \`GET /v1/ws\` or the long
-poll under \`/v1/bridge\`, in signed frames that PROTOCOL.md describes.
+Manages clients, keys, licenses, tickets and live sessions. The messages themselves are not part of this API: they are signed frames over the WebSocket
+\`GET /v1/ws\` or the long poll under \`/v1/bridge\`, which PROTOCOL.md specifies.
 
-- Bodies and answers are JSON. Members of a body that are not described are refused, never dropped.
-- Times are ISO 8601; in answers always UTC.
-- A pattern is literal characters, then at most one final \`*\`, which stands for any rest.
-- A list comes in pages: \`limit\` (1 to 1,000) and \`after\`. The answer is \`{"items": […], "next"?}\`; \`next\` is the \`after\` of the next call, and is
-  missing on the last page.
-- Beyond loopback, calls with a token are refused over plain HTTP, unless a trusted proxy says that its caller used HTTPS.
+- Request and response bodies are JSON. A member of a request body that is not described is refused, never ignored.
+- Times are ISO 8601. In responses they are in UTC.
+- A pattern is literal characters, then at most one final \`*\`, which matches any rest.
+- Lists are paged by \`limit\` (1 to 1,000) and \`after\`. The response is \`{"items": […], "next"?}\`. Pass \`next\` as \`after\` to get the next page; the last
+  page has no \`next\`.
+- Except on loopback, requests with a token need HTTPS, either directly or through a trusted proxy.
 
 ## Errors
 
-An error is \`{"code", "message"}\` with the right status; where a list was sent, \`index\` may say which of it is refused.
+An error is \`{"code", "message"}\` with the matching status. If a list was sent, \`index\` gives the position of the refused item. With \`UNAVAILABLE\`,
+\`outcome\` tells whether the request may have taken effect (\`unknown\`) or certainly did not (\`unsent\`).
 
 | status | code | meaning |
 |---|---|---|
@@ -86,16 +53,15 @@ ${errorRows.join('\n')}
 `.trim()
 
 const bearer = [
-  'The admin token, or an API token with a scope that the call names.',
+  'The admin token, or an API token with a scope that the operation names.',
   '',
   '| scope | allows |',
   '|---|---|',
   ...Object.entries(scopes).map(([scope, allows]) => `| \`${scope}\` | ${allows} |`)
 ].join('\n')
 
-async function openapi(app: FastifyInstance): Promise<void> {
-  for (const schema of sharedSchemas) app.addSchema(schema)
-  await app.register(swagger, {
+function swaggerOptions(tags: readonly Tag[]): FastifyDynamicSwaggerOptions {
+  return {
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -106,18 +72,30 @@ async function openapi(app: FastifyInstance): Promise<void> {
         license: { name: 'MIT', identifier: 'MIT' }
       },
       servers: [{ url: '/' }],
-      tags,
+      tags: tags.map(tag => ({ ...tag })),
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: bearer } } }
     },
     transform: ({ schema, url }) => ({
       schema: { ...schema, response: { ...(schema?.response as object | undefined), ...schema?.refusals } },
       url
     }),
-    // Pages, this document and the socket have no tags.
+    // The pages, this document and the WebSocket have no tags.
     hideUntagged: true,
     convertConstToEnum: false,
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `def-${i}`) }
-  })
+  }
+}
+
+export interface OpenApiOptions {
+  /** The parts of the HTTP API, in the order of the reference. */
+  readonly resources: readonly Pick<Resource<never>, 'tags' | 'schemas'>[]
+}
+
+/** Adds the schemas of all resources and serves the document. Register it before the routes it describes. */
+async function openapi(app: FastifyInstance, { resources }: OpenApiOptions): Promise<void> {
+  app.addSchema(errorSchema)
+  for (const schema of resources.flatMap(({ schemas }) => schemas)) app.addSchema(schema)
+  await app.register(swagger, swaggerOptions(resources.flatMap(({ tags }) => tags)))
 
   let text: string | undefined
   app.get('/openapi.json', (_request, reply) => {

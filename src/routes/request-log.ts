@@ -1,10 +1,8 @@
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 
-const pollEnd = '/exchange'
-
 /**
- * The lines of a request in the log: one when it comes, one when it is answered. A poll of the bridge is no event, and a
- * client makes thousands of them: theirs are at `debug`. What goes wrong with one is logged like everything else.
+ * Logs each request twice: when it arrives and when the response is sent. Bridge clients poll thousands of times, so their
+ * polls are logged at `debug` unless they fail.
  */
 export class RequestLog extends LogController {
   override incomingRequest(request: FastifyRequest, reply: FastifyReply): void {
@@ -19,5 +17,5 @@ export class RequestLog extends LogController {
 }
 
 function isPoll({ raw }: FastifyRequest): boolean {
-  return raw.url?.endsWith(pollEnd) === true
+  return raw.url?.endsWith('/exchange') === true
 }

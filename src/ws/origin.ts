@@ -1,13 +1,13 @@
 import type { OriginRule } from '../config/load.js'
 
-/** Browsers' loopback pages: a developer's own machine. */
+/** Hosts of pages on the developer's own machine. */
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
- * Whether a page of this origin may open a socket. CORS does not apply to WebSockets, so the gateway has to ask.
- * Programs that are no browsers send no Origin and are not judged by it.
- * @param origin  the header, as sent
- * @param host    the gateway's own host as the browser addressed it
+ * Whether a page from this origin may open a WebSocket. CORS does not apply to WebSockets, so the gateway checks itself.
+ * Programs other than browsers send no Origin and are always allowed.
+ * @param origin  the header as sent
+ * @param host    the gateway's host as the browser addressed it
  */
 export function isOriginAllowed(rule: OriginRule, origin: string | undefined, host: string | undefined): boolean {
   if (origin === undefined || rule.kind === 'any') return true

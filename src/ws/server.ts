@@ -6,15 +6,16 @@ import type { ConnectedSessions } from '../session/connected-sessions.js'
 import type { Connection } from '../session/connection.js'
 import { closeTimeoutMs } from './transport.js'
 
-/** The WebSocket server behind `GET /v1/ws`: its bounds, and its end. */
+/** The WebSocket server behind `GET /v1/ws`: its limits and its shutdown. */
 
-/** Parts of one message. */
+/** Most fragments of one message. */
 const maxFragments = 256
-/** Frames that ws may hold decoded for one socket. */
+/** Most decoded frames that ws buffers per socket. */
 const maxBufferedChunks = 4096
-/** Time for last words to leave before sockets are cut, in milliseconds. */
-const lastWordsMs = 1000
-const lookEveryMs = 20
+/** Time for the final frames to be sent before sockets are cut, in milliseconds. */
+const closeGraceMs = 1000
+/** Interval between checks whether all sockets have closed, in milliseconds. */
+const pollMs = 20
 
 export interface WsServerOptions {
   readonly sessions: ConnectedSessions
@@ -23,7 +24,7 @@ export interface WsServerOptions {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Connections without a session yet. */
+    /** Connections that have not completed their handshake. */
     waitingConnections: Set<Connection>
   }
 }
@@ -32,20 +33,20 @@ async function wsServer(app: FastifyInstance, { sessions, frameBytes }: WsServer
   const waiting = new Set<Connection>()
   app.decorate('waitingConnections', waiting)
 
-  /** Says DRAINING to everyone and waits a moment for it to leave; a stop takes a second, whoever does not answer. */
+  /** Sends DRAINING to every peer and waits at most {@link closeGraceMs} until it is sent. */
   async function preClose(): Promise<void> {
     for (const connection of waiting) connection.refuse('DRAINING')
     for (const session of sessions.values()) session.end('DRAINING')
     const { clients } = app.websocketServer
-    const until = performance.now() + lastWordsMs
+    const until = performance.now() + closeGraceMs
     while (clients.size > 0 && performance.now() < until) {
-      await new Promise(resolve => setTimeout(resolve, lookEveryMs))
+      await new Promise(resolve => setTimeout(resolve, pollMs))
     }
     for (const client of clients) client.terminate()
     await new Promise<void>(resolve => app.websocketServer.close(() => resolve()))
   }
 
-  // A variable, since @types/ws lacks the newer bounds.
+  // A variable, because @types/ws lacks the newer options.
   const options = {
     maxPayload: frameBytes,
     perMessageDeflate: false,
@@ -56,8 +57,8 @@ async function wsServer(app: FastifyInstance, { sessions, frameBytes }: WsServer
   }
   await app.register(websocket, {
     options,
-    // An oversized message, broken UTF-8, a wrong RSV bit: ws closes with 1009, 1007 or 1002 by itself.
-    errorHandler: (error, _socket, request) => request.log.info({ err: error }, 'a socket failed'),
+    // ws itself closes with 1009, 1007 or 1002 on an oversized message, invalid UTF-8 or a wrong RSV bit.
+    errorHandler: (error, _socket, request) => request.log.info({ err: error }, 'socket failed'),
     preClose
   })
 }

@@ -41,6 +41,8 @@ export interface GatewayOptions {
   /** The transport of `wire` and `session`. Default: ws. */
   readonly transport?: 'ws' | 'bridge'
   readonly bridgeAnswerWithinMs?: number
+  /** Folder of the pages, ending in `/`. Default: no pages. */
+  readonly pagesFolder?: URL
 }
 
 export async function startGateway(t: Test, options: GatewayOptions = {}): Promise<Gateway> {
@@ -53,6 +55,7 @@ export async function startGateway(t: Test, options: GatewayOptions = {}): Promi
     masterKeys: [testMasterKey],
     adminToken: testAdminToken,
     now: clock.now,
+    ...(options.pagesFolder === undefined ? {} : { pagesFolder: options.pagesFolder }),
     ...(options.bridgeAnswerWithinMs === undefined ? {} : { bridgeAnswerWithinMs: options.bridgeAnswerWithinMs })
   })
   await app.server.listen({ host: '127.0.0.1', port: 0 })

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t from 'tap'
 import { apiErrors } from '../../src/errors.js'
-import { StoreUnavailable } from '../../src/store/store.js'
+import { type StoreOutcome, StoreUnavailable } from '../../src/store/store.js'
 import { type Body, type Gateway, startGateway } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
 import { callsOf, createChecker, documentOf, operationsOf } from './document.js'
 
-/** The HTTP API says of itself what is so. */
+/** The OpenAPI document matches the HTTP API. */
 
-/** `METHOD /path` of every route that the server has; HEAD goes with GET. */
+/** `METHOD /path` of every route of the server. HEAD is left out: it follows GET. */
 function routesOf({ app }: Gateway): string[] {
   const parents: string[] = []
   return app.server
@@ -27,7 +27,7 @@ function routesOf({ app }: Gateway): string[] {
     })
 }
 
-t.test('the document is OpenAPI 3.1, whole and without a token', async t => {
+t.test('serves a valid OpenAPI 3.1 document without a token', async t => {
   const gateway = await startGateway(t)
   const answer = await fetch(`${gateway.url}/openapi.json`)
   t.equal(answer.status, 200)
@@ -44,23 +44,23 @@ t.test('the document is OpenAPI 3.1, whole and without a token', async t => {
   const tags = document.tags.map(({ name }: Body) => name)
   for (const { operationId, summary, tags: own, security, responses } of operations) {
     t.match({ summary, security }, { summary: /./, security: Array }, operationId)
-    t.ok(own.length === 1 && tags.includes(own[0]), `${operationId} has a tag that is described`)
+    t.ok(own.length === 1 && tags.includes(own[0]), `${operationId} has one described tag`)
     for (const [status, { description }] of Object.entries<Body>(responses)) {
-      t.not(description, 'Default Response', `${operationId} says what ${status} means`)
+      t.not(description, 'Default Response', `${operationId} describes ${status}`)
     }
   }
   const used = new Set([...JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name))
-  t.same([...used].sort(), Object.keys(document.components.schemas).sort(), 'no reference to nothing, nothing unused')
+  t.same([...used].sort(), Object.keys(document.components.schemas).sort(), 'no dangling reference, no unused schema')
   for (const [code, { status, message }] of Object.entries(apiErrors)) {
     t.ok(document.info.description.includes(`| ${status} | \`${code}\` | ${message} |`), code)
   }
 })
 
-t.test('every route is in the document, and nothing else', async t => {
+t.test('the document has every route and no other', async t => {
   const gateway = await startGateway(t)
   const wanted = routesOf(gateway).filter(call => /^[A-Z]+ \/(v1\/|livez|readyz|metrics)/.test(call))
   const document = await documentOf(gateway)
-  // Signed frames are PROTOCOL.md's; the text says where they go.
+  // PROTOCOL.md specifies the signed frames; the description names their paths.
   const isWire = (call: string) => call === 'GET /v1/ws' || call.startsWith('POST /v1/bridge/')
   t.same(callsOf(document).sort(), wanted.filter(call => !isWire(call)).sort())
   t.equal(wanted.filter(isWire).length, 4, 'the socket and the three routes of the bridge')
@@ -68,7 +68,7 @@ t.test('every route is in the document, and nothing else', async t => {
   t.match(document.info.description, /`GET \/v1\/ws`.*\s.*PROTOCOL\.md/)
 })
 
-t.test('docs/admin-api.md has exactly the calls of the document', async t => {
+t.test('docs/admin-api.md lists exactly the operations of the document', async t => {
   const document = await documentOf(await startGateway(t))
   const rows = [...readFileSync('docs/admin-api.md', 'utf8').matchAll(/^\| (`[A-Z]+ \/[^|]*) \|/gm)]
   const written = rows
@@ -79,7 +79,7 @@ t.test('docs/admin-api.md has exactly the calls of the document', async t => {
   t.same(written.sort(), callsOf(document).sort())
 })
 
-t.test('who may call is as the document says', async t => {
+t.test('the required scopes are as documented', async t => {
   const gateway = await startGateway(t)
   const document = await documentOf(gateway)
   const tokens = new Map<string, string>()
@@ -105,13 +105,13 @@ t.test('who may call is as the document says', async t => {
     for (const [scope, token] of tokens) {
       const status = await ask(token)
       t.equal(status !== 403, allowed.includes(scope), `${call} with ${scope}: ${status}`)
-      t.ok(status in responses, `${call} says that it may answer ${status}`)
+      t.ok(status in responses, `${call} documents ${status}`)
     }
   }
 })
 
 for (const [kind, openStore] of Object.entries(stores)) {
-  t.test(`every call answers as described, and with all that there is: ${kind}`, async t => {
+  t.test(`every operation responds completely and as documented: ${kind}`, async t => {
     const { store } = await openStore(t, Date.now)
     const gateway = await startGateway(t, { store, config: { presence: ['news'] } })
     const { clock } = gateway
@@ -119,7 +119,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
     const { call, seen } = createChecker(t, gateway, document)
     const admin = (method: string, path: string, body?: unknown) => call(method, `/v1/admin${path}`, body)
     const at = (ms = 0) => new Date(clock.now() + ms).toISOString()
-    // Names that a careless map would lose.
+    // Names that a careless serializer would lose.
     const attributes = { team: 'blue', 'two\nlines': 'x\ny', toString: '"\u2028', 'ключ 🗝': '🙂' }
 
     const wanted = { clientId: 'game-1', subscribe: ['match:*'], publish: ['match:1'], services: ['svc'], attributes }
@@ -130,7 +130,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       ...{ ...wanted, status: 'active', createdAt: at(), updatedAt: at() },
       keys: [{ keyId, createdAt: at() }]
     }
-    t.same(made, { ...client, keyId, secret }, 'a client, whole')
+    t.same(made, { ...client, keyId, secret }, 'a complete client')
     t.same((await admin('GET', '/clients/game-1')).body, client)
     t.equal((await admin('POST', '/clients', wanted)).status, 409)
     t.equal((await admin('POST', '/clients', { nonsense: 1 })).status, 400)
@@ -146,8 +146,8 @@ for (const [kind, openStore] of Object.entries(stores)) {
     t.equal((await admin('POST', '/clients/game-1/keys', { overlap: 60 })).status, 409)
 
     const wire = await gateway.wire()
-    const seat = { clientId: 'game-1', keyId: rotated.keyId, secret: rotated.secret }
-    wire.raw(wire.authenticateFrame(seat, (message: object) => ({ ...message, attributes: { placeId: '7' } })))
+    const credential = { clientId: 'game-1', keyId: rotated.keyId, secret: rotated.secret }
+    wire.raw(wire.authenticateFrame(credential, (message: object) => ({ ...message, attributes: { placeId: '7' } })))
     wire.seq = 2
     const { sessionId } = await wire.next('welcome')
     const { body: on } = await admin('GET', '/sessions?clientId=game-1')
@@ -162,7 +162,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
           }
         ]
       },
-      'a session, whole'
+      'a complete session'
     )
     t.match([instanceId, remoteAddress, lastSeenAt, expiresAt], [/^i_/, '127.0.0.1', /Z$/, /Z$/])
 
@@ -174,14 +174,14 @@ for (const [kind, openStore] of Object.entries(stores)) {
       ...{ licenseId, serviceId: 'svc', status: 'active', ...bounds, createdAt: at(), updatedAt: at() },
       ...{ hwids: [], bannedHwids: [] }
     }
-    t.same(license, { ...whole, key: 'KEY' }, 'a license, whole')
+    t.same(license, { ...whole, key: 'KEY' }, 'a complete license')
     const { body: banned } = await admin('PUT', `/licenses/${licenseId}/hwids/h2`, { banned: true })
     t.same(banned, { ...whole, hwids: [{ hwid: 'h/1', boundAt: at() }], bannedHwids: ['h2'] })
     t.same((await admin('GET', `/licenses/${licenseId}`)).body, banned)
     t.same((await admin('GET', '/licenses')).body, { items: [banned] })
     const { startsAt: _, maxSessions: __, ...bare } = banned
-    const taken = await admin('PATCH', `/licenses/${licenseId}`, { startsAt: null, maxSessions: null })
-    t.same(taken.body, bare)
+    const cleared = await admin('PATCH', `/licenses/${licenseId}`, { startsAt: null, maxSessions: null })
+    t.same(cleared.body, bare)
     t.equal((await admin('DELETE', `/licenses/${licenseId}/hwids/h%2F1`)).status, 204)
     t.equal((await admin('DELETE', `/licenses/${licenseId}/hwids`)).status, 204)
     t.equal((await admin('DELETE', `/licenses/${licenseId}/hwids/h2`)).status, 404)
@@ -194,7 +194,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
     t.same(await admin('POST', `${path}/licenses`, chunk('a', 'b')), { status: 200, body: { accepted: 2 } })
     const refused = await admin('POST', `${path}/licenses`, chunk('c', 'a'))
     const message = 'the service has a license with this key already'
-    t.same(refused, { status: 409, body: { code: 'CONFLICT', message, index: 1 } }, 'a refusal, whole')
+    t.same(refused, { status: 409, body: { code: 'CONFLICT', message, index: 1 } }, 'a complete error')
     t.same(await admin('POST', `${path}/commit`), { status: 200, body: { licenses: 2 } })
     t.equal((await admin('POST', `${path}/commit`)).status, 409)
     t.equal((await admin('DELETE', `/imports/${(await admin('POST', '/imports')).body.importId}`)).status, 204)
@@ -203,15 +203,15 @@ for (const [kind, openStore] of Object.entries(stores)) {
     const order = { name: 'shop "1"', scopes: ['tickets', 'read'], ...lists, expiresAt: at(60_000) }
     const { body: token } = await admin('POST', '/tokens', order)
     const record = { tokenId: token.tokenId, ...order, createdAt: at() }
-    t.same(token, { ...record, token: token.token }, 'a token, whole')
+    t.same(token, { ...record, token: token.token }, 'a complete token')
     t.same((await admin('GET', '/tokens')).body, { items: [record] })
     const { body: ticket } = await call('POST', '/v1/tickets', { clientId: 'web-1', services: ['svc'] }, token.token)
     t.same(ticket, { clientId: 'web-1', keyId: ticket.keyId, secret: ticket.secret, expiresAt: at(300_000) })
     t.equal((await call('POST', '/v1/tickets', { clientId: 'other' }, token.token)).status, 403)
-    const told = { channel: 'say', data: { a: [1, null] }, idempotencyKey: 'k' }
-    const { body: published } = await call('POST', '/v1/publish', told)
+    const publication = { channel: 'say', data: { a: [1, null] }, idempotencyKey: 'k' }
+    const { body: published } = await call('POST', '/v1/publish', publication)
     t.same(published, { offset: 1, epoch: published.epoch }, 'a publication')
-    t.same((await call('POST', '/v1/publish', told)).body, { ...published, duplicate: true })
+    t.same((await call('POST', '/v1/publish', publication)).body, { ...published, duplicate: true })
     t.same(await admin('GET', '/channels/news/presence'), {
       status: 200,
       body: { channel: 'news', count: 0, items: [] }
@@ -232,11 +232,11 @@ for (const [kind, openStore] of Object.entries(stores)) {
     t.same(
       audit.items,
       rows.map(({ text }) => JSON.parse(text)),
-      'the audit log, whole: its hashes can be checked'
+      'complete entries: their hashes can be checked'
     )
     t.ok(
       audit.items.some(({ detail }: Body) => Array.isArray(detail.scopes)),
-      'with details of every form'
+      'with details of every type'
     )
     t.same((await admin('GET', '/audit/verify')).body, { entries: audit.items.length })
     t.same((await admin('POST', '/keys/reencrypt')).body, { resealed: 0 })
@@ -246,29 +246,32 @@ for (const [kind, openStore] of Object.entries(stores)) {
     t.same((await call('GET', '/livez')).body, { status: 'ok' })
     t.same((await call('GET', '/readyz')).body, { status: 'ok', checks: { store: 'ok', channels: 'ok', drain: 'ok' } })
     t.match((await call('GET', '/metrics')).body, /^countersign_sessions \d/m)
-    t.same([...seen].sort(), callsOf(document).sort(), 'every call was made')
+    t.same([...seen].sort(), callsOf(document).sort(), 'every operation was called')
   })
 }
 
-t.test('without a store it says so, as described', async t => {
+t.test('a store that is unavailable gives 503 with the outcome, as documented', async t => {
   const { store } = await stores.embedded(t, Date.now)
+  let outcome: StoreOutcome = 'unknown'
   const gone = async () => {
-    throw new StoreUnavailable(new Error('gone'))
+    throw new StoreUnavailable(new Error('gone'), outcome)
   }
-  const away = { ...store, ping: gone, records: { ...store.durable, list: gone } }
-  const gateway = await startGateway(t, { store: away })
+  const unavailable = { ...store, ping: gone, durable: { ...store.durable, list: gone } }
+  const gateway = await startGateway(t, { store: unavailable })
   const { call } = createChecker(t, gateway, await documentOf(gateway))
   t.same(await call('GET', '/v1/admin/clients'), {
     status: 503,
-    body: { code: 'UNAVAILABLE', message: apiErrors.UNAVAILABLE.message }
+    body: { code: 'UNAVAILABLE', message: apiErrors.UNAVAILABLE.message, outcome: 'unknown' }
   })
+  outcome = 'unsent'
+  t.match(await call('GET', '/v1/admin/clients'), { status: 503, body: { outcome: 'unsent' } })
   t.same(await call('GET', '/readyz'), {
     status: 503,
     body: { status: 'unavailable', checks: { store: 'gone', channels: 'ok', drain: 'ok' } }
   })
 })
 
-t.test('bug: an attribute whose name has a line break may be no number either', async t => {
+t.test('bug: an attribute whose name has a line break must be a string, too', async t => {
   const { admin } = await startGateway(t)
   const refused = await admin('POST', '/clients', { attributes: { 'a\nb': 5 } })
   t.match(refused, { status: 400, body: { code: 'BAD_REQUEST', message: /must be string/ } })

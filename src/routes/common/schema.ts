@@ -7,24 +7,24 @@ import {
   licenseKeyBytes
 } from '../../protocol/limits.js'
 
-/** Shapes that the HTTP API's calls share. Times are ISO 8601 outside and unix milliseconds inside. */
+/** Schemas that several resources share. Times are ISO 8601 in HTTP and unix milliseconds inside the gateway. */
 
-/** Most items of one page of a list. */
+/** Most items on one page of a list. */
 export const maxPageItems = 1000
 export const defaultPageItems = 100
-/** Patterns of one capability. */
+/** Most patterns of one capability. */
 const maxPatterns = 64
 
 /**
- * A shared schema by its name: the document shows it once. The types are those of the schema itself.
- * @param description  what it is in this place
+ * Refers to a shared schema by its `$id`, so that the reference shows it once. Keeps the schema's static type.
+ * @param description  its meaning at this place
  */
 export function refer<Schema extends TSchema>(schema: Schema, description?: string) {
   const { $id } = schema as { readonly $id?: string }
   return Type.Unsafe<Static<Schema>>({ $ref: `${$id}#`, ...(description === undefined ? {} : { description }) })
 }
 
-/** What the registry hands out is never changed by a route. */
+/** A read-only array, as the registry returns it. */
 export function list<Schema extends TSchema>(items: Schema, options: Type.TArrayOptions = {}) {
   return Type.Immutable(Type.Array(items, options))
 }
@@ -37,33 +37,33 @@ export function identifier(description: string, example: string) {
   return Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description, examples: [example] })
 }
 
-/** A time in a request. Any offset is good. */
+/** A time in a request, with any UTC offset. */
 export function time(description: string) {
   return Type.String({ format: 'date-time', maxLength: 40, description, examples: ['2027-01-01T00:00:00Z'] })
 }
 
-/** A time in an answer: always UTC, with milliseconds. */
+/** A time in a response: always UTC, with milliseconds. */
 export function timeShown(description: string) {
   return Type.String({ format: 'date-time', description, examples: ['2026-11-22T10:15:00.000Z'] })
 }
 
-/** A secret, in the one answer that has it. */
+/** A secret, in the only response that contains it. */
 export function secretShown(description: string, example: string) {
-  return Type.String({ description: `${description} **Shown this once.**`, examples: [example] })
+  return Type.String({ description: `${description} **Returned only once.**`, examples: [example] })
 }
 
-export const clientIdSchema = identifier('Who: the client’s own name.', 'game-1')
-export const keyIdSchema = identifier('Which key. Not secret.', 'key_5f0c2d9e8b7a')
+export const clientIdSchema = identifier('Id of the client.', 'game-1')
+export const keyIdSchema = identifier('Id of the key. Not secret.', 'key_5f0c2d9e8b7a')
 
 export function channelSchema(description: string) {
   return Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$', description, examples: ['news'] })
 }
 
-export const serviceIdSchema = identifier('Which of your products.', 'my-game')
+export const serviceIdSchema = identifier('Id of the service, e.g. one of your products.', 'my-game')
 export const hwidSchema = Type.String({
   minLength: 1,
   maxLength: hwidBytes,
-  description: `What a copy runs on, at most ${hwidBytes} bytes. In a path it is percent-encoded.`,
+  description: `Hardware id, at most ${hwidBytes} bytes. Percent-encoded in a path.`,
   examples: ['disk-7f3a']
 })
 export const licenseKeySchema = Type.String({
@@ -73,13 +73,13 @@ export const licenseKeySchema = Type.String({
   examples: ['ABCDE-FGHJK-MNPQR-STVWX-YZ234']
 })
 
-// Not Type.Record: its pattern for names misses those with a line break, whose values then pass unseen.
+// Not Type.Record: its pattern does not match names with a line break, so their values would not be validated.
 export const attributesSchema = Type.Unsafe<Readonly<Record<string, string>>>({
   type: 'object',
   additionalProperties: { type: 'string', maxLength: attributeValueBytes },
   maxProperties: attributePairs,
   propertyNames: { minLength: 1, maxLength: attributeNameBytes },
-  description: `Facts of your own; names of at most ${attributeNameBytes} bytes, values of ${attributeValueBytes}.`,
+  description: `Your own data: names of at most ${attributeNameBytes} bytes, values of at most ${attributeValueBytes} bytes.`,
   examples: [{ team: 'blue' }]
 })
 
@@ -92,11 +92,15 @@ const channelPattern = '^(?=.)[A-Za-z0-9_.:-]{0,128}\\*?$'
 const namePattern = '^(?=.)[A-Za-z0-9._-]{0,64}\\*?$'
 
 export const capabilitySchemas = {
-  subscribe: patternList(channelPattern, 'Channels that may be heard: patterns.', 'match:*'),
-  publish: patternList(channelPattern, 'Channels that may be spoken on: patterns.', 'match:1'),
-  services: patternList(namePattern, 'Services whose licenses may be validated: patterns.', '*')
+  subscribe: patternList(channelPattern, 'Patterns of channels that may be subscribed to.', 'match:*'),
+  publish: patternList(channelPattern, 'Patterns of channels that may be published to.', 'match:1'),
+  services: patternList(namePattern, 'Patterns of services whose licenses may be validated.', '*')
 }
-export const clientPatternsSchema = patternList(namePattern, 'Clients for which tickets may be had: patterns.', 'web-*')
+export const clientPatternsSchema = patternList(
+  namePattern,
+  'Patterns of clients for which tickets may be created.',
+  'web-*'
+)
 
 export const wantedCapabilities = {
   subscribe: Type.Optional(capabilitySchemas.subscribe),
@@ -104,16 +108,16 @@ export const wantedCapabilities = {
   services: Type.Optional(capabilitySchemas.services)
 }
 
-const nextSchema = Type.String({ description: 'The `after` of the next call. Missing on the last page.' })
+const nextSchema = Type.String({ description: 'The `after` of the next page. Absent on the last page.' })
 
 export const pageQuerySchema = Type.Object(
   {
-    after: Type.Optional(Type.String({ maxLength: 128, description: 'The `next` of the page before.' })),
-    // A query has only text, and nothing else of a request is ever coerced.
+    after: Type.Optional(Type.String({ maxLength: 128, description: 'The `next` of the previous page.' })),
+    // A string, because query values are strings and the gateway coerces nothing.
     limit: Type.Optional(
       Type.String({
         pattern: '^[0-9]{1,4}$',
-        description: `Items of a page: 1 to ${maxPageItems}; ${defaultPageItems} where it is missing.`,
+        description: `Items per page: 1 to ${maxPageItems}. Default: ${defaultPageItems}.`,
         examples: ['100']
       })
     )

@@ -1,32 +1,41 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Store } from '../../store/store.js'
-import { healthCalls } from './schema.js'
+import type { Resource } from '../common/resource.js'
+import { healthCalls, healthSchemas, healthTag } from './schema.js'
 
-export interface Metrics {
-  readonly contentType: string
-  render(): Promise<string>
+export interface HealthDependencies {
+  readonly store: Pick<Store, 'ping' | 'channels'>
+  readonly metrics: {
+    readonly contentType: string
+    render(): Promise<string>
+  }
+  isDraining(): boolean
 }
 
-/**
- * `/livez`: this process answers. It never looks at the store: a gateway whose store is gone is not mended by a restart.
- * `/readyz`: this instance can serve right now, asked of the store anew each time. `/metrics`: for Prometheus.
- */
-export function healthRoutes(store: Store, metrics: Metrics, isDraining: () => boolean): FastifyPluginAsync {
+async function checkStore({ store }: HealthDependencies): Promise<string> {
+  try {
+    await store.ping()
+    return 'ok'
+  } catch (error) {
+    return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+  }
+}
+
+function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
+  const { store, metrics, isDraining } = dependencies
   return async app => {
-    // Whoever watches over an instance must not be told that it asks too often.
+    // A monitor must never be refused for polling.
     const config = { rateLimit: false }
-    app.get('/livez', { config, schema: healthCalls.alive }, () => ({ status: 'ok' }))
+
+    // Does not check the store: a restart would not repair it.
+    app.get('/livez', { config, schema: healthCalls.alive }, () => ({ status: 'ok' as const }))
 
     app.get('/readyz', { config, schema: healthCalls.ready }, async (_request, reply) => {
-      const checks: Record<string, string> = {}
-      try {
-        await store.ping()
-        checks['store'] = 'ok'
-      } catch (error) {
-        checks['store'] = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+      const checks = {
+        store: await checkStore(dependencies),
+        channels: store.channels.isReceiving ? 'ok' : 'publications do not arrive from the store',
+        drain: isDraining() ? 'this instance is stopping' : 'ok'
       }
-      checks['channels'] = store.channels.isReceiving ? 'ok' : 'no word of publications arrives'
-      checks['drain'] = isDraining() ? 'this instance is stopping' : 'ok'
       const ready = Object.values(checks).every(check => check === 'ok')
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable', checks })
     })
@@ -36,3 +45,6 @@ export function healthRoutes(store: Store, metrics: Metrics, isDraining: () => b
     )
   }
 }
+
+/** `/livez`: the process responds. `/readyz`: this instance can serve requests. `/metrics`: for Prometheus. */
+export const healthResource: Resource<HealthDependencies> = { tags: [healthTag], schemas: healthSchemas, routes }

@@ -1,42 +1,50 @@
 import Type from 'typebox'
 import { refusals } from '../common/operation.js'
+import type { Tag } from '../common/resource.js'
 import { oneOf, refer } from '../common/schema.js'
 
-/** `/livez`, `/readyz`, `/metrics`: their shapes and calls. */
+/** `/livez`, `/readyz`, `/metrics`: schemas and operations. */
 
-const aliveSchema = Type.Object({ status: oneOf(['ok'], 'It answers.') }, { $id: 'Alive' })
+const aliveSchema = Type.Object({ status: oneOf(['ok'], 'The process responds.') }, { $id: 'Alive' })
 
 const readinessSchema = Type.Object(
   {
-    status: oneOf(['ok', 'unavailable'], 'Whether it can serve.'),
+    status: oneOf(['ok', 'unavailable'], 'Whether the instance can serve requests.'),
     checks: Type.Unsafe<Readonly<Record<string, string>>>({
       type: 'object',
       additionalProperties: { type: 'string' },
-      description: '`ok`, or what is wrong, of each thing that is needed: `store`, `channels`, `drain`.',
+      description: 'The state of `store`, `channels` and `drain`: `ok`, or the problem.',
       examples: [{ store: 'ok', channels: 'ok', drain: 'ok' }]
     })
   },
   { $id: 'Readiness' }
 )
 
-const tags = ['Health']
+export const healthTag: Tag = {
+  name: 'Health',
+  description: 'For monitoring. Needs no token and has no rate limit.'
+}
+const tags = [healthTag.name]
 
 export const healthCalls = {
   alive: {
     tags,
     operationId: 'livez',
-    summary: 'Whether the process answers',
-    description: 'It never looks at the store: a gateway whose store is gone is not mended by a restart.',
+    summary: 'Check that the process responds',
+    description: 'Does not check the store: a restart would not repair it.',
     security: [],
-    response: { 200: refer(aliveSchema, 'It does.') }
+    response: { 200: refer(aliveSchema, 'The process responds.') }
   },
   ready: {
     tags,
     operationId: 'readyz',
-    summary: 'Whether this instance can serve',
-    description: 'Asks the store anew each time.',
+    summary: 'Check that this instance can serve requests',
+    description: 'Queries the store on every request.',
     security: [],
-    response: { 200: refer(readinessSchema, 'It can.'), 503: refer(readinessSchema, 'It cannot: `checks` says why.') }
+    response: {
+      200: refer(readinessSchema, 'The instance can serve requests.'),
+      503: refer(readinessSchema, 'The instance cannot serve requests: `checks` has the reason.')
+    }
   },
   metrics: {
     tags,
@@ -44,7 +52,10 @@ export const healthCalls = {
     summary: 'Metrics for Prometheus',
     security: [],
     response: {
-      200: { description: 'The format of Prometheus.', content: { 'text/plain': { schema: Type.String() } } }
+      200: {
+        description: 'Metrics in the Prometheus text format.',
+        content: { 'text/plain': { schema: Type.String() } }
+      }
     },
     refusals: { 500: refusals([])[500] }
   }

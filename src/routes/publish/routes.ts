@@ -6,22 +6,34 @@ import { scanFrameText } from '../../protocol/json-scan.js'
 import type { Limits } from '../../protocol/limits.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { Guard } from '../auth.js'
-import { publishCalls } from './schema.js'
+import type { Resource } from '../common/resource.js'
+import { publishCalls, publishSchemas, publishTag } from './schema.js'
 
-/** What JSON.parse makes of 1e400 would be written as null. */
+export interface PublishDependencies {
+  readonly channels: Pick<ChannelBroker, 'publish'>
+  readonly limits: Limits
+  /** Requires the scope `publish`. */
+  readonly guard: Guard
+}
+
+/** JSON.parse turns 1e400 into Infinity, which JSON.stringify would write as null. */
 function requireFinite(_name: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value))
-    throw new ApiError('BAD_REQUEST', 'data: a number too large')
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new ApiError('BAD_REQUEST', 'data contains a number that is too large for a double')
+  }
   return value
 }
 
 /**
- * The text of a publication's data: it must be fit for a frame, as what comes in one is already (PROTOCOL §2.3, §10.2).
+ * Serializes the data of a publication. It must fit into a frame (PROTOCOL §2.3, §10.2).
  * @throws ApiError BAD_REQUEST
  */
-function encode(data: unknown, { dataBytes, depth }: Limits): string {
+function serialize(data: unknown, { dataBytes, depth }: Limits): string {
   const text = JSON.stringify(data, requireFinite)
-  if (Buffer.byteLength(text) > dataBytes) throw new ApiError('BAD_REQUEST', `data: at most ${dataBytes} bytes of JSON`)
+  const bytes = Buffer.byteLength(text)
+  if (bytes > dataBytes) {
+    throw new ApiError('BAD_REQUEST', `data is ${bytes} bytes of JSON; the limit is ${dataBytes} (limits.dataBytes)`)
+  }
   try {
     scanFrameText(`{"data":${text}}`, depth)
   } catch (error) {
@@ -31,23 +43,27 @@ function encode(data: unknown, { dataBytes, depth }: Limits): string {
   return text
 }
 
-/** `POST /v1/publish`: for backends that have something to tell and need no session. */
-export function publishRoutes(channels: ChannelBroker, limits: Limits, guard: Guard): FastifyPluginAsyncTypebox {
+function routes({ channels, limits, guard }: PublishDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.addHook('preParsing', guard)
     app.post('/publish', { schema: publishCalls.publish }, async request => {
       const { channel, data, idempotencyKey } = request.body
-      const { cappedBy, actor } = request
-      if (cappedBy !== undefined && !mayPublish(cappedBy.publish, channel)) {
-        throw new ApiError('PERMISSION_DENIED', `this token may not publish to ${channel}`)
+      const { limitedBy, actor } = request
+      if (limitedBy !== undefined && !mayPublish(limitedBy.publish, channel)) {
+        throw new ApiError('PERMISSION_DENIED', `the publish patterns of this token do not match ${channel}`)
       }
-      const text = encode(data, limits)
-      // Apart from the keys of clients: theirs begin with another letter.
+      const text = serialize(data, limits)
+      // The prefix separates these keys from those of clients, which have another one.
       const key = idempotencyKey === undefined ? '' : `a:${actor}:${idempotencyKey}`
       const published = await channels.publish(channel, text, key)
-      if (published === 'conflict') throw new ApiError('BAD_REQUEST', 'idempotencyKey: it was used with other data')
+      if (published === 'conflict') {
+        throw new ApiError('BAD_REQUEST', `idempotencyKey ${idempotencyKey} was used with other data`)
+      }
       const { offset, epoch, duplicate } = published
       return { offset, epoch, ...(duplicate ? { duplicate } : {}) }
     })
   }
 }
+
+/** `POST /v1/publish`: for backends that publish without a session. */
+export const publishResource: Resource<PublishDependencies> = { tags: [publishTag], schemas: publishSchemas, routes }

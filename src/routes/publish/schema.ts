@@ -1,21 +1,21 @@
 import Type from 'typebox'
 import { needs, ofBody, refusals } from '../common/operation.js'
+import type { Tag } from '../common/resource.js'
 import { channelSchema, refer } from '../common/schema.js'
 
-/** `POST /v1/publish`: its shapes and its call. */
+/** `POST /v1/publish`: schemas and operation. */
 
 const newPublicationSchema = Type.Object(
   {
-    channel: channelSchema('To whom: all who have joined this channel.'),
+    channel: channelSchema('The channel. All of its subscribers receive the publication.'),
     data: Type.Unknown({
-      description:
-        'Any JSON value, at most `dataBytes` of `welcome.limits` as the gateway writes it (32,768 by default).'
+      description: 'Any JSON value. Its serialized form has at most `limits.dataBytes` bytes (32,768 by default).'
     }),
     idempotencyKey: Type.Optional(
       Type.String({
         minLength: 1,
         maxLength: 64,
-        description: 'A repeat within 5 minutes with the same key, by the same token, is the same publication.',
+        description: 'A repeat with the same key and the same token within 5 minutes is the same publication.',
         examples: ['order-4711']
       })
     )
@@ -23,32 +23,42 @@ const newPublicationSchema = Type.Object(
   {
     $id: 'NewPublication',
     additionalProperties: false,
-    description: 'Something to tell.',
+    description: 'A publication.',
     examples: [{ channel: 'news', data: { text: 'hello' } }]
   }
 )
 
 const publishedSchema = Type.Object(
   {
-    offset: Type.Integer({ minimum: 1, description: 'Its place in the channel.', examples: [7] }),
-    epoch: Type.String({ description: 'In which unbroken numbering of the channel.', examples: ['Hx7iKuzdnZbr5s'] }),
+    offset: Type.Integer({ minimum: 1, description: 'Position of the publication in the channel.', examples: [7] }),
+    epoch: Type.String({
+      description: 'The numbering of the channel that `offset` belongs to.',
+      examples: ['Hx7iKuzdnZbr5s']
+    }),
     duplicate: Type.Optional(
-      Type.Boolean({ description: '`true`: the idempotency key was used before, and this is what came of it.' })
+      Type.Boolean({
+        description: '`true` if the idempotency key was used before: the original publication is returned.'
+      })
     )
   },
-  { $id: 'Published', description: 'Where it stands (PROTOCOL.md, section 10).' }
+  { $id: 'Published', description: 'The position of the publication (PROTOCOL.md, section 10).' }
 )
+
+export const publishTag: Tag = {
+  name: 'Publications',
+  description: 'Messages to all subscribers of a channel, and who these are.'
+}
 
 export const publishCalls = {
   publish: {
-    tags: ['Publications'],
+    tags: [publishTag.name],
     operationId: 'publish',
-    summary: 'Publish',
+    summary: 'Publish to a channel',
     description:
-      'To all who have joined a channel, on every instance. A token publishes within its own `publish` patterns; in `client:…` and `session:…` only by one that spells the prefix. Where the answer was lost, repeat with the same `idempotencyKey`.',
+      'Sends a message to all subscribers of a channel, on every instance. A token can publish to channels that match its `publish` patterns; for `client:…` and `session:…` a pattern must spell the prefix. If the response was lost, repeat the request with the same `idempotencyKey`.',
     security: needs('publish', 'admin'),
     body: refer(newPublicationSchema),
-    response: { 200: refer(publishedSchema, 'It is published.') },
+    response: { 200: refer(publishedSchema, 'The message is published.') },
     refusals: refusals([...ofBody])
   }
 } as const

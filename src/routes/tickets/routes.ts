@@ -4,31 +4,41 @@ import { ApiError } from '../../errors.js'
 import type { Tickets } from '../../registry/tickets.js'
 import type { Token } from '../../registry/tokens.js'
 import type { Guard } from '../auth.js'
+import type { Resource } from '../common/resource.js'
 import { formatTime, requireAttributes } from '../values.js'
-import { ticketCalls } from './schema.js'
+import { ticketCalls, ticketSchemas, ticketTag } from './schema.js'
+
+export interface TicketDependencies {
+  readonly tickets: Pick<Tickets, 'create'>
+  /** Requires the scope `tickets`. */
+  readonly guard: Guard
+}
+
+const capabilityNames = ['subscribe', 'publish', 'services'] as const satisfies readonly (keyof Capabilities)[]
 
 /** A ticket never exceeds its token (PROTOCOL §3). @throws ApiError PERMISSION_DENIED */
 function requireWithin(token: Token, wanted: { readonly clientId: string } & Partial<Capabilities>): void {
   if (!isAllowed(token.clients, wanted.clientId)) {
-    throw new ApiError('PERMISSION_DENIED', `this token gives no tickets for the client ${wanted.clientId}`)
+    throw new ApiError('PERMISSION_DENIED', `the clients patterns of this token do not match ${wanted.clientId}`)
   }
-  for (const name of ['subscribe', 'publish', 'services'] as const) {
-    const beyond = wanted[name]?.find(pattern => !isWithin(token[name], pattern))
-    if (beyond !== undefined) throw new ApiError('PERMISSION_DENIED', `${name}: ${beyond} is more than this token has`)
+  for (const name of capabilityNames) {
+    const excess = wanted[name]?.find(pattern => !isWithin(token[name], pattern))
+    if (excess !== undefined) {
+      throw new ApiError('PERMISSION_DENIED', `${name}: ${excess} exceeds the ${name} patterns of this token`)
+    }
   }
 }
 
-/** `POST /v1/tickets`: short-lived credentials for web pages and Roblox game servers. */
-export function ticketRoutes(tickets: Tickets, guard: Guard): FastifyPluginAsyncTypebox {
+function routes({ tickets, guard }: TicketDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.addHook('preParsing', guard)
     app.post('/tickets', { schema: ticketCalls.create }, async (request, reply) => {
       const { ttl, ...rest } = request.body
       requireAttributes(rest.attributes)
-      if (request.cappedBy !== undefined) requireWithin(request.cappedBy, rest)
+      if (request.limitedBy !== undefined) requireWithin(request.limitedBy, rest)
       const wanted = { ...rest, ...(ttl === undefined ? {} : { ttlSeconds: ttl }) }
       const { clientId, keyId, secret, expiresAt } = await tickets.create(wanted)
-      request.log.info({ clientId, keyId, actor: request.actor }, 'a ticket was made')
+      request.log.info({ clientId, keyId, actor: request.actor }, 'ticket created')
       return reply
         .code(201)
         .header('cache-control', 'no-store')
@@ -36,3 +46,6 @@ export function ticketRoutes(tickets: Tickets, guard: Guard): FastifyPluginAsync
     })
   }
 }
+
+/** `POST /v1/tickets`: short-lived credentials for web pages and Roblox game servers. */
+export const ticketResource: Resource<TicketDependencies> = { tags: [ticketTag], schemas: ticketSchemas, routes }

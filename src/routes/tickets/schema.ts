@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { ticketSeconds } from '../../registry/tickets.js'
 import { needs, ofBody, refusals } from '../common/operation.js'
+import type { Tag } from '../common/resource.js'
 import {
   attributesSchema,
   clientIdSchema,
@@ -11,7 +12,7 @@ import {
   wantedCapabilities
 } from '../common/schema.js'
 
-/** `POST /v1/tickets`: its shapes and its call. */
+/** `POST /v1/tickets`: schemas and operation. */
 
 const newTicketSchema = Type.Object(
   {
@@ -19,7 +20,7 @@ const newTicketSchema = Type.Object(
     ttl: Type.Optional(
       Type.Integer({
         ...{ minimum: ticketSeconds.min, maximum: ticketSeconds.max },
-        description: `Its life, in seconds; ${ticketSeconds.default} where it is missing.`,
+        description: `Life of the ticket, in seconds. Default: ${ticketSeconds.default}.`,
         examples: [ticketSeconds.default]
       })
     ),
@@ -29,7 +30,8 @@ const newTicketSchema = Type.Object(
   {
     $id: 'NewTicket',
     additionalProperties: false,
-    description: 'The client needs no record. A missing list is empty: without `services` no license can be validated.',
+    description:
+      'The client need not exist. An omitted list is empty: without `services`, no license can be validated.',
     examples: [{ clientId: 'web-1', services: ['my-game'] }]
   }
 )
@@ -37,20 +39,25 @@ const newTicketSchema = Type.Object(
 const createdTicketSchema = Type.Object(
   {
     clientId: clientIdSchema,
-    keyId: identifier('The ticket’s id, for revoking it. Not secret.', 'tkt_9a1f5c7e3b2d4608'),
-    secret: secretShown('The ticket’s secret.', 'cs_tk_…'),
-    expiresAt: timeShown('When it ends, and every session with it.')
+    keyId: identifier('Id of the ticket, by which it is revoked. Not secret.', 'tkt_9a1f5c7e3b2d4608'),
+    secret: secretShown('The secret of the ticket.', 'cs_tk_…'),
+    expiresAt: timeShown('When the ticket and all of its sessions end.')
   },
   { $id: 'CreatedTicket', description: 'A short-lived credential (PROTOCOL.md, section 3).' }
 )
 
+export const ticketTag: Tag = {
+  name: 'Tickets',
+  description: 'Short-lived credentials for web pages and game servers.'
+}
+
 export const ticketCalls = {
   create: {
-    tags: ['Tickets'],
+    tags: [ticketTag.name],
     operationId: 'createTicket',
     summary: 'Create a ticket',
     description:
-      'A short-lived credential for a web page or a game server, which must never hold a lasting secret. It never exceeds the rights of the token that makes it. `DELETE /v1/admin/clients/{clientId}/keys/{keyId}` revokes it.',
+      'Creates a short-lived credential for a web page or a game server, which must never hold a long-lived secret. A ticket never exceeds the permissions of the token that creates it. `DELETE /v1/admin/clients/{clientId}/keys/{keyId}` revokes it.',
     security: needs('tickets', 'admin'),
     body: refer(newTicketSchema),
     response: {

@@ -1,31 +1,36 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ApiError } from '../../../errors.js'
-import type { Client, Clients } from '../../../registry/clients.js'
-import { isTicketId, type Tickets } from '../../../registry/tickets.js'
+import type { ClientKey } from '../../../registry/client-keys.js'
+import type { Client } from '../../../registry/clients.js'
+import { isTicketId } from '../../../registry/tickets.js'
 import { formatTime, pageOf, requireAttributes } from '../../values.js'
-import { clientCalls } from './schema.js'
+import type { AdminDependencies, AdminResource } from '../resource.js'
+import { clientCalls, clientSchemas, clientTag } from './schema.js'
 
-function show({ createdAt, updatedAt, keys, ...client }: Client) {
+function formatKey({ keyId, createdAt, expiresAt, revokedAt }: ClientKey) {
+  return {
+    keyId,
+    createdAt: formatTime(createdAt),
+    ...(expiresAt === undefined ? {} : { expiresAt: formatTime(expiresAt) }),
+    ...(revokedAt === undefined ? {} : { revokedAt: formatTime(revokedAt) })
+  }
+}
+
+function formatClient({ createdAt, updatedAt, keys, ...client }: Client) {
   return {
     ...client,
     createdAt: formatTime(createdAt),
     updatedAt: formatTime(updatedAt),
-    keys: keys.map(key => ({
-      keyId: key.keyId,
-      createdAt: formatTime(key.createdAt),
-      ...(key.expiresAt === undefined ? {} : { expiresAt: formatTime(key.expiresAt) }),
-      ...(key.revokedAt === undefined ? {} : { revokedAt: formatTime(key.revokedAt) })
-    }))
+    keys: keys.map(formatKey)
   }
 }
 
-/** `/v1/admin/clients`: clients and their keys. A secret is in one answer only, that of its making. */
-export function clientRoutes(clients: Clients, tickets: Tickets): FastifyPluginAsyncTypebox {
+function routes({ registry: { clients, tickets } }: AdminDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.post('/clients', { schema: clientCalls.create }, async (request, reply) => {
       requireAttributes(request.body.attributes)
       const { client, keyId, secret } = await clients.create(request.body, request.actor)
-      return reply.code(201).send({ ...show(client), keyId, secret })
+      return reply.code(201).send({ ...formatClient(client), keyId, secret })
     })
 
     app.get('/clients', { schema: clientCalls.list }, request =>
@@ -33,19 +38,19 @@ export function clientRoutes(clients: Clients, tickets: Tickets): FastifyPluginA
         request.query,
         (after, limit) => clients.list(after, limit),
         client => client.clientId,
-        show
+        formatClient
       )
     )
 
     app.get('/clients/:clientId', { schema: clientCalls.get }, async request => {
       const client = await clients.get(request.params.clientId)
       if (client === undefined) throw new ApiError('NOT_FOUND', `there is no client ${request.params.clientId}`)
-      return show(client)
+      return formatClient(client)
     })
 
     app.patch('/clients/:clientId', { schema: clientCalls.update }, async request => {
       requireAttributes(request.body.attributes)
-      return show(await clients.update(request.params.clientId, request.body, request.actor))
+      return formatClient(await clients.update(request.params.clientId, request.body, request.actor))
     })
 
     app.delete('/clients/:clientId', { schema: clientCalls.remove }, async (request, reply) => {
@@ -66,3 +71,6 @@ export function clientRoutes(clients: Clients, tickets: Tickets): FastifyPluginA
     })
   }
 }
+
+/** `/v1/admin/clients`: clients and their keys. Only the response that creates a key contains its secret. */
+export const clientResource: AdminResource = { tags: [clientTag], schemas: clientSchemas, routes }

@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { maxLiveKeys } from '../../../registry/client-keys.js'
-import { needs, nothing, ofBody, refusals } from '../../common/operation.js'
+import { needs, noContent, ofBody, refusals } from '../../common/operation.js'
+import type { Tag } from '../../common/resource.js'
 import {
   attributesSchema,
   capabilitySchemas,
@@ -16,18 +17,21 @@ import {
   wantedCapabilities
 } from '../../common/schema.js'
 
-/** `/v1/admin/clients`: its shapes and calls. */
+/** `/v1/admin/clients`: schemas and operations. */
 
-/** Longest overlap of a rotation, in seconds: 30 days. */
+/** Longest overlap of a key rotation, in seconds: 30 days. */
 const maxOverlapSeconds = 30 * 24 * 60 * 60
 
-const status = oneOf(['active', 'suspended'], 'A suspended client cannot connect, nor can its tickets.')
+const status = oneOf(
+  ['active', 'suspended'],
+  'A suspended client cannot connect, and neither can the holders of its tickets.'
+)
 
 const keySchema = Type.Object(
   {
     keyId: keyIdSchema,
-    createdAt: timeShown('When it was made.'),
-    expiresAt: Type.Optional(timeShown('When it ends, or ended: a newer key took its place.')),
+    createdAt: timeShown('When it was created.'),
+    expiresAt: Type.Optional(timeShown('When it expires or expired, because a newer key replaces it.')),
     revokedAt: Type.Optional(timeShown('When it was revoked.'))
   },
   { $id: 'Key', description: 'A key of a client, without its secret.' }
@@ -39,18 +43,18 @@ const clientSchema = Type.Object(
     status,
     ...capabilitySchemas,
     attributes: attributesSchema,
-    createdAt: timeShown('When it was made.'),
+    createdAt: timeShown('When it was created.'),
     updatedAt: timeShown('When it was last changed.'),
-    keys: list(refer(keySchema), { description: 'Its keys, oldest first; ended ones stay in sight for a while.' })
+    keys: list(refer(keySchema), { description: 'Its keys, oldest first. Recently ended keys are included.' })
   },
-  { $id: 'Client', description: 'Who may connect, and with which rights.' }
+  { $id: 'Client', description: 'A program that may connect, with its permissions and keys.' }
 )
 
 const createdClientSchema = Type.Object(
   {
     ...clientSchema.properties,
     keyId: keyIdSchema,
-    secret: secretShown('The first key’s secret.', 'cs_sk_…')
+    secret: secretShown('The secret of the first key.', 'cs_sk_…')
   },
   { $id: 'CreatedClient', description: 'A new client with the secret of its first key.' }
 )
@@ -59,8 +63,8 @@ const createdKeySchema = Type.Object(
   {
     clientId: clientIdSchema,
     keyId: keyIdSchema,
-    secret: secretShown('The new key’s secret.', 'cs_sk_…'),
-    previousExpiresAt: timeShown('When the keys before it end.')
+    secret: secretShown('The secret of the new key.', 'cs_sk_…'),
+    previousExpiresAt: timeShown('When the previous keys expire at the latest.')
   },
   { $id: 'CreatedKey', description: 'A new key with its secret.' }
 )
@@ -75,7 +79,7 @@ const newClientSchema = Type.Object(
     $id: 'NewClient',
     additionalProperties: false,
     description:
-      'Without a `clientId` one is made. `services` is `["*"]` where it is missing, the other lists are empty.',
+      'Without a `clientId`, the gateway generates one. `services` defaults to `["*"]`, the other lists to empty.',
     examples: [{ clientId: 'game-1', subscribe: ['match:*'], publish: ['match:1'] }]
   }
 )
@@ -90,7 +94,7 @@ const clientPatchSchema = Type.Object(
     $id: 'ClientPatch',
     additionalProperties: false,
     minProperties: 1,
-    description: 'What is missing stays; a list or `attributes` is replaced as a whole.',
+    description: 'Omitted members keep their values. A list and `attributes` are replaced as a whole.',
     examples: [{ status: 'suspended' }]
   }
 )
@@ -100,10 +104,10 @@ const newKeySchema = Type.Object(
     overlap: Type.Integer({
       minimum: 0,
       maximum: maxOverlapSeconds,
-      description: 'How long the keys before it still live, in seconds.',
+      description: 'How long the previous keys stay valid, in seconds.',
       examples: [3600]
     }),
-    force: Type.Optional(Type.Boolean({ description: 'Rotate although an earlier overlap still runs.' }))
+    force: Type.Optional(Type.Boolean({ description: 'Rotate even if an earlier overlap has not ended.' }))
   },
   { $id: 'NewKey', additionalProperties: false, examples: [{ overlap: 3600 }] }
 )
@@ -111,27 +115,31 @@ const newKeySchema = Type.Object(
 const clientParams = Type.Object({ clientId: clientIdSchema })
 const keyParams = Type.Object({ clientId: clientIdSchema, keyId: keyIdSchema })
 const clientPageSchema = pageSchema(clientSchema, 'ClientPage')
-const tags = ['Clients']
-const noClient = { 404: 'there is no such client' }
+export const clientTag: Tag = {
+  name: 'Clients',
+  description: 'Programs that may connect, with their permissions and keys.'
+}
+const tags = [clientTag.name]
+const noClient = { 404: 'the client does not exist' }
 
 export const clientCalls = {
   create: {
     tags,
     operationId: 'createClient',
     summary: 'Create a client',
-    description: 'Makes a client and its first key.',
+    description: 'Creates a client and its first key.',
     security: needs('admin'),
     body: refer(newClientSchema),
     response: {
       201: refer(createdClientSchema, 'The client, with `keyId` and `secret`.')
     },
-    refusals: refusals([...ofBody, 409], { 409: 'the `clientId` is taken' })
+    refusals: refusals([...ofBody, 409], { 409: 'the `clientId` exists already' })
   },
   list: {
     tags,
     operationId: 'listClients',
     summary: 'List clients',
-    description: 'In the order of their ids. Never with a secret.',
+    description: 'Ordered by id. Secrets are never included.',
     security: needs('admin', 'read'),
     querystring: pageQuerySchema,
     response: { 200: refer(clientPageSchema, 'A page of clients.') },
@@ -151,11 +159,11 @@ export const clientCalls = {
     operationId: 'updateClient',
     summary: 'Change or suspend a client',
     description:
-      'Changed rights end its sessions with `SESSION_EXPIRED`: they come back with the new ones. Suspension ends them with `SESSION_REVOKED`.',
+      'Changed permissions end its sessions with `SESSION_EXPIRED`; they reconnect with the new ones. Suspension ends them with `SESSION_REVOKED`.',
     security: needs('admin'),
     params: clientParams,
     body: refer(clientPatchSchema),
-    response: { 200: refer(clientSchema, 'The client as it is now.') },
+    response: { 200: refer(clientSchema, 'The changed client.') },
     refusals: refusals([...ofBody, 404], noClient)
   },
   remove: {
@@ -165,34 +173,34 @@ export const clientCalls = {
     description: 'Its sessions end with `SESSION_REVOKED`.',
     security: needs('admin'),
     params: clientParams,
-    response: { 204: nothing('It is gone.') },
+    response: { 204: noContent('The client is deleted.') },
     refusals: refusals([400, 404], noClient)
   },
   rotateKey: {
     tags,
     operationId: 'createKey',
     summary: 'Rotate a client’s key',
-    description: `Makes a new key; the ones before it end after the overlap. A client has at most ${maxLiveKeys} live keys: with \`force\` the oldest end at once.`,
+    description: `Creates a key. The previous keys expire after the overlap. A client has at most ${maxLiveKeys} live keys: with \`force\`, the oldest expire at once.`,
     security: needs('admin'),
     params: clientParams,
     body: refer(newKeySchema),
     response: {
       201: refer(createdKeySchema, 'The new key.')
     },
-    refusals: refusals([...ofBody, 404, 409], { ...noClient, 409: 'an earlier overlap still runs' })
+    refusals: refusals([...ofBody, 404, 409], { ...noClient, 409: 'an earlier overlap has not ended' })
   },
   revokeKey: {
     tags,
     operationId: 'revokeKey',
     summary: 'Revoke a key or a ticket',
     description:
-      'Its live sessions end with `SESSION_REVOKED` within 2 seconds, on every instance. To revoke again changes nothing.',
+      'Ends its live sessions with `SESSION_REVOKED` within 2 seconds, on every instance. Revoking a key again changes nothing.',
     security: needs('admin'),
     params: keyParams,
     response: {
-      204: nothing('It is revoked.')
+      204: noContent('The key or ticket is revoked.')
     },
-    refusals: refusals([400, 404], { 404: 'there is no such client, or no such key or ticket of it' })
+    refusals: refusals([400, 404], { 404: 'the client does not exist, or has no such key or ticket' })
   }
 } as const
 

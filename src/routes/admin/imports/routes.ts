@@ -1,27 +1,30 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ApiError } from '../../../errors.js'
-import type { Imports } from '../../../registry/imports.js'
-import { readNewLicense } from '../licenses/routes.js'
-import { chunkBytes, importCalls } from './schema.js'
+import { parseNewLicense } from '../licenses/routes.js'
+import type { AdminDependencies, AdminResource } from '../resource.js'
+import { chunkBytes, type ImportChunkBody, importCalls, importSchemas, importTag } from './schema.js'
 
-/** `/v1/admin/imports`: many licenses, all or nothing. */
-export function importRoutes(imports: Imports): FastifyPluginAsyncTypebox {
+/** @throws ApiError with the index of the first invalid license */
+function parseChunk({ licenses }: ImportChunkBody) {
+  return licenses.map((license, index) => {
+    try {
+      return { ...parseNewLicense(license), key: license.key }
+    } catch (error) {
+      throw error instanceof ApiError ? new ApiError(error.code, error.message, { index }) : error
+    }
+  })
+}
+
+function routes({ registry: { imports } }: AdminDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.post('/imports', { schema: importCalls.start }, async (request, reply) => {
       const importId = await imports.start(request.actor)
       return reply.code(201).send({ importId })
     })
 
-    app.post('/imports/:importId/licenses', { bodyLimit: chunkBytes, schema: importCalls.stage }, async request => {
-      const licenses = request.body.licenses.map((license, index) => {
-        try {
-          return { ...readNewLicense(license), key: license.key }
-        } catch (error) {
-          throw error instanceof ApiError ? new ApiError(error.code, error.message, index) : error
-        }
-      })
-      return { accepted: await imports.stage(request.params.importId, licenses, request.actor) }
-    })
+    app.post('/imports/:importId/licenses', { bodyLimit: chunkBytes, schema: importCalls.stage }, async request => ({
+      accepted: await imports.stage(request.params.importId, parseChunk(request.body), request.actor)
+    }))
 
     app.post('/imports/:importId/commit', { schema: importCalls.commit }, async request => ({
       licenses: await imports.commit(request.params.importId, request.actor)
@@ -33,3 +36,6 @@ export function importRoutes(imports: Imports): FastifyPluginAsyncTypebox {
     })
   }
 }
+
+/** `/v1/admin/imports`: imports of many licenses, all or nothing. */
+export const importResource: AdminResource = { tags: [importTag], schemas: importSchemas, routes }

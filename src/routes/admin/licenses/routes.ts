@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ApiError } from '../../../errors.js'
 import { hwidBytes, licenseKeyBytes } from '../../../protocol/limits.js'
-import type { License, Licenses } from '../../../registry/licenses.js'
+import type { License } from '../../../registry/licenses.js'
 import { formatTime, pageOf, parseTime, requireAttributes, requireText } from '../../values.js'
-import { type LicensePatchBody, licenseCalls, type NewLicenseBody } from './schema.js'
+import type { AdminDependencies, AdminResource } from '../resource.js'
+import { type LicensePatchBody, licenseCalls, licenseSchemas, licenseTag, type NewLicenseBody } from './schema.js'
 
-function show({ startsAt, expiresAt, createdAt, updatedAt, hwids, importId: _, ...license }: License) {
+function formatLicense({ startsAt, expiresAt, createdAt, updatedAt, hwids, importId: _, ...license }: License) {
   return {
     ...license,
     ...(startsAt === undefined ? {} : { startsAt: formatTime(startsAt) }),
@@ -16,19 +17,22 @@ function show({ startsAt, expiresAt, createdAt, updatedAt, hwids, importId: _, .
   }
 }
 
-/** The bounds that JSON Schema cannot say, and times as numbers. `null` stays: it takes a date away. */
-function readDates<Body extends LicensePatchBody>(body: Body) {
-  requireAttributes(body.attributes)
-  const { startsAt, expiresAt, ...rest } = body
-  const read = (text: string | null) => (text === null ? null : parseTime(text))
+/** `null` removes a date and stays as it is. @throws ApiError BAD_REQUEST */
+function parsePatch({ startsAt, expiresAt, ...rest }: LicensePatchBody) {
+  requireAttributes(rest.attributes)
+  const parse = (text: string | null) => (text === null ? null : parseTime(text))
   return {
     ...rest,
-    ...(startsAt === undefined ? {} : { startsAt: read(startsAt) }),
-    ...(expiresAt === undefined ? {} : { expiresAt: read(expiresAt) })
+    ...(startsAt === undefined ? {} : { startsAt: parse(startsAt) }),
+    ...(expiresAt === undefined ? {} : { expiresAt: parse(expiresAt) })
   }
 }
 
-export function readNewLicense({ startsAt, expiresAt, ...rest }: NewLicenseBody) {
+/**
+ * Checks the limits that JSON Schema cannot express, and converts times to unix milliseconds.
+ * @throws ApiError BAD_REQUEST
+ */
+export function parseNewLicense({ startsAt, expiresAt, ...rest }: NewLicenseBody) {
   requireAttributes(rest.attributes)
   if (rest.key !== undefined) requireText('key', rest.key, licenseKeyBytes)
   return {
@@ -38,12 +42,11 @@ export function readNewLicense({ startsAt, expiresAt, ...rest }: NewLicenseBody)
   }
 }
 
-/** `/v1/admin/licenses`: licenses and the hwids bound to them. A key is in one answer only, that of its making. */
-export function licenseRoutes(licenses: Licenses): FastifyPluginAsyncTypebox {
+function routes({ registry: { licenses } }: AdminDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.post('/licenses', { schema: licenseCalls.create }, async (request, reply) => {
-      const { license, key } = await licenses.create(readNewLicense(request.body), request.actor)
-      return reply.code(201).send({ ...show(license), key })
+      const { license, key } = await licenses.create(parseNewLicense(request.body), request.actor)
+      return reply.code(201).send({ ...formatLicense(license), key })
     })
 
     app.get('/licenses', { schema: licenseCalls.list }, request =>
@@ -51,18 +54,18 @@ export function licenseRoutes(licenses: Licenses): FastifyPluginAsyncTypebox {
         request.query,
         (after, limit) => licenses.list(after, limit),
         license => license.licenseId,
-        show
+        formatLicense
       )
     )
 
     app.get('/licenses/:licenseId', { schema: licenseCalls.get }, async request => {
       const license = await licenses.get(request.params.licenseId)
       if (license === undefined) throw new ApiError('NOT_FOUND', `there is no license ${request.params.licenseId}`)
-      return show(license)
+      return formatLicense(license)
     })
 
     app.patch('/licenses/:licenseId', { schema: licenseCalls.update }, async request =>
-      show(await licenses.update(request.params.licenseId, readDates(request.body), request.actor))
+      formatLicense(await licenses.update(request.params.licenseId, parsePatch(request.body), request.actor))
     )
 
     app.delete('/licenses/:licenseId', { schema: licenseCalls.remove }, async (request, reply) => {
@@ -83,7 +86,10 @@ export function licenseRoutes(licenses: Licenses): FastifyPluginAsyncTypebox {
     app.put('/licenses/:licenseId/hwids/:hwid', { schema: licenseCalls.banHwid }, async request => {
       const { licenseId, hwid } = request.params
       requireText('hwid', hwid, hwidBytes)
-      return show(await licenses.setBanned(licenseId, hwid, request.body.banned, request.actor))
+      return formatLicense(await licenses.setBanned(licenseId, hwid, request.body.banned, request.actor))
     })
   }
 }
+
+/** `/v1/admin/licenses`: licenses and their hwids. Only the response that creates a license contains its key. */
+export const licenseResource: AdminResource = { tags: [licenseTag], schemas: licenseSchemas, routes }

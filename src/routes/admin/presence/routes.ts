@@ -1,31 +1,25 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ApiError } from '../../../errors.js'
-import type { PresenceTracker } from '../../../session/presence.js'
-import type { PresenceStore } from '../../../store/presence.js'
 import { pageOf } from '../../values.js'
-import { presenceCalls } from './schema.js'
+import type { AdminDependencies, AdminResource } from '../resource.js'
+import { presenceCalls, presenceSchemas } from './schema.js'
 
-/** `/v1/admin/channels/{channel}/presence`: who is in a channel. */
-export function presenceRoutes(
-  store: PresenceStore,
-  { covers }: Pick<PresenceTracker, 'covers'>,
-  now: () => number
-): FastifyPluginAsyncTypebox {
+function routes({ store, presence, now }: AdminDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.get('/channels/:channel/presence', { schema: presenceCalls.list }, async request => {
       const { channel } = request.params
-      if (!covers(channel)) {
+      if (!presence.covers(channel)) {
         throw new ApiError(
           'NOT_FOUND',
-          `no presence is kept of ${channel}: set COUNTERSIGN_PRESENCE to a pattern that it fits`
+          `no presence is kept of ${channel}: add a matching pattern to COUNTERSIGN_PRESENCE`
         )
       }
       const at = now()
       const [count, page] = await Promise.all([
-        store.count(channel, at),
+        store.presence.count(channel, at),
         pageOf(
           request.query,
-          (after, limit) => store.list(channel, after, limit, at),
+          (after, limit) => store.presence.list(channel, after, limit, at),
           ({ sessionId }) => sessionId,
           ({ sessionId, clientId }) => ({ sessionId, clientId })
         )
@@ -34,3 +28,6 @@ export function presenceRoutes(
     })
   }
 }
+
+/** `/v1/admin/channels/{channel}/presence`: the subscribers of a channel. */
+export const presenceResource: AdminResource = { tags: [], schemas: presenceSchemas, routes }

@@ -1,12 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Token, Tokens } from '../../../registry/tokens.js'
+import type { Token } from '../../../registry/tokens.js'
 import { formatTime, pageOf, parseTime, requireText } from '../../values.js'
-import { tokenCalls } from './schema.js'
+import type { AdminDependencies, AdminResource } from '../resource.js'
+import { tokenCalls, tokenSchemas, tokenTag } from './schema.js'
 
-/** A token's name, in bytes. */
+/** Longest name of a token, in bytes. */
 const maxNameBytes = 512
 
-function show({ createdAt, expiresAt, ...token }: Token) {
+function formatToken({ createdAt, expiresAt, ...token }: Token) {
   return {
     ...token,
     createdAt: formatTime(createdAt),
@@ -14,15 +15,14 @@ function show({ createdAt, expiresAt, ...token }: Token) {
   }
 }
 
-/** `/v1/admin/tokens`: API tokens. A token is in one answer only, that of its making. */
-export function tokenRoutes(tokens: Tokens): FastifyPluginAsyncTypebox {
+function routes({ registry: { tokens } }: AdminDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.post('/tokens', { schema: tokenCalls.create }, async (request, reply) => {
       const { expiresAt, ...rest } = request.body
       const wanted = { ...rest, ...(expiresAt === undefined ? {} : { expiresAt: parseTime(expiresAt) }) }
       requireText('name', wanted.name, maxNameBytes)
       const { token, record } = await tokens.create(wanted, request.actor)
-      return reply.code(201).send({ ...show(record), token })
+      return reply.code(201).send({ ...formatToken(record), token })
     })
 
     app.get('/tokens', { schema: tokenCalls.list }, request =>
@@ -30,7 +30,7 @@ export function tokenRoutes(tokens: Tokens): FastifyPluginAsyncTypebox {
         request.query,
         (after, limit) => tokens.list(after, limit),
         token => token.tokenId,
-        show
+        formatToken
       )
     )
 
@@ -40,3 +40,6 @@ export function tokenRoutes(tokens: Tokens): FastifyPluginAsyncTypebox {
     })
   }
 }
+
+/** `/v1/admin/tokens`: API tokens. Only the response that creates a token contains it. */
+export const tokenResource: AdminResource = { tags: [tokenTag], schemas: tokenSchemas, routes }

@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { scopes } from '../../../registry/tokens.js'
-import { needs, nothing, ofBody, refusals } from '../../common/operation.js'
+import { needs, noContent, ofBody, refusals } from '../../common/operation.js'
+import type { Tag } from '../../common/resource.js'
 import {
   capabilitySchemas,
   clientPatternsSchema,
@@ -16,18 +17,18 @@ import {
   wantedCapabilities
 } from '../../common/schema.js'
 
-/** `/v1/admin/tokens`: its shapes and calls. */
+/** `/v1/admin/tokens`: schemas and operations. */
 
 const maxNameLength = 128
 
-const tokenIdSchema = identifier('The token’s id. Not secret.', 'tok_7e2d9c4b1a8f6350')
+const tokenIdSchema = identifier('Id of the token. Not secret.', 'tok_7e2d9c4b1a8f6350')
 const nameSchema = Type.String({
   minLength: 1,
   maxLength: maxNameLength,
-  description: 'What it is for: yours to choose.',
+  description: 'Any name, e.g. what the token is for.',
   examples: ['shop backend']
 })
-const scopeList = (options: Type.TArrayOptions) => list(oneOf(scopes, 'What its holder may do.'), options)
+const scopeList = (options: Type.TArrayOptions) => list(oneOf(scopes, 'What the holder of the token may do.'), options)
 
 const tokenSchema = Type.Object(
   {
@@ -36,18 +37,19 @@ const tokenSchema = Type.Object(
     scopes: scopeList({}),
     clients: clientPatternsSchema,
     ...capabilitySchemas,
-    createdAt: timeShown('When it was made.'),
-    expiresAt: Type.Optional(timeShown('When it ends. Missing: never.'))
+    createdAt: timeShown('When it was created.'),
+    expiresAt: Type.Optional(timeShown('When it expires. Never if omitted.'))
   },
   {
     $id: 'Token',
-    description: 'An API token, without itself: it is kept as a keyed hash. Its lists cap what a ticket may get.'
+    description:
+      'An API token. Only a keyed hash of the token itself is stored. Its lists limit the tickets that its holder creates.'
   }
 )
 
 const createdTokenSchema = Type.Object(
-  { ...tokenSchema.properties, token: secretShown('The token.', 'cs_at_…') },
-  { $id: 'CreatedToken', description: 'A new token.' }
+  { ...tokenSchema.properties, token: secretShown('The token itself.', 'cs_at_…') },
+  { $id: 'CreatedToken', description: 'A new API token.' }
 )
 
 const newTokenSchema = Type.Object(
@@ -56,19 +58,20 @@ const newTokenSchema = Type.Object(
     scopes: scopeList({ minItems: 1, maxItems: scopes.length, uniqueItems: true }),
     clients: Type.Optional(clientPatternsSchema),
     ...wantedCapabilities,
-    expiresAt: Type.Optional(time('When it ends. Missing: never.'))
+    expiresAt: Type.Optional(time('When it expires. Never if omitted.'))
   },
   {
     $id: 'NewToken',
     additionalProperties: false,
     description:
-      '`clients` is `["*"]` where it is missing; the other lists are empty, and so are then its tickets’ rights.',
+      '`clients` defaults to `["*"]`. The other lists default to empty, so the tickets that its holder creates have no permissions.',
     examples: [{ name: 'shop backend', scopes: ['tickets'], clients: ['web-*'], services: ['*'] }]
   }
 )
 
 const tokenPageSchema = pageSchema(tokenSchema, 'TokenPage')
-const tags = ['Tokens']
+export const tokenTag: Tag = { name: 'Tokens', description: 'API tokens: who may call this API.' }
+const tags = [tokenTag.name]
 
 export const tokenCalls = {
   create: {
@@ -84,7 +87,7 @@ export const tokenCalls = {
     tags,
     operationId: 'listTokens',
     summary: 'List API tokens',
-    description: 'In the order of their ids. Never the tokens themselves.',
+    description: 'Ordered by id. The tokens themselves are never included.',
     security: needs('admin', 'read'),
     querystring: pageQuerySchema,
     response: { 200: refer(tokenPageSchema, 'A page of tokens.') },
@@ -94,11 +97,11 @@ export const tokenCalls = {
     tags,
     operationId: 'deleteToken',
     summary: 'Delete an API token',
-    description: 'It is refused from now on. Tickets that it made live on until they end.',
+    description: 'The token is refused at once. Tickets that its holder created stay valid until they expire.',
     security: needs('admin'),
     params: Type.Object({ tokenId: tokenIdSchema }),
-    response: { 204: nothing('It is gone.') },
-    refusals: refusals([400, 404], { 404: 'there is no such token' })
+    response: { 204: noContent('The token is deleted.') },
+    refusals: refusals([400, 404], { 404: 'the token does not exist' })
   }
 } as const
 

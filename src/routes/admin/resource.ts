@@ -1,0 +1,18 @@
+import type { Registry } from '../../registry/index.js'
+import type { PresenceTracker } from '../../session/presence.js'
+import type { Store } from '../../store/store.js'
+import type { Resource } from '../common/resource.js'
+
+/** What the routes under `/v1/admin` need. */
+export interface AdminDependencies {
+  readonly registry: Registry
+  readonly store: Pick<Store, 'sessions' | 'durable' | 'presence'>
+  readonly presence: Pick<PresenceTracker, 'covers'>
+  /** Time from a session's last activity to its deadline in the store, in milliseconds. */
+  readonly sessionTimeoutMs: number
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** A resource under `/v1/admin`. */
+export type AdminResource = Resource<AdminDependencies>

@@ -1,0 +1,32 @@
+import Type from 'typebox'
+import { needs, refusals } from '../../common/operation.js'
+import type { Tag } from '../../common/resource.js'
+import { pageQuerySchema, refer } from '../../common/schema.js'
+
+/** `/v1/admin/keys/reencrypt`: schemas and operation. */
+
+export const upkeepTag: Tag = { name: 'Upkeep', description: 'Completing a change of the master key.' }
+
+const reencryptedSchema = Type.Object(
+  {
+    resealed: Type.Integer({ minimum: 0, description: 'Number of secrets on this page that were sealed again.' }),
+    next: Type.Optional(Type.String({ description: 'The `after` of the next call. Absent when everything is done.' }))
+  },
+  { $id: 'Reencrypted' }
+)
+
+export const upkeepCalls = {
+  reencrypt: {
+    tags: [upkeepTag.name],
+    operationId: 'reencrypt',
+    summary: 'Seal secrets under the new master key',
+    description:
+      'After a change of the master key, seals the secrets that are still under an old key again, one page of clients per call. Repeat until `next` is absent; then the old key is no longer needed.',
+    security: needs('admin'),
+    querystring: pageQuerySchema,
+    response: { 200: refer(reencryptedSchema, 'The page is done.') },
+    refusals: refusals([400, 413, 415])
+  }
+} as const
+
+export const upkeepSchemas = [reencryptedSchema]

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs'
+import Fastify from 'fastify'
+import t from 'tap'
+import { pageRoutes } from '../../src/routes/pages.js'
+
+t.test('serves the demo with a strict content security policy', async t => {
+  const server = Fastify()
+  t.teardown(() => server.close())
+  await server.register(pageRoutes(new URL('../../dist/web/', import.meta.url)))
+  const page = await server.inject('/demo')
+  t.equal(page.statusCode, 200)
+  t.match(page.headers['content-security-policy'], /default-src 'none'; script-src 'self'/)
+  t.equal(page.body, readFileSync('web/demo.html', 'utf8'))
+  t.equal(
+    (await server.inject('/demo/countersign-client.js')).headers['content-type'],
+    'text/javascript; charset=utf-8'
+  )
+  t.equal((await server.inject('/')).headers.location, '/demo')
+  t.notMatch(page.body, /<style|<script>|\sstyle=|\son\w+=/, 'nothing that the policy forbids')
+  for (const [, path = ''] of page.body.matchAll(/(?:href|src)="(demo\/[^"]+)"/g)) {
+    t.match(
+      await server.inject(`/${path}`),
+      { statusCode: 200, headers: { 'x-content-type-options': 'nosniff' } },
+      path
+    )
+  }
+})
