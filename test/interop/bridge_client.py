@@ -26,7 +26,7 @@ class Lost(Exception):
 
 
 class Refused(Exception):
-    """Another status than 200. Only a signed error that is bound to its own poll counts (§9.3)."""
+    """A status other than 200. Only a signed error that is bound to its own poll counts (§9.3)."""
 
     def __init__(self, status: int, error: dict, signed: bool):
         super().__init__(f"{status} {error.get('code')}, {'signed' if signed else 'unsigned'}")
@@ -41,7 +41,7 @@ class Reply(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A whole, good answer: its frames as they came, the new ones decoded, and its `polled`."""
+    """A complete, valid answer: its frames as received, the new ones decoded, and its `polled`."""
 
     lines: list
     frames: list
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 
 
 class Link:
-    """Keep-alive connections to one instance: as many as there are requests in flight."""
+    """Keep-alive connections to one instance, one for each request in flight."""
 
     def __init__(self, url: str):
         address = urllib.parse.urlsplit(url)
@@ -57,7 +57,7 @@ class Link:
         self._idle: list = []
 
     def post(self, path: str, body=b"", headers: Optional[dict] = None, timeout: float = TIMEOUT_SECONDS) -> Reply:
-        """One request. Nothing is added to `headers` but a length; an iterator as body is sent in chunks."""
+        """One request. Adds only a length to `headers`; sends an iterator as a chunked body."""
         connection = self._idle.pop() if self._idle else http.client.HTTPConnection(*self._address)
         try:
             connection.timeout = timeout
@@ -80,7 +80,7 @@ class Link:
 
 
 def read_unsigned(body: bytes) -> dict:
-    """The body of §4.4, or nothing usable."""
+    """The body of §4.4, or None if the answer has another form."""
     try:
         return json.loads(body)
     except ValueError:
@@ -147,7 +147,7 @@ class BridgeSession:
         if key_id is not None:
             expected["keyId"] = key_id
         if any(welcome.get(name) != value for name, value in expected.items()):
-            raise Breach("PROTOCOL_ERROR", "the welcome is for somebody else")
+            raise Breach("PROTOCOL_ERROR", "the welcome is for another client")
         self.welcome, self.sent, self.received = welcome, 1, 1
         return welcome
 
@@ -161,7 +161,7 @@ class BridgeSession:
         return sign(self.keys.client, to_text(message))
 
     def frame(self, kind: str, **members) -> str:
-        """Signs the next message. It takes its `seq` for good: only these bytes may ever be sent with it (§9.4 b)."""
+        """Signs the next message. Only these bytes may be sent with its `seq` (§9.4 b)."""
         with self._lock:
             self.sent += 1
             return self.sign({"type": kind, "seq": self.sent, **members})
@@ -199,7 +199,7 @@ class BridgeSession:
         return Answer(lines, self._accept(frames), polled)
 
     def _accept(self, frames: list) -> list:
-        """Drops what is known; a hole is a network failure (§9.4 e)."""
+        """Drops known frames; a hole counts as a network failure (§9.4 e)."""
         seqs = [frame.get("seq") for frame in frames]
         if not all(is_int(seq, 1) for seq in seqs):
             raise Breach("PROTOCOL_ERROR", "seq is no number from 1")
@@ -226,7 +226,7 @@ class BridgeSession:
     # ── What an application uses ────────────────────────────────────────────────────────────────────────────────────
 
     def repeat(self, *frames: str, wait=0, link=None) -> Answer:
-        """What is lost goes again, byte for byte, with a new poll (§9.5)."""
+        """Sends lost frames again, byte for byte, with a new poll (§9.5)."""
         for attempt in range(TRIES):
             try:
                 return self.exchange(*frames, wait=wait, link=link)
@@ -236,7 +236,7 @@ class BridgeSession:
         raise AssertionError
 
     def until(self, found, seconds: float = 10, start: int = 0) -> dict:
-        """The first frame since `start` that is wanted; polls as long as it takes."""
+        """The first frame since `start` that matches; polls until it arrives."""
         deadline = time.monotonic() + seconds
         while True:
             for frame in self.frames[start:]:
@@ -248,7 +248,7 @@ class BridgeSession:
             self.repeat(wait=min(left, HELD_SECONDS))
 
     def request(self, kind: str, **members) -> dict:
-        """Sends one message; returns its answer, in whichever exchange it comes."""
+        """Sends one message; returns its answer, whichever exchange carries it."""
         start = len(self.frames)
         frame = self.frame(kind, **members)
         seq = self.sent

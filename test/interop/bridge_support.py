@@ -17,8 +17,8 @@ from support import FRESH_SECONDS, LIMIT, URL, new_credential
 BRIDGE_TIMEOUT = int(os.environ.get("INTEROP_BRIDGE_TIMEOUT", "90"))
 SLOW = "INTEROP_SLOW" in os.environ
 RATE = "INTEROP_RATE" in os.environ
-HELD = 20  # seconds to wait in a poll that something else is to end
-QUIET = 0.5  # seconds in which what must not happen would
+HELD = 20  # seconds of `wait` for a poll that another event ends
+QUIET = 0.5  # seconds to wait before asserting that something did not happen
 
 
 class BridgeTest(unittest.TestCase):

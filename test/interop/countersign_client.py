@@ -26,7 +26,7 @@ ENDING = {
 
 
 class Ended(Exception):
-    """The handshake failed or the session is over. Only a signed code can be believed (§5.3)."""
+    """The handshake failed or the session ended. Only a signed code can be trusted (§5.3)."""
 
     def __init__(self, socket, error: Optional[dict] = None, signed: bool = False):
         self.code = error and error.get("code")
@@ -46,7 +46,7 @@ class Credential(NamedTuple):
 
 
 async def connect(url: str, **options):
-    """Opens a socket; `url` is that of the gateway, as http:// or https:// (§8)."""
+    """Opens a socket; `url` is the gateway's http:// or https:// URL (§8)."""
     options = {"compression": None, "subprotocols": [PROTOCOL], "max_size": FRAME_BYTES, **options}
     return await websockets.connect(
         url.replace("http", "ws", 1) + "/v1/ws", ping_interval=None, open_timeout=5, close_timeout=5, **options
@@ -54,7 +54,7 @@ async def connect(url: str, **options):
 
 
 def read_challenge(text: str) -> str:
-    """Returns the token, once it is fit to be signed (§4.1)."""
+    """Returns the token after checking that it may be signed (§4.1)."""
     challenge = parse(text.encode())
     token = challenge.get("challengeToken")
     if challenge["type"] != "challenge" or challenge.get("protocol") != PROTOCOL:
@@ -80,7 +80,7 @@ class Session:
 
     @classmethod
     async def open(cls, url: str, credential: Credential, **members) -> "Session":
-        """Connects and shakes hands (§4). `members` are added to the authenticate."""
+        """Connects and completes the handshake (§4). `members` are added to the authenticate."""
         session = await cls.challenged(url, credential)
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
@@ -92,7 +92,7 @@ class Session:
 
     @classmethod
     async def challenged(cls, url: str, credential: Credential) -> "Session":
-        """Connects, and takes the challenge only."""
+        """Connects and reads the challenge."""
         socket = await connect(url)
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
@@ -139,7 +139,7 @@ class Session:
         if key_id is not None:
             expected["keyId"] = key_id
         if any(welcome.get(name) != value for name, value in expected.items()):
-            raise Breach("PROTOCOL_ERROR", "the welcome is for somebody else")
+            raise Breach("PROTOCOL_ERROR", "the welcome is for another client")
         numbers = ("heartbeatInterval", "heartbeatTimeout", "serverTime", "expiresAt")
         limits = welcome.get("limits") or {}
         if not all(is_int(welcome.get(name), 1) for name in numbers) or not is_int(limits.get("frameBytes"), 1):
@@ -185,7 +185,7 @@ class Session:
         return message
 
     async def receive_frame(self) -> dict:
-        """The next downstream frame, verified. Whatever does not verify ends the connection (§5.3)."""
+        """The next downstream frame, verified. A frame that does not verify ends the connection (§5.3)."""
         frame = (await self._read()).encode()
         try:
             return self._accept(frame)
@@ -194,7 +194,7 @@ class Session:
             raise
 
     async def receive(self) -> dict:
-        """The next frame for the application: fresh challenges are answered, and an end is raised."""
+        """The next frame for the application. Answers fresh challenges; raises Ended at the end."""
         while True:
             message = await self.receive_frame()
             kind = message["type"]
@@ -216,7 +216,7 @@ class Session:
             pass  # the next read raises Ended, after the frames that arrived before the close
 
     async def _raise_end(self, error: dict, signed: bool) -> None:
-        """The error comes before the close (§8): waits for that, then raises."""
+        """Raises Ended after the close, which follows the error (§8)."""
         try:
             await asyncio.wait_for(self.socket.wait_closed(), 5)
         except asyncio.TimeoutError:
@@ -244,7 +244,7 @@ class Session:
         return await self.request("validate", serviceId=service_id, key=key, **({} if hwid is None else {"hwid": hwid}))
 
     async def bye(self) -> dict:
-        """§7.1: returns the ack, once the gateway has closed."""
+        """§7.1: returns the ack after the gateway has closed."""
         ack = await self.request("bye")
         await asyncio.wait_for(self.socket.wait_closed(), 5)
         return ack

@@ -86,7 +86,7 @@ _decoder = json.JSONDecoder(
 
 
 def _plain(value, level: int):
-    """Dicts for members; refuses lone surrogates and what is too deep."""
+    """Turns members into dicts; refuses lone surrogates and more than MAX_DEPTH levels."""
     if isinstance(value, str):
         value.encode()
     if not isinstance(value, list):

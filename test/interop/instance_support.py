@@ -16,7 +16,7 @@ from support import LIMIT, URL
 
 URLS = (URL, os.environ["INTEROP_URL_2"])
 HELD = 20
-PATIENCE = 30  # seconds for a session to go on after a death
+PATIENCE = 30  # seconds for a session to continue after a process died
 
 
 def control(what: str) -> None:

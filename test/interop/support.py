@@ -1,8 +1,7 @@
-"""What the tests share.
+"""What all tests share.
 
-Environment: INTEROP_URL and INTEROP_TOKEN (the admin token) of the gateway under test. INTEROP_FRESH_SECONDS: what it was
-started with as COUNTERSIGN_FRESH_CHALLENGE_SECONDS, if it sends fresh challenges.
-The last line on stdout is `N passed, N failed`.
+Environment: INTEROP_URL and INTEROP_TOKEN (the admin token) of the gateway under test. INTEROP_FRESH_SECONDS: its
+COUNTERSIGN_FRESH_CHALLENGE_SECONDS, if it sends fresh challenges. The last line on stdout is `N passed, N failed`.
 """
 import datetime
 import json
@@ -40,7 +39,7 @@ def admin(method: str, path: str, body=None, url: str = URL):
 
 
 def publish(channel: str, data, url: str = URL, **members) -> dict:
-    """By the API, and so by no session."""
+    """Publishes over the HTTP API, without a session."""
     return call("POST", "publish", {"channel": channel, "data": data, **members}, url)
 
 

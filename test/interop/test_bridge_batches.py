@@ -29,7 +29,7 @@ class Batches(BridgeTest):
         codes = {frame["re"]: frame.get("code") for frame in answer.frames}
         self.assertEqual((codes[3], codes[4]), ("VALID", "HWID_MISMATCH"))
 
-    def test_what_is_wrong_with_one_message_refuses_no_exchange(self):
+    def test_an_invalid_message_does_not_refuse_the_exchange(self):
         session = self.open()
         answer = session.exchange(
             session.frame("no-such-type"), session.frame("validate", key=1), session.frame("welcome"),
@@ -54,10 +54,10 @@ class Batches(BridgeTest):
         self.assertEqual(session.exchange(*frames, session.frame("heartbeat")).frames[-1]["type"], "heartbeat")
         publications = [frame["data"] for frame in session.frames if frame["type"] == "publication"]
         self.assertEqual(publications, [0, 1, 2])
-        # Acknowledged, and so answered never again.
+        # Acknowledged answers are not repeated.
         self.assertEqual(session.exchange(*frames).lines, [])
 
-    def test_a_message_whose_answer_was_lost_is_answered_to_its_repeat(self):
+    def test_a_repeat_gets_the_answer_that_was_lost(self):
         session = self.open()
         frame = session.frame("publish", channel=self.own_channel(session), data="once")
         for _ in range(3):
@@ -90,7 +90,7 @@ class Batches(BridgeTest):
         publish(self.own_channel(session), 1)
         self.release(held, session)
 
-    def test_exchanges_that_overtake_each_other_are_all_run_once_and_in_order(self):
+    def test_exchanges_that_overtake_each_other_run_once_and_in_order(self):
         session = self.open()
         channel = self.own_channel(session)
         batches = [
@@ -117,7 +117,7 @@ class Batches(BridgeTest):
         publications = [frame["data"] for frame in session.frames if frame["type"] == "publication"]
         self.assertEqual(publications, list(range(24)))
 
-    def test_one_message_in_many_exchanges_at_once_runs_once(self):
+    def test_a_message_in_several_concurrent_exchanges_runs_once(self):
         session = self.open()
         for number in range(10):
             frame = session.frame("publish", channel=self.own_channel(session), data=number)

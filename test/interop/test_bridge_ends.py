@@ -11,10 +11,10 @@ from support import LIMIT, SERVICE, admin, main
 
 
 class Ends(BridgeTest):
-    """§9.5: bye, revocation, and what follows"""
+    """§9.5: bye, revocation and expiry"""
 
     def assert_held_poll_ended(self, session: BridgeSession, held, code=None):
-        """At once, signed: as an error among the frames, or as a 410."""
+        """The poll ends at once with a signed error, among the frames or as a 410."""
         reply = held.result(LIMIT)
         self.assertIn(reply.status, (200, 410), reply.body)
         if reply.status == 410:
@@ -27,7 +27,7 @@ class Ends(BridgeTest):
         if code is not None:
             self.assertEqual((error.get("type"), error.get("code")), ("error", code))
 
-    def test_bye_is_answered_with_all_before_it_and_ends_the_session(self):
+    def test_bye_is_answered_with_everything_before_it_and_ends_the_session(self):
         session = self.open()
         held = self.hold(session)
         answer = session.exchange(session.frame("heartbeat"), session.frame("bye"))
@@ -95,7 +95,7 @@ class Ends(BridgeTest):
         error = open_frame(session.keys.server, lines_of(reply.body)[0])
         self.assertNotIn("poll", error)
 
-    def test_the_session_is_listed_while_it_lives(self):
+    def test_a_live_session_is_listed(self):
         session = self.open()
         listed = admin("GET", f"sessions?clientId={self.credential.client_id}")["items"]
         (item,) = [item for item in listed if item["sessionId"] == session.welcome["sessionId"]]

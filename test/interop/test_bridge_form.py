@@ -19,7 +19,7 @@ class Form(BridgeTest):
     def hwids(self, made: dict) -> list:
         return [each["hwid"] for each in admin("GET", f"licenses/{made['licenseId']}")["hwids"]]
 
-    def test_a_batch_of_a_wrong_form_is_refused_and_none_of_it_runs(self):
+    def test_a_malformed_batch_is_refused_and_none_of_it_runs(self):
         session = self.open()
         made = self.license()
 
@@ -54,7 +54,7 @@ class Form(BridgeTest):
         session.sent = 2
         self.assertEqual(session.exchange(good).frames[0]["code"], "VALID")
 
-    def test_a_refusal_is_bound_to_its_poll_where_that_verified(self):
+    def test_a_refusal_is_bound_to_its_poll_if_the_poll_verifies(self):
         session = self.open()
         message = session.poll_message()
         forged = sign(b"another key", '{"type":"heartbeat","seq":2}')
@@ -72,7 +72,7 @@ class Form(BridgeTest):
         session.sent = 1
         self.assert_alive(session)
 
-    def test_what_does_not_verify_changes_nothing(self):
+    def test_an_unverified_exchange_changes_nothing(self):
         session, other = self.open(), self.open()
         held = self.hold(session)
         session.exchange(session.frame("heartbeat"), ack=1)
@@ -102,7 +102,7 @@ class Form(BridgeTest):
         reply = session.send(session.frame("heartbeat"), session.sign(message))
         self.assertEqual(self.link.post(session.path, reply.body).status, 401)
 
-    def test_a_batch_of_batchFrames_is_accepted_and_one_more_is_413(self):
+    def test_a_batch_of_batchFrames_is_accepted_and_one_more_frame_gets_413(self):
         session = self.open()
         bound = session.welcome["limits"]["batchFrames"]
         frames = [session.frame("heartbeat") for _ in range(bound + 1)]
@@ -112,7 +112,7 @@ class Form(BridgeTest):
         self.assertEqual(len(session.exchange(*frames[:bound]).frames), bound)
         self.assertEqual(session.exchange(frames[bound]).frames[0]["re"], bound + 2)
 
-    def test_a_line_of_frameBytes_is_accepted_and_a_longer_one_is_413(self):
+    def test_a_line_of_frameBytes_is_accepted_and_a_longer_one_gets_413(self):
         session = self.open()
         bound = session.welcome["limits"]["frameBytes"]
         key = session.keys.client
@@ -128,7 +128,7 @@ class Form(BridgeTest):
         self.assertEqual(session.send(padded(session.poll_message(), key, bound + 1)).status, 413)
         self.assert_alive(session)
 
-    def test_a_body_of_batchBytes_is_accepted_and_a_longer_one_is_413(self):
+    def test_a_body_of_batchBytes_is_accepted_and_a_longer_one_gets_413(self):
         session = self.open()
         bound = session.welcome["limits"]["batchBytes"]
         key = session.keys.client
@@ -147,7 +147,7 @@ class Form(BridgeTest):
                 reply = self.link.post(session.path, made)
                 self.assertEqual((reply.status, json.loads(reply.body)["code"]), (413, "FRAME_TOO_LARGE"), reply)
             except Lost:
-                self.assertGreater(size, 2 * bound)  # cut off while it was still sending
+                self.assertGreater(size, 2 * bound)  # the gateway closed the connection during the request
         made = body(bound)
         self.assertEqual(len(made), bound)
         reply = self.link.post(session.path, made)
@@ -156,7 +156,7 @@ class Form(BridgeTest):
         session.exchange()
         self.assert_alive(session)
 
-    def test_the_rules_of_the_signed_bytes_hold_here_too(self):
+    def test_the_rules_of_the_signed_bytes_apply_to_the_bridge(self):
         session = self.open()
         for text in ('{"type":"heartbeat","seq":2.0}', '{ "type" :\t"heartbeat" , "seq": 3 }'):
             session.exchange(sign(session.keys.client, text))

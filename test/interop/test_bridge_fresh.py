@@ -23,14 +23,14 @@ class FreshChallenges(BridgeTest):
         self.assertEqual((ack["type"], ack["re"]), ("ack", session.sent))
         self.assert_alive(session)
 
-    def test_there_is_one_at_a_time(self):
+    def test_one_fresh_challenge_is_open_at_a_time(self):
         session = self.open()
         self.fresh(session)
         time.sleep(2 * FRESH_SECONDS)
         session.exchange()
         self.assertEqual(len([frame for frame in session.frames if frame["type"] == "challenge"]), 1)
 
-    def test_one_cannot_be_answered_with_the_keys_of_the_session(self):
+    def test_a_fresh_challenge_cannot_be_answered_with_the_keys_of_the_session(self):
         session = self.open()
         token = self.fresh(session)["challengeToken"]
         answer = session.request("challengeResponse", challengeToken=token)
@@ -42,7 +42,7 @@ class FreshChallenges(BridgeTest):
         )
         self.assert_ended(session, "CHALLENGE_FAILED")
 
-    def test_one_is_not_good_for_a_handshake(self):
+    def test_a_fresh_challenge_is_not_valid_for_a_handshake(self):
         challenge = self.fresh(self.open())
         session = BridgeSession(self.link, self.credential, challenge["challengeToken"])
         with self.assertRaises(Refused) as raised:

@@ -36,7 +36,7 @@ class InGeneral(BridgeTest):
         self.assert_no_store(self.link.post(f"{SESSIONS}/{'x' * 22}/exchange"))
         self.assert_no_store(self.link.post(CHALLENGE, b"", {"content-encoding": "gzip"}))
 
-    def test_any_content_type_is_read_as_bytes_and_none_too(self):
+    def test_a_body_is_read_as_bytes_with_any_content_type_or_none(self):
         for kind in (
             None, "application/json", "application/x-ndjson", "text/plain; charset=utf-16", "application/octet-stream",
             "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "nonsense", "",
@@ -52,7 +52,7 @@ class InGeneral(BridgeTest):
                 message = session.poll_message()
                 session.read(session.send(session.sign(message), headers=headers), message["poll"])
 
-    def test_a_chunked_body_without_a_type_is_read_the_empty_one_too(self):
+    def test_a_chunked_body_without_a_content_type_is_read_even_if_empty(self):
         reply = self.link.post(CHALLENGE, iter(()), {"transfer-encoding": "chunked"})
         self.assertEqual(reply.status, 200, reply.body)
         session = self.challenged()
@@ -101,14 +101,14 @@ class InGeneral(BridgeTest):
         reply, poll = post(lambda poll: f"{beat}\n{poll}\n")
         self.assertEqual(session.read(reply, poll).frames[0]["re"], 2)
 
-    def test_an_unknown_session_is_404_and_unsigned(self):
+    def test_an_unknown_session_gets_an_unsigned_404(self):
         session = self.open()
         for name in ("x" * 22, "A" * 64, session.welcome["sessionId"][:-1] + "-", session.welcome["sessionId"].lower()):
             if name != session.welcome["sessionId"]:
                 reply = self.link.post(f"{SESSIONS}/{name}/exchange", session.sign(session.poll_message()).encode())
                 self.assert_unsigned(reply, 404, "SESSION_NOT_FOUND")
 
-    def test_a_malformed_session_id_is_404_and_hurts_nobody(self):
+    def test_a_malformed_session_id_gets_404_and_affects_no_other_session(self):
         session = self.open()
         for name in (
             "x", "x" * 21, "x" * 65, "x" * 2000, "*", "%2A" * 22, "a.b" * 10, "%00" * 22, "%0d%0a" * 8, "..%2f" * 8,
@@ -121,7 +121,7 @@ class InGeneral(BridgeTest):
             self.assertIn(reply.status, (400, 404), (name, reply))
         self.assert_alive(session)
 
-    def test_there_is_no_redirect(self):
+    def test_no_path_redirects(self):
         session = self.open()
         for path in (f"{CHALLENGE}/", f"{SESSIONS}/", f"{session.path}/", CHALLENGE.upper()):
             self.assertFalse(300 <= self.link.post(path).status < 400, path)

@@ -36,19 +36,19 @@ class Handshake(BridgeTest):
         self.assert_unsigned(self.post_authenticate(wrong, b"another key"), 401, "AUTHENTICATION_FAILED")
         self.assert_unsigned(self.post_authenticate(wrong), 401, "AUTHENTICATION_FAILED")
 
-    def test_of_many_that_race_with_one_challenge_one_is_let_in(self):
+    def test_one_of_several_concurrent_uses_of_a_challenge_succeeds(self):
         session = self.challenged()
         racing = [self.threads.submit(self.post_authenticate, session) for _ in range(8)]
         self.assertEqual(sorted(each.result(LIMIT).status for each in racing), [201] + [401] * 7)
 
-    def test_what_is_malformed_does_not_consume_the_challenge(self):
+    def test_a_malformed_authenticate_does_not_consume_the_challenge(self):
         session = self.challenged()
         self.assert_unsigned(self.post_authenticate(session, clientNonce="x"), 400, "PROTOCOL_ERROR")
         self.assert_unsigned(self.post_authenticate(session, protocol="countersign.v2"), 400, "UNSUPPORTED_PROTOCOL")
         self.assert_unsigned(self.post_authenticate(session, pad="x" * 4096), 413, "FRAME_TOO_LARGE")
         self.assertEqual(self.post_authenticate(session).status, 201)
 
-    def test_a_challenge_of_a_socket_is_not_good_here_nor_one_from_here_on_a_socket(self):
+    def test_a_challenge_of_the_other_transport_is_refused(self):
         async def over_ws() -> Ended:
             first = await Session.challenged(URL, self.credential)
             stolen = BridgeSession(self.link, self.credential, first.token)
@@ -74,7 +74,7 @@ class Handshake(BridgeTest):
             self.assertEqual(self.post_authenticate(self.challenged()).status, 201)
         self.assert_alive(self.open())
 
-    def test_all_that_cannot_authenticate_gets_one_answer(self):
+    def test_every_failed_authentication_gets_the_same_answer(self):
         client_id, secret, key_id = self.credential
         wrong = secret[:-1] + ("A" if secret[-1] != "A" else "B")
         answers = []
@@ -90,7 +90,7 @@ class Handshake(BridgeTest):
         answers.append(self.assert_unsigned(half, 401, "AUTHENTICATION_FAILED"))
         self.assertTrue(all(answer == answers[0] for answer in answers), answers)
 
-    def test_what_is_no_authenticate_is_PROTOCOL_ERROR(self):
+    def test_a_body_other_than_authenticate_gets_PROTOCOL_ERROR(self):
         session = self.challenged()
         good = sign(session.keys.client, to_text(session.authenticate_message()))
         for body in (
@@ -106,7 +106,7 @@ class Handshake(BridgeTest):
             self.assert_unsigned(self.post_authenticate(session, **members), 400, "PROTOCOL_ERROR")
         self.assertEqual(self.post_authenticate(session, attributes=[], mood={"x": []}).status, 201)
 
-    def test_an_authenticate_of_4096_bytes_is_accepted_and_a_longer_body_is_413(self):
+    def test_an_authenticate_of_4096_bytes_is_accepted_and_a_longer_body_gets_413(self):
         session = self.challenged()
         frame = padded(session.authenticate_message(), session.keys.client, 4096)
         self.assertEqual(self.link.post(SESSIONS, frame.encode()).status, 201)

@@ -13,7 +13,7 @@ from support import LIMIT, URL, main, publish
 class HeldPolls(BridgeTest):
     """§9.4 f and g"""
 
-    def test_a_poll_is_held_for_its_wait_fractions_too(self):
+    def test_a_poll_is_held_for_its_wait_which_may_be_a_fraction(self):
         session = self.open()
         for wait in (0.4, 1):
             began = time.monotonic()
@@ -28,7 +28,7 @@ class HeldPolls(BridgeTest):
             publish(self.own_channel(session), "now")
             self.assertEqual(self.release(held, session).frames[0]["data"], "now")
 
-    def test_what_is_published_ends_a_held_poll_at_once(self):
+    def test_a_publication_ends_a_held_poll_at_once(self):
         session = self.open()
         held = self.hold(session)
         publish(self.own_channel(session), 1)
@@ -36,7 +36,7 @@ class HeldPolls(BridgeTest):
         self.assertEqual([frame["type"] for frame in answer.frames], ["publication"])
         self.assertFalse(answer.polled["superseded"] or answer.polled["more"])
 
-    def test_frames_that_wait_are_answered_without_holding(self):
+    def test_a_poll_with_pending_frames_is_answered_without_holding(self):
         session = self.open()
         publish(self.own_channel(session), 1)
         self.assertEqual(session.exchange(wait=HELD).frames[0]["data"], 1)
@@ -62,7 +62,7 @@ class HeldPolls(BridgeTest):
         answer = self.release(held, session)
         self.assertEqual(answer.frames[-1]["data"], 1)
 
-    def test_what_a_held_poll_did_not_know_when_it_came_wakes_it_too(self):
+    def test_a_channel_subscribed_during_a_held_poll_wakes_it(self):
         session = self.open()
         held = self.hold(session)
         session.exchange(session.frame("subscribe", channel="room-a"), session.frame("subscribe", channel="room-b"))
@@ -73,7 +73,7 @@ class HeldPolls(BridgeTest):
         publish("room-a", "joined")
         self.assertEqual(self.release(held, session).frames[-1]["data"], "joined")
 
-    def test_a_held_poll_that_nobody_waits_for_any_more_loses_nothing(self):
+    def test_an_abandoned_held_poll_loses_nothing(self):
         session = self.open()
         address = urllib.parse.urlsplit(URL)
         body = session.sign(session.poll_message(wait=HELD)).encode()
@@ -86,7 +86,7 @@ class HeldPolls(BridgeTest):
         time.sleep(QUIET)
         self.assertEqual([frame["data"] for frame in session.exchange(wait=HELD).frames], ["not lost"])
 
-    def test_a_body_that_waits_for_100_continue_is_asked_for(self):
+    def test_expect_100_continue_is_answered(self):
         session = self.open()
         message = session.poll_message()
         reply = session.send(session.sign(message), headers={"expect": "100-continue"})

@@ -13,7 +13,7 @@ from support import SERVICE, main, publish
 class Polls(BridgeTest):
     """§9.2 and §9.4 d to f"""
 
-    def test_frames_that_are_not_acknowledged_come_again_byte_for_byte_and_those_that_are_never(self):
+    def test_unacknowledged_frames_are_repeated_byte_for_byte_and_acknowledged_ones_never(self):
         session = self.open()
         first = session.exchange(session.frame("heartbeat"), session.frame("validate", serviceId=SERVICE, key="k"))
         publish(self.own_channel(session), {"x": [1.5, "ü"]})
@@ -26,7 +26,7 @@ class Polls(BridgeTest):
         self.assertEqual(session.exchange(ack=4).lines, [])
         self.assertEqual(session.exchange(ack=1).lines, [])
 
-    def test_a_poll_number_that_is_not_new_gets_polled_alone(self):
+    def test_a_stale_poll_is_answered_with_polled_alone(self):
         session = self.open()
         session.exchange(session.frame("heartbeat"), poll=7)
         for poll in (7, 6, 1):
@@ -35,7 +35,7 @@ class Polls(BridgeTest):
         session.polls = 100
         self.assertEqual(len(session.exchange(ack=1).lines), 1)
 
-    def test_a_poll_number_that_is_not_new_acknowledges_nothing_and_supersedes_nothing(self):
+    def test_a_stale_poll_acknowledges_nothing_and_supersedes_nothing(self):
         session = self.open()
         session.exchange(session.frame("heartbeat"), poll=50)
         session.polls = 50
@@ -50,7 +50,7 @@ class Polls(BridgeTest):
         publish(self.own_channel(session), 1)
         self.release(held, session)
 
-    def test_messages_run_also_with_a_poll_number_that_is_not_new(self):
+    def test_messages_run_with_a_stale_poll_too(self):
         session = self.open()
         session.exchange(poll=9)
         session.polls = 9
@@ -75,7 +75,7 @@ class Polls(BridgeTest):
         text = '{"wait":0e1,"x":{"y":[]},"ack":10e-1,"p\\u006fll":4,"type":"poll"}'
         session.read(session.send(sign(session.keys.client, text)), 4)
 
-    def test_a_poll_whose_members_are_wrong_is_PROTOCOL_ERROR(self):
+    def test_a_poll_with_invalid_members_gets_PROTOCOL_ERROR(self):
         session = self.open()
         for members in (
             {"poll": 0}, {"poll": -1}, {"poll": 1.5}, {"poll": "9"}, {"poll": None}, {"poll": 2**53}, {"poll": [9]},
@@ -123,7 +123,7 @@ class Polls(BridgeTest):
         self.assertEqual(seen, list(range(20)))
         self.assertFalse(session.exchange().polled["more"])
 
-    def test_more_that_is_not_acknowledged_is_repeated_and_not_skipped(self):
+    def test_unacknowledged_frames_are_repeated_before_more_are_sent(self):
         session = self.open()
         for number in range(10):
             publish(self.own_channel(session), [number, "x" * 32_000])

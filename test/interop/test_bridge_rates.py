@@ -16,7 +16,7 @@ from support import main
 class Rates(BridgeTest):
     """§5.2, §7.3, §9.5, against a gateway with low limits"""
 
-    def test_a_session_that_sends_too_much_gets_a_signed_429_and_goes_on(self):
+    def test_a_session_that_sends_too_many_frames_gets_a_signed_429_and_continues(self):
         session = self.open()
         for _ in range(20):
             frames = [session.frame("heartbeat") for _ in range(16)]
@@ -29,10 +29,10 @@ class Rates(BridgeTest):
         self.assertTrue(is_int(error["retryAfterMs"], 1), error)
         self.assertIn("retry-after", reply.headers)
         time.sleep(error["retryAfterMs"] / 1000)
-        # None of it ran: the same frames, with a new poll.
+        # None of the frames ran: they are sent again with a new poll.
         self.assertEqual(len(session.exchange(*frames).frames), 16)
 
-    def test_polls_in_a_row_get_a_signed_429_with_a_time(self):
+    def test_too_many_polls_get_a_signed_429_with_the_time_to_wait(self):
         session = self.open()
         for _ in range(200):
             message = session.poll_message()
@@ -44,7 +44,7 @@ class Rates(BridgeTest):
         time.sleep(error["retryAfterMs"] / 1000)
         session.exchange()
 
-    def test_what_does_not_verify_spends_nothing_of_the_session_s(self):
+    def test_unverified_requests_do_not_count_against_the_session(self):
         session = self.open()
         for _ in range(200):
             reply = session.send(sign(b"another key", to_text(session.poll_message())))
@@ -55,7 +55,7 @@ class Rates(BridgeTest):
         else:
             self.assertEqual(session.exchange().lines, [])
 
-    def test_z_too_many_failed_handshakes_of_an_address_are_429_and_unsigned(self):
+    def test_z_too_many_failed_handshakes_of_an_address_get_an_unsigned_429(self):
         for _ in range(50):
             reply = self.link.post(CHALLENGE)
             if reply.status != 200:

@@ -13,7 +13,7 @@ from support import admin, main
 
 @unittest.skipUnless(SLOW, "INTEROP_SLOW is not set")
 class Slow(BridgeTest):
-    """Bounds of a minute and more, all at the same time."""
+    """Bounds of a minute and more, tested concurrently."""
 
     def test_all(self):
         runs = {name: self.threads.submit(getattr(self, name)) for name in dir(self) if name.startswith("run_")}
@@ -21,7 +21,7 @@ class Slow(BridgeTest):
             with self.subTest(name):
                 run.result(200)
 
-    def run_an_ended_session_is_410_for_120_seconds_and_then_404(self):
+    def run_an_ended_session_gets_410_for_120_seconds_and_then_404(self):
         session = self.open()
         admin("DELETE", f"sessions/{session.welcome['sessionId']}")
         began = time.monotonic()
@@ -42,7 +42,7 @@ class Slow(BridgeTest):
     def quiet(self) -> BridgeSession:
         return self.open()
 
-    def run_the_timeout_runs_from_the_answer_of_a_held_poll(self):
+    def run_the_timeout_restarts_when_a_held_poll_is_answered(self):
         session = self.quiet()
         session.exchange(wait=25)
         time.sleep(BRIDGE_TIMEOUT - 4)

@@ -40,7 +40,7 @@ class Names:
         await second.quiet()
         self.assertEqual((answer["recovered"], self.data_of(answer, second, start)), (True, [2, 3]))
 
-    async def test_names_that_are_none_are_INVALID_CHANNEL_and_other_types_INVALID_MESSAGE(self):
+    async def test_invalid_names_get_INVALID_CHANNEL_and_other_types_INVALID_MESSAGE(self):
         peer = await self.peer()
         for kind, members in (("subscribe", {}), ("unsubscribe", {}), ("publish", {"data": 1})):
             for channel in ("", "a b", "a/b", "ä", "x" * 129, "a\n", "*", "a,b", "\0"):
@@ -51,7 +51,7 @@ class Names:
         for channel in ("x" * 128, ".", ":", "a-B_c.9:", "__proto__", "constructor"):
             await self.subscribe(peer, channel)
 
-    async def test_joining_and_publishing_need_a_right(self):
+    async def test_subscribe_and_publish_need_a_permission(self):
         peer = await self.peer(subscribe=["in", "in.*"], publish=["out:*", "both"])
         for channel in ("in", "in.", "in.a"):
             await self.subscribe(peer, channel)
@@ -66,7 +66,7 @@ class Names:
         await self.assert_fails(none, "PERMISSION_DENIED", "subscribe", channel="in")
         await self.assert_fails(none, "PERMISSION_DENIED", "publish", channel="in", data=1)
 
-    async def test_nobody_subscribes_to_another_s_channel_whatever_the_right(self):
+    async def test_no_permission_allows_a_subscribe_to_the_channel_of_another(self):
         peer = await self.peer(subscribe=["*", "client:*", "session:*"], publish=[])
         other = await self.peer()
         for channel in (
@@ -77,7 +77,7 @@ class Names:
         for channel in ("Client:x", "client", "session.x", "xclient:a"):
             await self.subscribe(peer, channel)
 
-    async def test_the_own_channels_can_be_subscribed_without_a_right(self):
+    async def test_own_channels_can_be_subscribed_without_a_permission(self):
         peer = await self.peer(subscribe=[], publish=[])
         await self.subscribe(peer, f"client:{peer.credential.client_id}")
         await self.subscribe(peer, f"session:{peer.welcome['sessionId']}")

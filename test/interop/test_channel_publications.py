@@ -13,7 +13,7 @@ from support import main
 class Publications:
     """§10.2 and §10.4, once for each transport."""
 
-    async def test_a_publication_goes_to_all_subscribers_the_publisher_included(self):
+    async def test_a_publication_reaches_all_subscribers_the_publisher_included(self):
         channel = self.channel()
         peers = [(await self.joined(channel, kind=kind))[0] for kind in (WsPeer, BridgePeer, self.kind)]
         outside = await self.peer()
@@ -32,7 +32,7 @@ class Publications:
         await outside.quiet()
         self.assertEqual(outside.publications(channel), [])
 
-    async def test_data_is_delivered_equal_in_value(self):
+    async def test_data_is_delivered_with_equal_values(self):
         channel = self.channel()
         peer, _ = await self.joined(channel)
         texts = [
@@ -47,7 +47,7 @@ class Publications:
         for text, data in zip(texts, got):
             self.assertEqual(data, json.loads(text, parse_int=float), text)
 
-    async def test_data_is_bounded_by_its_size_as_encoded_again(self):
+    async def test_data_is_limited_by_its_size_when_encoded_again(self):
         channel = self.channel()
         peer, _ = await self.joined(channel)
         bound = peer.welcome["limits"]["dataBytes"]
@@ -76,7 +76,7 @@ class Publications:
         await peer.request("publish", channel=channel, data=None)
         self.assertEqual([each["data"] for each in await peer.received(channel, 1)], [None])
 
-    async def test_a_repeat_with_the_same_key_answers_the_first_result(self):
+    async def test_a_repeat_with_the_same_key_gets_the_first_result(self):
         channel, other = self.channel(), self.channel()
         peer, _ = await self.joined(channel)
         await self.subscribe(peer, other)
@@ -96,7 +96,7 @@ class Publications:
         got = await peer.received(channel, 3)
         self.assertEqual([each["data"] for each in got], [{"a": 1, "b": [2]}, "between", "other"])
 
-    async def test_of_many_at_once_with_one_key_one_is_published(self):
+    async def test_concurrent_publishes_with_one_key_publish_once(self):
         channel = self.channel()
         peer, _ = await self.joined(channel)
         twins = [await self.peer(credential=peer.credential) for _ in range(4)]

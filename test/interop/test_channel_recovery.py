@@ -13,7 +13,7 @@ from support import main, nested
 class Recovery:
     """§10.3, once for each transport."""
 
-    async def test_joining_reports_the_top_and_what_comes_later_is_delivered(self):
+    async def test_subscribe_reports_the_top_and_later_publications_are_delivered(self):
         channel = self.channel()
         empty = await self.subscribe(await self.peer(), channel)
         self.assertEqual((empty["offset"], empty["recovered"], empty.get("publications", [])), (0, False, []))
@@ -24,7 +24,7 @@ class Recovery:
         await self.publish(channel, 4)
         self.assertEqual([each["offset"] for each in await peer.received(channel, 1)], [4])
 
-    async def test_nothing_precedes_subscribed_and_nothing_is_missing_while_others_publish(self):
+    async def test_a_subscribe_during_publications_misses_none_and_subscribed_comes_first(self):
         channel = self.channel()
         going = True
 
@@ -50,7 +50,7 @@ class Recovery:
             first = next((each for each in peer.frames if each.get("channel") == channel), None)
             self.assertEqual(first["type"], "subscribed")
 
-    async def test_recovery_delivers_all_that_came_after_the_position(self):
+    async def test_recovery_delivers_every_publication_after_the_position(self):
         channel = self.channel()
         (made, *_) = await self.publish(channel, *range(1, 8))
         peer = await self.peer()
@@ -78,7 +78,7 @@ class Recovery:
             await second.quiet()
             self.assertEqual((again["recovered"], self.data_of(again, second, start)), (True, ["missed"]))
 
-    async def test_a_position_that_is_none_of_the_channel_s_is_not_recovered_and_reports_the_top(self):
+    async def test_an_unknown_position_is_not_recovered_and_the_answer_has_the_top(self):
         channel = self.channel()
         made = (await self.publish(channel, 1, 2))[-1]
         peer = await self.peer()
@@ -90,7 +90,7 @@ class Recovery:
             self.assertEqual((answer["recovered"], answer["offset"], answer["epoch"]), (False, 2, made["epoch"]))
             self.assertEqual(answer.get("publications", []), [])
 
-    async def test_a_recover_that_is_malformed_is_INVALID_MESSAGE(self):
+    async def test_a_malformed_recover_gets_INVALID_MESSAGE(self):
         channel = self.channel()
         peer = await self.peer()
         for recover in (
@@ -121,7 +121,7 @@ class Recovery:
         )
         self.assertEqual((answer["recovered"], self.data_of(answer, peer, start)), (True, list(range(1, bound + 1))))
 
-    async def test_what_does_not_fit_into_subscribed_follows_in_order(self):
+    async def test_publications_too_large_for_subscribed_follow_it_in_order(self):
         channel = self.channel()
         data = [[n, "x" * 20_000] for n in range(10)]
         (made, *_) = await self.publish(channel, *data)
@@ -134,7 +134,7 @@ class Recovery:
         await peer.until(lambda each: each.get("data") == "newer")
         self.assertEqual(self.data_of(answer, peer, start), [*data, "newer"])
 
-    async def test_data_too_deep_for_subscribed_follows_too(self):
+    async def test_data_too_deep_for_subscribed_follows_it(self):
         channel = self.channel()
         peer, _ = await self.joined(channel)
         (seq,) = await peer.send(f'{{"type":"publish","seq":SEQ,"channel":"{channel}","data":{nested(31)}}}')
@@ -164,7 +164,7 @@ class Recovery:
             self.assertEqual((answer["recovered"], answer["offset"]), (False, 20))
             self.assertEqual(peer.publications(channel), [])
 
-    async def test_after_unsubscribe_nothing_comes_and_it_is_acknowledged_joined_or_not(self):
+    async def test_unsubscribe_stops_delivery_and_is_acknowledged_even_without_a_subscription(self):
         channel = self.channel()
         peer, _ = await self.joined(channel)
         witness, _ = await self.joined(channel)

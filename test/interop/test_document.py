@@ -59,7 +59,7 @@ class Document(unittest.TestCase):
         for value in (self.keys.challenge_signature, self.keys.client.hex(), self.keys.server.hex()):
             self.assertIn(value, example)
 
-    def test_the_python_of_the_worked_example_runs(self):
+    def test_the_python_code_of_the_worked_example_runs(self):
         text = (ROOT / "PROTOCOL.md").read_text("utf-8")
         shown: dict = {}
         exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], shown)

@@ -53,7 +53,7 @@ class Instances(unittest.TestCase):
                 raise TimeoutError("the session does not go on")
             time.sleep(0.05)
 
-    def test_a_handshake_and_each_exchange_may_land_anywhere(self):
+    def test_a_handshake_and_each_exchange_may_reach_any_instance(self):
         first, second = self.links
         for challenge, open_at in ((first, second), (second, first)):
             session = BridgeSession.challenged(challenge, self.credential)
@@ -100,7 +100,7 @@ class Instances(unittest.TestCase):
             found = (reply.status, error["code"], error["poll"])
             self.assertEqual(found, (410, "SESSION_REVOKED", message["poll"]))
 
-    def test_one_message_at_both_instances_at_once_runs_once(self):
+    def test_a_message_sent_to_both_instances_at_once_runs_once(self):
         session = self.open()
         for number in range(20):
             frame = session.frame("publish", channel=self.own, data=number)
@@ -179,7 +179,7 @@ class Instances(unittest.TestCase):
 
         self.flow(session, disturb)
 
-    def test_y_while_Redis_hangs_all_is_UNAVAILABLE_and_then_the_session_goes_on(self):
+    def test_y_requests_get_UNAVAILABLE_while_Redis_hangs_and_the_session_continues_afterwards(self):
         session = self.open()
         frame = session.frame("publish", channel=self.own, data="once")
         poll = session.poll_message()
@@ -203,7 +203,7 @@ class Instances(unittest.TestCase):
         self.carry_on(session)
         self.assertEqual(len([each for each in session.frames if each["type"] == "publication"]), 1)
 
-    def test_z_without_Redis_all_is_UNAVAILABLE_and_after_a_rewind_nothing_is_open_or_recovered(self):
+    def test_z_requests_get_UNAVAILABLE_without_Redis_and_a_rewind_leaves_no_session_and_no_recovery(self):
         publish("room", "before")
         session = self.open()
         joined = session.request("subscribe", channel="room")
@@ -228,7 +228,7 @@ class Instances(unittest.TestCase):
         self.assertEqual([ready(url) for url in URLS], [503, 503])
         control("redis/start")
         until_ready(*URLS)
-        # A challenge and a session from before are refused.
+        # A challenge and a session from before the restart are refused.
         with self.assertRaises(Refused) as refused:
             challenged[1].authenticate()
         self.assertEqual((refused.exception.status, refused.exception.code), (401, "AUTHENTICATION_FAILED"))

@@ -101,7 +101,7 @@ class Handshake(InteropTest):
         await stolen.send_text(to_text(stolen.authenticate_message()))
         await self.assert_not_admitted(stolen, "AUTHENTICATION_FAILED", 4401)
 
-    async def test_a_first_frame_that_is_no_authenticate_is_refused(self):
+    async def test_a_first_frame_other_than_authenticate_is_refused(self):
         for kind in ("heartbeat", "bye", "challengeResponse", "no-such-type"):
             with self.subTest(kind):
                 session = await self.challenged()
@@ -139,7 +139,7 @@ class Handshake(InteropTest):
                 await session.send_text(to_text({**session.authenticate_message(), **members}))
                 await self.assert_not_admitted(session, "PROTOCOL_ERROR", 4400)
 
-    async def test_another_protocol_is_refused_by_its_own_code(self):
+    async def test_another_protocol_gets_UNSUPPORTED_PROTOCOL(self):
         session = await self.challenged()
         await session.send_text(to_text({**session.authenticate_message(), "protocol": "countersign.v2"}))
         await self.assert_not_admitted(session, "UNSUPPORTED_PROTOCOL", 4406)

@@ -50,13 +50,13 @@ class Messages(InteropTest):
         self.assertEqual((answer["type"], answer.get("code"), answer.get("re")), ("error", code, session.sent), members)
         self.assertIsInstance(answer["message"], str)
 
-    async def test_an_unknown_type_fails_and_the_session_goes_on(self):
+    async def test_an_unknown_type_gets_UNKNOWN_TYPE_and_the_session_continues(self):
         session = await self.open()
         for kind in ("no-such-type", "poll", "welcome", "validation", "__proto__", "constructor", ""):
             await self.assert_request_fails(session, "UNKNOWN_TYPE", kind)
         await self.assert_alive(session)
 
-    async def test_an_invalid_member_fails_and_the_session_goes_on(self):
+    async def test_an_invalid_member_gets_INVALID_MESSAGE_and_the_session_continues(self):
         session = await self.open()
         good = {"serviceId": SERVICE, "key": "k", "hwid": "h"}
         for bad in (
@@ -93,7 +93,7 @@ class Messages(InteropTest):
         await session.send("challengeResponse", challengeToken=token, challengeSignature=proof)
         await self.assert_ended(session, "CHALLENGE_FAILED", 4404)
 
-    async def test_a_silent_session_is_lost_and_one_with_heartbeats_lives(self):
+    async def test_a_silent_session_is_lost_and_one_with_heartbeats_continues(self):
         silent, beating = await self.open(), await self.open()
         timeout = silent.welcome["heartbeatTimeout"]
         if timeout > 10:

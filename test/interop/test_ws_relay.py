@@ -14,10 +14,10 @@ from ws_support import InteropTest
 
 
 class FalseGateway(InteropTest):
-    """§5.3: a relay between client and gateway can cost a connection, and nothing else."""
+    """§5.3: a relay between client and gateway can break a connection, and nothing else."""
 
     async def relayed(self, change) -> str:
-        """A URL whose nth downstream text (0 is the challenge) is replaced by the list `change(n, text, sent)`."""
+        """A URL whose relay replaces the nth downstream text (0: the challenge) by the list `change(n, text, sent)`."""
         async def relay(below, _path):
             sent = []
             above = await connect(URL)
@@ -48,7 +48,7 @@ class FalseGateway(InteropTest):
         self.addCleanup(server.close)
         return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
-    async def assert_noticed(self, code: str, change):
+    async def assert_detected(self, code: str, change):
         url = await self.relayed(change)
         with self.assertRaises(Breach) as raised:
             session = self.closing(await Session.open(url, self.credential))
@@ -56,17 +56,17 @@ class FalseGateway(InteropTest):
                 await session.heartbeat()
         self.assertEqual(raised.exception.code, code)
 
-    async def test_an_honest_relay_is_not_noticed(self):
+    async def test_an_honest_relay_changes_nothing(self):
         url = await self.relayed(lambda number, text, sent: [text])
         await self.assert_alive(self.closing(await Session.open(url, self.credential)))
 
-    async def test_a_changed_welcome_is_noticed(self):
+    async def test_a_changed_welcome_is_detected(self):
         def change(number, text, sent):
             return [text.replace('"frameBytes":6', '"frameBytes":7') if number == 1 else text]
 
-        await self.assert_noticed("SIGNATURE_INVALID", change)
+        await self.assert_detected("SIGNATURE_INVALID", change)
 
-    async def test_a_welcome_for_another_client_is_noticed(self):
+    async def test_a_welcome_for_another_client_is_detected(self):
         url = await self.relayed(lambda number, text, sent: [text])
         session = self.closing(await Session.challenged(url, self.credential))
         await session.send_text(to_text(session.authenticate_message()))
@@ -74,23 +74,23 @@ class FalseGateway(InteropTest):
         with self.assertRaises(Breach):
             await session.receive_welcome()
 
-    async def test_a_challenge_that_is_no_token_is_not_signed(self):
+    async def test_a_malformed_challenge_is_not_signed(self):
         seen = []
 
         def change(number, text, sent):
             seen.append(sent)
             return [re.sub(r'"challengeToken":"[^"]*"', '"challengeToken":"pay 1000 to mallory"', text)]
 
-        await self.assert_noticed("PROTOCOL_ERROR", change)
+        await self.assert_detected("PROTOCOL_ERROR", change)
         self.assertEqual(seen, [[]])
 
-    async def test_a_repeated_answer_is_noticed(self):
+    async def test_a_repeated_answer_is_detected(self):
         def change(number, text, sent):
             return [text, text] if number == 2 else [text]
 
-        await self.assert_noticed("SEQUENCE_INVALID", change)
+        await self.assert_detected("SEQUENCE_INVALID", change)
 
-    async def test_a_dropped_answer_is_noticed_by_the_next(self):
+    async def test_a_dropped_answer_is_detected_at_the_next_one(self):
         def change(number, text, sent):
             return [] if number == 2 else [text]
 
@@ -101,12 +101,15 @@ class FalseGateway(InteropTest):
             await session.heartbeat()
         self.assertEqual(raised.exception.code, "SEQUENCE_INVALID")
 
-    async def test_a_reflected_request_is_noticed(self):
-        await self.assert_noticed("SIGNATURE_INVALID", lambda number, text, sent: [sent[-1]] if number == 2 else [text])
+    async def test_a_reflected_request_is_detected(self):
+        def change(number, text, sent):
+            return [sent[-1]] if number == 2 else [text]
 
-    async def test_a_false_error_is_noticed(self):
+        await self.assert_detected("SIGNATURE_INVALID", change)
+
+    async def test_a_forged_error_is_detected(self):
         forged = '{"type":"error","code":"SESSION_REVOKED","message":"go away"}'
-        await self.assert_noticed("PROTOCOL_ERROR", lambda number, text, sent: [forged] if number == 2 else [text])
+        await self.assert_detected("PROTOCOL_ERROR", lambda number, text, sent: [forged] if number == 2 else [text])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Revocation(InteropTest):
         await again.send_text(to_text(again.authenticate_message()))
         await self.assert_not_admitted(again, "AUTHENTICATION_FAILED", 4401)
 
-    async def test_a_suspended_client_is_put_out_and_not_let_in_again(self):
+    async def test_a_suspended_client_is_disconnected_and_refused_from_then_on(self):
         session = await self.open()
         admin("PATCH", self.client_path(), {"status": "suspended"})
         await self.assert_ended(session, "SESSION_REVOKED", 4403, 2)
@@ -37,7 +37,7 @@ class Revocation(InteropTest):
         await self.assert_ended(session, "SESSION_REVOKED", 4403, 2)
         await self.assert_alive(other)
 
-    async def test_changed_permissions_end_the_session_so_that_it_comes_back_with_them(self):
+    async def test_changed_permissions_end_the_session_and_the_next_one_has_them(self):
         session = await self.open()
         admin("PATCH", self.client_path(), {"services": []})
         await self.assert_ended(session, "SESSION_EXPIRED", 4510, 2)

@@ -13,7 +13,7 @@ from ws_support import InteropTest, end_of
 class WithoutReading(InteropTest):
     """§8 and §11. It fills the gateway's buffers."""
 
-    async def test_a_client_that_does_not_read_is_let_go_and_others_are_served(self):
+    async def test_a_client_that_does_not_read_is_disconnected_and_others_are_served(self):
         witness, greedy = await self.open(), await self.open()
         greedy.socket.transport.pause_reading()
         try:

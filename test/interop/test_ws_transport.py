@@ -61,7 +61,7 @@ class Transport(InteropTest):
         self.assertEqual(ws.extensions, [])
         read_challenge(await asyncio.wait_for(ws.recv(), LIMIT))
 
-    async def test_the_subprotocol_is_selected_from_a_list_and_none_is_fine(self):
+    async def test_the_subprotocol_is_selected_from_a_list_and_is_optional(self):
         for offered, selected in ((["other", "countersign.v1"], "countersign.v1"), (None, None)):
             ws = await connect(URL, subprotocols=offered)
             self.addAsyncCleanup(ws.close)
@@ -117,7 +117,7 @@ class Transport(InteropTest):
         await self.assert_gone(closed)
         await self.assert_alive(witness)
 
-    async def test_silent_and_half_closed_sockets_do_not_hurt_and_the_timer_ends_a_silent_handshake(self):
+    async def test_silent_and_half_closed_sockets_affect_no_other_and_a_silent_handshake_times_out(self):
         silent = await self.challenged()
         opened = time.monotonic()
         address = urllib.parse.urlsplit(URL)
@@ -125,7 +125,7 @@ class Transport(InteropTest):
             f"GET /v1/ws HTTP/1.1\r\nhost: {address.netloc}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
             "sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         ).encode()
-        # Nothing, half a request, an upgrade and nothing, an upgrade and half a WebSocket frame.
+        # Sent before silence: nothing, half a request, an upgrade, an upgrade and half a WebSocket frame.
         for sent in (b"", upgrade[:60], upgrade, upgrade + b"\x81\xfe\x10"):
             for is_half_closed in (False, True):
                 raw = socket.create_connection((address.hostname, address.port), timeout=LIMIT)

@@ -13,7 +13,7 @@ class Validation(InteropTest):
     """§7.2"""
 
     async def verdict(self, session: Session, key: str, hwid=None, service: str = SERVICE) -> dict:
-        """A validation that keeps the rules of its shape."""
+        """Validates, and asserts the form of the answer."""
         answer = await session.validate(service, key, hwid)
         self.assertEqual((answer["type"], answer["serviceId"]), ("validation", service))
         self.assertIs(answer["valid"], answer["code"] == "VALID")
@@ -45,7 +45,7 @@ class Validation(InteropTest):
             self.assertEqual((await self.verdict(session, asked, "h", service))["code"], "NOT_FOUND")
         self.assertTrue((await self.verdict(session, key, "h"))["valid"])
 
-    async def test_an_expired_license_is_EXPIRED_and_one_to_come_NOT_YET_VALID(self):
+    async def test_an_expired_license_is_EXPIRED_and_a_future_one_NOT_YET_VALID(self):
         session = await self.open()
         self.assertEqual((await self.verdict(session, self.license(expiresAt=iso(-60))["key"], "h"))["code"], "EXPIRED")
         answer = await self.verdict(session, self.license(startsAt=iso(60))["key"], "h")
@@ -94,7 +94,7 @@ class Validation(InteropTest):
             self.assertEqual([answer["boundHwids"] for answer in seen], list(expected))
         self.assertEqual((await self.verdict(session, key, "b"))["code"], "TOO_MANY_HWIDS")
 
-    async def test_two_that_race_for_the_last_hwid_binding_do_not_both_get_it(self):
+    async def test_one_of_several_concurrent_hwids_is_bound(self):
         sessions = [await self.open() for _ in range(4)]
         key = self.license()["key"]
         racing = (session.validate(SERVICE, key, f"h{number}") for number, session in enumerate(sessions))

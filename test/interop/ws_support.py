@@ -17,7 +17,7 @@ async def end_of(session: Session, seconds: float = LIMIT) -> Ended:
 
 
 async def end_of_handshake(session: Session, seconds: float = LIMIT) -> Ended:
-    """How the gateway refuses what was sent in the place of an authenticate."""
+    """How the gateway ends a handshake that fails."""
     async with asyncio.timeout(seconds):
         try:
             await session.receive_welcome()

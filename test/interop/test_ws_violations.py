@@ -8,7 +8,7 @@ from support import SERVICE, admin, main
 from ws_support import InteropTest
 
 
-class Cheats(InteropTest):
+class Violations(InteropTest):
     """§5"""
 
     async def test_a_changed_body_is_refused(self):
@@ -17,7 +17,7 @@ class Cheats(InteropTest):
         await session.send_frame(sign(session.keys.client, text).replace('"h"', '"g"'))
         await self.assert_ended(session, "SIGNATURE_INVALID", 4501)
 
-    async def test_every_changed_digit_of_a_signature_is_noticed(self):
+    async def test_a_changed_digit_of_a_signature_is_detected(self):
         for at in (-66, -3):
             session = await self.open()
             frame = sign(session.keys.client, '{"type":"heartbeat","seq":2}')
@@ -25,7 +25,7 @@ class Cheats(InteropTest):
             await session.send_frame(frame[:at] + digit + frame[at + 1 :])
             await self.assert_ended(session, "SIGNATURE_INVALID", 4501)
 
-    async def test_what_does_not_verify_is_not_parsed(self):
+    async def test_an_unverified_frame_is_not_parsed(self):
         session = await self.open()
         await session.send_frame(sign(b"another key", '{"type":"heartbeat","seq":99,"seq":1e400,}'))
         await self.assert_ended(session, "SIGNATURE_INVALID", 4501)
@@ -43,7 +43,7 @@ class Cheats(InteropTest):
         await self.assert_ended(second, "SIGNATURE_INVALID", 4501)
         await self.assert_alive(first)
 
-    async def test_the_secret_itself_signs_no_frame(self):
+    async def test_a_frame_signed_with_the_secret_itself_is_refused(self):
         session = await self.open()
         await session.send_frame(sign(self.credential.secret.encode(), '{"type":"heartbeat","seq":2}'))
         await self.assert_ended(session, "SIGNATURE_INVALID", 4501)
@@ -64,7 +64,7 @@ class Cheats(InteropTest):
         await session.send_text('{"type":"no-such-type","seq":3}')
         await self.assert_ended(session, "SEQUENCE_INVALID", 4509)
 
-    async def test_nothing_behind_a_refused_frame_is_run(self):
+    async def test_frames_after_a_refused_frame_do_not_run(self):
         session = await self.open()
         made = self.license()
         await session.send_text('{"type":"heartbeat","seq":3}')
