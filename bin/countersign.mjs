@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `countersign`. In a clone it first builds what is missing or older than its sources; a published package
+// The command `countersign`. In a clone it first rebuilds dist when a source is newer; a published package
 // has no sources and starts at once.
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readdirSync, statSync } from 'node:fs'
@@ -37,7 +37,7 @@ if (existsSync(join(root, 'src')) && isStale()) {
     process.stderr.write('countersign: the packages are not installed. Run `npm ci` first.\n')
     process.exit(1)
   }
-  // Several starts from one clone: the first builds, the others wait for it.
+  // When several processes start from one clone, the first builds and the others wait for it.
   const { waitForLockSync } = createRequire(import.meta.url)('fs-native-extensions')
   const lock = openSync(join(root, 'node_modules/.countersign-build.lock'), 'a+')
   waitForLockSync(lock)

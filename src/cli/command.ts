@@ -4,7 +4,7 @@ import type { Gateway } from './gateway.js'
 
 /** What a command consists of. program.ts turns every one into a command of commander; help and completion follow. */
 export interface CommandSpec {
-  /** Its words and arguments, as commander writes them: `clients create [clientId]`. */
+  /** Its names and arguments, as commander writes them: `clients create [clientId]`. */
   readonly usage: string
   readonly summary: string
   /** Further sentences for its help. */
@@ -64,6 +64,6 @@ export interface Io {
   readonly fetch: typeof fetch
   /** Unix milliseconds. */
   readonly now: () => number
-  /** Aborted by Ctrl-C. Reading it takes over Ctrl-C: the reader must then end the command itself. */
+  /** Aborted by Ctrl-C. Once it was read, Ctrl-C no longer ends the process: the command must end itself. */
   readonly signal: AbortSignal
 }

@@ -1,63 +1,63 @@
 import type { Command } from 'commander'
 import { UsageError } from './errors.js'
 
-/** Completion scripts for shells. They hold every word themselves, so that a key press starts no process. */
+/** Completion scripts for shells. They contain every candidate, so that a key press starts no process. */
 
 export const shells = ['bash', 'zsh', 'fish'] as const
 
-interface Word {
+interface Candidate {
   readonly name: string
   readonly summary: string
   readonly takesValue?: boolean
 }
 
-/** What may follow one or two words of a command, e.g. `clients create`. */
+/** What may follow the names of a command, e.g. `clients create`. */
 interface Position {
   readonly path: readonly string[]
-  readonly words: readonly Word[]
-  /** The words are verbs or choices, which come right after the path. Options may come anywhere behind it. */
+  readonly candidates: readonly Candidate[]
+  /** The candidates are verbs or choices, which come right after the path. Options may come anywhere behind it. */
   readonly isNext: boolean
 }
 
-const help: Word = { name: 'help', summary: 'Show help.' }
+const help: Candidate = { name: 'help', summary: 'Show help.' }
 
-function commandWords(commands: readonly Command[]): Word[] {
+function commandCandidates(commands: readonly Command[]): Candidate[] {
   return commands.map(each => ({ name: each.name(), summary: each.summary() || each.description() }))
 }
 
-function optionWords({ options }: Command): Word[] {
-  const words = options.map(({ long, description, required }) => ({
+function optionCandidates({ options }: Command): Candidate[] {
+  const candidates = options.map(({ long, description, required }) => ({
     name: long ?? '',
     summary: description,
     takesValue: required
   }))
-  return [...words, { ...help, name: '--help' }]
+  return [...candidates, { ...help, name: '--help' }]
 }
 
-function topWords({ commands }: Command): Word[] {
-  return [...commandWords(commands), help, { name: 'version', summary: 'Show the version.' }]
+function topCandidates({ commands }: Command): Candidate[] {
+  return [...commandCandidates(commands), help, { name: 'version', summary: 'Show the version.' }]
 }
 
 function positionsOf({ commands }: Command): Position[] {
   const positions = commands.flatMap((command): Position[] => {
     const noun = command.name()
-    if (command.commands.length === 0) return [{ path: [noun], words: optionWords(command), isNext: false }]
+    if (command.commands.length === 0) return [{ path: [noun], candidates: optionCandidates(command), isNext: false }]
     const verbs = command.commands.map(verb => ({
       path: [noun, verb.name()],
-      words: optionWords(verb),
+      candidates: optionCandidates(verb),
       isNext: false
     }))
-    return [{ path: [noun], words: commandWords(command.commands), isNext: true }, ...verbs]
+    return [{ path: [noun], candidates: commandCandidates(command.commands), isNext: true }, ...verbs]
   })
   return [
-    { path: ['help'], words: commandWords(commands), isNext: true },
-    { path: ['completion'], words: shells.map(name => ({ name, summary: name })), isNext: true },
+    { path: ['help'], candidates: commandCandidates(commands), isNext: true },
+    { path: ['completion'], candidates: shells.map(name => ({ name, summary: name })), isNext: true },
     ...positions
   ]
 }
 
-function names(words: readonly Word[]): string {
-  return words.map(({ name }) => name).join(' ')
+function names(candidates: readonly Candidate[]): string {
+  return candidates.map(({ name }) => name).join(' ')
 }
 
 /** For single quotes of a POSIX shell. */
@@ -66,38 +66,38 @@ function quote(text: string): string {
 }
 
 function bash(program: Command): string {
-  const branches = positionsOf(program).map(({ path, words, isNext }) => {
-    const tests = path.map((word, i) => `\${COMP_WORDS[${i + 1}]} == ${word}`)
+  const branches = positionsOf(program).map(({ path, candidates, isNext }) => {
+    const tests = path.map((name, i) => `\${COMP_WORDS[${i + 1}]} == ${name}`)
     if (isNext) tests.push('$COMP_CWORD == 2')
-    return `  elif [[ ${tests.join(' && ')} ]]; then words='${names(words)}'\n`
+    return `  elif [[ ${tests.join(' && ')} ]]; then words='${names(candidates)}'\n`
   })
   return `# Completion of countersign for bash: source <(countersign completion bash)
 _countersign() {
-  local word=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} words=
+  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} words=
   case $previous in --save|--credential|--out|--data-dir|--tls-cert|--tls-key|import)
-    COMPREPLY=($(compgen -f -- "$word")); return ;;
+    COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
-  if [[ $COMP_CWORD == 1 ]]; then words='${names(topWords(program))}'
+  if [[ $COMP_CWORD == 1 ]]; then words='${names(topCandidates(program))}'
 ${branches.join('')}  fi
-  COMPREPLY=($(compgen -W "$words" -- "$word"))
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -F _countersign countersign
 `
 }
 
 function zsh(program: Command): string {
-  const described = (words: readonly Word[]) =>
-    words.map(({ name, summary }) => quote(`${name.replaceAll(':', '\\:')}:${summary}`)).join(' ')
-  const branches = positionsOf(program).map(({ path, words, isNext }) => {
-    const tests = path.map((word, i) => `$words[${i + 2}] == ${word}`)
+  const described = (candidates: readonly Candidate[]) =>
+    candidates.map(({ name, summary }) => quote(`${name.replaceAll(':', '\\:')}:${summary}`)).join(' ')
+  const branches = positionsOf(program).map(({ path, candidates, isNext }) => {
+    const tests = path.map((name, i) => `$words[${i + 2}] == ${name}`)
     if (isNext) tests.push('$CURRENT == 3')
-    return `  elif [[ ${tests.join(' && ')} ]]; then suggestions=(${described(words)})\n`
+    return `  elif [[ ${tests.join(' && ')} ]]; then suggestions=(${described(candidates)})\n`
   })
   return `#compdef countersign
 # Completion of countersign for zsh: put it as _countersign into a folder of fpath
 _countersign() {
   local -a suggestions
-  if [[ $CURRENT == 2 ]]; then suggestions=(${described(topWords(program))})
+  if [[ $CURRENT == 2 ]]; then suggestions=(${described(topCandidates(program))})
 ${branches.join('')}  fi
   _describe 'countersign' suggestions || _files
 }
@@ -111,16 +111,16 @@ function fishQuote(text: string): string {
 }
 
 function fish(program: Command): string {
-  function line(condition: string, { name, summary, takesValue }: Word): string {
-    const word = name.startsWith('--') ? `-l ${name.slice(2)}${takesValue ? ' -r' : ''}` : `-f -a ${name}`
-    return `complete -c countersign -n '${condition}' ${word} -d ${fishQuote(summary)}\n`
+  function line(condition: string, { name, summary, takesValue }: Candidate): string {
+    const suggestion = name.startsWith('--') ? `-l ${name.slice(2)}${takesValue ? ' -r' : ''}` : `-f -a ${name}`
+    return `complete -c countersign -n '${condition}' ${suggestion} -d ${fishQuote(summary)}\n`
   }
-  const lines = positionsOf(program).flatMap(({ path, words, isNext }) => {
-    const seen = path.map(word => `__fish_seen_subcommand_from ${word}`)
-    if (isNext) seen.push(`not __fish_seen_subcommand_from ${names(words)}`)
-    return words.map(word => line(seen.join('; and '), word))
+  const lines = positionsOf(program).flatMap(({ path, candidates, isNext }) => {
+    const seen = path.map(name => `__fish_seen_subcommand_from ${name}`)
+    if (isNext) seen.push(`not __fish_seen_subcommand_from ${names(candidates)}`)
+    return candidates.map(candidate => line(seen.join('; and '), candidate))
   })
-  const top = topWords(program).map(word => line('__fish_use_subcommand', word))
+  const top = topCandidates(program).map(candidate => line('__fish_use_subcommand', candidate))
   return `# Completion of countersign for fish\n${[...top, ...lines].join('')}`
 }
 

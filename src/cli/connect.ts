@@ -1,27 +1,14 @@
 import { createInterface, type Interface } from 'node:readline'
-import {
-  type ClientEvents,
-  type CountersignClient,
-  createClient,
-  RequestError,
-  type Subscription
-} from '../client/node.js'
+import { type CountersignClient, createClient, RequestError, type Subscription } from '../client/node.js'
 import type { Invocation, Io } from './command.js'
+import { Screen } from './connect-screen.js'
 import { readCredential } from './credential.js'
 import { Failure, Interrupted } from './errors.js'
-import { cell, clean, painter, write } from './output.js'
+import { clean, write } from './output.js'
 import { membersOf } from './resource.js'
 import { shortTime } from './times.js'
 
 /** `countersign connect`: an interactive client. */
-
-const lineHelp = `validate <serviceId> <hwid> <key>   check a license on this hardware (\`-\`: no hwid)
-subscribe <channel>                 show what is published there
-unsubscribe <channel>               stop that
-publish <channel> <JSON>            publish to every session that has joined it
-heartbeat                           show the gateway's time
-help                                show this
-bye                                 leave`
 
 /** @throws Failure for anything but the URL of a gateway */
 function socketUrl(given: string): string {
@@ -33,55 +20,7 @@ function socketUrl(given: string): string {
   return `${url.href.replace(/^http/, 'ws').replace(/\/$/, '')}/v1/ws`
 }
 
-/** Shows frames and answers on stdout, and the state of the connection on stderr. */
-class Screen {
-  readonly #io: Io
-  readonly #json: boolean
-  readonly #paint: ReturnType<typeof painter>
-  #prompt: Interface | undefined
-
-  constructor(io: Io, json: boolean) {
-    this.#io = io
-    this.#json = json
-    this.#paint = painter(io.stdout, io.env)
-  }
-
-  startPrompt(lines: Interface): void {
-    this.#prompt = lines
-    lines.setPrompt('> ')
-    lines.prompt()
-  }
-
-  stopPrompt(): void {
-    this.#prompt = undefined
-  }
-
-  frame({ direction, text, signed }: ClientEvents['frame']): void {
-    if (this.#json) return
-    const mark = signed ? this.#paint('green', '✓') : this.#paint('dim', '·')
-    this.#print(this.#io.stdout, `${direction === 'up' ? '→' : '←'} ${mark} ${clean(text)}`)
-  }
-
-  answer(asked: string, answer: Readonly<Record<string, unknown>>): void {
-    const text = this.#json ? JSON.stringify({ asked, ...answer }) : `  ${asked}: ${cell(answer)}`
-    this.#print(this.#io.stdout, text)
-  }
-
-  help(): void {
-    this.#print(this.#io.stdout, lineHelp)
-  }
-
-  note(text: string): void {
-    this.#print(this.#io.stderr, text)
-  }
-
-  /** Prints above the line that the user is typing. */
-  #print(stream: Io['stdout'], text: string): void {
-    stream.write(`${this.#prompt === undefined ? '' : '\r\u001b[K'}${text}\n`)
-    this.#prompt?.prompt(true)
-  }
-}
-
+/** @returns undefined for anything but JSON */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -101,11 +40,23 @@ class Conversation {
     this.#screen = screen
   }
 
-  /** @returns whether the line was understood and answered; `bye` if it ends the conversation */
-  async handle(line: string): Promise<boolean | 'bye'> {
-    const [, verb = '', rest = ''] = /^\s*(\S*)\s*([\s\S]*?)\s*$/.exec(line) ?? []
-    if (verb === '') return true
-    if (verb === 'bye') return 'bye'
+  /**
+   * Reads lines until `bye` or their end.
+   * @returns whether every line succeeded; on a terminal true, because the user has seen the error and went on
+   */
+  async run(lines: Interface, isTerminal: boolean): Promise<boolean> {
+    let isGood = true
+    for await (const line of lines) {
+      const [, verb = '', rest = ''] = /^\s*(\S*)\s*([\s\S]*?)\s*$/.exec(line) ?? []
+      if (verb === 'bye') break
+      if (verb !== '') isGood = (await this.#handle(verb, rest)) && isGood
+      if (isTerminal) lines.prompt()
+    }
+    return isGood || isTerminal
+  }
+
+  /** @returns whether the line was understood and answered */
+  async #handle(verb: string, rest: string): Promise<boolean> {
     try {
       if (await this.#request(verb, rest)) return true
       this.#screen.note('not understood. Try: help')
@@ -200,53 +151,39 @@ function rejection(start: (reject: (error: Error) => void) => void): Promise<nev
   return promise
 }
 
-/** @returns the exit code */
-export async function connect(invocation: Invocation): Promise<number> {
-  const { io, options, gateway } = invocation
-  const url = socketUrl(options.url ?? gateway.url)
-  const credential = readCredential(invocation)
-  const screen = new Screen(io, options.json === true)
-  const isTerminal = io.stdin.isTTY === true && io.stdout.isTTY === true
-  const client = createClient({ url, credential, ...membersOf(invocation, []) })
-  const ended = rejection(reject => {
+/** Rejects when the conversation ends from outside. */
+function endOf(client: CountersignClient, io: Io): Promise<never> {
+  return rejection(reject => {
     io.signal.addEventListener('abort', () => reject(new Interrupted()), { once: true })
     client.on('stopped', ({ code, message }) =>
       reject(new Failure(`the gateway ended the session: ${clean(message)} (${code})`))
     )
   })
+}
+
+/** @returns the exit code */
+export async function connect(invocation: Invocation): Promise<number> {
+  const { io, options, gateway } = invocation
+  const url = socketUrl(options.url ?? gateway.url)
+  const client = createClient({ url, credential: readCredential(invocation), ...membersOf(invocation, []) })
+  const screen = new Screen(io, options.json === true)
+  const isTerminal = io.stdin.isTTY === true && io.stdout.isTTY === true
+  const ended = endOf(client, io)
   client.on('frame', frame => screen.frame(frame))
   client.on('lost', ({ reason }) => screen.note(`lost the connection (${clean(reason)}), trying again`))
-
   let lines: Interface | undefined
-  async function converse(input: Interface): Promise<boolean> {
-    const conversation = new Conversation(client, screen)
-    let isGood = true
-    for await (const line of input) {
-      const result = await conversation.handle(line)
-      if (result === 'bye') break
-      // A user sees the error and goes on; a script has failed.
-      if (!result && !isTerminal) isGood = false
-      if (isTerminal) input.prompt()
-    }
-    return isGood
-  }
   try {
     client.connect()
     await Promise.race([welcomed(client, url), ended])
     // Created only now, because it drops the lines that it reads before they are iterated.
-    const input = createInterface({
-      input: io.stdin,
-      crlfDelay: Number.POSITIVE_INFINITY,
-      ...(isTerminal ? { output: io.stdout, terminal: true } : {})
-    })
+    const terminal = isTerminal ? { output: io.stdout, terminal: true } : {}
+    const input = createInterface({ input: io.stdin, crlfDelay: Number.POSITIVE_INFINITY, ...terminal })
     lines = input
     // A terminal in raw mode sends Ctrl-C only to readline.
     const interrupted = rejection(reject => input.on('SIGINT', () => reject(new Interrupted())))
-    if (isTerminal) {
-      screen.help()
-      screen.startPrompt(input)
-    }
-    return (await Promise.race([converse(input), ended, interrupted])) ? 0 : 1
+    if (isTerminal) screen.startPrompt(input)
+    const conversation = new Conversation(client, screen)
+    return (await Promise.race([conversation.run(input, isTerminal), ended, interrupted])) ? 0 : 1
   } finally {
     screen.stopPrompt()
     lines?.close()

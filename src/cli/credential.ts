@@ -3,7 +3,7 @@ import type { Invocation } from './command.js'
 import { Failure } from './errors.js'
 import { type Answer, textOf } from './gateway.js'
 import { text } from './options.js'
-import { note, printJson, printLine, printMembers } from './output.js'
+import { isRecord, note, printJson, printLine, printMembers } from './output.js'
 
 /** Secrets that are shown once, and credentials in files. */
 
@@ -96,19 +96,16 @@ function readFile(file: string): Credential {
   } catch (error) {
     throw error instanceof Failure ? error : new Failure(`${file} cannot be read`)
   }
-  let given: Partial<Record<string, unknown>> | null = null
+  const fault = new Failure(`${file} holds no credential: it must be JSON with clientId, keyId and secret`)
+  let given: unknown
   try {
     given = JSON.parse(text)
   } catch {
-    // Reported below, without the text of the file.
+    throw fault
   }
-  const { clientId, keyId, secret } = given ?? {}
-  if (
-    typeof clientId !== 'string' ||
-    typeof secret !== 'string' ||
-    (keyId !== undefined && typeof keyId !== 'string')
-  ) {
-    throw new Failure(`${file} holds no credential: it must be JSON with clientId, keyId and secret`)
-  }
-  return { clientId, secret, ...(keyId === undefined ? {} : { keyId }) }
+  const { clientId, keyId, secret } = isRecord(given) ? given : {}
+  if (typeof clientId !== 'string' || typeof secret !== 'string') throw fault
+  if (keyId === undefined) return { clientId, secret }
+  if (typeof keyId !== 'string') throw fault
+  return { clientId, secret, keyId }
 }

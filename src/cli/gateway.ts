@@ -31,12 +31,6 @@ export interface CallOptions {
   readonly timeoutMs?: number
 }
 
-export interface Gateway {
-  readonly url: string
-  /** @throws Refused, Failure */
-  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>
-}
-
 const defaultTimeoutMs = 30_000
 
 /**
@@ -105,23 +99,31 @@ async function readAnswer(response: Response, url: string): Promise<Answer> {
   throw new Failure(`${url} is not a countersign gateway (status ${response.status}): is --url right?`)
 }
 
-/** One gateway and the token for it. The token is found on the first call, and warnings are shown once. */
-class HttpGateway implements Gateway {
+/** A running gateway. Its token is looked up on the first call, and warnings about it are shown once. */
+export class Gateway {
   readonly #io: Io
   readonly #options: OptionValues
   readonly #lookUp: LookUpSetting
   #token: FoundToken | undefined
 
+  /** @param lookUp  reads one setting by precedence */
   constructor(io: Io, options: OptionValues, lookUp: LookUpSetting) {
     this.#io = io
     this.#options = options
     this.#lookUp = lookUp
   }
 
+  /** @throws Failure if the options or settings do not make a URL */
   get url(): string {
     return findUrl(this.#options, this.#lookUp)
   }
 
+  /**
+   * Sends one request.
+   * @param path  with its parts encoded ({@link path})
+   * @param body  sent as JSON
+   * @throws Refused, Failure, Interrupted
+   */
   async call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
     const { url } = this
     this.#token ??= await this.#findToken(url)
@@ -161,9 +163,4 @@ class HttpGateway implements Gateway {
     }
     return found
   }
-}
-
-/** @param lookUp  reads one setting by precedence */
-export function openGateway(io: Io, options: OptionValues, lookUp: LookUpSetting): Gateway {
-  return new HttpGateway(io, options, lookUp)
 }

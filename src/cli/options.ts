@@ -68,7 +68,7 @@ export function time(flags: string, summary: string): Option {
 /** The value of an option that was given as `none`. Commander turns a plain null into an empty text. */
 export const none = Symbol('none')
 
-/** Lets the word `none` remove a limit or date. */
+/** Lets `none` remove a limit or date. */
 export function orNone(option: Option): Option {
   const { parseArg: check } = option
   return option.argParser((value: string, previous: unknown) => (value === 'none' ? none : check?.(value, previous)))

@@ -37,8 +37,10 @@ export function clean(text: string): string {
 
 const styles = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39] } as const
 
+export type Painter = (style: keyof typeof styles, text: string) => string
+
 /** Adds colors, only on a terminal and never with NO_COLOR (https://no-color.org). */
-export function painter(stream: Output, env: Io['env']): (style: keyof typeof styles, text: string) => string {
+export function painter(stream: Output, env: Io['env']): Painter {
   const plain = !stream.isTTY || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb'
   return (style, text) => (plain ? text : `\u001b[${styles[style][0]}m${text}\u001b[${styles[style][1]}m`)
 }

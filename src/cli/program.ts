@@ -22,8 +22,8 @@ export class RunnableCommand extends Command {
   }
 
   /**
-   * Stricter than commander: a value never starts with `--` unless it follows `=`, and no error repeats a value. A word
-   * with a single dash is an argument, because a session id may start with one.
+   * Stricter than commander: a value never starts with `--` unless it follows `=`, and no error repeats a value.
+   * Anything with a single dash is an argument, because a session id may start with one.
    * @throws UsageError
    */
   override parseOptions(argv: string[]): ParseOptionsResult {

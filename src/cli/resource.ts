@@ -73,6 +73,40 @@ export function requestCommand({ request, body, show, secret, done, ...described
   }
 }
 
+interface Resource {
+  readonly noun: string
+  readonly address: string
+  /** The argument that names one item, and what it is. */
+  readonly id: string
+  readonly idSummary: string
+  readonly exampleId: string
+  readonly show: readonly string[]
+}
+
+export interface ItemCommands {
+  show(summary: string): CommandSpec
+  /** Sets these members. */
+  set(verb: string, body: object, summary: string): CommandSpec
+  remove(summary: string): CommandSpec
+}
+
+/** The commands on one item that are the same for every resource. */
+export function itemCommands({ noun, address, id, idSummary, exampleId, show }: Resource): ItemCommands {
+  const describe = (verb: string, summary: string): Described => ({
+    usage: `${noun} ${verb} <${id}>`,
+    summary,
+    args: { [id]: idSummary },
+    examples: [`countersign ${noun} ${verb} ${exampleId}`]
+  })
+  const item = `${address}/:${id}`
+  return {
+    show: summary => requestCommand({ ...describe('show', summary), request: `GET ${item}`, show }),
+    set: (verb, body, summary) =>
+      requestCommand({ ...describe(verb, summary), request: `PATCH ${item}`, body: () => body, show }),
+    remove: summary => requestCommand({ ...describe('delete', summary), request: `DELETE ${item}` })
+  }
+}
+
 function itemsOf(page: Answer): readonly unknown[] {
   if (!Array.isArray(page['items'])) throw new Failure('the answer of the gateway has no items: is it another version?')
   return page['items']

@@ -3,7 +3,7 @@ import { ConfigError } from '../config/load.js'
 import { lookUp, readSources, type Sources } from '../config/sources.js'
 import type { Io } from './command.js'
 import { Failure, Interrupted, UsageError } from './errors.js'
-import { openGateway } from './gateway.js'
+import { Gateway } from './gateway.js'
 import { settingsOf } from './options.js'
 import { note, write } from './output.js'
 import { buildProgram, pathOf, RunnableCommand } from './program.js'
@@ -29,28 +29,28 @@ function expand(args: readonly string[]): string[] {
 interface Target {
   /** What to give to commander. */
   readonly argv: string[]
-  /** The deepest command that the words lead to. */
+  /** The deepest command that the names lead to. */
   readonly command: Command
 }
 
-/** Lets nothing hide a mistake in the command's words, and lets help win over every other mistake. */
+/** Reports a wrong name before anything else, and shows help in spite of every other mistake. */
 function findTarget(program: Command, args: readonly string[]): Target {
   const argv = expand(args)
   const end = argv.findIndex(arg => arg.startsWith('-'))
-  const words = end === -1 ? argv : argv.slice(0, end)
+  const names = end === -1 ? argv : argv.slice(0, end)
   let command = program
-  for (const word of words) {
+  for (const name of names) {
     if (command instanceof RunnableCommand) break
-    const next = command.commands.find(each => each.name() === word)
-    if (next === undefined) return { argv: words, command }
+    const next = command.commands.find(each => each.name() === name)
+    if (next === undefined) return { argv: names, command }
     command = next
   }
-  const flags = argv.slice(words.length, argv.includes('--') ? argv.indexOf('--') : argv.length)
-  if (flags.some(isHelp)) return { argv: [...words, '--help'], command }
-  // A noun takes no options: only the name of a misplaced one may be reported, not its value.
+  const flags = argv.slice(names.length, argv.includes('--') ? argv.indexOf('--') : argv.length)
+  if (flags.some(isHelp)) return { argv: [...names, '--help'], command }
+  // A noun has no options: only the name of a misplaced one may be reported, not its value.
   return command instanceof RunnableCommand
     ? { argv, command }
-    : { argv: [...words, ...flags.map(flag => flag.replace(/=[\s\S]*/, ''))], command }
+    : { argv: [...names, ...flags.map(flag => flag.replace(/=[\s\S]*/, ''))], command }
 }
 
 async function run(command: RunnableCommand, io: Io): Promise<number> {
@@ -69,7 +69,7 @@ async function run(command: RunnableCommand, io: Io): Promise<number> {
     return sources
   }
   const options = command.opts()
-  const gateway = openGateway(io, options, name => lookUp(settings(), name))
+  const gateway = new Gateway(io, options, name => lookUp(settings(), name))
   return (await spec.run({ io, args, repeated, options, settings, gateway })) ?? 0
 }
 

@@ -9,15 +9,15 @@ const synonyms: Readonly<Record<string, string>> = {
   ...{ edit: 'update', set: 'update', rm: 'delete', remove: 'delete', kill: 'end', log: 'list' }
 }
 
-/** What commander's own suggestions (by edit distance) miss: synonyms, and the only name that starts like the word. */
-function suggest(word: string, names: readonly string[]): string | undefined {
-  const synonym = synonyms[word]
+/** What commander's own suggestions (by edit distance) miss: synonyms, and the only name that starts like it. */
+function suggest(typed: string, names: readonly string[]): string | undefined {
+  const synonym = synonyms[typed]
   if (synonym !== undefined && names.includes(synonym)) return synonym
-  const [start, ...others] = names.filter(name => word.length > 1 && name.startsWith(word))
+  const [start, ...others] = names.filter(name => typed.length > 1 && name.startsWith(typed))
   return others.length === 0 ? start : undefined
 }
 
-/** The names among which an unknown word was looked for. */
+/** The names that could have been meant. */
 function candidates(code: string, { commands, options }: Command): string[] {
   if (code === 'commander.unknownCommand') return commands.map(each => each.name())
   return code === 'commander.unknownOption' ? options.map(({ long }) => long ?? '') : []

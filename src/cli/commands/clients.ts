@@ -1,13 +1,17 @@
-import type { CommandSpec, Invocation } from '../command.js'
+import type { CommandSpec } from '../command.js'
 import { saveOption } from '../credential.js'
 import { attributeOption, capabilityOptions } from '../options.js'
 import { columns } from '../output.js'
-import { changesOf, listCommand, membersOf, requestCommand } from '../resource.js'
+import { changesOf, itemCommands, listCommand, membersOf, requestCommand } from '../resource.js'
 
 const capabilities = ['subscribe', 'publish', 'services']
 const show = ['clientId', 'status', 'keyId', ...capabilities, 'attributes', 'createdAt', 'updatedAt']
 const address = '/v1/admin/clients'
 const args = { clientId: 'the client' }
+const one = itemCommands({
+  ...{ noun: 'clients', address, show },
+  ...{ id: 'clientId', idSummary: args.clientId, exampleId: 'game-1' }
+})
 
 export const clientCommands: readonly CommandSpec[] = [
   requestCommand({
@@ -40,14 +44,7 @@ export const clientCommands: readonly CommandSpec[] = [
       ATTRIBUTES: 'attributes'
     })
   }),
-  requestCommand({
-    usage: 'clients show <clientId>',
-    summary: 'Show a client. `keys list` shows its keys.',
-    args,
-    examples: ['countersign clients show game-1'],
-    request: `GET ${address}/:clientId`,
-    show
-  }),
+  one.show('Show a client. `keys list` shows its keys.'),
   requestCommand({
     usage: 'clients update <clientId>',
     summary: "Change a client's capabilities or attributes.",
@@ -56,32 +53,10 @@ export const clientCommands: readonly CommandSpec[] = [
     options: [...capabilityOptions, attributeOption],
     examples: ['countersign clients update game-1 --subscribe "news,room:*" --publish ""'],
     request: `PATCH ${address}/:clientId`,
-    body: (invocation: Invocation) => changesOf(invocation, capabilities),
+    body: invocation => changesOf(invocation, capabilities),
     show
   }),
-  requestCommand({
-    usage: 'clients suspend <clientId>',
-    summary: 'Suspend a client until it is resumed. Its sessions end.',
-    args,
-    examples: ['countersign clients suspend game-1'],
-    request: `PATCH ${address}/:clientId`,
-    body: () => ({ status: 'suspended' }),
-    show
-  }),
-  requestCommand({
-    usage: 'clients resume <clientId>',
-    summary: 'Resume a suspended client.',
-    args,
-    examples: ['countersign clients resume game-1'],
-    request: `PATCH ${address}/:clientId`,
-    body: () => ({ status: 'active' }),
-    show
-  }),
-  requestCommand({
-    usage: 'clients delete <clientId>',
-    summary: 'Delete a client and its keys. Its sessions end.',
-    args,
-    examples: ['countersign clients delete game-1'],
-    request: `DELETE ${address}/:clientId`
-  })
+  one.set('suspend', { status: 'suspended' }, 'Suspend a client until it is resumed. Its sessions end.'),
+  one.set('resume', { status: 'active' }, 'Resume a suspended client.'),
+  one.remove('Delete a client and its keys. Its sessions end.')
 ]

@@ -4,7 +4,7 @@ import type { CommandSpec, Invocation, Io } from '../command.js'
 import { Failure } from '../errors.js'
 import { attributeOption, integer, orNone, text, time } from '../options.js'
 import { columns } from '../output.js'
-import { changesOf, listCommand, membersOf, requestCommand } from '../resource.js'
+import { changesOf, itemCommands, listCommand, membersOf, requestCommand } from '../resource.js'
 
 /** `countersign licenses …`, without import and export. */
 
@@ -13,6 +13,10 @@ const record = [...limits, 'attributes', 'hwids', 'bannedHwids', 'createdAt', 'u
 const show = ['licenseId', 'serviceId', 'status', ...record]
 const address = '/v1/admin/licenses'
 const args = { licenseId: 'the license (lic_…)' }
+const one = itemCommands({
+  ...{ noun: 'licenses', address, show },
+  ...{ id: 'licenseId', idSummary: args.licenseId, exampleId: 'lic_0123abcd' }
+})
 const hwidArgs = { ...args, hwid: 'the hardware id' }
 
 /** Limits and dates. In an update each but the first may be removed. */
@@ -44,18 +48,6 @@ async function newLicense(invocation: Invocation): Promise<object> {
   const { io, args, options } = invocation
   const key = options.key === '-' ? await firstLine(io) : options.key
   return { ...args, ...(key === undefined ? {} : { key }), ...membersOf(invocation, limits) }
-}
-
-function statusCommand(verb: string, status: string, summary: string): CommandSpec {
-  return requestCommand({
-    usage: `licenses ${verb} <licenseId>`,
-    summary,
-    args,
-    examples: [`countersign licenses ${verb} lic_0123abcd`],
-    request: `PATCH ${address}/:licenseId`,
-    body: () => ({ status }),
-    show
-  })
 }
 
 function banCommand(verb: string, banned: boolean, summary: string): CommandSpec {
@@ -103,14 +95,7 @@ export const licenseCommands: readonly CommandSpec[] = [
       ATTRIBUTES: 'attributes'
     })
   }),
-  requestCommand({
-    usage: 'licenses show <licenseId>',
-    summary: 'Show a license and the hardware ids that are bound to it.',
-    args,
-    examples: ['countersign licenses show lic_0123abcd'],
-    request: `GET ${address}/:licenseId`,
-    show
-  }),
+  one.show('Show a license and the hardware ids that are bound to it.'),
   requestCommand({
     usage: 'licenses update <licenseId>',
     summary: "Change a license's limits, dates or attributes.",
@@ -121,16 +106,10 @@ export const licenseCommands: readonly CommandSpec[] = [
     body: invocation => changesOf(invocation, limits),
     show
   }),
-  statusCommand('suspend', 'suspended', 'Suspend a license until it is resumed.'),
-  statusCommand('resume', 'active', 'Make a suspended or revoked license valid again.'),
-  statusCommand('revoke', 'revoked', 'Revoke a license, but keep its record.'),
-  requestCommand({
-    usage: 'licenses delete <licenseId>',
-    summary: 'Delete a license and its record.',
-    args,
-    examples: ['countersign licenses delete lic_0123abcd'],
-    request: `DELETE ${address}/:licenseId`
-  }),
+  one.set('suspend', { status: 'suspended' }, 'Suspend a license until it is resumed.'),
+  one.set('resume', { status: 'active' }, 'Make a suspended or revoked license valid again.'),
+  one.set('revoke', { status: 'revoked' }, 'Revoke a license, but keep its record.'),
+  one.remove('Delete a license and its record.'),
   requestCommand({
     usage: 'licenses reset <licenseId> [hwid]',
     summary: 'Unbind one hardware id from a license, or all of them.',

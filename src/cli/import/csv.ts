@@ -33,7 +33,7 @@ function count(text: string, char: string): number {
   return text.split(char).length - 1
 }
 
-/** Carriage returns that are neither quoted nor part of a line end: csv-parse takes them for text. */
+/** Carriage returns that are neither quoted nor part of a line end: csv-parse treats them as text. */
 function hasLoneCarriageReturn(fields: readonly string[], raw: string): boolean {
   const text = fields.join('')
   return text.includes('\r') && count(text, '\r') > count((raw.match(/"[^"]*"/g) ?? []).join(''), '\r')
