@@ -147,7 +147,7 @@ export class ChannelManager {
     if (failed !== undefined) log.debug({ err: failed.reason }, 'could not verify the positions of channels')
   }
 
-  /** Unsettled streams, and streams that were silent for so long that a gap may have gone unnoticed. */
+  /** Unsettled streams, and streams whose silence may hide a lost notification. */
   #toVerify(at: number): ChannelStream[] {
     const { bounds } = this.#options
     const most = bounds.batch * bounds.batchesPerTick

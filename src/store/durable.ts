@@ -21,8 +21,8 @@ export interface RecordWrite {
 }
 
 /**
- * Change events that are kept, the newest. Instances read them every second; one that falls this far behind was stopped
- * for so long that its sessions have timed out.
+ * Change events that are kept, the newest. Instances read them every second. The sessions of one that falls this far
+ * behind have timed out.
  */
 export const maxChangeEvents = 100_000
 

@@ -8,7 +8,7 @@ import type {
 } from '../../src/store/channels.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 
-interface Word {
+interface Notification {
   readonly channel: string
   readonly epoch: string
   readonly publication: StoredPublication
@@ -21,8 +21,8 @@ interface Channel {
 }
 
 /**
- * A store whose words to its listener wait until the test lets them through: in any order, several times, or never.
- * What it is asked it answers rightly, or not at all.
+ * A store whose notifications wait until the test delivers them: in any order, several times, or never. Its answers are
+ * correct, or it does not answer.
  */
 export class FakeStore implements ChannelStore {
   readonly #channels = new Map<string, Channel>()
@@ -30,14 +30,14 @@ export class FakeStore implements ChannelStore {
   #listener: ChannelListener | undefined
   #epochs = 0
   readonly listened = new Set<string>()
-  /** Words on their way. */
-  words: Word[] = []
-  /** Calls so far, by verb. */
+  /** Notifications under way. */
+  notifications: Notification[] = []
+  /** Calls so far, by method. */
   readonly calls = { read: 0, tops: 0, listen: 0, unlisten: 0 }
   isAway = false
   isReceiving = true
   readonly counts = { dropped: 0, restarts: 0 }
-  /** Reads wait for this. */
+  /** Reads wait for this promise. */
   readGate: Promise<void> = Promise.resolve()
 
   constructor(historySize = 1000) {
@@ -65,7 +65,7 @@ export class FakeStore implements ChannelStore {
     const publication = { offset: ++channel.offset, data, publishedAt: 0 }
     channel.history.push(publication)
     if (channel.history.length > this.#historySize) channel.history.shift()
-    if (this.listened.has(name)) this.words.push({ channel: name, epoch: channel.epoch, publication })
+    if (this.listened.has(name)) this.notifications.push({ channel: name, epoch: channel.epoch, publication })
     return { offset: channel.offset, epoch: channel.epoch, duplicate: false }
   }
 
@@ -102,22 +102,23 @@ export class FakeStore implements ChannelStore {
     this.#listener = listener
   }
 
-  // ── What the test does ─────────────────────────────────────────────────────────────────────────────────────────────
+  // ── For tests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Lets a word through; it may be let through again. */
-  deliver(word: Word | undefined): void {
-    if (word !== undefined) this.#listener?.publication(word.channel, word.epoch, word.publication)
+  /** Delivers a notification; it may be delivered again. */
+  deliver(notification: Notification | undefined): void {
+    if (notification === undefined) return
+    this.#listener?.publication(notification.channel, notification.epoch, notification.publication)
   }
 
   deliverAll(): void {
-    for (const word of this.words.splice(0)) this.deliver(word)
+    for (const notification of this.notifications.splice(0)) this.deliver(notification)
   }
 
   mayHaveMissed(): void {
     this.#listener?.mayHaveMissed()
   }
 
-  /** The store comes back as another, its history gone: offsets go on under a new epoch. */
+  /** The store comes back with another identity and without history: offsets continue under a new epoch. */
   rewind(name: string): void {
     const channel = this.#channel(name)
     channel.epoch = `e${++this.#epochs}`

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { stores } from '../helper/stores.js'
-import { bridgeContract } from './bridge-contract.js'
+import { bridgeSuite } from './bridge.suite.js'
 
 for (const [kind, open] of Object.entries(stores))
   t.test(kind, t => {
-    bridgeContract(t, open)
+    bridgeSuite(t, open)
     t.end()
   })

@@ -6,10 +6,11 @@ import { openRedisStore } from '../../src/store/redis/index.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
 import { redisUrl } from '../helper/stores.js'
-import { type ChannelsUnderTest, channelsContract, lapseKeys, publish, record } from './channels-contract.js'
+import { type ChannelsUnderTest, lapseKeys, publish, record } from './channel-helpers.js'
+import { channelsSuite } from './channels.suite.js'
 
 t.test('embedded', t => {
-  channelsContract(t, async (_t, history): Promise<ChannelsUnderTest> => {
+  channelsSuite(t, async (_t, history): Promise<ChannelsUnderTest> => {
     const clock = createClock()
     const channels = createEmbeddedChannels(clock.now, history === undefined ? {} : { history })
     return { channels, another: async () => channels, lapse: async ms => clock.advance(ms) }
@@ -18,7 +19,7 @@ t.test('embedded', t => {
 })
 
 t.test('redis', t => {
-  channelsContract(t, async (t, history): Promise<ChannelsUnderTest> => {
+  channelsSuite(t, async (t, history): Promise<ChannelsUnderTest> => {
     const prefix = `channels-${randomBytes(6).toString('hex')}`
     const admin = new Redis(redisUrl())
     t.teardown(() => admin.disconnect())
@@ -32,7 +33,7 @@ t.test('redis', t => {
   t.end()
 })
 
-t.test('embedded: word comes before the answer, and what a listener publishes comes after it', async t => {
+t.test('embedded: notifies before it answers, and delivers publications of a listener afterwards', async t => {
   const channels = createEmbeddedChannels(Date.now)
   const heard: string[] = []
   channels.onPublication({
@@ -49,7 +50,7 @@ t.test('embedded: word comes before the answer, and what a listener publishes co
   await answer
 })
 
-t.test('embedded: channels are bounded, those that are listened to are forgotten last', async t => {
+t.test('embedded: bounds the channels, and drops those that are listened to last', async t => {
   const channels = createEmbeddedChannels(Date.now, { channels: 3 })
   await channels.listen(['followed'])
   const followed = await publish(channels, 'followed', '1')
@@ -59,14 +60,14 @@ t.test('embedded: channels are bounded, those that are listened to are forgotten
   t.same(await channels.tops(['followed', 'a']), [{ offset: 1, epoch: followed.epoch }, a])
   const [again] = await channels.tops(['b'])
   t.equal(again?.offset, 0)
-  t.not(again?.epoch, b?.epoch, 'a forgotten channel comes back with a new epoch')
+  t.not(again?.epoch, b?.epoch, 'a dropped channel comes back with a new epoch')
   await channels.listen(['x', 'y', 'z'])
   await channels.tops(['x', 'y', 'z'])
   const [last] = await channels.tops(['followed'])
-  t.not(last?.epoch, followed.epoch, 'the bound holds even where all are listened to')
+  t.not(last?.epoch, followed.epoch, 'the bound holds even if all are listened to')
 })
 
-t.test('embedded: bytes of one channel and of all are bounded', async t => {
+t.test('embedded: bounds the bytes of each channel and of all together', async t => {
   const channels = createEmbeddedChannels(Date.now, { channelBytes: 10, totalBytes: 25 })
   const { epoch } = await publish(channels, 'a', 'xxxxx')
   await publish(channels, 'a', 'yyyyy')
@@ -74,16 +75,20 @@ t.test('embedded: bytes of one channel and of all are bounded', async t => {
   t.equal((await channels.read('a', { offset: 0, epoch }, 9)).publications, undefined)
   t.equal((await channels.read('a', { offset: 1, epoch }, 9)).publications?.length, 2)
   await publish(channels, 'a', 'larger than all')
-  t.same((await channels.read('a', { offset: 4, epoch }, 9)).publications, [], 'one that does not fit is not kept')
+  t.same(
+    (await channels.read('a', { offset: 4, epoch }, 9)).publications,
+    [],
+    'a publication above the bound is not kept'
+  )
   t.equal((await channels.read('a', { offset: 3, epoch }, 9)).publications, undefined)
   for (const name of ['b', 'c', 'd']) await publish(channels, name, '1234567890')
   const [b, c, d] = await channels.tops(['b', 'c', 'd'])
-  t.equal(b?.offset, 0, 'the one longest untouched was forgotten')
+  t.equal(b?.offset, 0, 'the least recently used was dropped')
   t.equal(c?.offset, 1)
   t.equal(d?.offset, 1)
 })
 
-t.test('embedded: results for repeats are bounded; no repeat runs because of it', async t => {
+t.test('embedded: bounds the results of idempotency keys without repeating a publication', async t => {
   const clock = createClock()
   const channels = createEmbeddedChannels(clock.now, { idempotencyResults: 2 })
   await publish(channels, 'a', '1', 'k1')
@@ -95,7 +100,7 @@ t.test('embedded: results for repeats are bounded; no repeat runs because of it'
   t.match(await publish(channels, 'a', '4', 'k3'), { offset: 4, duplicate: false })
 })
 
-t.test('embedded: a store that is opened anew has new epochs', async t => {
+t.test('embedded: a reopened store has new epochs', async t => {
   const first = await publish(createEmbeddedChannels(Date.now), 'a', '1')
   const second = createEmbeddedChannels(Date.now)
   record(second)

@@ -7,9 +7,9 @@ import { openRedisStore } from '../../src/store/redis/index.js'
 import { type Store, StoreUnavailable } from '../../src/store/store.js'
 import { type RedisServer, startRedis } from '../helper/redis-server.js'
 import { until } from '../helper/until.js'
-import { publish } from './channels-contract.js'
+import { publish } from './channel-helpers.js'
 
-/** A Redis that comes back as it was before: nothing that was spent is good again, no offset means two things. */
+/** A Redis that returns to an earlier state: nothing consumed becomes valid again, and no offset has two meanings. */
 
 const primaryOptions = ['--save', '', '--repl-diskless-sync-delay', '0']
 
@@ -42,7 +42,7 @@ async function open(t: Test, url: string): Promise<Store> {
   return store
 }
 
-/** A server where INFO is hidden from the user of the URL. */
+/** A server that hides INFO from the user of the URL. */
 async function startWithoutInfo(t: Test): Promise<{ server: RedisServer; url: string; root: Redis }> {
   const server = await startRedis(['--save', ''], dir => {
     const path = join(dir, 'redis.conf')
@@ -54,24 +54,24 @@ async function startWithoutInfo(t: Test): Promise<{ server: RedisServer; url: st
   return { server, root: await admin(t, server), url }
 }
 
-t.test('a challenge from before a rewind is refused, taken or not', async t => {
+t.test('refuses challenges from before a rewind, consumed or not', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const store = await open(t, server.url)
   const root = await admin(t, server)
-  await store.challenges.put('taken', 'b', 60_000)
+  await store.challenges.put('consumed', 'b', 60_000)
   await store.challenges.put('open', 'b', 60_000)
   await root.save()
-  t.equal(await store.challenges.consume('taken'), 'b')
+  t.equal(await store.challenges.consume('consumed'), 'b')
   await rewind(server, store)
-  t.equal(await root.exists('cs:challenge:taken'), 1, 'it is back')
-  t.equal(await store.challenges.consume('taken'), undefined)
+  t.equal(await root.exists('cs:challenge:consumed'), 1, 'it exists again')
+  t.equal(await store.challenges.consume('consumed'), undefined)
   t.equal(await store.challenges.consume('open'), undefined)
   await store.challenges.put('later', 'b', 60_000)
   t.equal(await store.challenges.consume('later'), 'b')
 })
 
-t.test('a challenge from before a promotion is refused', async t => {
+t.test('refuses a challenge from before a promotion', async t => {
   const primary = await startRedis(primaryOptions)
   const replica = await startRedis(['--save', '', '--replicaof', '127.0.0.1', new URL(primary.url).port])
   t.teardown(() => Promise.all([primary.stop(), replica.stop()]))
@@ -79,36 +79,36 @@ t.test('a challenge from before a promotion is refused', async t => {
   const store = await open(t, primary.url)
   await until('the replica follows', async () => (await root.info('replication')).includes('master_link_status:up'))
   await store.challenges.put('token', 'b', 60_000)
-  await until('it has come over', async () => (await root.exists('cs:challenge:token')) === 1)
+  await until('it was replicated', async () => (await root.exists('cs:challenge:token')) === 1)
   await root.call('REPLICAOF', 'NO', 'ONE')
   const promoted = await open(t, replica.url)
   t.equal(await promoted.challenges.consume('token'), undefined)
 })
 
-t.test('INFO hidden: challenges hold while connections do, on every instance, and not over a rewind', async t => {
+t.test('INFO hidden: keeps challenges while connections last, but not over a rewind', async t => {
   const { server, url, root } = await startWithoutInfo(t)
   const store = await open(t, url)
   const another = await open(t, url)
   await store.challenges.put('a', 'b', 60_000)
   t.equal(await another.challenges.consume('a'), 'b')
-  await store.challenges.put('taken', 'b', 60_000)
+  await store.challenges.put('consumed', 'b', 60_000)
   await root.save()
-  t.equal(await store.challenges.consume('taken'), 'b')
+  t.equal(await store.challenges.consume('consumed'), 'b')
   await rewind(server, store, another)
-  t.equal(await root.exists('cs:challenge:taken'), 1, 'it is back')
-  t.equal(await store.challenges.consume('taken'), undefined)
+  t.equal(await root.exists('cs:challenge:consumed'), 1, 'it exists again')
+  t.equal(await store.challenges.consume('consumed'), undefined)
   await store.challenges.put('later', 'b', 60_000)
   t.equal(await another.challenges.consume('later'), 'b')
 })
 
-/** @returns where the last stands */
+/** @returns the last position */
 async function publishMany(store: Store, channel: string, from: number, to: number): Promise<Position> {
   let last: Position = { offset: 0, epoch: '' }
   for (let i = from; i <= to; i++) last = await publish(store.channels, channel, `${i}`)
   return last
 }
 
-/** That a reader who stands at `old` learns of a break, whatever it asks, and is well again from there. */
+/** Asserts that a reader at `old` sees a break for every offset, and can continue from the new top. */
 async function isBroken(t: Test, store: Store, channel: string, old: Position): Promise<void> {
   for (let offset = 0; offset <= old.offset; offset++) {
     const { top, publications } = await store.channels.read(channel, { offset, epoch: old.epoch }, 100)
@@ -121,7 +121,7 @@ async function isBroken(t: Test, store: Store, channel: string, old: Position): 
   t.match(await store.channels.read(channel, top, 100), { publications: [{ offset: next.offset, data: 'next' }] })
 }
 
-t.test('channels after a rewind: no publications, a new epoch, offsets go on upward', async t => {
+t.test('channels after a rewind: new epoch, no publications, offsets continue', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const store = await open(t, server.url)
@@ -138,7 +138,7 @@ t.test('channels after a rewind: no publications, a new epoch, offsets go on upw
   t.equal(top?.offset, 5)
   await isBroken(t, store, 'topped', { ...topped, offset: 10 })
   await isBroken(t, another, 'read', { ...read, offset: 10 })
-  // The one that nobody looks at until offsets 6 to 10 were given out a second time.
+  // This channel is first used when offsets 6 to 10 are assigned a second time.
   const again = await publishMany(another, 'published', 6, 11)
   t.equal(again.offset, 11)
   t.not(again.epoch, published.epoch)
@@ -147,7 +147,7 @@ t.test('channels after a rewind: no publications, a new epoch, offsets go on upw
   t.match(since, { publications: [{ data: '9' }, { data: '10' }, { data: '11' }, { data: 'next' }] })
 })
 
-t.test('channels after a plain restart that lost nothing: an honest break all the same', async t => {
+t.test('channels after a restart without loss: also a break', async t => {
   const server = await startRedis(['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'])
   t.teardown(() => server.stop())
   const store = await open(t, server.url)
@@ -158,7 +158,7 @@ t.test('channels after a plain restart that lost nothing: an honest break all th
   t.equal(top.offset, 4)
 })
 
-t.test('channels after a promotion: an honest break', async t => {
+t.test('channels after a promotion: a break', async t => {
   const primary = await startRedis(primaryOptions)
   const replica = await startRedis(['--save', '', '--replicaof', '127.0.0.1', new URL(primary.url).port])
   t.teardown(() => Promise.all([primary.stop(), replica.stop()]))
@@ -166,12 +166,12 @@ t.test('channels after a promotion: an honest break', async t => {
   const store = await open(t, primary.url)
   await until('the replica follows', async () => (await root.info('replication')).includes('master_link_status:up'))
   const first = await publishMany(store, 'a', 1, 3)
-  await until('it has come over', async () => (await root.hget('cs:channel:{a}', 'offset')) === '3')
+  await until('it was replicated', async () => (await root.hget('cs:channel:{a}', 'offset')) === '3')
   await root.call('REPLICAOF', 'NO', 'ONE')
   await isBroken(t, await open(t, replica.url), 'a', first)
 })
 
-t.test('INFO hidden: channels go on while connections hold, and break at a rewind', async t => {
+t.test('INFO hidden: channels continue while connections last, and break at a rewind', async t => {
   const { server, url, root } = await startWithoutInfo(t)
   const store = await open(t, url)
   const another = await open(t, url)
@@ -179,16 +179,20 @@ t.test('INFO hidden: channels go on while connections hold, and break at a rewin
   t.match(await another.channels.read('a', { ...first, offset: 3 }, 9), {
     publications: [{ data: '4' }, { data: '5' }]
   })
-  t.equal((await publishMany(another, 'a', 6, 6)).epoch, first.epoch, 'two instances do not break each other')
+  t.equal(
+    (await publishMany(another, 'a', 6, 6)).epoch,
+    first.epoch,
+    'two instances do not break channels of each other'
+  )
   await root.save()
   await publishMany(store, 'a', 7, 10)
   await rewind(server, store, another)
   await isBroken(t, another, 'a', { ...first, offset: 10 })
   const { top } = await store.channels.read('a', undefined, 0)
-  t.equal((await publishMany(another, 'a', 1, 1)).epoch, top.epoch, 'and go on')
+  t.equal((await publishMany(another, 'a', 1, 1)).epoch, top.epoch, 'and continues')
 })
 
-t.test('a Cluster that hides INFO: what stands behind the fence is refused, not let through', async t => {
+t.test('a Cluster that hides INFO: refuses everything behind the fence', async t => {
   const node = await startRedis(
     ['--save', '', '--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
     dir => {
@@ -200,13 +204,15 @@ t.test('a Cluster that hides INFO: what stands behind the fence is refused, not 
   t.teardown(() => node.stop())
   const root = await admin(t, node)
   await root.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383)
-  await until('the cluster stands', async () => String(await root.call('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+  await until('the cluster is ready', async () =>
+    String(await root.call('CLUSTER', 'INFO')).includes('cluster_state:ok')
+  )
   const store = await open(t, node.url.replace('redis://', 'redis+cluster://gateway:secret@'))
   await t.rejects(store.challenges.put('a', 'b', 60_000), StoreUnavailable)
   await t.rejects(publish(store.channels, 'a', '1'), StoreUnavailable)
 })
 
-t.test('a session of the bridge from before a rewind is refused, whatever was acknowledged', async t => {
+t.test('refuses a bridge session from before a rewind, whatever was acknowledged', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const store = await open(t, server.url)
@@ -225,11 +231,11 @@ t.test('a session of the bridge from before a rewind is refused, whatever was ac
   await root.save()
   t.equal(await store.bridge.commit(commit(0)), 'done')
   await rewind(server, store)
-  t.equal(await root.exists('cs:bridge:{old}'), 1, 'it is back, without its answer')
+  t.equal(await root.exists('cs:bridge:{old}'), 1, 'it exists again, without its answer')
   t.equal(await store.bridge.commit(commit(0)), 'gone')
   t.equal(await store.bridge.read('old', 99), undefined)
   t.same(await store.bridge.exchange(request('old', 2)), { kind: 'missing', isRewound: true })
-  t.same(await store.bridge.exchange(request('old', 3)), { kind: 'missing', isRewound: false }, 'and forgotten')
+  t.same(await store.bridge.exchange(request('old', 3)), { kind: 'missing', isRewound: false }, 'it was removed')
   await store.bridge.open(session('new'))
   t.match(await store.bridge.exchange(request('new', 1)), { kind: 'accepted' })
 })

@@ -95,7 +95,7 @@ t.test('redis: an error of any other kind has an unknown outcome', t => {
   t.end()
 })
 
-t.test('embedded: a call beyond a bound is unsent', async t => {
+t.test('embedded: a call above a bound is unsent', async t => {
   const { store } = await stores.embedded(t, () => 0)
   for (let i = 0; i < maxOpenChallenges; i++) await store.challenges.put(`t${i}`, 'b', 60_000)
   await t.rejects(store.challenges.put('one more', 'b', 60_000), unsent)

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { stores } from '../helper/stores.js'
-import { presenceContract } from './presence-contract.js'
+import { presenceSuite } from './presence.suite.js'
 
 for (const [kind, open] of Object.entries(stores))
   t.test(kind, t => {
-    presenceContract(t, open)
+    presenceSuite(t, open)
     t.end()
   })

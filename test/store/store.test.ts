@@ -15,15 +15,19 @@ import { DataDirInUse, StoreUnavailable } from '../../src/store/store.js'
 import { startRedis } from '../helper/redis-server.js'
 import { redisUrl, stores } from '../helper/stores.js'
 import { until } from '../helper/until.js'
-import { storeContract } from './contract.js'
+import { durableSuite } from './durable.suite.js'
+import { ephemeralSuite } from './ephemeral.suite.js'
+import { sessionsSuite } from './sessions.suite.js'
 
 for (const [kind, open] of Object.entries(stores))
   t.test(kind, t => {
-    storeContract(t, open)
+    durableSuite(t, open)
+    ephemeralSuite(t, open)
+    sessionsSuite(t, open)
     t.end()
   })
 
-t.test('embedded: what was committed is there after a restart', async t => {
+t.test('embedded: keeps committed changes over a restart', async t => {
   const dir = mkdtempSync(join(tmpdir(), 'countersign-restart-'))
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const first = openEmbeddedStore(dir, Date.now)
@@ -41,7 +45,7 @@ t.test('embedded: what was committed is there after a restart', async t => {
   await second.close()
 })
 
-t.test('embedded: a second process on the same folder is refused, until the first is killed', async t => {
+t.test('embedded: refuses a second process on the same folder until the first is killed', async t => {
   const dir = mkdtempSync(join(tmpdir(), 'countersign-lock-'))
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const other = fork(new URL('../helper/hold-data-dir.mjs', import.meta.url), [dir], { execArgv: [] })
@@ -50,11 +54,11 @@ t.test('embedded: a second process on the same folder is refused, until the firs
   other.kill('SIGKILL')
   await once(other, 'exit')
   const store = openEmbeddedStore(dir, Date.now)
-  t.pass('the lock went with its process')
+  t.pass('the lock ended with its process')
   await store.close()
 })
 
-t.test('embedded: open challenges are bounded, and honest ones are not thrown away', async t => {
+t.test('embedded: bounds open challenges without dropping older ones', async t => {
   let time = 0
   const { store } = await stores.embedded(t, () => time)
   for (let i = 0; i < maxOpenChallenges; i++) await store.challenges.put(`t${i}`, 'b', 60_000)
@@ -65,17 +69,17 @@ t.test('embedded: open challenges are bounded, and honest ones are not thrown aw
   t.equal(await store.challenges.consume('later'), 'b')
 })
 
-t.test('topics are bounded: the oldest is forgotten', async t => {
-  const dir = mkdtempSync(join(tmpdir(), 'countersign-topics-'))
+t.test('drops the oldest change events above the bound', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'countersign-events-'))
   const redis = new RedisClient(redisUrl(), () => {})
   await redis.ready(5000)
-  const embedded = openEmbeddedDurable(join(dir, 'topics.mdb'), 3)
+  const embedded = openEmbeddedDurable(join(dir, 'events.mdb'), 3)
   t.teardown(async () => {
     redis.disconnect()
     await embedded.close()
     rmSync(dir, { recursive: true, force: true })
   })
-  const keys = createKeys(`topics-${process.pid}`)
+  const keys = createKeys(`events-${process.pid}`)
   for (const records of [embedded, createRedisDurable(redis, keys, () => () => {}, 3)]) {
     const audit = ({ seq }: { seq: number }) => ({ hash: `${seq}`, text: 'e' })
     for (const name of 'abacd') await records.commit({ writes: [], audit, event: { kind: 'client', id: name } })
@@ -87,7 +91,7 @@ t.test('topics are bounded: the oldest is forgotten', async t => {
   }
 })
 
-t.test('bug: a record that vanishes while a list is read does not shorten its page', async t => {
+t.test('bug: a record that was removed during a list does not shorten its page', async t => {
   const prefix = `vanish-${process.pid}`
   const store = await openRedisStore(redisUrl(), { prefix })
   t.teardown(() => store.close())
@@ -103,7 +107,7 @@ t.test('bug: a record that vanishes while a list is read does not shorten its pa
   t.same(ids, ['a', 'c', 'd'])
 })
 
-t.test('bug: changes that wait for a silent server are given up, not one after another', async t => {
+t.test('bug: rejects changes that wait for a silent server together', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const store = await openRedisStore(server.url)
@@ -116,11 +120,11 @@ t.test('bug: changes that wait for a silent server are given up, not one after a
   const all = performance.now() - began
   const beganOne = performance.now()
   await t.rejects(store.durable.get('client:a'), StoreUnavailable)
-  t.ok(all < 4 * (performance.now() - beganOne), 'together they take no longer than a few would')
+  t.ok(all < 4 * (performance.now() - beganOne), 'together they take no longer than a few')
   process.kill(server.pid, 'SIGCONT')
 })
 
-t.test('redis: gone, everything is refused quickly; back, everything works, and nothing ran twice', async t => {
+t.test('redis: rejects calls without a server, recovers with it, and runs nothing twice', async t => {
   const server = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''])
   t.teardown(() => server.stop())
   const store = await openRedisStore(server.url)
@@ -147,29 +151,29 @@ t.test('redis: gone, everything is refused quickly; back, everything works, and 
       () => false
     )
   )
-  t.equal((await store.durable.get('client:a'))?.text, 'a', 'acknowledged and there')
-  t.equal(await store.challenges.consume('token'), undefined, 'given out before the restart (PROTOCOL §10.5)')
-  t.equal(await store.durable.commit({ writes: [], audit }), 2, 'the refused change had not run')
+  t.equal((await store.durable.get('client:a'))?.text, 'a', 'acknowledged and kept')
+  t.equal(await store.challenges.consume('token'), undefined, 'issued before the restart (PROTOCOL §10.5)')
+  t.equal(await store.durable.commit({ writes: [], audit }), 2, 'the rejected change had not run')
 })
 
-t.test('redis: a silent server does not hang anyone', async t => {
+t.test('redis: a silent server blocks no caller', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const store = await openRedisStore(server.url)
   t.teardown(() => store.close())
   process.kill(server.pid, 'SIGSTOP')
-  // Both answers come while the server is silent; readiness is to know within a second, a request within five.
+  // Both reject while the server is silent: readiness within a second, a request within five.
   const order: string[] = []
   await Promise.all([
     t.rejects(store.challenges.consume('x'), StoreUnavailable).then(() => order.push('request')),
     t.rejects(store.ping(), StoreUnavailable).then(() => order.push('ping'))
   ])
-  t.same(order, ['ping', 'request'], 'a ping gives up first')
+  t.same(order, ['ping', 'request'], 'a ping rejects first')
   await t.rejects(store.challenges.consume('x'), StoreUnavailable)
   process.kill(server.pid, 'SIGCONT')
 })
 
-t.test('redis: scripts that the server has forgotten are sent again', async t => {
+t.test('redis: sends scripts again after the server dropped them', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const store = await openRedisStore(server.url)
@@ -183,6 +187,6 @@ t.test('redis: scripts that the server has forgotten are sent again', async t =>
   t.equal(await store.durable.commit({ writes: [], audit }), 2)
 })
 
-t.test('redis: a start without Redis says so', async t => {
+t.test('redis: fails to start without Redis', async t => {
   await t.rejects(openRedisStore('redis://127.0.0.1:1', { connectWithinMs: 50 }), StoreUnavailable)
 })

@@ -9,15 +9,18 @@ import { openRedisStore } from '../../src/store/redis/index.js'
 import { startRedis } from '../helper/redis-server.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
 import { until } from '../helper/until.js'
-import { channelsContract, lapseKeys, publish, record } from './channels-contract.js'
-import { storeContract } from './contract.js'
-import { presenceContract } from './presence-contract.js'
+import { lapseKeys, publish, record } from './channel-helpers.js'
+import { channelsSuite } from './channels.suite.js'
+import { durableSuite } from './durable.suite.js'
+import { ephemeralSuite } from './ephemeral.suite.js'
+import { presenceSuite } from './presence.suite.js'
+import { sessionsSuite } from './sessions.suite.js'
 
-/** The store on a Redis Cluster and behind Sentinel: real ones, on this machine. */
+/** The store on a real Redis Cluster and behind a real Sentinel. */
 
 const totalSlots = 16_384
 
-t.test('cluster of three: the whole contract', async t => {
+t.test('cluster of three: passes all suites', async t => {
   const options = ['--cluster-enabled', 'yes', '--save', '', '--appendonly', 'no', '--cluster-node-timeout', '2000']
   const nodes = await Promise.all([startRedis(options), startRedis(options), startRedis(options)])
   t.teardown(() => Promise.all(nodes.map(node => node.stop())))
@@ -32,12 +35,12 @@ t.test('cluster of three: the whole contract', async t => {
     const share = (n: number) => Math.floor((n * totalSlots) / nodes.length)
     await admin.call('CLUSTER', 'ADDSLOTSRANGE', share(i), share(i + 1) - 1)
   }
-  // Only when each has its epoch: a node that another one has met takes none.
+  // After each node has its epoch: a node that has met another one accepts none.
   for (const admin of admins) {
     for (const port of ports) await admin.call('CLUSTER', 'MEET', '127.0.0.1', port)
   }
   for (const admin of admins) {
-    await until('the cluster stands', async () => {
+    await until('the cluster is ready', async () => {
       const info = String(await admin.call('CLUSTER', 'INFO'))
       return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')
     })
@@ -53,9 +56,11 @@ t.test('cluster of three: the whole contract', async t => {
     }
     return { store: await open(), another: open }
   }
-  storeContract(t, openOnCluster)
-  presenceContract(t, openOnCluster)
-  channelsContract(t, async (t, history) => {
+  durableSuite(t, openOnCluster)
+  ephemeralSuite(t, openOnCluster)
+  sessionsSuite(t, openOnCluster)
+  presenceSuite(t, openOnCluster)
+  channelsSuite(t, async (t, history) => {
     const prefix = `c${count++}`
     const open = async () => {
       const store = await openRedisStore(url, { prefix, ...(history === undefined ? {} : { history }) })
@@ -66,7 +71,7 @@ t.test('cluster of three: the whole contract', async t => {
   })
 })
 
-t.test('bug: on a cluster a command whose answer was lost is not sent again', async t => {
+t.test('bug: on a Cluster a command whose reply was lost is not sent again', async t => {
   const node = await startRedis(['--cluster-enabled', 'yes', '--save', '', '--appendonly', 'no'])
   t.teardown(() => node.stop())
   const { Redis } = await import('ioredis')
@@ -74,16 +79,16 @@ t.test('bug: on a cluster a command whose answer was lost is not sent again', as
   const admin = new Redis(node.url)
   t.teardown(() => admin.disconnect())
   await admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, totalSlots - 1)
-  await until('the cluster stands', async () =>
+  await until('the cluster is ready', async () =>
     String(await admin.call('CLUSTER', 'INFO')).includes('cluster_state:ok')
   )
-  // A way to the node that swallows answers when told to, and then breaks.
-  const swallow = { now: false }
+  // A proxy that can drop a reply and then the connection.
+  const drop = { now: false }
   const proxy = createServer(client => {
     const upstream = connect(port, '127.0.0.1')
     client.on('data', data => upstream.write(data))
     upstream.on('data', data => {
-      if (swallow.now) client.destroy()
+      if (drop.now) client.destroy()
       else client.write(data)
     })
     for (const socket of [client, upstream]) socket.on('error', () => {})
@@ -100,13 +105,13 @@ t.test('bug: on a cluster a command whose answer was lost is not sent again', as
   t.teardown(() => redis.disconnect())
   await redis.ready(5000)
   await redis.command('SET', 'counter', 0)
-  swallow.now = true
+  drop.now = true
   await t.rejects(redis.command('INCR', 'counter'), { name: 'StoreUnavailable' })
-  swallow.now = false
+  drop.now = false
   t.equal(await admin.get('counter'), '1', 'it ran once')
 })
 
-t.test('sentinel: finds the primary by its name, and the new one after a failover', async t => {
+t.test('sentinel: finds the primary by name, and the new one after a failover', async t => {
   const primary = await startRedis()
   const { port } = new URL(primary.url)
   const replica = await startRedis(['--save', '', '--replicaof', '127.0.0.1', port])
@@ -128,7 +133,7 @@ t.test('sentinel: finds the primary by its name, and the new one after a failove
   t.teardown(() => {
     for (const each of [admin, replicaAdmin]) each.disconnect()
   })
-  // A machine that stalls for two seconds is no reason to stop for thirty (its TILT mode); older versions have no DEBUG.
+  // Keeps a stall of two seconds from stopping it for thirty (its TILT mode). Older versions have no DEBUG.
   await admin.call('SENTINEL', 'DEBUG', 'tilt-trigger', '60000', 'info-period', '200').catch(() => {})
   await until('the sentinel knows the replica', async () =>
     String(await admin.call('SENTINEL', 'REPLICAS', 'main')).includes(new URL(replica.url).port)
@@ -145,12 +150,12 @@ t.test('sentinel: finds the primary by its name, and the new one after a failove
   const { heard } = record(store.channels)
   await store.channels.listen(['a'])
   const before = await publish(store.channels, 'a', '1')
-  await until('it is heard', () => heard.length === 1)
+  await until('it is received', () => heard.length === 1)
   await primary.kill()
   await until('the sentinel has promoted the replica', async () => {
     const address = String(await admin.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main'))
     if (address.endsWith(new URL(replica.url).port)) return true
-    // By itself it waits for minutes after an attempt that found no replica ready; asked, it tries at once.
+    // After an attempt without a ready replica it waits for minutes, unless a failover is requested.
     await admin.call('SENTINEL', 'FAILOVER', 'main').catch(() => {})
     return false
   })
@@ -161,13 +166,13 @@ t.test('sentinel: finds the primary by its name, and the new one after a failove
     )
   )
   t.ok((await store.durable.auditHead()).seq >= 1)
-  await until('words come from the new primary', () => store.channels.isReceiving)
+  await until('notifications come from the new primary', () => store.channels.isReceiving)
   const after = await publish(store.channels, 'a', '2')
-  t.not(after.epoch, before.epoch, 'an honest break')
-  await until('it is heard', () => heard.some(({ data }) => data === '2'))
+  t.not(after.epoch, before.epoch, 'a break')
+  await until('it is received', () => heard.some(({ data }) => data === '2'))
 })
 
-t.test('forms of COUNTERSIGN_STORE', async t => {
+t.test('parses the forms of COUNTERSIGN_STORE', async t => {
   const hosts = [
     { host: 'a', port: 1 },
     { host: 'b', port: 6379 }

@@ -2,18 +2,18 @@ import type { Test } from 'tap'
 import { maxPresent, type Presence } from '../../src/store/presence.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
 
-/** What presence asks of a store, on each store. */
+/** Presence, on each store. */
 
 const who = (sessionId: string, channel = 'c'): Presence => ({ channel, sessionId, clientId: `client-of.${sessionId}` })
 
-export function presenceContract(t: Test, openStore: OpenStoreForTest): void {
+export function presenceSuite(t: Test, openStore: OpenStoreForTest): void {
   const open = async (t: Test) => {
     const { store, another } = await openStore(t, Date.now)
     const { presence } = await another()
     return { here: store.presence, there: presence }
   }
 
-  t.test('presence: who is said to be there is there, for every instance', async t => {
+  t.test('presence: every instance sees the entries of all', async t => {
     const { here, there } = await open(t)
     t.equal(await there.count('c', 0), 0)
     t.same(await there.list('c', '', 10, 0), [])
@@ -30,7 +30,7 @@ export function presenceContract(t: Test, openStore: OpenStoreForTest): void {
     await here.leave([])
   })
 
-  t.test('presence: an entry ends by its deadline, which never goes back', async t => {
+  t.test('presence: entries end by their deadline, which only moves forward', async t => {
     const { here, there } = await open(t)
     await here.touch([{ ...who('s1'), deadline: 100 }], 0)
     await there.touch([{ ...who('s2'), deadline: 200 }], 0)
@@ -42,10 +42,10 @@ export function presenceContract(t: Test, openStore: OpenStoreForTest): void {
     t.equal(await here.count('c', 200), 0)
     t.same(await here.list('c', '', 10, 200), [])
     await here.touch([{ ...who('s1'), deadline: 300 }], 200)
-    t.same(await there.list('c', '', 10, 200), [who('s1')], 'it is back')
+    t.same(await there.list('c', '', 10, 200), [who('s1')], 'it exists again')
   })
 
-  t.test('presence: pages in the order of session ids, whatever they are', async t => {
+  t.test('presence: lists pages in the order of session ids', async t => {
     const { here } = await open(t)
     const ids = ['a', 'a-', 'a-b', 'aB', 'a_', 'aa', 'b', 'B', '-', '_', '0']
     await here.touch(
@@ -60,11 +60,11 @@ export function presenceContract(t: Test, openStore: OpenStoreForTest): void {
       seen.push(...page.map(({ sessionId }) => sessionId))
       after = page.at(-1)?.sessionId
     }
-    t.same(seen, sorted, 'each once; those that are over shorten no page')
-    t.same((await here.list('c', 'a+', 2, 60)).length, 2, 'after an id that is not there')
+    t.same(seen, sorted, 'each once; ended entries do not shorten a page')
+    t.same((await here.list('c', 'a+', 2, 60)).length, 2, 'after an unknown id')
   })
 
-  t.test('presence: one call, many channels', async t => {
+  t.test('presence: touches and leaves many channels in one call', async t => {
     const { here, there } = await open(t)
     const channels = Array.from({ length: 450 }, (_, i) => `c${i}`)
     const all = channels.flatMap(channel => [who('s1', channel), who('s2', channel)])
@@ -77,7 +77,7 @@ export function presenceContract(t: Test, openStore: OpenStoreForTest): void {
     t.same(await Promise.all(channels.map(channel => there.count(channel, 0))), Array(450).fill(0))
   })
 
-  t.test('presence: a channel has a bound, and room again when some are over', async t => {
+  t.test('presence: limits each channel, until entries end', async t => {
     const { here } = await open(t)
     const id = (i: number) => `s${String(i).padStart(6, '0')}`
     const entries = Array.from({ length: maxPresent + 1 }, (_, i) => ({
@@ -93,12 +93,12 @@ export function presenceContract(t: Test, openStore: OpenStoreForTest): void {
       ],
       0
     )
-    t.same(await here.list('c', '', 10, 900), [who(id(2000))], 'who is there stays there; another one does not get in')
-    t.same(await here.list('c', '', 1, 100), [who(id(1500))], 'past more than a read of those that are over')
+    t.same(await here.list('c', '', 10, 900), [who(id(2000))], 'present sessions stay; a new one is ignored')
+    t.same(await here.list('c', '', 1, 100), [who(id(1500))], 'skips more ended entries than one read returns')
     await here.leave([who(id(2001))])
     await here.touch([{ ...who('z'), deadline: 950 }], 0)
     t.same(await here.list('c', '', 10, 900), [who(id(2000)), who('z')])
     await here.touch([{ ...who('y'), deadline: 950 }], 100)
-    t.same(await here.list('c', '', 10, 900), [who(id(2000)), who('y'), who('z')], 'some are over: there is room')
+    t.same(await here.list('c', '', 10, 900), [who(id(2000)), who('y'), who('z')], 'ended entries made room')
   })
 }

@@ -1,73 +1,18 @@
 import fc from 'fast-check'
-import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
-import {
-  type ChannelStore,
-  type HistoryBounds,
-  idempotencyLifeMs,
-  type Position,
-  type StoredPublication
-} from '../../src/store/channels.js'
+import { idempotencyLifeMs, type Position, type StoredPublication } from '../../src/store/channels.js'
 import { until } from '../helper/until.js'
-
-/** What the channels of every store must hold to. Run on each by `channels.test.ts` and `topologies.test.ts`. */
-
-export interface ChannelsUnderTest {
-  readonly channels: ChannelStore
-  /** Another instance's view of the same channels; the embedded store has no other. */
-  another(): Promise<ChannelStore>
-  /** Lets time pass for what is kept. */
-  lapse(ms: number): Promise<void>
-}
-
-export type OpenChannelsForTest = (t: Test, history?: HistoryBounds) => Promise<ChannelsUnderTest>
-
-export interface Heard extends StoredPublication {
-  readonly channel: string
-  readonly epoch: string
-}
-
-/** Writes down what a listener is told. */
-export function record(channels: ChannelStore): { readonly heard: Heard[]; readonly missed: { count: number } } {
-  const heard: Heard[] = []
-  const missed = { count: 0 }
-  channels.onPublication({
-    publication: (channel, epoch, publication) => heard.push({ channel, epoch, ...publication }),
-    mayHaveMissed: () => missed.count++
-  })
-  return { heard, missed }
-}
-
-/** Publishes, and takes nothing but a position for an answer. */
-export async function publish(
-  channels: ChannelStore,
-  channel: string,
-  data: string,
-  idempotencyKey = ''
-): Promise<Position & { readonly duplicate: boolean }> {
-  const published = await channels.publish(channel, data, { publishedAt: 1, idempotencyKey })
-  if (published === 'conflict') throw new Error('conflict')
-  return published
-}
-
-/** Lets time pass for everything under a prefix, on each server: what is left of its life is cut short. */
-export async function lapseKeys(servers: readonly Redis[], prefix: string, ms: number): Promise<void> {
-  for (const server of servers) {
-    for (const key of await server.keys(`${prefix}:*`)) {
-      const left = await server.pttl(key)
-      if (left >= 0) await server.pexpire(key, Math.max(left - ms, 0))
-    }
-  }
-}
+import { type OpenChannelsForTest, publish, record } from './channel-helpers.js'
 
 const offsetsOf = (publications: readonly StoredPublication[] | undefined) => publications?.map(({ offset }) => offset)
 
-export function channelsContract(t: Test, open: OpenChannelsForTest): void {
-  t.test('offsets begin at 1 and go up by one, under one epoch, each channel for itself', async t => {
+/** Channels, on each store. */
+export function channelsSuite(t: Test, open: OpenChannelsForTest): void {
+  t.test('numbers the publications of each channel from 1 under one epoch', async t => {
     const { channels } = await open(t)
     const first = await publish(channels, 'a', '1')
     t.match(first, { offset: 1, duplicate: false })
-    t.ok(first.epoch.length > 0 && Buffer.byteLength(first.epoch) <= 64, 'as the wire wants it')
+    t.ok(first.epoch.length > 0 && Buffer.byteLength(first.epoch) <= 64, 'within the wire limit')
     t.match(await publish(channels, 'a', '2'), { offset: 2, epoch: first.epoch })
     const other = await publish(channels, 'b', '1')
     t.equal(other.offset, 1)
@@ -81,7 +26,7 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     })
   })
 
-  t.test('data comes back as it was, byte for byte', async t => {
+  t.test('returns data unchanged, byte for byte', async t => {
     const { channels } = await open(t)
     const all = ['""', 'null', '"ä€😀\u2028"', `"${'x'.repeat(32_000)}"`, '{"a":"\\u0000\\n:{}"}', '0', '']
     const { heard } = record(channels)
@@ -97,14 +42,14 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
       all
     )
     t.equal(publications?.[0]?.publishedAt, 1_700_000_000_123)
-    await until('all were heard', () => heard.length === all.length)
+    await until('all were received', () => heard.length === all.length)
     t.same(
       heard.map(({ channel, epoch, ...publication }) => publication),
       publications
     )
   })
 
-  t.test('a read gives all after a position, or nothing', async t => {
+  t.test('reads all publications after a position or none', async t => {
     const { channels } = await open(t)
     const { epoch } = await publish(channels, 'a', '1')
     for (let i = 2; i <= 5; i++) await publish(channels, 'a', `${i}`)
@@ -118,10 +63,10 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     t.equal(await after(6, 9), undefined, 'above the top')
     t.equal(await after(2, 9, 'another'), undefined, 'another epoch')
     t.equal(await after(5, 9, 'another'), undefined)
-    t.same(await channels.read('a', undefined, 9), { top: { offset: 5, epoch } }, 'only the top was asked for')
+    t.same(await channels.read('a', undefined, 9), { top: { offset: 5, epoch } }, 'only the top was requested')
   })
 
-  t.test('a channel that is not known is made, and stays the same', async t => {
+  t.test('creates an unknown channel once', async t => {
     const { channels, another } = await open(t)
     const { top, publications } = await channels.read('new', undefined, 9)
     t.equal(top.offset, 0)
@@ -135,7 +80,7 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     t.equal((await channels.read('third', { offset: 0, epoch: 'x' }, 9)).publications, undefined)
   })
 
-  t.test('tops of none to a thousand channels, in their order', async t => {
+  t.test('reads the tops of up to 1,000 channels in their order', async t => {
     const { channels } = await open(t)
     t.same(await channels.tops([]), [])
     const names = Array.from({ length: 1000 }, (_, i) => `c${i}`)
@@ -150,7 +95,7 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     t.same(await channels.tops(['c7', 'c500', 'c7']), [tops[7], tops[500], tops[7]])
   })
 
-  t.test('history is bounded by size: what is out of it is a break, never a hole', async t => {
+  t.test('bounds the history by size, and returns a break for older positions', async t => {
     const { channels } = await open(t, { size: 3, lifeMs: 60_000 })
     const { epoch } = await publish(channels, 'a', '1')
     for (let i = 2; i <= 5; i++) await publish(channels, 'a', `${i}`)
@@ -159,7 +104,7 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     t.same((await channels.read('a', undefined, 0)).top, { offset: 5, epoch })
   })
 
-  t.test('history is bounded by its life after the newest publication; offsets go on', async t => {
+  t.test('drops the history after its life, and continues the offsets', async t => {
     const { channels, lapse } = await open(t, { size: 99, lifeMs: 60_000 })
     const { epoch } = await publish(channels, 'a', '1')
     await lapse(40_000)
@@ -169,13 +114,13 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     t.same(await read(0), [1, 2])
     await lapse(40_000)
     t.equal(await read(0), undefined)
-    t.same(await read(2), [], 'who has everything misses nothing')
+    t.same(await read(2), [], 'a reader at the top misses nothing')
     t.match(await publish(channels, 'a', '3'), { offset: 3, epoch })
     t.equal(await read(1), undefined)
     t.same(await read(2), [3])
   })
 
-  t.test('a repeat with an idempotency key publishes nothing', async t => {
+  t.test('does not publish again for a repeated idempotency key', async t => {
     const { channels, another, lapse } = await open(t)
     const second = await another()
     const { heard } = record(channels)
@@ -186,16 +131,16 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     const other = await channels.publish('a', '"y"', { publishedAt: 2, idempotencyKey: 'client\nkey' })
     t.equal(other, 'conflict', 'with other data')
     t.match(await publish(channels, 'a', '"y"', 'client\nkey2'), { offset: 3, duplicate: false })
-    t.match(await publish(channels, 'b', '"y"', 'client\nkey'), { offset: 1, duplicate: false }, 'of another channel')
+    t.match(await publish(channels, 'b', '"y"', 'client\nkey'), { offset: 1, duplicate: false }, 'another channel')
     await lapse(idempotencyLifeMs - 10_000)
     t.match(await publish(channels, 'a', '"x"', 'client\nkey'), { offset: 1, duplicate: true })
     await lapse(20_000)
     t.match(await publish(channels, 'a', '"z"', 'client\nkey'), { offset: 4, duplicate: false }, 'forgotten')
-    await until('the last was heard', () => heard.at(-1)?.offset === 4)
+    await until('the last was received', () => heard.at(-1)?.offset === 4)
     t.same(offsetsOf(heard), [1, 2, 3, 4])
   })
 
-  t.test('one key, many at once, on two instances: published once', async t => {
+  t.test('publishes once for concurrent calls with one key on two instances', async t => {
     const { channels, another } = await open(t)
     const second = await another()
     const tries = Array.from({ length: 40 }, (_, i) => publish(i % 2 === 0 ? channels : second, 'a', '1', 'k'))
@@ -204,7 +149,7 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     t.ok(all.every(({ offset }) => offset === 1))
   })
 
-  t.test('publishers on two instances: a listener isReceiving every publication, in order, without a gap', async t => {
+  t.test('delivers every publication of two instances in order, without a gap', async t => {
     const { channels, another } = await open(t)
     const second = await another()
     const { heard, missed } = record(channels)
@@ -217,7 +162,7 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     for (const name of ['a', 'b']) {
       const { top } = await channels.read(name, undefined, 0)
       const of = () => heard.filter(({ channel }) => channel === name)
-      await until(`all of ${name} were heard`, () => of().at(-1)?.offset === top.offset)
+      await until(`all of ${name} were received`, () => of().at(-1)?.offset === top.offset)
       t.same(
         offsetsOf(of()),
         Array.from({ length: top.offset }, (_, i) => i + 1)
@@ -225,10 +170,10 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
       t.ok(of().every(({ epoch }) => epoch === top.epoch))
     }
     t.equal(heard.length, positions.length)
-    t.equal(missed.count, before, 'and nothing was said to be missed')
+    t.equal(missed.count, before, 'no loss was reported')
   })
 
-  t.test('only channels that are listened to are heard', async t => {
+  t.test('delivers only the channels that are listened to', async t => {
     const { channels, another } = await open(t)
     const second = await another()
     const { heard } = record(channels)
@@ -242,15 +187,15 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     await channels.listen(['fence'])
     await publish(second, 'a', '2')
     await publish(second, 'fence', '1')
-    await until('what came after', () => heard.some(({ channel }) => channel === 'fence'))
+    await until('the later publication', () => heard.some(({ channel }) => channel === 'fence'))
     t.notOk(heard.some(({ channel, offset }) => channel === 'a' && offset === 2))
     await channels.listen(['a'])
     await publish(second, 'a', '3')
-    await until('heard again', () => heard.some(({ channel, offset }) => channel === 'a' && offset === 3))
+    await until('received again', () => heard.some(({ channel, offset }) => channel === 'a' && offset === 3))
     t.ok(channels.isReceiving)
   })
 
-  t.test('unlistened and listened again within one moment: heard', async t => {
+  t.test('delivers a channel that was unlistened and listened to again at once', async t => {
     const { channels } = await open(t)
     const { heard } = record(channels)
     await channels.listen(['a'])
@@ -259,11 +204,11 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
     channels.unlisten(['b'])
     await again
     await publish(channels, 'a', '1')
-    await until('heard', () => heard.length === 1)
+    await until('received', () => heard.length === 1)
     t.match(heard, [{ channel: 'a', offset: 1, data: '1' }])
   })
 
-  t.test('property: a reader who follows the rules of positions never sees a hole, nor anything twice', async t => {
+  t.test('property: a reader that follows the rules of positions sees neither gaps nor repeats', async t => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ publish: fc.integer({ min: 1, max: 6 }) }) },
       { weight: 3, arbitrary: fc.record({ readUpTo: fc.integer({ min: 0, max: 9 }) }) },
@@ -275,7 +220,7 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
       fc.asyncProperty(fc.array(step, { maxLength: 20 }), async steps => {
         const name = `p${run++}`
         let published = 0
-        // What a reader holds for the truth: every publication up to its position, since its last break.
+        // The reader has every publication since its last break up to this position.
         let position: Position | undefined
         for (const step of steps) {
           if ('publish' in step) {
@@ -291,7 +236,7 @@ export function channelsContract(t: Test, open: OpenChannelsForTest): void {
                 data: `${(position?.offset ?? 0) + 1 + i}`
               }))
               const seen = publications.map(({ offset, data }) => ({ offset, data }))
-              if (JSON.stringify(seen) !== JSON.stringify(expected)) throw new Error(`a hole: ${JSON.stringify(seen)}`)
+              if (JSON.stringify(seen) !== JSON.stringify(expected)) throw new Error(`a gap: ${JSON.stringify(seen)}`)
             }
             position = top
           }

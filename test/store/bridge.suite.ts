@@ -6,11 +6,11 @@ import { createClock } from '../helper/clock.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
 import { until } from '../helper/until.js'
 
-/** What the bridge asks of a store (PROTOCOL §9.4), on each store. */
+/** Bridge sessions (PROTOCOL §9.4), on each store. */
 
 let lastId = 0
 
-export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
+export function bridgeSuite(t: Test, openStore: OpenStoreForTest): void {
   async function open(t: Test, positions: readonly (readonly [string, Position])[] = []) {
     const clock = createClock()
     const { store, another } = await openStore(t, clock.now)
@@ -22,9 +22,9 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
         ...{ answerBytes: 1000, perSecond: 0 },
         ...request
       })
-    const taken = async (request: Partial<ExchangeRequest>, of?: Store) => {
+    const accepted = async (request: Partial<ExchangeRequest>, of?: Store) => {
       const outcome = await exchange(request, of)
-      if (outcome.kind !== 'accepted') throw new Error(`not taken: ${outcome.kind}`)
+      if (outcome.kind !== 'accepted') throw new Error(`not accepted: ${outcome.kind}`)
       return outcome
     }
     const commit = (wanted: Partial<BridgeCommit>, of: Store = store) =>
@@ -34,65 +34,73 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
         ...wanted
       })
     const message = (seq: number) => ({ seq, text: `text ${seq}` })
-    return { clock, store, another, sessionId, exchange, taken, commit, message }
+    return { clock, store, another, sessionId, exchange, accepted, commit, message }
   }
 
-  t.test('a session is there with all that it was opened with', async t => {
+  t.test('keeps everything that a session was opened with', async t => {
     const position = { offset: 3, epoch: 'e:1' }
-    const { store, sessionId, taken } = await open(t, [['client:x', position]])
+    const { store, sessionId, accepted } = await open(t, [['client:x', position]])
     t.same(await store.bridge.info(sessionId), { info: 'info' })
     t.equal(await store.bridge.info('nobody'), undefined)
-    const { state, isNewPoll, claimed } = await taken({})
+    const { state, isNewPoll, claimed } = await accepted({})
     t.match({ isNewPoll, claimed }, { isNewPoll: true, claimed: 0 })
     t.match(state, { version: 0, received: 1, sent: 1, ack: 1, challenge: { nextAt: 77 } })
     t.same([...state.positions], [['client:x', position]])
     t.same([state.frames, state.claims], [[], []])
   })
 
-  t.test('messages are judged by their seq alone, whatever the poll (rule b)', async t => {
-    const { exchange, taken, message } = await open(t)
-    t.match(await taken({ messages: [message(2), message(3)] }), { claimed: 2, state: { received: 3 } })
-    t.match(await exchange({ messages: [message(2), message(3)] }), { kind: 'stale' }, 'an old poll, nothing new')
+  t.test('accepts messages by their seq, whatever the poll number (rule b)', async t => {
+    const { exchange, accepted, message } = await open(t)
+    t.match(await accepted({ messages: [message(2), message(3)] }), { claimed: 2, state: { received: 3 } })
+    t.match(
+      await exchange({ messages: [message(2), message(3)] }),
+      { kind: 'stale' },
+      'an old poll without new messages'
+    )
     t.match(await exchange({ poll: 2, messages: [message(5)] }), { kind: 'gap', expectedSeq: 4 })
-    t.match(await taken({ poll: 1, messages: [message(3), message(4)] }), {
+    t.match(await accepted({ poll: 1, messages: [message(3), message(4)] }), {
       ...{ isNewPoll: false, claimed: 1 },
       state: { received: 4, claims: [2, 3, 4].map(seq => ({ seq, owner: 'a' })) }
     })
-    t.match(await taken({ poll: 2, messages: [message(2)] }), { isNewPoll: true, claimed: 0 })
-    t.match(await exchange({ poll: 2 }), { kind: 'stale' }, 'what was beyond took no poll number, this one did')
+    t.match(await accepted({ poll: 2, messages: [message(2)] }), { isNewPoll: true, claimed: 0 })
+    t.match(
+      await exchange({ poll: 2 }),
+      { kind: 'stale' },
+      'the refused batch did not use its poll number, the accepted one did'
+    )
   })
 
-  t.test('frames wait until they are acknowledged, byte for byte (rule e)', async t => {
-    const { taken, commit } = await open(t)
+  t.test('keeps frames unchanged until they are acknowledged (rule e)', async t => {
+    const { accepted, commit } = await open(t)
     t.equal(await commit({ frames: ['two ü', 'three'] }), 'done')
     t.equal(await commit({ version: 1, frames: ['four'] }), 'done')
-    t.match(await taken({}), { state: { version: 2, sent: 4, ack: 1, frames: ['two ü', 'three', 'four'] } })
-    t.match(await taken({ poll: 2, ack: 3 }), { state: { ack: 3, frames: ['four'] } })
-    t.match(await taken({ poll: 3, ack: 2 }), { state: { ack: 3, frames: ['four'] } }, 'a lower ack has no effect')
-    t.match(await taken({ poll: 4, ack: 3, answerBytes: 1 }), { state: { frames: ['four'] } }, 'one at least')
+    t.match(await accepted({}), { state: { version: 2, sent: 4, ack: 1, frames: ['two ü', 'three', 'four'] } })
+    t.match(await accepted({ poll: 2, ack: 3 }), { state: { ack: 3, frames: ['four'] } })
+    t.match(await accepted({ poll: 3, ack: 2 }), { state: { ack: 3, frames: ['four'] } }, 'a lower ack has no effect')
+    t.match(await accepted({ poll: 4, ack: 3, answerBytes: 1 }), { state: { frames: ['four'] } }, 'at least one')
   })
 
-  t.test('more frames than an answer takes: the first of them', async t => {
-    const { taken, commit } = await open(t)
+  t.test('returns the first frames that fit into the answer', async t => {
+    const { accepted, commit } = await open(t)
     const frames = Array.from({ length: 200 }, (_, i) => `frame ${i}`)
     t.equal(await commit({ frames, maxFrames: 200, maxBytes: 1e6 }), 'done')
-    const some = (await taken({ answerBytes: 1000 })).state.frames
+    const some = (await accepted({ answerBytes: 1000 })).state.frames
     t.ok(some.join('\n').length <= 1000)
     t.same(some, frames.slice(0, some.length))
-    t.same((await taken({ poll: 2, answerBytes: 1e6 })).state.frames, frames)
+    t.same((await accepted({ poll: 2, answerBytes: 1e6 })).state.frames, frames)
   })
 
-  t.test('an ack above what was given out proves a rewind: the session is gone', async t => {
+  t.test('drops a session whose ack is above every assigned seq, because the store was rewound', async t => {
     const { store, sessionId, exchange } = await open(t)
     t.match(await exchange({ ack: 2 }), { kind: 'missing' })
     t.match(await exchange({ ack: 1 }), { kind: 'missing' })
     t.equal(await store.bridge.info(sessionId), undefined)
   })
 
-  t.test('of two commits on one version one is taken', async t => {
-    const { store, another, sessionId, commit, taken, message } = await open(t)
+  t.test('accepts one of two commits on the same version', async t => {
+    const { store, another, sessionId, commit, accepted, message } = await open(t)
     const other = await another()
-    await taken({ messages: [message(2)] })
+    await accepted({ messages: [message(2)] })
     const outcomes = await Promise.all([
       commit({ answered: [2], frames: ['mine'] }),
       commit({ frames: ['theirs'], instanceId: 'b' }, other)
@@ -101,18 +109,18 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
     t.match(await store.bridge.read(sessionId, 99), { version: 1, sent: 2 })
   })
 
-  t.test('a commit answers only claims that are its instance’s own', async t => {
-    const { store, sessionId, commit, taken, message } = await open(t)
-    await taken({ messages: [message(2), message(3)] })
+  t.test('rejects a commit that answers claims of another instance', async t => {
+    const { store, sessionId, commit, accepted, message } = await open(t)
+    await accepted({ messages: [message(2), message(3)] })
     t.equal(await commit({ instanceId: 'b', answered: [2], frames: ['x'] }), 'changed')
     t.same(await store.bridge.takeOver(sessionId, 'a', 'b'), [message(2), message(3)])
     t.same(await store.bridge.takeOver(sessionId, 'a', 'c'), [], 'only once')
-    t.equal(await commit({ answered: [2], frames: ['x'] }), 'changed', 'it is not its owner any more')
+    t.equal(await commit({ answered: [2], frames: ['x'] }), 'changed', 'the claim has another owner')
     t.equal(await commit({ instanceId: 'b', answered: [2, 3], frames: ['x', 'y'] }), 'done')
     t.match(await store.bridge.read(sessionId, 99), { claims: [], frames: ['x', 'y'] })
   })
 
-  t.test('positions and the challenge move with the commit', async t => {
+  t.test('moves positions and the challenge with the commit', async t => {
     const { store, sessionId, commit } = await open(t, [['gone', { offset: 1, epoch: 'e' }]])
     const position = { offset: 9, epoch: 'f' }
     const challenge = { nextAt: 99, open: 'token' }
@@ -128,35 +136,35 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
     t.same((await store.bridge.read(sessionId, 99))?.challenge, { nextAt: 100 })
   })
 
-  t.test('what waits is bounded in frames and bytes: then nothing of a commit is taken', async t => {
-    const { store, sessionId, commit, taken, message } = await open(t)
-    await taken({ messages: [message(2)] })
+  t.test('rejects a whole commit that exceeds the bounds of the outbox', async t => {
+    const { store, sessionId, commit, accepted, message } = await open(t)
+    await accepted({ messages: [message(2)] })
     const frames = Array.from({ length: 11 }, () => 'f')
     t.equal(await commit({ answered: [2], frames }), 'full')
     t.equal(await commit({ answered: [2], frames: ['x'.repeat(101)] }), 'full')
     t.match(await store.bridge.read(sessionId, 99), { sent: 1, claims: [{ seq: 2 }] })
     t.equal(await commit({ frames: frames.slice(1) }), 'done')
     t.equal(await commit({ version: 1, frames: ['f'] }), 'full')
-    await taken({ poll: 2, ack: 3 })
+    await accepted({ poll: 2, ack: 3 })
     t.equal(await commit({ version: 1, frames: ['f'] }), 'done', 'acknowledged frames make room')
   })
 
-  t.test('a rate is spent by what is new alone', async t => {
-    const { exchange, taken, message } = await open(t)
-    t.match(await taken({ perSecond: 2, messages: [message(2), message(3), message(4)] }), { claimed: 3 })
+  t.test('counts only new polls and messages against the rate', async t => {
+    const { exchange, accepted, message } = await open(t)
+    t.match(await accepted({ perSecond: 2, messages: [message(2), message(3), message(4)] }), { claimed: 3 })
     const refused = await exchange({ perSecond: 2, poll: 2 })
     t.equal(refused.kind, 'limited')
     if (refused.kind === 'limited') t.ok(refused.retryAfterMs > 0 && refused.retryAfterMs <= 500)
-    t.match(await exchange({ perSecond: 2, messages: [message(2)] }), { kind: 'stale' }, 'repeats spend nothing')
+    t.match(await exchange({ perSecond: 2, messages: [message(2)] }), { kind: 'stale' }, 'repeats cost nothing')
     t.match(await exchange({ perSecond: 2, poll: 2, messages: [message(5)] }), { kind: 'limited' })
-    t.match(await taken({ poll: 2, messages: [message(5)] }), { claimed: 1 }, 'what was limited changed nothing')
+    t.match(await accepted({ poll: 2, messages: [message(5)] }), { claimed: 1 }, 'a limited exchange changed nothing')
   })
 
-  t.test('the end is told once, and kept for a while', async t => {
-    const { clock, store, sessionId, exchange, commit, taken, message } = await open(t)
-    await taken({ messages: [message(2)] })
+  t.test('keeps the first code of an ended session for a while', async t => {
+    const { clock, store, sessionId, exchange, commit, accepted, message } = await open(t)
+    await accepted({ messages: [message(2)] })
     t.equal(await store.bridge.end(sessionId, 'SESSION_REVOKED', 120_000), 'SESSION_REVOKED')
-    t.equal(await store.bridge.end(sessionId, 'HEARTBEAT_LOST', 120_000), 'SESSION_REVOKED', 'the first counts')
+    t.equal(await store.bridge.end(sessionId, 'HEARTBEAT_LOST', 120_000), 'SESSION_REVOKED', 'the first code')
     t.equal(await store.bridge.end('nobody', 'HEARTBEAT_LOST', 1), undefined)
     t.match(await exchange({ poll: 2 }), { kind: 'ended', code: 'SESSION_REVOKED' })
     t.same(await store.bridge.info(sessionId), { info: 'info', ended: 'SESSION_REVOKED' })
@@ -167,16 +175,16 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
     if (store.kind === 'embedded') t.match(await exchange({ poll: 3 }), { kind: 'missing' })
   })
 
-  t.test('instances are told', async t => {
-    const { store, another, sessionId, commit, taken, message } = await open(t)
+  t.test('notifies instances', async t => {
+    const { store, another, sessionId, commit, accepted, message } = await open(t)
     const other = await another()
-    const heard: [string, BridgeNotification][] = []
-    // Names of their own: a channel of words is heard by whoever listens to it.
+    const received: [string, BridgeNotification][] = []
+    // Unique ids, because other tests may listen to the same instances.
     const [a, b] = [`${sessionId}-a`, `${sessionId}-b`]
     const ready = { a: 0, b: 0 }
     const listener = (name: 'a' | 'b') => ({
       notification: (id: string, notification: BridgeNotification) =>
-        void (id === sessionId && heard.push([name, notification])),
+        void (id === sessionId && received.push([name, notification])),
       mayHaveMissed: () => void ready[name]++
     })
     const stops = [store.bridge.listen(a, listener('a')), other.bridge.listen(b, listener('b'))]
@@ -184,26 +192,28 @@ export function bridgeContract(t: Test, openStore: OpenStoreForTest): void {
       for (const stop of stops) stop()
     })
     if (store.kind === 'redis') await until('both listen', async () => ready.a > 0 && ready.b > 0)
-    const receives = (name: string, word: BridgeNotification) =>
-      until(`${name} receives ${word}`, async () => heard.some(([to, what]) => to === name && what === word))
+    const receives = (name: string, notification: BridgeNotification) =>
+      until(`${name} receives ${notification}`, async () =>
+        received.some(([to, what]) => to === name && what === notification)
+      )
 
-    await taken({ instanceId: a, isLongPoll: true })
+    await accepted({ instanceId: a, isLongPoll: true })
     await commit({ instanceId: b, frames: ['f'], notify: 'frames' }, other)
     await receives('a', 'frames')
-    await taken({ instanceId: b, poll: 2, messages: [message(2)] }, other)
-    await taken({ instanceId: a, poll: 3, messages: [message(2)] })
+    await accepted({ instanceId: b, poll: 2, messages: [message(2)] }, other)
+    await accepted({ instanceId: a, poll: 3, messages: [message(2)] })
     await commit({ instanceId: b, version: 1, answered: [2], frames: ['f'] }, other)
-    // One process has one instance, whose claims it knows itself.
+    // The embedded store has one instance, which knows its own claims.
     if (store.kind === 'redis') {
       await receives('a', 'claims')
-      await taken({ instanceId: b, poll: 4, isLongPoll: true }, other)
+      await accepted({ instanceId: b, poll: 4, isLongPoll: true }, other)
       await receives('a', 'superseded')
     }
     await store.bridge.end(sessionId, 'bye', 1000)
     await receives(store.kind === 'redis' ? 'b' : 'a', 'ended')
   })
 
-  t.test('instances live while they say so', async t => {
+  t.test('an instance is alive after its heartbeat', async t => {
     const { store, sessionId } = await open(t)
     t.equal(await store.bridge.isAlive(sessionId), false)
     const stop = store.bridge.listen(sessionId, { notification() {}, mayHaveMissed() {} })

@@ -1,0 +1,105 @@
+import type { Test } from 'tap'
+import { createClock } from '../helper/clock.js'
+import type { OpenStoreForTest } from '../helper/stores.js'
+
+/** Challenges, license slots, tickets and rates, on each store. */
+export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
+  t.test('challenges: one of many concurrent calls consumes a challenge', async t => {
+    const { store, another } = await open(t, Date.now)
+    const second = await another()
+    await store.challenges.put('token', 'ws:1', 60_000)
+    const attempts = Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? store : second).challenges.consume('token'))
+    const consumed = (await Promise.all(attempts)).filter(binding => binding !== undefined)
+    t.same(consumed, ['ws:1'])
+    t.equal(await store.challenges.consume('token'), undefined)
+    t.equal(await store.challenges.consume('unknown'), undefined)
+  })
+
+  t.test('challenges: end with their life', async t => {
+    const clock = createClock(Date.now())
+    const { store } = await open(t, clock.now)
+    await store.challenges.put('short', 'ws:1', 1)
+    await store.challenges.put('long', 'ws:1', 60_000)
+    clock.advance(2)
+    // Redis has its own clock: wait for its next millisecond.
+    const deadline = Date.now() + 2
+    while (Date.now() <= deadline) await store.ping()
+    t.equal(await store.challenges.consume('short'), undefined)
+    t.equal(await store.challenges.consume('long'), 'ws:1')
+  })
+
+  t.test('license slots: acquires up to the limit, keeps, and releases', async t => {
+    const { store, another } = await open(t, Date.now)
+    const { licenseSlots: slots } = await another()
+    const far = Date.now() + 60_000
+    t.equal(await store.licenseSlots.acquire('l', 's1', 2, far, 0), true)
+    t.equal(await slots.acquire('l', 's2', 2, far, 0), true)
+    t.equal(await slots.acquire('l', 's3', 2, far, 0), false)
+    t.equal(await slots.acquire('l', 's1', 2, far, 0), true, 'a session keeps its slot')
+    t.equal(await slots.acquire('l', 's1', 1, far, 0), true, 'even if the limit is lower now')
+    t.equal(await slots.acquire('other', 's3', 1, far, 0), true)
+    await store.licenseSlots.release('l', 's1')
+    t.equal(await slots.acquire('l', 's3', 2, far, 0), true)
+    await store.licenseSlots.releaseAll('s3')
+    t.equal(await slots.acquire('other', 's4', 1, far, 0), true)
+    t.equal(await slots.acquire('l', 's4', 2, far, 0), true)
+    await store.licenseSlots.releaseAll('nobody')
+  })
+
+  t.test('license slots: end by themselves', async t => {
+    const { licenseSlots: slots } = (await open(t, Date.now)).store
+    const now = Date.now()
+    t.equal(await slots.acquire('l', 's1', 1, now + 50_000, now), true)
+    t.equal(await slots.acquire('l', 's2', 1, now + 90_000, now + 49_999), false)
+    t.equal(await slots.acquire('l', 's2', 1, now + 90_000, now + 50_000), true)
+  })
+
+  t.test("bug: license slots ended at once if the caller's clock was far behind the store's", async t => {
+    const { licenseSlots: slots } = (await open(t, Date.now)).store
+    const now = Date.parse('2020-01-01T00:00:00Z')
+    t.equal(await slots.acquire('l', 's1', 1, now + 50_000, now), true)
+    t.equal(await slots.acquire('l', 's2', 1, now + 50_000, now), false)
+  })
+
+  t.test('license slots: one of eight concurrent sessions acquires the last slot', async t => {
+    const { store, another } = await open(t, Date.now)
+    const second = await another()
+    const far = Date.now() + 60_000
+    const race = Array.from({ length: 8 }, (_, i) =>
+      (i % 2 === 0 ? store : second).licenseSlots.acquire('l', `s${i}`, 1, far, 0)
+    )
+    t.equal((await Promise.all(race)).filter(acquired => acquired).length, 1)
+  })
+
+  t.test('tickets: keeps a ticket until its end', async t => {
+    const clock = createClock(Date.now())
+    const { store, another } = await open(t, clock.now)
+    const { tickets } = await another()
+    await store.tickets.put('t1', 'text', 60_000)
+    await store.tickets.put('t2', 'text', 1)
+    t.equal(await tickets.get('t1'), 'text')
+    await tickets.put('t1', 'changed', 60_000)
+    t.equal(await store.tickets.get('t1'), 'changed')
+    clock.advance(2)
+    const end = Date.now() + 2
+    while (Date.now() <= end) await store.ping()
+    t.equal(await tickets.get('t2'), undefined)
+  })
+
+  t.test('rates: all instances share a rate, and checking costs nothing', async t => {
+    const { store, another } = await open(t, Date.now)
+    const { rateLimits: limits } = await another()
+    for (let i = 0; i < 6; i++) {
+      t.equal(await store.rateLimits.consume('a', 0, 6), 0, 'checking costs nothing')
+      t.equal(await (i % 2 === 0 ? limits : store.rateLimits).consume('a', 1, 6), 0)
+    }
+    for (const cost of [0, 1]) {
+      const wait = await limits.consume('a', cost, 6)
+      t.ok(wait > 0 && wait <= 10_000, `the next one in ${wait} ms`)
+    }
+    t.equal(await limits.consume('b', 6, 6), 0, 'another name')
+    t.ok((await limits.consume('b', 6, 6)) > 50_000)
+    const race = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? limits : store.rateLimits).consume('c', 1, 8))
+    t.equal((await Promise.all(race)).filter(wait => wait === 0).length, 8)
+  })
+}
