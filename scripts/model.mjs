@@ -35,19 +35,19 @@ const variants = [
   { name: 'without (f): stale polls', bounds: up, without: 'NO_STALE' },
   { name: 'without (f): superseding', bounds: both, without: 'NO_SUPERSEDE' },
   { name: 'without (b): a seen seq is not run again', bounds: up, without: 'NO_DEDUP', shows: twiceAnswered },
-  { name: 'without (b): none beyond the next', bounds: up, without: 'NO_GAP_CHECK', shows: disorder },
-  { name: 'without (c): claimed before it runs', bounds: up, without: 'NO_CLAIM', shows: twiceAnswered },
+  { name: 'without (b): a gap refuses the batch', bounds: up, without: 'NO_GAP_CHECK', shows: disorder },
+  { name: 'without (c): a message is claimed before it runs', bounds: up, without: 'NO_CLAIM', shows: twiceAnswered },
   { name: 'without (c): the idempotency key', bounds: up, without: 'NO_KEY', shows: twiceRun },
-  { name: 'without (c): claims of the dead are taken', bounds: up, without: 'NO_TAKEOVER', shows: stuck },
-  { name: 'without: run in the order of seq', bounds: up, without: 'NO_ORDER', shows: disorder },
+  { name: 'without (c): claims of dead instances are taken over', bounds: up, without: 'NO_TAKEOVER', shows: stuck },
+  { name: 'without: messages run in the order of seq', bounds: up, without: 'NO_ORDER', shows: disorder },
   { name: 'without: only the owner commits', bounds: up, without: 'NO_FENCE', shows: twiceAnswered },
   { name: 'without: a new id at each start', bounds: up, without: 'SAME_ID', shows: stuck },
-  { name: 'without: look again after a lost reply', bounds: up, without: 'NO_SECOND_LOOK', shows: stuck },
-  { name: 'without: commit only on what was read', bounds: both, without: 'NO_CAS', shows: changedFrame },
+  { name: 'without: reload after a lost reply', bounds: up, without: 'NO_SECOND_LOOK', shows: stuck },
+  { name: 'without: commit only on the version that was read', bounds: both, without: 'NO_CAS', shows: changedFrame },
   { name: 'without: position and frames in one step', bounds: down, without: 'POSITION_APART', shows: stuck },
-  { name: 'without (e): unacknowledged is repeated', bounds: down, without: 'NO_REPEAT', shows: stuck },
-  { name: 'without (e): kept until acknowledged', bounds: down, without: 'EARLY_TRIM', shows: stuck },
-  { name: 'without (e): what it has is dropped', bounds: both, without: 'NO_DROP', shows: twiceAnswered }
+  { name: 'without (e): unacknowledged frames are repeated', bounds: down, without: 'NO_REPEAT', shows: stuck },
+  { name: 'without (e): frames are kept until acknowledged', bounds: down, without: 'EARLY_TRIM', shows: stuck },
+  { name: 'without (e): the client drops duplicates', bounds: both, without: 'NO_DROP', shows: twiceAnswered }
 ]
 const deeper = [
   { name: 'both ways, three exchanges', bounds: { ...both, EXCHANGES: 3 } },
