@@ -1,7 +1,6 @@
 import type { Peer } from '../auth/peer.js'
 import { hasPresence } from '../auth/permissions.js'
-import { presenceLifeMs } from '../session/connected-sessions.js'
-import type { PresenceTracker } from '../session/presence.js'
+import { type PresenceTracker, presenceLifeMs } from '../session/presence.js'
 import type { Presence, PresenceEntry, PresenceStore } from '../store/presence.js'
 
 /** All present sessions are written to the store again after this time, so that their entries do not end. */

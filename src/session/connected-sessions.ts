@@ -1,6 +1,7 @@
 import type { PresenceEntry } from '../store/presence.js'
 import type { SessionEntry } from '../store/store.js'
 import type { SessionDependencies } from './dependencies.js'
+import { presenceLifeMs } from './presence.js'
 import type { Session } from './session.js'
 import { SessionIndex } from './session-index.js'
 import type { Heartbeat, SessionSource } from './session-source.js'
@@ -10,8 +11,6 @@ import type { Heartbeat, SessionSource } from './session-source.js'
  * time; other instances reap it only when that instance is gone.
  */
 export const reapGraceMs = 10_000
-/** An entry of a channel's presence ends after this time unless it is refreshed: a crash leaves entries behind. */
-export const presenceLifeMs = 60_000
 /** Sessions that are registered again concurrently after the store was away. */
 const reregisterBatch = 200
 
