@@ -83,7 +83,7 @@ export function endingSuite(t: Test, openStore: OpenStoreForTest): void {
     t.match((await wire.exchange([], { poll: 6 })).frames, [{ type: 'error', poll: 6, code: 'HEARTBEAT_LOST' }])
   })
 
-  t.test('bug: a stale poll is no activity while it is processed, nor on another instance', async t => {
+  t.test('bug: a stale poll does not count as activity while it is processed, nor on another instance', async t => {
     const gate = { isClosed: false, waiting: 0, open: () => {} }
     const two = await startTwo(
       t,

@@ -151,7 +151,7 @@ export async function openBridge({ send, random, credential, onPublication, onFa
     return undefined
   }
 
-  /** What is not under way, from the first: seqs that rise by one, no more than an exchange may carry. */
+  /** Messages that are in no exchange, from the first: consecutive seqs, at most as many as an exchange may hold. */
   function nextBatch() {
     const batch = []
     let bytes = 0

@@ -202,7 +202,7 @@ class BridgeSession:
         """Drops known frames; a hole counts as a network failure (§9.4 e)."""
         seqs = [frame.get("seq") for frame in frames]
         if not all(is_int(seq, 1) for seq in seqs):
-            raise Breach("PROTOCOL_ERROR", "seq is no number from 1")
+            raise Breach("PROTOCOL_ERROR", "seq is not an integer from 1")
         if any(after != before + 1 for before, after in zip(seqs, seqs[1:])):
             raise Breach("SEQUENCE_INVALID", f"{seqs}")
         with self._lock:

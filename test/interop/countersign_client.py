@@ -178,7 +178,7 @@ class Session:
         """Checks 1 to 5 of §2.2."""
         message = open_frame(self.keys.server, frame)
         if not is_int(message.get("seq"), 1):
-            raise Breach("PROTOCOL_ERROR", "seq is no number from 1")
+            raise Breach("PROTOCOL_ERROR", "seq is not an integer from 1")
         if message["seq"] != self.received + 1:
             raise Breach("SEQUENCE_INVALID")
         self.received += 1

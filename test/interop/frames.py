@@ -109,7 +109,7 @@ def parse(signed: bytes) -> dict:
             raise ValueError("a member has the name of another")
         message = _plain(members, 1)
         if not isinstance(message.get("type"), str):
-            raise ValueError("type is no string")
+            raise ValueError("type is not a string")
         return message
     except (ValueError, RecursionError) as error:
         raise Breach("PROTOCOL_ERROR", str(error)) from None

@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import { hmac } from '../helper/wire.js'
 import { type TransportHarness, validate } from './harness.js'
 
-/** What time does to a session: silence, fresh challenges, expiry (PROTOCOL §4.5, §6). */
+/** A session over time: silence, fresh challenges, expiry (PROTOCOL §4.5, §6). */
 export function heartbeatSuite(t: Test, harness: TransportHarness): void {
   const { start, endsWith, refusedUnsigned, pass } = harness
 
