@@ -1,5 +1,5 @@
-// The demo page: a form around the SDK, and a list of the frames that pass. The SDK is used as any page would use it;
-// only the socket below it is tapped, so that one can play the one in the middle.
+// The demo page: forms for the SDK, and a list of frames. It uses the SDK as any page does, but intercepts its WebSocket, so
+// the user can act as a man in the middle.
 import { createClient } from './countersign-client.js'
 
 /** @typedef {'signed' | 'verified' | 'unsigned' | 'replayed' | 'changed' | 'dropped' | 'forged'} Mark */
@@ -16,60 +16,60 @@ const byId = id => document.getElementById(id)
 const credentialFields = { clientId: byId('client-id'), keyId: byId('key-id'), secret: byId('secret') }
 const questionFields = { serviceId: byId('service-id'), hwid: byId('hwid'), key: byId('key') }
 
-/** The client in use, until one disconnects or it gives up. */
+/** The current client, until the user disconnects or the client stops. */
 let client
-/** Whether it was ever welcomed. */
+/** Whether it has ever had a session. */
 let welcomed = false
 /** The last unsigned error of a handshake: a hint. */
 let hint
 
 // ── The tapped socket ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What the one in the middle does with the next frame that fits; absent: lets it pass. */
-const meddling = {
+/** Changes to apply to the next matching frame of a direction; undefined passes frames unchanged. */
+const tampering = {
   /** @type {undefined | ((text: string) => string | undefined)} */ up: undefined,
   /** @type {undefined | ((text: string) => string | undefined)} */ down: undefined
 }
 /** @type {TappedSocket | undefined} */
 let live
-/** The last frame that this page's client signed in this session. */
+/** The last frame that the client signed in this session. */
 let lastSent = ''
-/** Frames on which {@link meddling} laid hands: what the client believes it sent, and what became of it. */
-const meddled = new Map()
+/** Frames that {@link tampering} changed: the frame that the client sent, and the frame that went out. */
+const tamperd = new Map()
 
 class TappedSocket extends WebSocket {
   constructor(url, protocols) {
     super(url, protocols)
     live = this
-    meddling.down = undefined
+    tampering.down = undefined
     this.addEventListener('close', ({ code, reason }) => addBreak(closeText(code, reason)))
   }
 
   send(text) {
-    const meddle = meddling.up
-    meddling.up = undefined
-    const passed = meddle === undefined ? text : meddle(text)
-    if (passed !== text) meddled.set(text, passed)
+    const tamper = tampering.up
+    tampering.up = undefined
+    const passed = tamper === undefined ? text : tamper(text)
+    if (passed !== text) tamperd.set(text, passed)
     if (passed !== undefined) super.send(passed)
   }
 
-  /** Past the client: it does not know of this frame. */
+  /** Sends a frame without the client. */
   inject(text) {
     super.send(text)
   }
 
   set onmessage(listener) {
     super.onmessage = event => {
-      const forged = meddling.down?.(event.data)
+      const forged = tampering.down?.(event.data)
       if (forged === undefined) return listener(event)
-      meddling.down = undefined
+      tampering.down = undefined
       addFrame('down', forged, 'forged')
       listener(new MessageEvent('message', { data: forged }))
-      // The client lets go of a connection whose frames do not verify.
-      if (this.readyState === WebSocket.OPEN) tell('The forged frame was taken. That must never happen.')
+      // The client closes a connection whose frames do not verify.
+      if (this.readyState === WebSocket.OPEN) showOutcome('The forged frame was accepted. That must never happen.')
       else
-        tell(
-          'the signature does not verify, so nothing of the answer was read, and the client hung up.',
+        showOutcome(
+          'the signature does not verify, so the client did not parse the answer and closed the connection.',
           'Refused by this page:'
         )
     }
@@ -103,28 +103,28 @@ function showState(state) {
   for (const id of ['heartbeat', 'ask', 'replay', 'change', 'drop', 'forge']) byId(id).disabled = state !== 'connected'
 }
 
-function say(text, bad = false) {
+function showMessage(text, bad = false) {
   byId('message').textContent = text
   byId('message').classList.toggle('bad', bad)
 }
 
-/** @returns what is wrong with the address, if anything */
-function faultOf(address) {
+/** @returns what is wrong with the address, or undefined */
+function problemOf(address) {
   if (!URL.canParse(address) || !/^wss?:$/.test(new URL(address).protocol)) {
-    return 'The gateway is an address like wss://example.com/v1/ws'
+    return 'The gateway must be an address like wss://example.com/v1/ws'
   }
   const plain = new URL(address).protocol === 'ws:' && location.protocol === 'https:'
-  return plain ? 'A page from https:// may only connect to wss://' : undefined
+  return plain ? 'A page from https:// can only connect to wss://' : undefined
 }
 
 function connect() {
   const url = byId('url').value.trim()
-  const fault = faultOf(url)
-  if (fault !== undefined) return say(fault, true)
+  const problem = problemOf(url)
+  if (problem !== undefined) return showMessage(problem, true)
   const { clientId, keyId, secret } = credentialFields
   welcomed = false
   hint = undefined
-  say('')
+  showMessage('')
   const own = createClient({
     url,
     credential: {
@@ -137,16 +137,16 @@ function connect() {
   own.on('state', showState)
   own.on('welcome', showSession)
   own.on('frame', ({ direction, text, signed }) => frame(direction, text, signed))
-  // The SDK would go on trying; a form is better off with an answer. Once it is done with this event it can be closed.
+  // The SDK keeps trying, but a form needs an answer, so the client is closed after this event.
   own.on('trouble', ({ reason, tries }) =>
     queueMicrotask(() => {
       disconnect()
-      say(explainTrouble(reason, tries, url), true)
+      showMessage(explainTrouble(reason, tries, url), true)
     })
   )
   own.on('stopped', ({ code, message }) => {
     client = undefined
-    say(`The gateway ended this for good, and signed it: ${code} (${message})`, true)
+    showMessage(`The gateway has ended the connection permanently, with a signature: ${code} (${message})`, true)
   })
   own.connect()
 }
@@ -154,26 +154,26 @@ function connect() {
 function disconnect() {
   client?.close()
   client = undefined
-  say('')
+  showMessage('')
 }
 
 function explainTrouble(reason, tries, url) {
   if (hint === 'AUTHENTICATION_FAILED') {
-    return `Not connected: AUTHENTICATION_FAILED, ${tries} times. Client id, key id or secret is wrong; the gateway never says which.`
+    return `Not connected: AUTHENTICATION_FAILED, ${tries} times. Client id, key id or secret is wrong; the gateway does not reveal which.`
   }
   if (hint !== undefined) return `Not connected: ${reason}`
-  return `Not connected: nothing answers at ${url}. Is the gateway running, and may pages from ${location.origin} connect (COUNTERSIGN_ALLOWED_ORIGINS)?`
+  return `Not connected: no answer from ${url}. Is the gateway running, and may pages from ${location.origin} connect (COUNTERSIGN_ALLOWED_ORIGINS)?`
 }
 
 function showSession({ clientId, keyId, sessionId, heartbeatInterval, expiresAt }) {
   welcomed = true
-  say('')
+  showMessage('')
   showState('connected')
   byId('session').replaceChildren(
-    ...fact('Client', clientId, keyId),
-    ...fact('Session', sessionId),
-    ...fact('Heartbeat', `every ${heartbeatInterval} s`),
-    ...fact('Until', dateText(expiresAt))
+    ...detail('Client', clientId, keyId),
+    ...detail('Session', sessionId),
+    ...detail('Heartbeat', `every ${heartbeatInterval} s`),
+    ...detail('Until', dateText(expiresAt))
   )
   if (byId('outcome').dataset.pending === 'true') {
     byId('outcome').dataset.pending = 'false'
@@ -181,27 +181,27 @@ function showSession({ clientId, keyId, sessionId, heartbeatInterval, expiresAt 
   }
 }
 
-function fact(name, ...values) {
+function detail(name, ...values) {
   return [make('dt', '', name), ...values.map(value => make('dd', '', value))]
 }
 
 // ── Validate ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const verdictTexts = {
-  VALID: 'The key is good on this hardware, now.',
-  NOT_FOUND: 'No license with this key for this service, or the client may not ask for it.',
+const codeTexts = {
+  VALID: 'The key is valid on this hardware now.',
+  NOT_FOUND: 'No license with this key for this service, or the client may not use the service.',
   REVOKED: 'The license was revoked.',
   SUSPENDED: 'The license is suspended.',
   NOT_YET_VALID: 'The license has not started yet.',
   EXPIRED: 'The license has ended.',
-  HWID_REQUIRED: 'The question came without a hardware id.',
+  HWID_REQUIRED: 'The request has no hardware id.',
   HWID_BANNED: 'This hardware is banned for this license.',
-  HWID_MISMATCH: 'The license has one seat, and other hardware holds it.',
-  TOO_MANY_HWIDS: 'Other hardware holds all seats of the license.',
-  TOO_MANY_SESSIONS: 'As many other sessions as allowed use it already.'
+  HWID_MISMATCH: 'The license is bound to other hardware.',
+  TOO_MANY_HWIDS: 'All hwid bindings of the license are in use by other hardware.',
+  TOO_MANY_SESSIONS: 'The allowed number of other sessions uses it already.'
 }
 
-function question() {
+function licenseOf() {
   const { serviceId, hwid, key } = questionFields
   return {
     serviceId: serviceId.value.trim(),
@@ -210,117 +210,124 @@ function question() {
   }
 }
 
-async function ask(asked) {
-  const askedAt = performance.now()
+async function validate(request) {
+  const startedAt = performance.now()
   try {
-    const answer = await client.validate(asked)
-    const took = Math.round(performance.now() - askedAt)
-    showVerdict(answer.valid ? 'valid' : 'invalid', answer.code, verdictTexts[answer.code] ?? '', [
-      ...(answer.expiresAt === undefined ? [] : fact('Expires', dateText(answer.expiresAt))),
-      ...(answer.maxHwids === undefined ? [] : fact('Seats', `${answer.boundHwids} of ${answer.maxHwids} bound`)),
-      ...fact('Asked', `${asked.hwid ?? 'no hwid'} · ${asked.key}`),
-      ...fact('Answered', `within ${took} ms`)
+    const answer = await client.validate(request)
+    const elapsedMs = Math.round(performance.now() - startedAt)
+    showValidation(answer.valid ? 'valid' : 'invalid', answer.code, codeTexts[answer.code] ?? '', [
+      ...(answer.expiresAt === undefined ? [] : detail('Expires', dateText(answer.expiresAt))),
+      ...(answer.maxHwids === undefined ? [] : detail('Hwids', `${answer.boundHwids} of ${answer.maxHwids} bound`)),
+      ...detail('Request', `${request.hwid ?? 'no hwid'} · ${request.key}`),
+      ...detail('Answered', `within ${elapsedMs} ms`)
     ])
   } catch (error) {
-    if (error.code !== 'CLOSED') showVerdict('trouble', error.code ?? 'ERROR', `No verdict: ${error.message}`, [])
+    if (error.code !== 'CLOSED') showValidation('trouble', error.code ?? 'ERROR', `No validation: ${error.message}`, [])
     else byId('verdict').replaceChildren()
   }
 }
 
-function showVerdict(kind, code, text, facts) {
+function showValidation(kind, code, text, details) {
   const badge = make('p', 'badge')
   badge.append(icon(kind === 'valid' ? 'check' : kind === 'invalid' ? 'cross' : 'dash'), make('strong', '', code))
   const list = make('dl', 'facts')
-  list.append(...facts)
+  list.append(...details)
   byId('verdict').dataset.verdict = kind
   byId('verdict').replaceChildren(badge, make('p', 'meaning', text), list)
 }
 
 // ── In the middle ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** @param {string} text @param {string} [refusal] who held out */
-function tell(text, refusal) {
+/** @param {string} text @param {string} [refusal] who refused the frame */
+function showOutcome(text, refusal) {
   byId('outcome').replaceChildren(...(refusal === undefined ? [] : [make('strong', '', refusal), ' ']), text)
   byId('outcome').dataset.pending = 'true'
 }
 
 const cheats = {
   replay() {
-    tell('The last frame is sent a second time, with its good signature …')
+    showOutcome('The last frame is sent a second time, with its valid signature …')
     addFrame('up', lastSent, 'replayed')
     live?.inject(lastSent)
   },
   change() {
-    tell('A validate goes out, and one letter of its key is changed on the way …')
-    meddling.up = text => text.replace(/("key":")(.)/, (_all, before, letter) => before + (letter === 'x' ? 'y' : 'x'))
-    void ask(question())
+    showOutcome('A validate is sent, and one letter of its key is changed in transit …')
+    tampering.up = text => text.replace(/("key":")(.)/, (_all, before, letter) => before + (letter === 'x' ? 'y' : 'x'))
+    void validate(licenseOf())
   },
   drop() {
-    tell('A validate is dropped on the way; the heartbeat behind it arrives …')
-    meddling.up = () => undefined
-    void ask(question())
+    showOutcome('A validate is dropped in transit; the heartbeat behind it arrives …')
+    tampering.up = () => undefined
+    void validate(licenseOf())
     client.heartbeat().catch(() => {})
   },
   forge() {
-    tell('A made-up key is asked for, and the answer is turned into VALID on the way …')
-    meddling.down = text =>
+    showOutcome('A made-up key is validated, and the answer is changed to VALID in transit …')
+    tampering.down = text =>
       /^\{"type":"validation".*"valid":false/.test(text)
         ? text.replace('"valid":false', '"valid":true').replace(/"code":"[A-Z_]+"/, '"code":"VALID"')
         : undefined
-    void ask({ ...question(), key: 'made-up-key' })
+    void validate({ ...licenseOf(), key: 'made-up-key' })
   }
 }
 
 // ── Frames ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** @type {Record<Mark, { icon: string, label: string, says: string }>} */
+/** @type {Record<Mark, { icon: string, label: string, meaning: string }>} */
 const marks = {
-  signed: { icon: 'check', label: 'signed', says: "signed here with the session's client key" },
-  verified: { icon: 'check', label: 'verified', says: "verified here with the session's server key, then parsed" },
-  unsigned: { icon: 'dash', label: 'unsigned', says: 'unsigned: no more than a hint' },
+  signed: { icon: 'check', label: 'signed', meaning: "signed here with the session's client key" },
+  verified: { icon: 'check', label: 'verified', meaning: "verified here with the session's server key, then parsed" },
+  unsigned: { icon: 'dash', label: 'unsigned', meaning: 'unsigned: only a hint' },
   replayed: {
     icon: 'cross',
     label: 'replayed',
-    says: 'a copy of an earlier frame: the signature is good, its turn is over'
+    meaning: 'a copy of an earlier frame: the signature is valid, the seq is not'
   },
-  changed: { icon: 'cross', label: 'changed', says: 'changed after it was signed: this is what the gateway received' },
-  dropped: { icon: 'cross', label: 'dropped', says: 'signed here, but it never reached the gateway' },
+  changed: {
+    icon: 'cross',
+    label: 'changed',
+    meaning: 'changed after it was signed: this is what the gateway received'
+  },
+  dropped: { icon: 'cross', label: 'dropped', meaning: 'signed here, but it never reached the gateway' },
   forged: {
     icon: 'cross',
     label: 'forged',
-    says: 'changed after the gateway signed it: this is what the client received'
+    meaning: 'changed after the gateway signed it: this is what the client received'
   }
 }
 
 const meanings = {
-  challenge: 'A random token. Whoever holds the secret can answer it, and only once.',
+  challenge: 'A random token. Only a holder of the secret can answer it, and only once.',
   authenticate: 'The proof: the token, signed with the secret. The secret itself is never sent.',
   welcome: 'The gateway’s own proof: it is signed with a key that only a holder of the secret can derive.',
-  validate: 'The question: is this license key good for this service on this hardware?',
-  validation: 'The verdict. “re” names the frame that it answers.',
-  heartbeat: 'A sign of life. The answer tells the gateway’s clock.',
+  validate: 'The request: is this license key valid for this service on this hardware?',
+  validation: 'The result. “re” is the seq of the request.',
+  heartbeat: 'Keeps the session alive. The answer contains the clock of the gateway.',
   challengeResponse: 'The answer to a challenge within the session: the peer still holds the secret.',
-  ack: 'Taken.',
-  bye: 'The client leaves.',
+  ack: 'Acknowledged.',
+  bye: 'The client closes the session.',
   reconnect: 'This instance is about to stop: the client moves to another.',
-  error: 'Why something was refused. Within a session this too is signed, so nobody else can end it.'
+  error: 'The reason of a refusal. Within a session errors are signed too, so only the gateway can end it.'
 }
 
 /** A frame that the SDK reports. */
 function frame(direction, text, signed) {
   if (direction === 'up') {
     lastSent = text
-    if (!meddled.has(text)) return addFrame('up', text, 'signed')
-    const became = meddled.get(text)
-    meddled.delete(text)
+    if (!tamperd.has(text)) return addFrame('up', text, 'signed')
+    const became = tamperd.get(text)
+    tamperd.delete(text)
     return addFrame('up', became ?? text, became === undefined ? 'dropped' : 'changed')
   }
   const message = parse(text)
   if (message?.type === 'error') {
     if (!signed) hint = message.code
-    if (!welcomed && !signed) say(`${message.code}: trying again …`, true)
+    if (!welcomed && !signed) showMessage(`${message.code}: trying again …`, true)
     else if (byId('outcome').dataset.pending === 'true') {
-      tell(`${message.code} (${message.message}). It says so signed, and ends the session.`, 'Refused by the gateway:')
+      showOutcome(
+        `${message.code} (${message.message}). The error is signed and ends the session.`,
+        'Refused by the gateway:'
+      )
     }
   }
   addFrame('down', text, signed ? 'verified' : 'unsigned')
@@ -334,8 +341,8 @@ function parse(text) {
   }
 }
 
-/** What a frame is about, in a few words. */
-function gistOf(message) {
+/** A short summary of a frame. */
+function summaryOf(message) {
   switch (message.type) {
     case 'challenge':
       return `${message.challengeToken?.slice(0, 10)}…`
@@ -365,7 +372,7 @@ function addFrame(direction, text, mark) {
   part('.way .unseen').textContent = direction === 'up' ? 'sent' : 'received'
   part('.type').textContent = message.type ?? 'not JSON'
   part('.numbers').replaceChildren(...number('seq', message.seq), ...number('re', message.re))
-  part('.gist').textContent = gistOf(message)
+  part('.gist').textContent = summaryOf(message)
   part('.mark use').setAttribute('href', `#${marks[mark].icon}`)
   part('.mark span').textContent = marks[mark].label
   part('time').dateTime = at.toISOString()
@@ -378,7 +385,7 @@ function number(name, value) {
   return value === undefined ? [] : [make('small', '', name), ` ${value} `]
 }
 
-/** A line between two connections. The same one again only counts. */
+/** A line between two connections. A repeated line shows a count. */
 function addBreak(text) {
   const first = byId('frames').firstElementChild
   if (first?.dataset.text === text) {
@@ -405,7 +412,7 @@ function countFrames() {
   byId('clear').hidden = byId('frames').childElementCount === 0
 }
 
-/** The inside of a frame: its signed text, and apart from it its signature. */
+/** The details of a frame: its signed text, and separately its signature. */
 function fill(inside, text, mark, type) {
   const tail = /^(.+),"signature":"([0-9a-f]{64})"\}$/s.exec(text)
   const signedText = tail === null ? text : `${tail[1]}}`
@@ -419,7 +426,7 @@ function fill(inside, text, mark, type) {
     inside.append(signature)
   }
   const foot = make('p', 'foot')
-  foot.append(make('span', '', `${encoder.encode(text).length} bytes · ${marks[mark].says}`))
+  foot.append(make('span', '', `${encoder.encode(text).length} bytes · ${marks[mark].meaning}`))
   if (navigator.clipboard !== undefined) foot.append(copyButton(text))
   inside.append(foot)
 }
@@ -434,7 +441,7 @@ function copyButton(text) {
   return button
 }
 
-/** JSON in colors, without any HTML of its own. */
+/** Renders JSON in colors, without interpreting it as HTML. */
 function paint(parent, json) {
   let end = 0
   for (const match of json.matchAll(/("(?:\\.|[^"\\])*")(\s*:)?|-?\d[\d.eE+-]*|true|false|null/g)) {
@@ -469,7 +476,7 @@ function dateText(time) {
   return new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 }
 
-/** What `examples/setup.mjs` prints, or the admin API answers: it fills all fields. */
+/** Fills the fields from the output of `examples/setup.mjs` or an answer of the admin API. */
 function readCredential(text) {
   const answer = parse(text)
   const read = name => new RegExp(`\\b${name}=["']?([^\\s"']+)`).exec(text)?.[1]
@@ -486,7 +493,7 @@ byId('credential').addEventListener('paste', event => {
   event.preventDefault()
   for (const [name, field] of Object.entries(credentialFields)) field.value = pasted[name] ?? ''
   byId('connect').focus()
-  say('All three are filled in.')
+  showMessage('All three fields are filled in.')
 })
 byId('connection').addEventListener('submit', event => {
   event.preventDefault()
@@ -495,7 +502,7 @@ byId('connection').addEventListener('submit', event => {
 })
 byId('validate').addEventListener('submit', event => {
   event.preventDefault()
-  if (client !== undefined) void ask(question())
+  if (client !== undefined) void validate(licenseOf())
 })
 byId('heartbeat').addEventListener('click', () => client?.heartbeat().catch(() => {}))
 for (const [name, cheat] of Object.entries(cheats)) byId(name).addEventListener('click', cheat)
@@ -503,7 +510,7 @@ byId('clear').addEventListener('click', () => {
   byId('frames').replaceChildren()
   countFrames()
 })
-// A page that goes says bye.
+// Sends bye when the page is closed.
 addEventListener('pagehide', disconnect)
 
 const gateway = new URL('v1/ws', location.href)

@@ -1,6 +1,4 @@
-/** Limits of the protocol (PROTOCOL §11). */
-
-/** The limits that a gateway can configure. Its welcome states them. */
+/** The limits that a gateway can configure (PROTOCOL §11). Its welcome states them. */
 
 export interface Limits {
   /** Bytes of a frame, signature included. */
