@@ -28,9 +28,9 @@ const gateway = spawn(process.execPath, [`${root}bin/countersign.mjs`, 'serve'],
   },
   stdio: ['ignore', 'ignore', 'pipe']
 })
-let said = ''
-while (!/listening on (\S+)/.test(said)) said += (await once(gateway.stderr, 'data'))[0]
-const url = /listening on (\S+)/.exec(said)[1]
+let output = ''
+while (!/listening on (\S+)/.test(output)) output += (await once(gateway.stderr, 'data'))[0]
+const url = /listening on (\S+)/.exec(output)[1]
 const token = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim()
 
 async function admin(method, path, body) {
@@ -63,10 +63,10 @@ async function refusal(make) {
   const began = performance.now()
   socket.send(text)
   const [answer] = await once(socket, 'message')
-  const took = performance.now() - began
+  const elapsedMs = performance.now() - began
   if (!String(answer).includes('AUTHENTICATION_FAILED')) throw new Error(`not refused: ${answer}`)
   socket.terminate()
-  return took
+  return elapsedMs
 }
 
 const good = await admin('POST', '/clients', { clientId: 'honest' })
@@ -99,8 +99,8 @@ const times = Object.fromEntries(Object.keys(kinds).map(kind => [kind, []]))
 try {
   for (let i = 0; i < rounds + 20; i++) {
     for (const kind of shuffled(Object.keys(kinds))) {
-      const took = await refusal(kinds[kind])
-      if (i >= 20) times[kind].push(took)
+      const elapsedMs = await refusal(kinds[kind])
+      if (i >= 20) times[kind].push(elapsedMs)
     }
     if (i % 20 === 0) process.stderr.write(`\r${Math.min(100, Math.round((100 * i) / rounds))} %`)
   }

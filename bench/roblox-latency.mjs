@@ -30,7 +30,7 @@ function quantile(sorted, share) {
 async function measure({ everyMs, rate }) {
   const gateway = await startGateway()
   const sentAt = new Map()
-  const tookMs = []
+  const elapsedMs = []
   const found = { requests: 0, busiest: 0 }
   let isJoined = () => {}
   const joined = new Promise(resolve => {
@@ -41,10 +41,10 @@ async function measure({ everyMs, rate }) {
     'roblox/test/live/latency.luau',
     { GATEWAY_URL: gateway.url, ADMIN_TOKEN: gateway.token, SECONDS: String(seconds), RATE: String(rate) },
     line => {
-      const [word, first, second] = line.split(' ')
-      if (word === 'joined') isJoined()
-      else if (word === 'got') tookMs.push(performance.now() - sentAt.get(Number(first)))
-      else if (word === 'requests') Object.assign(found, { requests: Number(first), busiest: Number(second) })
+      const [event, first, second] = line.split(' ')
+      if (event === 'joined') isJoined()
+      else if (event === 'got') elapsedMs.push(performance.now() - sentAt.get(Number(first)))
+      else if (event === 'requests') Object.assign(found, { requests: Number(first), busiest: Number(second) })
     }
   ).then(end => {
     over = true
@@ -61,7 +61,7 @@ async function measure({ everyMs, rate }) {
   const { code, errors } = await server
   await gateway.stop()
   if (code !== 0) throw new Error(`the Luau program ended with ${code}: ${errors}`)
-  return { sorted: tookMs.sort((a, b) => a - b), ...found }
+  return { sorted: elapsedMs.sort((a, b) => a - b), ...found }
 }
 
 const lines = [

@@ -14,7 +14,7 @@ const encoder = new TextEncoder()
 const byId = id => document.getElementById(id)
 
 const credentialFields = { clientId: byId('client-id'), keyId: byId('key-id'), secret: byId('secret') }
-const questionFields = { serviceId: byId('service-id'), hwid: byId('hwid'), key: byId('key') }
+const licenseFields = { serviceId: byId('service-id'), hwid: byId('hwid'), key: byId('key') }
 
 /** The current client, until the user disconnects or the client stops. */
 let client
@@ -202,7 +202,7 @@ const codeTexts = {
 }
 
 function licenseOf() {
-  const { serviceId, hwid, key } = questionFields
+  const { serviceId, hwid, key } = licenseFields
   return {
     serviceId: serviceId.value.trim(),
     ...(hwid.value === '' ? {} : { hwid: hwid.value }),

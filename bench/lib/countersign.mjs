@@ -101,7 +101,7 @@ export class BridgeSession {
   }
 }
 
-/** Opens many, so many at one time. */
+/** Opens many connections, a bounded number of them concurrently. */
 export async function openMany(count, open, atOnce = 32) {
   const opened = []
   let begun = 0

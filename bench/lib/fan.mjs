@@ -1,7 +1,7 @@
 import { quantile } from './measure.mjs'
 
 /**
- * A fan-out: one publication at a time, the next when everyone has the last.
+ * A fan-out: one publication at a time, the next when all subscribers have received the last.
  * @param subscribers  sockets on which every text that passes `isPublication` is a delivery
  * @param publish      sends the next publication
  */
@@ -41,7 +41,7 @@ export class Fan {
   }
 
   /** From the sending of a publication to a delivery, in milliseconds; forgets what it has. */
-  takeLatencies() {
+  drainLatencies() {
     const { latencies } = this
     this.latencies = []
     return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }

@@ -1,4 +1,4 @@
-// Sides are measured in turns, A B C then C B A, so that whatever else the machine does falls on all of them; each turn
+// Sides are measured in turns, A B C then C B A, so that other load on the machine affects all of them; each turn
 // gives one ratio between neighbours in time, and the median of those ratios is what counts.
 
 export function median(numbers) {
@@ -14,7 +14,7 @@ export function quantile(numbers, q) {
 
 /**
  * @typedef {{ name: string, run: (ms: number) => Promise<number>, cpuUs: () => Promise<number> }} Side
- *   `run` does its work for so long, waits for every answer, and says how many operations it was
+ *   `run` works for that time, waits for every answer, and returns the number of operations
  * @param {Side[]} sides
  * @param {{ rounds: number, sliceMs: number, warmMs: number }} pace
  * @returns {Promise<Map<string, { us: number[], perSecond: number[] }>>} by side and round: server CPU of an operation in

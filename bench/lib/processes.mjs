@@ -76,7 +76,7 @@ export async function startPeer(name, env = {}) {
 const masterKey = randomBytes(32).toString('base64')
 const adminToken = randomBytes(32).toString('base64url')
 
-/** The gateway as it ships, with its log going nowhere and without limits of rate: the load comes from one address. */
+/** The gateway as it ships, without a log and without rate limits, because all load comes from one address. */
 export async function startGateway({ redisUrl, env = {} } = {}) {
   const child = start(
     join(bench, '../dist/server.js'),
@@ -94,13 +94,13 @@ export async function startGateway({ redisUrl, env = {} } = {}) {
     },
     ['ignore', 'ignore', 'pipe', 'ipc']
   )
-  let said = ''
+  let output = ''
   child.stderr.setEncoding('utf8')
   for (;;) {
     const [chunk] = await Promise.race([once(child.stderr, 'data'), once(child, 'exit').then(() => [undefined])])
-    if (chunk === undefined) throw new Error(`the gateway did not start: ${said}`)
-    said += chunk
-    const url = /listening on (\S+)/.exec(said)?.[1]
+    if (chunk === undefined) throw new Error(`the gateway did not start: ${output}`)
+    output += chunk
+    const url = /listening on (\S+)/.exec(output)?.[1]
     if (url !== undefined) return measured(child, url)
   }
 }
@@ -155,7 +155,7 @@ export async function startRedis() {
       counts.set(name, (counts.get(name) ?? 0) + 1)
     })
     const result = await work()
-    // Its own word comes after all that it was told of before.
+    // Its answer follows all messages that it received before.
     await redis.ping('done')
     await new Promise(resolve => setTimeout(resolve, 50))
     monitor.disconnect()

@@ -67,7 +67,7 @@ export class RawSocket {
         const socket = new RawSocket(tcp)
         tcp.on('data', data => socket.#read(data))
         resolve(socket)
-        // Whoever awaited sets its listener first.
+        // The caller sets its listener first.
         if (head.length > end + 4) setImmediate(() => socket.#read(head.subarray(end + 4)))
       })
     })

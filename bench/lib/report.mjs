@@ -9,7 +9,7 @@ import { drawBars } from '../bars.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-export const say = text => process.stderr.write(`${text}\n`)
+export const log = text => process.stderr.write(`${text}\n`)
 
 export const us = value => (value >= 100 ? `${value.toFixed(0)} µs` : `${value.toFixed(1)} µs`)
 export const ms = value => `${value.toFixed(value < 10 ? 1 : 0)} ms`
@@ -60,5 +60,5 @@ export function write({ out, name, title, intro, sections, panels, versions }) {
   const body = [`# ${title}`, intro, circumstances(versions), `![](${name}.svg)`, ...sections].join('\n\n')
   writeFileSync(join(out, `${name}.md`), `${body}\n`)
   writeFileSync(join(out, `${name}.svg`), drawBars(title, panels))
-  say(`\n${sections.join('\n\n')}\n\n→ ${join(out, name)}.md`)
+  log(`\n${sections.join('\n\n')}\n\n→ ${join(out, name)}.md`)
 }

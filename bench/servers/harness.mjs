@@ -6,5 +6,5 @@ process.on('message', ({ id, ask }) => {
   const { rss, heapUsed, external } = process.memoryUsage()
   process.send?.({ id, cpuUs: user + system, rss, heap: heapUsed + external })
 })
-// Whoever started this is gone: so is this.
+// Exits when the parent process has exited.
 process.on('disconnect', () => process.exit(0))

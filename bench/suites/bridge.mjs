@@ -3,7 +3,7 @@ import { publication } from '../lib/fan.mjs'
 import { interleave, keepAsking, median, quantile, ratio } from '../lib/measure.mjs'
 import { createCredential, startGateway, startPeer, startRedis, versionOf } from '../lib/processes.mjs'
 import { RawHttp } from '../lib/raw-http.mjs'
-import { barHead, held, kib, ms, say, table, us, write } from '../lib/report.mjs'
+import { barHead, held, kib, log, ms, table, us, write } from '../lib/report.mjs'
 import { SocketIoPolling } from '../lib/socket-io.mjs'
 
 // The HTTP long poll: what an exchange costs, what held polls cost, what Redis is asked.
@@ -88,7 +88,7 @@ async function holdPolls(count, idleMs) {
         latencies.push(performance.now() - sentAt)
       })
     )
-  const wakings = []
+  const rounds = []
   let heldMemory
   let idle = 0
   for (let round = 0; round < 3; round++) {
@@ -107,7 +107,7 @@ async function holdPolls(count, idleMs) {
     await publisher.ask('publish', `,"channel":"bench:wake","data":${publication}`)
     await woken
     const cpuUs = ((await gateway.cpuUs()) - before) / count
-    wakings.push({ cpuUs, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) })
+    rounds.push({ cpuUs, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) })
   }
   for (const each of [...sessions, ...first, publisher]) each.close()
   await gateway.stop()
@@ -116,19 +116,19 @@ async function holdPolls(count, idleMs) {
     held: (heldMemory.rss - opened.rss) / count,
     // Milliseconds of CPU in a second.
     idle,
-    cpuUs: median(wakings.map(each => each.cpuUs)),
-    p50: median(wakings.map(each => each.p50)),
-    p99: median(wakings.map(each => each.p99))
+    cpuUs: median(rounds.map(each => each.cpuUs)),
+    p50: median(rounds.map(each => each.p50)),
+    p99: median(rounds.map(each => each.p99))
   }
 }
 
-/** Waits until a process has done nothing to speak of for a while. */
+/** Waits until a process is idle. */
 async function quiet(server) {
-  const lookEveryMs = 200
+  const sampleEveryMs = 200
   for (let before = await server.cpuUs(); ; ) {
-    await new Promise(resolve => setTimeout(resolve, lookEveryMs))
+    await new Promise(resolve => setTimeout(resolve, sampleEveryMs))
     const now = await server.cpuUs()
-    if (now - before < lookEveryMs * 1000 * 0.1) return
+    if (now - before < sampleEveryMs * 1000 * 0.1) return
     before = now
   }
 }
@@ -176,7 +176,7 @@ async function countCommands(times) {
   publisher.close()
   await gateway.stop()
   await redis.stop()
-  // What goes on once a second whether somebody polls or not is left out: signs of life, reaping, what changed.
+  // Periodic commands that do not depend on polls are not counted: heartbeats, reaping, change events.
   const scripts = new Map(
     [...kinds].map(([kind, { counts }]) => {
       const repeats = kind.startsWith('held for') ? idleHolds(times) : times
@@ -222,17 +222,17 @@ Improvements made, with their effect on an exchange with one heartbeat (98 µs a
 The latency of a waking poll includes the 50 ms linger. With thousands of polls woken at once, most of the latency is the writing of their answers, one after the other, and, on this machine, the load generator's reading of them.`
 
 export default async function run({ pace, out, quick }) {
-  say('  exchanges …')
+  log('  exchanges …')
   const exchanges = await compareExchanges(pace)
   const polls = new Map()
   const counts = quick ? [50] : [1000, 5000]
   for (const count of counts) {
-    say(`  ${count} held polls …`)
+    log(`  ${count} held polls …`)
     polls.set(count, await holdPolls(count, quick ? 500 : 5000))
   }
-  say('  Redis …')
+  log('  Redis …')
   const redis = await countCommands(quick ? 5 : 20)
-  say('  moving between instances …')
+  log('  moving between instances …')
   const roaming = await compareRoaming(pace)
 
   write({
@@ -254,14 +254,7 @@ export default async function run({ pace, out, quick }) {
         ])
       ),
       table(
-        [
-          'held polls',
-          'resident per session',
-          'plus its held poll',
-          'CPU while idle',
-          'CPU per wake-up',
-          'p50, p99'
-        ],
+        ['held polls', 'resident per session', 'plus its held poll', 'CPU while idle', 'CPU per wake-up', 'p50, p99'],
         [...polls].map(([count, poll]) => [
           count.toLocaleString('en'),
           kib(poll.session),

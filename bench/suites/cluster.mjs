@@ -2,7 +2,7 @@ import { openMany, WsSession } from '../lib/countersign.mjs'
 import { Fan, publication } from '../lib/fan.mjs'
 import { interleave, median, ratio } from '../lib/measure.mjs'
 import { createCredential, startGateway, startPeer, startRedis, versionOf } from '../lib/processes.mjs'
-import { barHead, held, ms, say, table, us, write } from '../lib/report.mjs'
+import { barHead, held, log, ms, table, us, write } from '../lib/report.mjs'
 import { SocketIoSession } from '../lib/socket-io.mjs'
 
 // One publication to sockets on two instances, over Redis.
@@ -63,7 +63,7 @@ async function startSide(name, count) {
   }
 }
 
-/** Commands and CPU of Redis for one publication, beyond what goes on without any. */
+/** Commands and CPU of Redis for one publication, above the load without publications. */
 async function costInRedis({ redis, fan, clients }, sliceMs) {
   const subscribers = clients.length - 1
   const quiet = await redis.commandsDuring(() => new Promise(resolve => setTimeout(resolve, sliceMs)))
@@ -90,11 +90,11 @@ export default async function run({ pace, out, quick }) {
   const inRedis = new Map()
   let version = ''
   for (const count of counts) {
-    say(`  ${count} subscribers on two instances …`)
+    log(`  ${count} subscribers on two instances …`)
     const sides = []
     for (const name of Object.values(names)) sides.push(await startSide(name, count))
     results[count] = await interleave(sides, { ...pace, rounds: Math.min(pace.rounds, 6) })
-    latencies[count] = new Map(sides.map(({ name, fan }) => [name, fan.takeLatencies()]))
+    latencies[count] = new Map(sides.map(({ name, fan }) => [name, fan.drainLatencies()]))
     if (count === counts[0]) {
       for (const side of sides) inRedis.set(side.name, await costInRedis(side, quick ? 200 : 1000))
     }

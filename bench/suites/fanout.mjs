@@ -3,7 +3,7 @@ import { Fan, publication } from '../lib/fan.mjs'
 import { interleave, median, ratio } from '../lib/measure.mjs'
 import { createCredential, startGateway, startPeer, versionOf } from '../lib/processes.mjs'
 import { RawSocket } from '../lib/raw-ws.mjs'
-import { barHead, held, ms, say, table, us, write } from '../lib/report.mjs'
+import { barHead, held, log, ms, table, us, write } from '../lib/report.mjs'
 import { SocketIoSession } from '../lib/socket-io.mjs'
 
 // One publication to many sockets of one instance.
@@ -24,7 +24,7 @@ export default async function run({ pace, out, quick }) {
   const latencies = {}
   const counts = quick ? [20, 50] : [200, 2000]
   for (const count of counts) {
-    say(`  ${count} subscribers …`)
+    log(`  ${count} subscribers …`)
     const [gateway, bare, socketIo] = await Promise.all([startGateway(), startPeer('bare-ws'), startPeer('socket-io')])
     const credential = await createCredential(gateway)
     const sessions = await openMany(count + 1, () => WsSession.open(gateway.url, credential))
@@ -55,7 +55,7 @@ export default async function run({ pace, out, quick }) {
         () => plainPublisher.send(`{"type":"${type}","data":${publication}}`),
         text => text.startsWith('{"type":"publication"')
       )
-    // Both use the same sockets: the listener is set anew for each slice.
+    // Both use the same sockets: the listener is set again for each slice.
     const signing = type => ms => {
       const fan = signs(type)
       return fan.run(ms)
@@ -70,8 +70,8 @@ export default async function run({ pace, out, quick }) {
       pace
     )
     latencies[count] = new Map([
-      [names.ours, ours.takeLatencies()],
-      [names.socketIo, theirs.takeLatencies()]
+      [names.ours, ours.drainLatencies()],
+      [names.socketIo, theirs.drainLatencies()]
     ])
     for (const each of [...sessions, publisher, ...others, other]) each.close()
     for (const each of [...plain, plainPublisher]) each.destroy()

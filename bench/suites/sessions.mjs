@@ -2,11 +2,11 @@ import { openMany, WsSession } from '../lib/countersign.mjs'
 import { interleave, keepInFlight, median, ratio } from '../lib/measure.mjs'
 import { createCredential, startGateway, startPeer, startRedis, versionOf } from '../lib/processes.mjs'
 import { RawSocket } from '../lib/raw-ws.mjs'
-import { barHead, held, kib, say, table, us, write } from '../lib/report.mjs'
+import { barHead, held, kib, log, table, us, write } from '../lib/report.mjs'
 
-// Many sessions: what one costs while it does nothing, what thousands cost each other, what their heartbeats cost Redis.
+// Many sessions: the cost of an idle one, the effect of thousands on throughput, the cost of their heartbeats for Redis.
 
-/** Memory that one more connection takes, in bytes, the garbage collected before each look. */
+/** Memory of one more connection in bytes, measured after garbage collections. */
 async function memoryOfEach(server, count, open) {
   // The first ones pay for code and tables that are there once.
   const first = await openMany(100, open)
@@ -33,7 +33,7 @@ async function compareMemory(count) {
   return { ours, theirs }
 }
 
-/** Throughput of one server, with so many connections. All are open on it; each slice uses some of them. */
+/** Throughput of one server with many open connections. Each slice uses some of them. */
 async function compareCounts([few, many], pace) {
   const [gateway, bare] = await Promise.all([startGateway(), startPeer('bare-ws')])
   const credential = await createCredential(gateway)
@@ -85,11 +85,11 @@ The commands that remain once a second do not depend on the number of sessions o
 
 export default async function run({ pace, out, quick }) {
   const [few, many, idle, seconds] = quick ? [50, 100, 100, 1] : [1000, 5000, 3000, 5]
-  say(`  memory of ${idle} idle connections …`)
+  log(`  memory of ${idle} idle connections …`)
   const { ours, theirs } = await compareMemory(idle)
-  say(`  ${few} and ${many} sessions, one in flight each …`)
+  log(`  ${few} and ${many} sessions, one in flight each …`)
   const results = await compareCounts([few, many], { ...pace, rounds: Math.min(pace.rounds, 5) })
-  say('  Redis under heartbeats …')
+  log('  Redis under heartbeats …')
   const redis = await countCommands(seconds)
 
   const perSecond = (counts, name) => ((counts.get(name) ?? 0) / seconds).toFixed(1)

@@ -2,7 +2,7 @@ import { openMany, WsSession } from '../lib/countersign.mjs'
 import { interleave, keepInFlight, median, ratio } from '../lib/measure.mjs'
 import { createCredential, startGateway, startPeer, versionOf } from '../lib/processes.mjs'
 import { RawSocket } from '../lib/raw-ws.mjs'
-import { barHead, held, say, table, us, write } from '../lib/report.mjs'
+import { barHead, held, log, table, us, write } from '../lib/report.mjs'
 import { SocketIoSession } from '../lib/socket-io.mjs'
 
 // A signed request and its signed reply on one socket, beside an echo that signs nothing and an acknowledgement.
@@ -42,7 +42,7 @@ export default async function run({ pace, out }) {
 
   const results = {}
   for (const inFlight of [20, 1]) {
-    say(`  ${inFlight} in flight on each of ${sockets} sockets …`)
+    log(`  ${inFlight} in flight on each of ${sockets} sockets …`)
     const side = (name, clients, server) => ({
       name,
       run: ms => keepInFlight(clients, inFlight, ms),
