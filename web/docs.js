@@ -1,6 +1,13 @@
-// Follows the color scheme of the system: Swagger UI has a dark theme but does not choose it in this layout.
+// What Swagger UI's own page lacks.
+
+// Without it phones render the page at desktop width.
+const viewport = document.createElement('meta')
+viewport.name = 'viewport'
+viewport.content = 'width=device-width, initial-scale=1'
+document.head.append(viewport)
+
+// Swagger UI has a dark theme, but only its top bar, which this page does not have, can select it.
 const dark = matchMedia('(prefers-color-scheme: dark)')
-const apply = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
-dark.addEventListener('change', apply)
-apply()
-document.documentElement.lang = 'en'
+const applyColorScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
+dark.addEventListener('change', applyColorScheme)
+applyColorScheme()

@@ -74,9 +74,11 @@ export async function createGateway(settings = {}) {
     return code
   }
 
+  const adminToken = () => readFileSync(join(folder, 'data/admin.token'), 'utf8').trim()
+
   /** The admin API. */
   async function post(path, body) {
-    const token = readFileSync(join(folder, 'data/admin.token'), 'utf8').trim()
+    const token = adminToken()
     const response = await fetch(`${url}/v1/admin/${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -93,5 +95,5 @@ export async function createGateway(settings = {}) {
     rmSync(folder, { recursive: true, force: true })
   }
 
-  return { url, wsUrl: `ws://127.0.0.1:${port}/v1/ws`, start, stop, post, discard }
+  return { url, wsUrl: `ws://127.0.0.1:${port}/v1/ws`, start, stop, post, adminToken, discard }
 }

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
+import { checkDocs } from './docs.mjs'
 import { createGateway } from './gateway.mjs'
 
 const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
@@ -228,6 +229,8 @@ try {
     assert.equal(await page.locator('.frame').first().getAttribute('data-type'), 'bye')
   })
   await context.close()
+
+  await checkDocs({ browser, gateway, check, openPage })
 
   await check(`the client's bundle has at most ${bundleBytes} bytes, gzipped`, async () => {
     const bundle = await fetch(`${gateway.url}/demo/countersign-client.js`)
