@@ -13,9 +13,16 @@ const mayImport: Record<string, readonly string[]> = {
   cli: ['app', 'config', 'store', 'registry', 'client', 'protocol'],
   // biome-ignore format: one line is one layer
   app: [
-    'routes', 'ws', 'bridge', 'metrics',
+    'session-layer', 'routes', 'ws', 'bridge',
+    'session',
+    'config', 'errors',
+    'store'
+  ],
+  // biome-ignore format: one line is one layer
+  'session-layer': [
+    'bridge', 'metrics',
     'session', 'cluster',
-    'auth', 'channels', 'registry', 'config', 'errors',
+    'auth', 'channels', 'registry', 'config',
     'store', 'protocol'
   ],
   routes: ['session', 'auth', 'channels', 'registry', 'errors', 'store', 'protocol'],

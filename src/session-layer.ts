@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto'
+import { createHandshakeLimiter, type HandshakeLimiter } from './auth/handshake-limiter.js'
+import { BridgeSessions } from './bridge/sessions.js'
+import { type BridgeSettings, defaultAnswerWithinMs } from './bridge/settings.js'
+import { createChannelBroker } from './channels/channel-broker.js'
+import { ClusterMember } from './cluster/cluster-member.js'
+import { createDrain, type Drain } from './cluster/drain.js'
+import { createPresenceTracker } from './cluster/presence.js'
+import type { Config } from './config/load.js'
+import { createMetrics, type Metrics } from './metrics.js'
+import { defaultLimits, type Limits } from './protocol/limits.js'
+import { openRegistry } from './registry/index.js'
+import { ConnectedSessions } from './session/connected-sessions.js'
+import type { Log, SessionDependencies, SessionSettings } from './session/dependencies.js'
+import { SessionRegistry } from './session/session-registry.js'
+import type { Store } from './store/store.js'
+
+/** Composes what lies below HTTP: the sessions of both transports and everything that they share. */
+
+export interface SessionLayerOptions {
+  readonly config: Config
+  readonly store: Store
+  /** 32 bytes each; the first one seals, every one unseals. */
+  readonly masterKeys: readonly Uint8Array[]
+  /** Absent: nothing is logged. */
+  readonly logger?: Log
+  /** Unix milliseconds. Default: the system clock. */
+  readonly now?: () => number
+  /** How long a bridge exchange waits for the answers to its own messages. Default: 5000 ms (PROTOCOL §9). */
+  readonly bridgeAnswerWithinMs?: number
+  /** Random bytes in base64url. Default: node:crypto. */
+  readonly randomText?: (bytes: number) => string
+}
+
+const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
+
+/** A publication's data is at most half a frame: the rest is for names, escapes and the signature. */
+function limitsOf({ frameBytes }: Config): Limits {
+  return { ...defaultLimits, frameBytes, dataBytes: Math.min(defaultLimits.dataBytes, Math.floor(frameBytes / 2)) }
+}
+
+function sessionSettingsOf(config: Config, instanceId: string): SessionSettings {
+  return {
+    instanceId,
+    heartbeatIntervalSeconds: config.heartbeatIntervalSeconds,
+    heartbeatTimeoutSeconds: config.heartbeatTimeoutSeconds,
+    freshChallengeMs: config.freshChallengeMs,
+    framesPerSecond: config.rateLimit ? config.framesPerSecond : 0,
+    maxSessions: config.maxSessions,
+    maxSessionsPerClient: config.rateLimit ? config.maxSessionsPerClient : Number.MAX_SAFE_INTEGER,
+    limits: limitsOf(config)
+  }
+}
+
+/** @throws WrongMasterKey, StoreUnavailable */
+async function createDependencies(
+  options: SessionLayerOptions,
+  metrics: Metrics,
+  presence: SessionDependencies['presence']
+): Promise<SessionDependencies> {
+  const { config, store, masterKeys, logger: log = silentLog, now = Date.now } = options
+  const { randomText = bytes => randomBytes(bytes).toString('base64url') } = options
+  const settings = sessionSettingsOf(config, `i_${randomText(9)}`)
+  const channels = createChannelBroker({
+    store: store.channels,
+    bounds: { recover: settings.limits.recover },
+    now,
+    random: Math.random,
+    log,
+    observer: metrics.channels
+  })
+  return {
+    settings,
+    store,
+    registry: await openRegistry(store, masterKeys, now),
+    channels,
+    presence,
+    observer: metrics.observer,
+    log,
+    now,
+    randomText
+  }
+}
+
+function bridgeSettingsOf({
+  config,
+  bridgeAnswerWithinMs = defaultAnswerWithinMs
+}: SessionLayerOptions): BridgeSettings {
+  return {
+    heartbeatTimeoutSeconds: config.bridgeTimeoutSeconds,
+    lingerMs: config.lingerMs,
+    answerWithinMs: bridgeAnswerWithinMs
+  }
+}
+
+/** Sessions of both transports and what they share, without HTTP. */
+export interface SessionLayer {
+  readonly metrics: Metrics
+  readonly dependencies: SessionDependencies
+  readonly connected: ConnectedSessions
+  readonly member: ClusterMember
+  readonly bridgeSessions: BridgeSessions
+  readonly bridgeSettings: BridgeSettings
+  readonly limiter: HandshakeLimiter
+  readonly drain: Drain
+}
+
+/** @throws WrongMasterKey, StoreUnavailable */
+export async function createSessionLayer(options: SessionLayerOptions): Promise<SessionLayer> {
+  const { config, store, now = Date.now } = options
+  const metrics = createMetrics({
+    liveSessions: () => connected.size,
+    heldPolls: () => bridgeSessions.heldPolls,
+    channels: store.channels.counts
+  })
+  const presence = createPresenceTracker(store.presence, config.presence, now)
+  const dependencies = await createDependencies(options, metrics, presence)
+  const connected = new ConnectedSessions(dependencies)
+  const sessions = new SessionRegistry()
+  sessions.addSource(connected)
+  const member = new ClusterMember(dependencies, sessions, presence)
+  await member.start()
+  const bridgeSettings = bridgeSettingsOf(options)
+  const bridgeSessions = new BridgeSessions(dependencies, bridgeSettings)
+  sessions.addSource(bridgeSessions)
+  const failedPerMinute = config.rateLimit ? config.failedHandshakesPerMinute : 0
+  return {
+    metrics,
+    dependencies,
+    connected,
+    member,
+    bridgeSessions,
+    bridgeSettings,
+    limiter: createHandshakeLimiter(store.rateLimits, failedPerMinute, dependencies.log),
+    // With the embedded store there is no other instance that sessions could move to.
+    drain: createDrain(connected, store.kind === 'embedded' ? 0 : config.drainMs)
+  }
+}
