@@ -138,7 +138,7 @@ export class ChannelManager {
     const results = await Promise.allSettled(streams.map(stream => this.refresh(stream)))
     for (const [i, result] of results.entries()) {
       const stream = streams[i]
-      // The error says nothing about the subscribers' positions: nobody is lost, the next tick tries again.
+      // The failed read leaves the subscribers' positions unchanged: the next tick tries again.
       if (result.status === 'rejected' && stream !== undefined && this.#streams.get(stream.channel) === stream) {
         this.retryLater(stream)
       }

@@ -16,7 +16,7 @@ import { adminTokenFile, masterKeyFile, readMasterKeyFile } from './first-start.
 import { hostToCall } from './locate.js'
 import { clean, isRecord, painter, printJson, printLine } from './output.js'
 
-/** `countersign doctor`: finds what keeps a gateway from running, and says what to do. It changes nothing. */
+/** `countersign doctor`: finds what keeps a gateway from running, and suggests what to do. It changes nothing. */
 
 function pass(name: string, text: string): Check {
   return { name, ok: true, text }

@@ -1,4 +1,4 @@
-/** How a command fails. Every message is one sentence or a short list, says what to do, and never holds a secret. */
+/** How a command fails. Every message is one sentence or a short list, suggests what to do, and never holds a secret. */
 
 /** The command line is wrong: exit code 2. */
 export class UsageError extends Error {

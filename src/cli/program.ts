@@ -102,7 +102,7 @@ function addRunnable(program: Command, spec: CommandSpec): void {
   for (const option of [...(spec.takesSettings ? settingOptions : []), ...(spec.options ?? [])]) {
     command.addOption(option)
   }
-  // Commander's own usage does not tell which options are required.
+  // Commander's own usage does not show which options are required.
   const required = command.options.filter(option => option.mandatory).map(({ flags }) => `${flags} `)
   command.usage(`${required.join('')}[options] ${args}`.trim())
   command.addHelpText('after', examplesText(spec.examples))

@@ -17,7 +17,7 @@ export type Visibility = 'visible' | 'pending' | 'abandoned'
 /** Committed imports that an instance remembers, so that their licenses cost no second read. */
 const maxRemembered = 10_000
 
-/** Tells whether licenses are visible: an imported one is only after its import was committed. */
+/** Whether licenses are visible: an imported license is, after its import was committed. */
 export class ImportStatus {
   readonly #table: RecordTable<ImportRecord>
   readonly #committed = new Set<string>()

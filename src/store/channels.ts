@@ -82,7 +82,7 @@ export interface ChannelStore {
    * Publishes in one atomic step: idempotency, offset, history and the notification of listeners.
    * @param data  JSON text
    * @returns the publication's position; `conflict` if the key was used with other data
-   * @throws StoreUnavailable; `outcome` tells whether the publication may have been made
+   * @throws StoreUnavailable; `outcome` states whether the publication may have been made
    */
   publish(channel: string, data: string, options: PublishOptions): Promise<Published | 'conflict'>
   /**

@@ -27,9 +27,9 @@ t.test('doctor, with the embedded store', async t => {
   )
   chmodSync(join(dataDir, 'master.key'), 0o644)
   const other = Buffer.alloc(32, 1).toString('base64')
-  const taken = await serveHttp(t, (_request, response) => response.end('hello'))
+  const occupied = await serveHttp(t, (_request, response) => response.end('hello'))
   const sick = await ask(['doctor'], {
-    env: { ...away.env, COUNTERSIGN_MASTER_KEY: other, COUNTERSIGN_PORT: new URL(taken).port }
+    env: { ...away.env, COUNTERSIGN_MASTER_KEY: other, COUNTERSIGN_PORT: new URL(occupied).port }
   })
   t.equal(sick.code, 1)
   t.match(sick.out, /✗ data folder: others can access .+master\.key\n {2}→ chmod 600 /)

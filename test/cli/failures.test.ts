@@ -5,7 +5,7 @@ import { serveHttp, startCommands } from './helper.js'
 
 const { gateway, env, ask, bad } = await startCommands(t)
 
-t.test('a failed request says what to do', async t => {
+t.test('a failed request suggests what to do', async t => {
   const url = `http://127.0.0.1:${await freePort()}`
   t.match(
     await bad(t, 1, ['clients', 'list', '--url', url]),

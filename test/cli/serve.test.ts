@@ -11,7 +11,7 @@ import { connectWire } from '../helper/wire.js'
 const masterKey = Buffer.alloc(32, 3).toString('base64')
 const adminToken = 'an-admin-token-of-forty-characters-0123'
 
-t.test('the first start creates keys and data and says what to do next; the second reuses them', async t => {
+t.test('the first start creates keys and data and prints what to do next; the second reuses them', async t => {
   const dataDir = join(tempDir(t), 'data')
   const first = await runGateway(t, dataDir)
   t.match(first.stderr(), /Countersign is listening on http:\/\/127\.0\.0\.1:\d+/)

@@ -102,7 +102,7 @@ t.test('requires a master key and an admin token with Redis', async t => {
   }
 })
 
-t.test('ignores what Kubernetes injects, with a warning that says what to do', async t => {
+t.test('ignores what Kubernetes injects, with a warning that suggests what to do', async t => {
   const { config, warnings } = loadConfig({
     COUNTERSIGN_SERVICE_HOST: '10.0.0.1',
     COUNTERSIGN_SERVICE_PORT: '80',

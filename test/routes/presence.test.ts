@@ -35,7 +35,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       t.same((await admin('GET', '/channels/match%3A2/presence')).body, { channel: 'match:2', count: 0, items: [] })
     })
 
-    await t.test('of channels that the setting names; the others say so', async t => {
+    await t.test('of channels that the setting names; others get 404 with the setting', async t => {
       t.match(await admin('GET', '/channels/other/presence'), {
         status: 404,
         body: { code: 'NOT_FOUND', message: /no presence is kept of other: set COUNTERSIGN_PRESENCE/ }

@@ -9,7 +9,7 @@ import { startRedis } from '../helper/redis-server.js'
 import { stores } from '../helper/stores.js'
 import { until } from '../helper/until.js'
 
-/** What StoreUnavailable says about whether the call took effect. */
+/** StoreUnavailable states whether the call took effect. */
 
 const unsent = { name: 'StoreUnavailable', outcome: 'unsent' }
 const unknown = { name: 'StoreUnavailable', outcome: 'unknown' }

@@ -40,7 +40,7 @@ async function sendChunk(gateway: Gateway, importId: string, chunk: readonly Che
 
 /**
  * @returns the number of licenses, as the gateway reports it
- * @throws Failure that says whether nothing was imported, or that the outcome is unknown
+ * @throws Failure if nothing was imported, or if the outcome is unknown; its message states which
  */
 export async function upload(
   io: Io,
@@ -59,7 +59,7 @@ export async function upload(
     }
     if (io.signal.aborted) throw new Interrupted()
     committing = true
-    // From here on Ctrl-C waits, because only the answer tells the outcome.
+    // From here on Ctrl-C waits, because only the answer has the outcome.
     const signal = AbortSignal.timeout(commitTimeoutMs)
     const address = importsPath + path`/${importId}/commit`
     return (await gateway.call('POST', address, undefined, { signal, timeoutMs: commitTimeoutMs }))['licenses']

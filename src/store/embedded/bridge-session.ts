@@ -151,10 +151,10 @@ export class EmbeddedBridgeSession {
   /** The first frames that fit, at least one. A frame costs one byte more, for its line feed. */
   #framesWithin(maxBytes: number): readonly string[] {
     if (this.#bytes + this.#frames.length <= maxBytes) return this.#frames
-    let room = maxBytes
+    let remainingBytes = maxBytes
     for (const [i, frame] of this.#frames.entries()) {
-      room -= Buffer.byteLength(frame) + 1
-      if (room < 0 && i > 0) return this.#frames.slice(0, i)
+      remainingBytes -= Buffer.byteLength(frame) + 1
+      if (remainingBytes < 0 && i > 0) return this.#frames.slice(0, i)
     }
     return this.#frames
   }

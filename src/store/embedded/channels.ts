@@ -44,7 +44,7 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
         if (first !== undefined) {
           return first.digest === digest ? { offset: first.offset, epoch: first.epoch, duplicate: true } : 'conflict'
         }
-        results.makeRoom()
+        results.evictExpired()
       }
       const { epoch, publication } = table.append(name, data, publishedAt)
       const position = { offset: publication.offset, epoch }

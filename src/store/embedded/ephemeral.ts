@@ -73,7 +73,7 @@ export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
   // The theoretical arrival time of the next call (generic cell rate algorithm), unix milliseconds.
   const arrivals = new Map<string, number>()
 
-  function makeRoom(): void {
+  function evict(): void {
     for (const [name, arrival] of arrivals) if (arrival <= now()) arrivals.delete(name)
     const [oldest] = arrivals.keys()
     if (arrivals.size >= maxRateLimitNames && oldest !== undefined) arrivals.delete(oldest)
@@ -87,7 +87,7 @@ export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
       const waitMs = Math.ceil(next - intervalMs * perMinute - now())
       if (waitMs > 0) return waitMs
       if (cost > 0) {
-        if (!arrivals.has(name) && arrivals.size >= maxRateLimitNames) makeRoom()
+        if (!arrivals.has(name) && arrivals.size >= maxRateLimitNames) evict()
         arrivals.set(name, arrival + intervalMs * cost)
       }
       return 0

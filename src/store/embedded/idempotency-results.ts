@@ -30,8 +30,8 @@ export class IdempotencyResults {
     return result !== undefined && result.endsAt > this.#now() ? result : undefined
   }
 
-  /** To be called before {@link add}. @throws StoreUnavailable if there is no room for another result */
-  makeRoom(): void {
+  /** To be called before {@link add}. @throws StoreUnavailable if no further result fits */
+  evictExpired(): void {
     for (const [key, { endsAt }] of this.#results) {
       if (endsAt > this.#now()) break
       this.#results.delete(key)

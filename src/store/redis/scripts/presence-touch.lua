@@ -18,14 +18,14 @@ if #overdue > 0 then
   redis.call('ZREM', order, unpack(overdue))
 end
 
-local room = most - redis.call('ZCARD', deadlines)
+local capacity = most - redis.call('ZCARD', deadlines)
 local refused = 0
 for i = 4, #ARGV, 2 do
   local deadline, member = ARGV[i], ARGV[i + 1]
-  if room > 0 or redis.call('ZSCORE', deadlines, member) then
+  if capacity > 0 or redis.call('ZSCORE', deadlines, member) then
     local added = redis.call('ZADD', deadlines, 'GT', deadline, member)
     if added == 1 then redis.call('ZADD', order, 0, member) end
-    room = room - added
+    capacity = capacity - added
   else
     refused = refused + 1
   end

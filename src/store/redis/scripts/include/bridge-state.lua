@@ -23,15 +23,15 @@ end
 
 -- { version, received, sent, ack, next challenge, open challenge or '', frames, claims, positions }
 local function stateOf(s, outbox, answerBytes)
-  local frames, room, chunk = {}, answerBytes, 64
+  local frames, remainingBytes, chunk = {}, answerBytes, 64
   local waiting = s.sent - s.ack
   while #frames < waiting do
     for _, frame in ipairs(redis.call('LRANGE', outbox, #frames, #frames + chunk - 1)) do
-      room = room - #frame - 1
-      if room < 0 and #frames > 0 then break end
+      remainingBytes = remainingBytes - #frame - 1
+      if remainingBytes < 0 and #frames > 0 then break end
       frames[#frames + 1] = frame
     end
-    if room < 0 or #frames % chunk > 0 then break end
+    if remainingBytes < 0 or #frames % chunk > 0 then break end
   end
   local claims = {}
   for _, claim in ipairs(s.claims) do
