@@ -18,7 +18,7 @@ t.test('clients', async t => {
 
   t.match(
     await bad(t, 1, ['clients', 'create', 'game-1']),
-    /^countersign: the client game-1 already exists \(CONFLICT\)\n$/
+    /^countersign: the client game-1 exists already \(CONFLICT\)\n$/
   )
   t.match(await json(t, ['clients', 'create', 'game-2']), { clientId: 'game-2', secret: /^cs_/ })
   await good(t, ['clients', 'create'])
