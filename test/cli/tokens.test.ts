@@ -25,7 +25,10 @@ t.test('tokens and tickets', async t => {
     clientId: 'web-1',
     secret: String
   })
-  t.match(await bad(t, 1, ['tickets', 'create', 'game-1'], backend), /the clients patterns of this token do not match game-1/)
+  t.match(
+    await bad(t, 1, ['tickets', 'create', 'game-1'], backend),
+    /the clients patterns of this token do not match game-1/
+  )
   t.match(await bad(t, 1, ['clients', 'list'], backend), /PERMISSION_DENIED/)
   await good(t, ['tokens', 'delete', made.tokenId])
   const refused = await bad(t, 1, ['tickets', 'create', 'web-1'], backend)
