@@ -1,4 +1,4 @@
-# The gateway in a container. With no settings it runs the embedded store in the volume /data:
+# The gateway in a container. Without settings it uses the embedded store in the volume /data:
 #   docker build -t countersign . && docker run -p 127.0.0.1:8080:8080 -v countersign:/data countersign
 # For several instances behind TLS see docker-compose.yml.
 
@@ -26,7 +26,7 @@ ENV NODE_ENV=production \
     COUNTERSIGN_HOST=0.0.0.0 \
     COUNTERSIGN_DATA_DIR=/data
 WORKDIR /app
-# The program belongs to root and is read-only to the process; only /data is the process's own.
+# The program belongs to root, so the process cannot change it. The process can write to /data only.
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
@@ -34,10 +34,10 @@ COPY bin ./bin
 COPY web ./web
 RUN mkdir /data && chown node:node /data && chmod 700 /data
 VOLUME /data
-# The image's user `node`, by number, so that an orchestrator can see that it is not root.
+# The image's user `node`, as a number, so that an orchestrator can verify that it is not root.
 USER 1000:1000
 EXPOSE 8080
-# Alive, not ready: a gateway whose store is away must not be restarted for it. With COUNTERSIGN_TLS_CERT override this check.
+# Liveness, not readiness: a restart does not repair an unavailable store. Override this check with COUNTERSIGN_TLS_CERT.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.COUNTERSIGN_PORT || 8080) + '/livez', { signal: AbortSignal.timeout(2500) }).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 STOPSIGNAL SIGTERM

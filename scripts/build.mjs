@@ -1,6 +1,6 @@
-// Builds dist/: JavaScript, Redis scripts, pages and the browser's bundle in a second or two; with --types the type
-// declarations as well (what a package needs, and a start does not). It works in a folder of its own and renames it
-// into place, so that a build that is cut short leaves no half dist behind.
+// Builds dist/: JavaScript, Redis scripts, web pages and the browser bundle, in a second or two. --types adds the type
+// declarations, which the npm package needs and a start does not. Builds in a temporary folder and renames it, so an
+// interrupted build leaves the previous dist/ intact.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const startedAt = new Date()
 const out = mkdtempSync(`${root}dist-`)
 
-/** One file of JavaScript for each of ours. Types are checked by tsc, apart (`npm run typecheck`). */
+/** Compiles each source file to one JavaScript file. Does not check types: `npm run typecheck` does. */
 async function transpile() {
   const sources = readdirSync(`${root}src`, { recursive: true }).filter(name => /(?<!\.d)\.ts$/.test(name))
   await build({
@@ -44,7 +44,7 @@ function emitTypes() {
   if (spawnSync(process.execPath, [tsc, ...options], { stdio: 'inherit' }).status !== 0) throw new Error('tsc failed')
 }
 
-/** Puts the new folder in the place of dist. */
+/** Replaces dist/ by the new folder. */
 function place() {
   const old = `${out}-old`
   if (existsSync(`${root}dist`)) renameSync(`${root}dist`, old)
@@ -58,7 +58,7 @@ try {
   cpSync(`${root}web`, `${out}/web`, { recursive: true })
   await bundleClient()
   if (process.argv.includes('--types')) emitTypes()
-  // As old as the start of the build: a source that changed meanwhile is newer.
+  // Dated at the start of the build, so that a source file changed during the build is newer.
   writeFileSync(`${out}/.built`, '')
   utimesSync(`${out}/.built`, startedAt, startedAt)
   place()

@@ -45,7 +45,7 @@ Manages clients, keys, licenses, tickets and live sessions. The messages themsel
 ## Errors
 
 An error is \`{"code", "message"}\` with the matching status. If a list was sent, \`index\` gives the position of the refused item. With \`UNAVAILABLE\`,
-\`outcome\` tells whether the request may have taken effect (\`unknown\`) or certainly did not (\`unsent\`).
+\`outcome\` is \`unsent\` if the request certainly had no effect, else \`unknown\`.
 
 | status | code | meaning |
 |---|---|---|

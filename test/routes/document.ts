@@ -2,9 +2,9 @@ import type { Test } from 'tap'
 import { Compile } from 'typebox/schema'
 import { type Body, type Gateway, testAdminToken } from '../helper/gateway.js'
 
-/** The document of the HTTP API, and answers held against it. */
+/** The OpenAPI document of the HTTP API, and checks of responses against it. */
 
-/** `METHOD /path` of every call of the document. */
+/** `METHOD /path` of every operation in the document. */
 export function callsOf(document: Body): string[] {
   return Object.entries<object>(document.paths).flatMap(([path, item]) =>
     Object.keys(item).map(method => `${method.toUpperCase()} ${path}`)
@@ -20,9 +20,9 @@ export async function documentOf({ url }: Gateway): Promise<Body> {
 }
 
 interface Checker {
-  /** Calls, and holds the answer against the document. */
+  /** Sends a request and checks the response against the document. */
   call(method: string, path: string, body?: unknown, token?: string): Promise<{ status: number; body: Body }>
-  /** Calls of the document that have answered with success. */
+  /** Operations that have returned success. */
   readonly seen: Set<string>
 }
 
@@ -43,23 +43,23 @@ export function createChecker(t: Test, { url }: Gateway, document: Body): Checke
       })
       const text = await answer.text()
       const { pathname } = new URL(url + path)
-      // The more literal path first: /audit/verify is no audit entry.
+      // A literal path wins over a template: /audit/verify does not match /audit/{id}.
       const template =
         templates.find(each => each.path === pathname) ?? templates.find(each => each.pattern.test(pathname))
       const name = `${method} ${template?.path}`
       const response = document.paths[template?.path ?? '']?.[method.toLowerCase()]?.responses[answer.status]
-      t.ok(response, `${name} says that it may answer ${answer.status}`)
+      t.ok(response, `${name} documents ${answer.status}`)
       if (answer.status < 300) seen.add(name)
       const type = answer.headers.get('content-type')?.split(';')[0]
       if (response?.content === undefined) {
         t.equal(text, '', `${name} ${answer.status} has no body`)
         return { status: answer.status, body: undefined }
       }
-      t.same(Object.keys(response.content), [type], `${name} ${answer.status} has its type`)
+      t.same(Object.keys(response.content), [type], `${name} ${answer.status} has the documented type`)
       if (type !== 'application/json') return { status: answer.status, body: text }
       const value = JSON.parse(text)
       const check = Compile({ ...response.content[type].schema, components: document.components })
-      t.same(check.Errors(value)[1], [], `${name} ${answer.status} is as described`)
+      t.same(check.Errors(value)[1], [], `${name} ${answer.status} matches its schema`)
       return { status: answer.status, body: value }
     }
   }

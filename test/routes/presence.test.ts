@@ -3,7 +3,7 @@ import { createClock } from '../helper/clock.js'
 import { startGateway } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
 
-/** `GET /v1/admin/channels/{channel}/presence`, on both stores. */
+/** `GET /v1/admin/channels/{channel}/presence`. */
 
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(kind, async t => {
@@ -19,7 +19,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
     }
     await gateway.app.tick()
 
-    await t.test('how many and who, page by page', async t => {
+    await t.test('counts and lists the subscribers in pages', async t => {
       const { status, body } = await admin('GET', '/channels/match:1/presence')
       t.equal(status, 200)
       t.same(Object.keys(body), ['channel', 'count', 'items'])
@@ -28,24 +28,27 @@ for (const [kind, openStore] of Object.entries(stores)) {
       const ids = body.items.map(({ clientId }: { clientId: string }) => clientId)
       t.same(ids.sort(), credentials.map(({ clientId }) => clientId).sort())
       const { body: first } = await admin('GET', '/channels/match:1/presence?limit=2')
-      t.same([first.count, first.items.length], [3, 2], 'the count is that of all')
+      t.same([first.count, first.items.length], [3, 2], 'the count covers all pages')
       const { body: rest } = await admin('GET', `/channels/match:1/presence?limit=2&after=${first.next}`)
       t.equal(rest.next, undefined)
       t.same([...first.items, ...rest.items], body.items)
       t.same((await admin('GET', '/channels/match%3A2/presence')).body, { channel: 'match:2', count: 0, items: [] })
     })
 
-    await t.test('of channels that the setting names; others get 404 with the setting', async t => {
+    await t.test('refuses channels that no presence pattern matches', async t => {
       t.match(await admin('GET', '/channels/other/presence'), {
         status: 404,
-        body: { code: 'NOT_FOUND', message: /no presence is kept of other: set COUNTERSIGN_PRESENCE/ }
+        body: {
+          code: 'NOT_FOUND',
+          message: /no presence is kept of other: add a matching pattern to COUNTERSIGN_PRESENCE/
+        }
       })
       t.match(await admin('GET', '/channels/a%20b/presence'), { status: 400, body: { code: 'BAD_REQUEST' } })
       t.match(await admin('GET', `/channels/match:${'x'.repeat(123)}/presence`), { status: 400 })
       t.match(await admin('GET', '/channels/match:1/presence?limit=0'), { status: 400 })
     })
 
-    await t.test('for the scope read', async t => {
+    await t.test('requires the scope read', async t => {
       const statusFor = async (scopes: string[]) => {
         const { body } = await admin('POST', '/tokens', { name: 'test', scopes })
         const headers = { authorization: `Bearer ${body.token}` }

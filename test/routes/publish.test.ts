@@ -3,7 +3,7 @@ import { createClock } from '../helper/clock.js'
 import { startGateway, testAdminToken } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
 
-/** `POST /v1/publish`, on both stores. */
+/** `POST /v1/publish`. */
 
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(kind, async t => {
@@ -21,7 +21,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
     const tokenWith = async (body: object): Promise<string> =>
       (await gateway.admin('POST', '/tokens', { name: 'test', ...body })).body.token
 
-    await t.test('reaches who has joined', async t => {
+    await t.test('reaches the subscribers', async t => {
       const wire = await gateway.session(await gateway.createClient({ subscribe: ['*'] }))
       await wire.ask({ type: 'subscribe', channel: 'news' })
       const { status, body } = await publish({ channel: 'news', data: { text: 'hé' } })
@@ -30,7 +30,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       t.match(await wire.next('publication'), { ...body, channel: 'news', data: { text: 'hé' } })
     })
 
-    await t.test('within the patterns of its token', async t => {
+    await t.test('allows the patterns of the token only', async t => {
       const token = await tokenWith({ scopes: ['publish'], publish: ['a.*', 'client:*'] })
       t.equal((await publish({ channel: 'a.1', data: 1 }, token)).status, 200)
       t.equal((await publish({ channel: 'client:x', data: 1 }, token)).status, 200)
@@ -44,7 +44,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       t.equal((await publish({ channel: 'b', data: 1 }, 'wrong')).status, 401)
     })
 
-    await t.test('a repeat is the same publication', async t => {
+    await t.test('a repeat with the same idempotency key is one publication', async t => {
       const once = { channel: 'once', data: 1, idempotencyKey: 'k' }
       const { body } = await publish(once)
       t.same(await publish(once), { status: 200, body: { ...body, duplicate: true } })
@@ -53,13 +53,13 @@ for (const [kind, openStore] of Object.entries(stores)) {
         body: { code: 'BAD_REQUEST', message: /other data/ }
       })
       const token = await tokenWith({ scopes: ['publish'], publish: ['*'] })
-      t.match(await publish(once, token), { body: { offset: 2, duplicate: undefined } }, 'keys are of one token')
+      t.match(await publish(once, token), { body: { offset: 2, duplicate: undefined } }, 'keys belong to one token')
       const client = await gateway.session(await gateway.createClient({ clientId: 'admin', publish: ['*'] }))
       const published = await client.ask({ type: 'publish', ...once })
-      t.match(published, { offset: 3, duplicate: undefined }, 'and apart from those of clients')
+      t.match(published, { offset: 3, duplicate: undefined }, 'keys of clients are separate')
     })
 
-    await t.test('what is no publication is refused', async t => {
+    await t.test('rejects malformed publications', async t => {
       const refused = async (body: unknown, status = 400) =>
         t.match(await publish(body), { status, body: { code: /./ } }, JSON.stringify(body).slice(0, 60))
       await refused({ data: 1 })

@@ -159,7 +159,7 @@ export const clientCalls = {
     operationId: 'updateClient',
     summary: 'Change or suspend a client',
     description:
-      'Changed permissions end its sessions with `SESSION_EXPIRED`; they reconnect with the new ones. Suspension ends them with `SESSION_REVOKED`.',
+      'If only `subscribe` becomes narrower, its sessions stay up and lose the subscriptions that are no longer allowed. Any other change of the lists ends its sessions with `SESSION_EXPIRED`; they reconnect with the new permissions. Suspension ends them with `SESSION_REVOKED`.',
     security: needs('admin'),
     params: clientParams,
     body: refer(clientPatchSchema),
