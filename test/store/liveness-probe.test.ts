@@ -61,7 +61,7 @@ t.test('replaces a connection that receives nothing, and turns readiness red mea
   t.notOk(store.channels.isReceiving, 'a new connection has not yet proved that it receives')
   const ready = await fetch(`${gateway.url}/readyz`)
   t.equal(ready.status, 503)
-  t.match(await ready.json(), { checks: { store: 'ok', channels: /no word/ } })
+  t.match(await ready.json(), { checks: { store: 'ok', channels: /publications do not arrive/ } })
   t.equal((await fetch(`${gateway.url}/livez`)).status, 200)
   t.match(await (await fetch(`${gateway.url}/metrics`)).text(), /^countersign_subscriber_restarts_total [1-9]/m)
 
