@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from bridge_client import BridgeSession, Link, Reply, lines_of
 from frames import open_frame
-from support import FRESH_SECONDS, LIMIT, URL, new_credential
+from support import FRESH_SECONDS, LIMIT, URL, held_polls, new_credential, until
 
 
 BRIDGE_TIMEOUT = int(os.environ.get("INTEROP_BRIDGE_TIMEOUT", "90"))
@@ -38,11 +38,12 @@ class BridgeTest(unittest.TestCase):
         return BridgeSession.challenged(self.link, credential or self.credential)
 
     def hold(self, session: BridgeSession, wait=HELD):
-        """A held poll. The gateway holds it once it has answered the poll sent after it."""
+        """A held poll. Where it takes the place of another, the gauge does not rise: then a moment must do."""
+        before = held_polls()
         message = session.poll_message(wait)
         held = self.threads.submit(session.send, session.sign(message))
         held.poll = message["poll"]
-        time.sleep(0.1)
+        until(lambda: held_polls() > before or held.done(), QUIET)
         session.send(session.sign(session.poll_message(ack=0)))
         self.assertFalse(held.done(), "not held")
         return held

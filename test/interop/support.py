@@ -7,6 +7,8 @@ import datetime
 import json
 import logging
 import os
+import re
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -41,6 +43,22 @@ def admin(method: str, path: str, body=None, url: str = URL):
 def publish(channel: str, data, url: str = URL, **members) -> dict:
     """Publishes over the HTTP API, without a session."""
     return call("POST", "publish", {"channel": channel, "data": data, **members}, url)
+
+
+def held_polls(url: str = URL) -> int:
+    """The polls that an instance holds, as its metrics report them."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=LIMIT) as answer:
+        return int(re.search(r"^countersign_bridge_held_polls (\d+)", answer.read().decode(), re.M)[1])
+
+
+def until(condition, seconds: float = LIMIT) -> bool:
+    """Whether a condition holds within a time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def new_credential(url: str = URL, **permissions) -> Credential:
