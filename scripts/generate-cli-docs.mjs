@@ -70,7 +70,7 @@ ${optionTable(gatewayOptions)}
 - Answers go to stdout; notes, progress and errors go to stderr. A secret, key or token is shown once, on stdout, and never in an error.
 - \`--json\` prints the gateway's answer; for a list one page, or with \`--all\` every page as one array. If the answer is empty, so is the output.
 - Colors appear only on a terminal, and never with \`NO_COLOR\`.
-- Exit code 0: success. 1: refused or failed; stderr says what to do. 2: wrong usage. 130: interrupted by Ctrl-C, with nothing half done.
+- Exit code 0: success. 1: refused or failed; stderr says what to do. 2: wrong usage; \`serve\`, \`doctor\` and \`config\` exit with 1, as for any other faulty setting. 130: interrupted by Ctrl-C, with nothing half done.
 
 ${program.commands.map(noun).join('\n')}`
 

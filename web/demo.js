@@ -230,7 +230,7 @@ async function validate(request) {
 function showValidation(kind, code, text, details) {
   const badge = make('p', 'badge')
   badge.append(icon(kind === 'valid' ? 'check' : kind === 'invalid' ? 'cross' : 'dash'), make('strong', '', code))
-  const list = make('dl', 'facts')
+  const list = make('dl', 'details')
   list.append(...details)
   byId('verdict').dataset.verdict = kind
   byId('verdict').replaceChildren(badge, make('p', 'meaning', text), list)

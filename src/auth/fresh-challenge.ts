@@ -1,6 +1,6 @@
 import { signChallenge } from '../protocol/handshake.js'
 import { challengeSeconds } from '../protocol/limits.js'
-import { sameText } from '../protocol/mac.js'
+import { constantTimeEqual } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 
 /**
@@ -60,6 +60,6 @@ export function answerFreshChallenge(
   now: number,
   intervalMs: number
 ): { readonly state: FreshChallengeState; readonly isCorrect: boolean } {
-  const isCorrect = open?.token === challengeToken && sameText(open.expected, challengeSignature)
+  const isCorrect = open?.token === challengeToken && constantTimeEqual(open.expected, challengeSignature)
   return { state: scheduleChallenge(now, intervalMs), isCorrect }
 }

@@ -1,7 +1,7 @@
 import { hasValidSignature, readSignedText } from '../protocol/frame.js'
 import { deriveSession, type SessionKeys } from '../protocol/handshake.js'
 import { authenticateBytes, challengeSeconds, type Limits, protocolName, sessionSeconds } from '../protocol/limits.js'
-import { sameText } from '../protocol/mac.js'
+import { constantTimeEqual } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Authenticate, type DownstreamMessages, decodeAuthenticate } from '../protocol/messages.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
@@ -84,7 +84,7 @@ function findProof(
   for (const credential of credentials) {
     const { challengeToken, clientNonce } = message
     const session = deriveSession(createNodeMac, credential.secret, challengeToken, clientNonce)
-    const isProved = sameText(session.challengeSignature, message.challengeSignature)
+    const isProved = constantTimeEqual(session.challengeSignature, message.challengeSignature)
     const isSigned = hasValidSignature(createNodeMac(session.clientKey), frame)
     if (isProved && isSigned && credential.usable) found = { credential, keys: session }
   }

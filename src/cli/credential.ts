@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { isWellFormedSecret } from '../registry/secrets.js'
 import type { Invocation } from './command.js'
 import { Failure } from './errors.js'
 import { type Answer, textOf } from './gateway.js'
@@ -75,9 +76,24 @@ export interface Credential {
   readonly secret: string
 }
 
-/** Reads a client's credential from `--credential` or the environment. @throws Failure */
-export function readCredential({ io, options }: Invocation): Credential {
-  if (options.credential !== undefined) return readFile(options.credential)
+/** Secrets that a gateway generates begin with this; only they have a checksum (PROTOCOL §3). */
+const generatedPrefix = 'cs_'
+
+/**
+ * Reads a client's credential from `--credential` or the environment.
+ * @throws Failure, also for a secret whose checksum shows a typing error: then nothing is sent
+ */
+export function readCredential(invocation: Invocation): Credential {
+  const { credential: file } = invocation.options
+  const credential = file === undefined ? readEnvironment(invocation) : readFile(file)
+  if (credential.secret.startsWith(generatedPrefix) && !isWellFormedSecret(credential.secret)) {
+    const source = file === undefined ? 'CLIENT_SECRET' : `secret in ${file}`
+    throw new Failure(`${source}: the checksum does not match, so a character is wrong or missing. Copy it again`)
+  }
+  return credential
+}
+
+function readEnvironment({ io }: Invocation): Credential {
   const { CLIENT_ID: clientId, KEY_ID: keyId, CLIENT_SECRET: secret } = io.env
   if (!clientId || !secret) {
     throw new Failure('no credential: set CLIENT_ID, KEY_ID and CLIENT_SECRET, or name a file with --credential')

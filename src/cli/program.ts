@@ -115,7 +115,7 @@ const generalHelp = `${examplesText([
 ])}
 Commands find a gateway on this machine by themselves; --url, --token and --data-dir name another one.
 More: countersign help <command> [verb], or --help after any command.
-Exit codes: 0 success; 1 refused or failed, and stderr says what to do; 2 wrong usage; 130 interrupted.`
+Exit codes: 0 success; 1 refused or failed, and stderr says what to do; 2 wrong usage (serve, doctor, config: 1); 130 interrupted.`
 
 /** @param output  receives what commander prints; by default nothing is printed */
 export function buildProgram(output: OutputConfiguration = {}): Command {

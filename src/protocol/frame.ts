@@ -1,5 +1,5 @@
 import { scanFrameText } from './json-scan.js'
-import { type Mac, sameHexAt } from './mac.js'
+import { constantTimeEqualHexAt, type Mac } from './mac.js'
 import { ProtocolError } from './protocol-error.js'
 
 /**
@@ -72,7 +72,7 @@ export function readSignedText(frame: Uint8Array, depth: number): string {
  */
 export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
   const end = findTail(frame)
-  return end >= 0 && sameHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))
+  return end >= 0 && constantTimeEqualHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))
 }
 
 /**
@@ -86,7 +86,7 @@ export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
 export function verifyFrame(mac: Mac, frame: Uint8Array, depth: number): string {
   const end = findTail(frame)
   if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
-  if (!sameHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))) {
+  if (!constantTimeEqualHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))) {
     throw new ProtocolError('SIGNATURE_INVALID')
   }
   return scannedText(frame, end, depth)

@@ -1,4 +1,4 @@
-import { bytesOfHex, type MacMaker, utf8 } from './mac.js'
+import { hexToBytes, type MacMaker, utf8 } from './mac.js'
 
 /** The cryptography of the handshake (PROTOCOL §4.3). */
 
@@ -45,7 +45,7 @@ export function deriveSession(
   const suffix = `${challengeToken}:${clientNonce}`
   return {
     challengeSignature: mac.ofText(challengeToken),
-    clientKey: bytesOfHex(mac.ofText(`countersign.v1:client:${suffix}`)),
-    serverKey: bytesOfHex(mac.ofText(`countersign.v1:server:${suffix}`))
+    clientKey: hexToBytes(mac.ofText(`countersign.v1:client:${suffix}`)),
+    serverKey: hexToBytes(mac.ofText(`countersign.v1:server:${suffix}`))
   }
 }

@@ -29,7 +29,7 @@ export function utf8(text: string): Uint8Array {
 }
 
 /** Decodes a hex string that is known to be well-formed, such as a tag of {@link Mac}. */
-export function bytesOfHex(hex: string): Uint8Array {
+export function hexToBytes(hex: string): Uint8Array {
   const bytes = new Uint8Array(hex.length / 2)
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16)
   return bytes
@@ -38,14 +38,14 @@ export function bytesOfHex(hex: string): Uint8Array {
 /**
  * Compares `bytes` from `start` with the characters of `expected`, in constant time.
  */
-export function sameHexAt(bytes: Uint8Array, start: number, expected: string): boolean {
+export function constantTimeEqualHexAt(bytes: Uint8Array, start: number, expected: string): boolean {
   let difference = 0
   for (let i = 0; i < expected.length; i++) difference |= expected.charCodeAt(i) ^ (bytes[start + i] ?? 0x100)
   return difference === 0
 }
 
 /** Compares two strings in a time that depends on their lengths only, which are not secret. */
-export function sameText(a: string, b: string): boolean {
+export function constantTimeEqual(a: string, b: string): boolean {
   let difference = a.length ^ b.length
   for (let i = 0; i < b.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
   return difference === 0

@@ -27,7 +27,7 @@ export function createSecret(kind: 'sk' | 'tk' | 'at'): string {
 }
 
 /** Whether the text has the form and the checksum of a secret. The secret may still not exist. */
-export function isWholeSecret(text: string): boolean {
+export function isWellFormedSecret(text: string): boolean {
   if (!/^cs_(sk|tk|at)_[A-Za-z0-9_-]{43}[0-9A-Za-z]{6}$/.test(text)) return false
   return checksum(text.slice(0, -checksumLength)) === text.slice(-checksumLength)
 }

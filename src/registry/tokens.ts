@@ -3,7 +3,7 @@ import type { DurableStore } from '../store/store.js'
 import type { AuditLog } from './audit.js'
 import type { Hasher } from './keyring.js'
 import { RecordTable, RegistryError } from './records.js'
-import { createSecret, isWholeSecret } from './secrets.js'
+import { createSecret, isWellFormedSecret } from './secrets.js'
 
 /** What the holder of a token may do. `admin` includes all others. */
 export const scopes = ['admin', 'publish', 'tickets', 'read'] as const
@@ -56,7 +56,7 @@ export class Tokens {
 
   /** The record of a token, unless the token is unknown or has expired. */
   async find(token: string): Promise<Token | undefined> {
-    if (!isWholeSecret(token)) return undefined
+    if (!isWellFormedSecret(token)) return undefined
     const record = await this.#table.get(this.#idOf(token))
     return record?.expiresAt !== undefined && record.expiresAt <= this.#now() ? undefined : record
   }

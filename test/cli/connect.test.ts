@@ -58,8 +58,13 @@ t.test('connect', async t => {
   t.match(await bad(t, 1, ['connect']), /set CLIENT_ID, KEY_ID and CLIENT_SECRET/)
   t.match(await bad(t, 1, ['connect', '--url', 'ftp://x'], { env: credential }), /--url must be like/)
 
+  const mistyped = await ask(['connect'], { env: { ...credential, CLIENT_SECRET: `${secret}x` } })
+  t.equal(mistyped.code, 1, 'a secret with a wrong checksum is not sent')
+  t.match(mistyped.err, /CLIENT_SECRET: the checksum does not match/)
+  t.notMatch(mistyped.err, secret)
+
   // Three attempts, with the pauses of PROTOCOL §5 between them.
-  const wrong = await ask(['connect'], { env: { ...credential, CLIENT_SECRET: `${secret}x` } })
+  const wrong = await ask(['connect'], { env: { ...credential, CLIENT_SECRET: 'another secret' } })
   t.equal(wrong.code, 1)
   t.match(wrong.err, /AUTHENTICATION_FAILED.+are clientId, keyId and secret right/)
   t.notMatch(wrong.err, secret)

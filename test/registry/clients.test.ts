@@ -1,13 +1,13 @@
 import { maxKeptKeys, maxLiveKeys } from '../../src/registry/client-keys.js'
 import { RegistryError } from '../../src/registry/records.js'
-import { isWholeSecret } from '../../src/registry/secrets.js'
+import { isWellFormedSecret } from '../../src/registry/secrets.js'
 import { onEachStore } from './each-store.js'
 
 onEachStore((t, { clock, open }) => {
   t.test('creates, shows without secrets, changes and removes a client', async t => {
     const { registry, store } = await open(t)
     const made = await registry.clients.create({ clientId: 'game', subscribe: ['a:*'] }, 'admin')
-    t.equal(isWholeSecret(made.secret), true)
+    t.equal(isWellFormedSecret(made.secret), true)
     await t.rejects(registry.clients.create({ clientId: 'game' }, 'admin'), { code: 'CONFLICT' })
     const client = await registry.clients.get('game')
     t.match(client, { clientId: 'game', status: 'active', subscribe: ['a:*'], publish: [], services: ['*'] })

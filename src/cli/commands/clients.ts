@@ -48,7 +48,8 @@ export const clientCommands: readonly CommandSpec[] = [
   requestCommand({
     usage: 'clients update <clientId>',
     summary: "Change a client's capabilities or attributes.",
-    details: 'A list replaces the previous one; an empty one (--publish "") removes it. Its sessions reconnect.',
+    details:
+      'A list replaces the previous one; an empty one (--publish "") removes it. Narrower --subscribe patterns only remove channels; other changes make its sessions reconnect.',
     args,
     options: [...capabilityOptions, attributeOption],
     examples: ['countersign clients update game-1 --subscribe "news,room:*" --publish ""'],
