@@ -8,6 +8,8 @@ import { until } from '../helper/until.js'
 /** A large import that is killed half way creates no license; the next one creates all of them. */
 
 const count = 100_000
+/** For one chunk. The first waits until the command has read the file and the gateway has cleared an earlier import. */
+const chunkPatienceMs = 240_000
 /** Chunks of 500 licenses that are staged before the kill. */
 const chunksBeforeKill = 60
 const adminToken = 'an-admin-token-of-forty-characters-0123'
@@ -45,13 +47,14 @@ async function importHalf(t: Test, gateway: RunningGateway, admin: Admin, file: 
   let chunks = 0
   // The timeout applies to each chunk: the time for all of them depends on the machine.
   for (let wanted = 1; wanted <= chunksBeforeKill; wanted++) {
-    await until(`chunk ${wanted} is staged`, async () => {
+    const isStaged = async () => {
       if (chunks < wanted) {
         const { body: now } = await admin('GET', `/audit?limit=1000&after=${body.entries}`)
         chunks = now.items.filter((entry: { action: string }) => entry.action === 'import.stage').length
       }
       return chunks >= wanted
-    })
+    }
+    await until(`chunk ${wanted} is staged`, isStaged, chunkPatienceMs)
   }
   return program
 }
