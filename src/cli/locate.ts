@@ -32,8 +32,7 @@ export function findUrl({ url: given }: OptionValues, lookUp: LookUpSetting): st
   const port = lookUp('COUNTERSIGN_PORT')?.value ?? '8080'
   const scheme = lookUp('COUNTERSIGN_TLS_CERT') === undefined ? 'http' : 'https'
   const host = hostToCall(lookUp('COUNTERSIGN_HOST')?.value ?? '127.0.0.1')
-  // Kubernetes injects COUNTERSIGN_PORT=tcp://… next to a Service of that name.
-  const url = `${scheme}://${host}:${port.startsWith('tcp://') ? '8080' : port}`
+  const url = `${scheme}://${host}:${port}`
   if (!URL.canParse(url)) {
     throw new Failure('COUNTERSIGN_HOST and COUNTERSIGN_PORT make no URL: correct them, or use --url')
   }

@@ -1,16 +1,16 @@
 import type { TProperties, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
+import { ConfigError } from './config-error.js'
+import { type OriginRule, originRuleOf } from './origins.js'
 import { checkRules, isRedis, presencePatterns, splitList, trustedProxies } from './rules.js'
 import { type Settings, settingsSchema } from './schema.js'
+import { isServiceLink, serviceLinkWarning } from './service-links.js'
 import { type SettingTexts, settingPrefix } from './sources.js'
 
 /** Turns the settings into the gateway's configuration. Every fault is reported at once, and the result is frozen. */
 
-/** Which browser origins may connect. */
-export type OriginRule =
-  | { readonly kind: 'own' }
-  | { readonly kind: 'any' }
-  | { readonly kind: 'list'; origins: string[] }
+export { ConfigError } from './config-error.js'
+export type { OriginRule } from './origins.js'
 
 export interface Config {
   readonly host: string
@@ -45,35 +45,16 @@ export interface Config {
   readonly history: { readonly size: number; readonly lifeMs: number }
 }
 
-/** The configuration cannot be used. `problems` lists every fault, one sentence each, and never holds a secret. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  readonly problems: readonly string[]
-
-  constructor(problems: readonly string[]) {
-    super(
-      `the configuration has ${problems.length === 1 ? 'a fault' : `${problems.length} faults`}:\n  ${problems.join('\n  ')}`
-    )
-    this.problems = problems
-  }
-}
-
-// Kubernetes injects these into every pod next to a Service named `countersign`.
-const kubernetesNames = /^COUNTERSIGN_(SERVICE_(HOST|PORT)(_.*)?|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$/
 const properties: TProperties = settingsSchema.properties
-
-function isKubernetesPort(name: string, value: string | undefined): boolean {
-  return name === 'COUNTERSIGN_PORT' && value?.startsWith('tcp://') === true
-}
 
 /** Reports names that start with COUNTERSIGN_ but are not settings: a typo must not pass for a default. */
 function checkNames(source: SettingTexts, problems: string[], warnings: string[]): void {
   for (const [name, value] of Object.entries(source)) {
     if (!name.startsWith(settingPrefix) || value === undefined) continue
-    if (kubernetesNames.test(name) || isKubernetesPort(name, value)) {
-      warnings.push(`${name} is ignored: Kubernetes injects it for a Service; set enableServiceLinks: false on the pod`)
-    } else if (!(name in properties)) problems.push(`${name}: no such setting`)
+    if (!(name in properties) && !isServiceLink(name, value)) problems.push(`${name}: no such setting`)
   }
+  const warning = serviceLinkWarning(source)
+  if (warning !== undefined) warnings.push(warning)
 }
 
 /** What a setting must be and what it is. Keys and tokens are not repeated, nor is the password in a URL. */
@@ -88,7 +69,7 @@ function describeFault(name: string, text: string, schema: TSchema): string {
 function parseSettings(source: SettingTexts, problems: string[]): Settings {
   const parsed: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries(properties)) {
-    const text = isKubernetesPort(name, source[name]) ? undefined : source[name]
+    const text = isServiceLink(name, source[name]) ? undefined : source[name]
     if ('default' in schema) parsed[name] = schema.default
     // An empty text counts as unset. An empty list of origins means the same as unset.
     if (text === undefined || text === '') continue
@@ -103,12 +84,6 @@ function settingOf(problem: string): string {
   return problem.slice(0, problem.indexOf(':'))
 }
 
-function originRule(settings: Settings): OriginRule {
-  const origins = splitList(settings.COUNTERSIGN_ALLOWED_ORIGINS)
-  if (origins.length === 0) return { kind: 'own' }
-  return origins[0] === '*' ? { kind: 'any' } : { kind: 'list', origins }
-}
-
 function toConfig(settings: Settings): Config {
   const { COUNTERSIGN_MASTER_KEY: masterKeys, COUNTERSIGN_TLS_CERT: certFile, COUNTERSIGN_TLS_KEY: keyFile } = settings
   return {
@@ -121,7 +96,7 @@ function toConfig(settings: Settings): Config {
     logLevel: settings.COUNTERSIGN_LOG_LEVEL,
     rateLimit: settings.COUNTERSIGN_RATE_LIMIT === 'on',
     trustProxy: trustedProxies(settings),
-    allowedOrigins: originRule(settings),
+    allowedOrigins: originRuleOf(splitList(settings.COUNTERSIGN_ALLOWED_ORIGINS)),
     allowInsecureHttp: settings.COUNTERSIGN_INSECURE_HTTP === 'allow',
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
     drainMs: settings.COUNTERSIGN_DRAIN_SECONDS * 1000,

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { checkOriginList } from './origins.js'
 import type { Settings } from './schema.js'
 
 /** Rules that the schema cannot express: the contents of lists, and rules across several settings. */
@@ -69,13 +70,7 @@ function checkTrustProxy(settings: Settings): string[] {
 }
 
 function checkOrigins({ COUNTERSIGN_ALLOWED_ORIGINS: text }: Settings): string[] {
-  const origins = splitList(text)
-  if (origins.includes('*')) {
-    return origins.length > 1 ? ['COUNTERSIGN_ALLOWED_ORIGINS: `*` must stand alone'] : []
-  }
-  return origins
-    .filter(origin => !URL.canParse(origin) || new URL(origin).origin !== origin)
-    .map(origin => `COUNTERSIGN_ALLOWED_ORIGINS: ${JSON.stringify(origin)} is not an origin like https://example.com`)
+  return checkOriginList(splitList(text)).map(fault => `COUNTERSIGN_ALLOWED_ORIGINS: ${fault}`)
 }
 
 export function presencePatterns({ COUNTERSIGN_PRESENCE: text }: Settings): string[] {

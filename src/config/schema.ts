@@ -42,7 +42,8 @@ export const settingsSchema = Type.Object({
   }),
   COUNTERSIGN_ALLOWED_ORIGINS: Type.String({
     default: '',
-    description: "`*`, or a list of browser origins. Empty allows the gateway's own origin and loopback pages."
+    description:
+      "`*`, or a list of browser origins; https://*.example.com means its subdomains. Empty allows the gateway's own origin and loopback pages."
   }),
   COUNTERSIGN_INSECURE_HTTP: Type.Union([Type.Literal('refuse'), Type.Literal('allow')], {
     default: 'refuse',

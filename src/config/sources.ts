@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
+import { readEnvFile } from './env-file.js'
+import { isServiceLink } from './service-links.js'
 
 /** Where settings come from, by precedence: flag, environment, `.env` in the working folder, default. */
 
@@ -21,13 +21,19 @@ export function flagOf(setting: string): string {
   return setting.slice(settingPrefix.length).toLowerCase().replaceAll('_', '-')
 }
 
-/** @param flags  what the command line sets, by the name of the setting */
+/**
+ * @param flags  what the command line sets, by the name of the setting
+ * @throws ConfigError if `.env` cannot be read
+ */
 export function readSources(flags: SettingTexts, environment: SettingTexts): Sources {
-  return { flags, environment, file: existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {} }
+  return { flags, environment, file: readEnvFile('.env') }
 }
 
+/** A variable of Kubernetes never hides the setting of the same name in `.env`. */
 export function mergeSources({ flags, environment, file }: Sources): SettingTexts {
-  return { ...file, ...environment, ...flags }
+  const links = Object.entries(environment).filter(([name, value]) => isServiceLink(name, value))
+  const hidden = links.filter(([name]) => file[name] !== undefined).map(([name]) => [name, file[name]] as const)
+  return { ...file, ...environment, ...Object.fromEntries(hidden), ...flags }
 }
 
 /** @returns one setting and its origin; undefined when no source sets it, or the first one sets it to an empty text */
@@ -39,7 +45,7 @@ export function lookUp(sources: Sources, name: string): { readonly value: string
   ] as const
   for (const [from, source] of places) {
     const value = source[name]
-    if (value !== undefined) return value === '' ? undefined : { value, from }
+    if (value !== undefined && !isServiceLink(name, value)) return value === '' ? undefined : { value, from }
   }
   return undefined
 }

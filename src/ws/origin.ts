@@ -1,4 +1,5 @@
 import type { OriginRule } from '../config/load.js'
+import { isListedOrigin } from '../config/origins.js'
 
 /** Hosts of pages on the developer's own machine. */
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -11,7 +12,7 @@ const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
  */
 export function isOriginAllowed(rule: OriginRule, origin: string | undefined, host: string | undefined): boolean {
   if (origin === undefined || rule.kind === 'any') return true
-  if (rule.kind === 'list') return rule.origins.includes(origin)
+  if (rule.kind === 'list') return isListedOrigin(rule.origins, origin)
   if (!URL.canParse(origin)) return false
   const url = new URL(origin)
   return url.host === host || loopbackHosts.has(url.hostname)

@@ -102,23 +102,6 @@ t.test('requires a master key and an admin token with Redis', async t => {
   }
 })
 
-t.test('ignores what Kubernetes injects, with a warning that suggests what to do', async t => {
-  const { config, warnings } = loadConfig({
-    COUNTERSIGN_SERVICE_HOST: '10.0.0.1',
-    COUNTERSIGN_SERVICE_PORT: '80',
-    COUNTERSIGN_SERVICE_PORT_HTTP: '80',
-    COUNTERSIGN_PORT: 'tcp://10.0.0.1:80',
-    COUNTERSIGN_PORT_80_TCP: 'tcp://10.0.0.1:80',
-    COUNTERSIGN_PORT_80_TCP_PROTO: 'tcp',
-    COUNTERSIGN_PORT_80_TCP_PORT: '80',
-    COUNTERSIGN_PORT_80_TCP_ADDR: '10.0.0.1'
-  })
-  t.equal(config.port, 8080)
-  t.equal(warnings.length, 8)
-  t.match(warnings[0], /enableServiceLinks/)
-  t.equal(problemsOf({ COUNTERSIGN_SERVICES: 'x' }).length, 1, 'other names are still faults')
-})
-
 t.test('records presence for no channel, or for those that match a pattern', async t => {
   const load = (text: string) => problemsOf({ COUNTERSIGN_PRESENCE: text })
   t.same(loadConfig({}).config.presence, [])
