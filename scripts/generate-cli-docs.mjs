@@ -67,6 +67,7 @@ Generated from src/cli/program.ts by \`scripts/generate-cli-docs.mjs\`.
 The commands that call a running gateway (all except \`serve\`, \`doctor\`, \`config\` and \`completion\`) find it on this machine by themselves. These options name another one:
 ${optionTable(gatewayOptions)}
 - Precedence: an option, the environment, \`.env\` in the working folder, the default.
+- Trust: \`.env\` may belong to somebody else. A token or credential that an option, the environment or a data folder named by them provides is never sent to a URL from \`.env\`; pass \`--url\` then. When the URL or the token comes from \`.env\`, one line on stderr names both.
 - Answers go to stdout; notes, progress and errors go to stderr. A secret, key or token is shown once, on stdout, and never in an error.
 - \`--json\` prints the gateway's answer; for a list one page, or with \`--all\` every page as one array. If the answer is empty, so is the output.
 - Colors appear only on a terminal, and never with \`NO_COLOR\`.

@@ -2,7 +2,7 @@ import { createInterface, type Interface } from 'node:readline'
 import { type CountersignClient, createClient, RequestError, type Subscription } from '../client/node.js'
 import type { Invocation, Io } from './command.js'
 import { Screen } from './connect-screen.js'
-import { readCredential } from './credential.js'
+import { credentialSource, readCredential } from './credential.js'
 import { Failure, Interrupted } from './errors.js'
 import { clean, write } from './output.js'
 import { membersOf } from './resource.js'
@@ -164,8 +164,9 @@ function endOf(client: CountersignClient, io: Io): Promise<never> {
 /** @returns the exit code */
 export async function connect(invocation: Invocation): Promise<number> {
   const { io, options, gateway } = invocation
-  const url = socketUrl(options.url ?? gateway.url)
-  const client = createClient({ url, credential: readCredential(invocation), ...membersOf(invocation, []) })
+  const credential = readCredential(invocation)
+  const url = socketUrl(options.url ?? (await gateway.urlFor(credentialSource(invocation))))
+  const client = createClient({ url, credential, ...membersOf(invocation, []) })
   const screen = new Screen(io, options.json === true)
   const isTerminal = io.stdin.isTTY === true && io.stdout.isTTY === true
   const ended = endOf(client, io)

@@ -5,6 +5,7 @@ import { Failure } from './errors.js'
 import { type Answer, textOf } from './gateway.js'
 import { text } from './options.js'
 import { isRecord, note, printJson, printLine, printMembers } from './output.js'
+import { type FoundSecret, trust } from './trust.js'
 
 /** Secrets that are shown once, and credentials in files. */
 
@@ -74,6 +75,12 @@ export interface Credential {
   readonly clientId: string
   readonly keyId?: string
   readonly secret: string
+}
+
+/** Where {@link readCredential} finds it. */
+export function credentialSource({ options }: Invocation): FoundSecret {
+  const from = options.credential ?? 'CLIENT_SECRET in the environment'
+  return { kind: 'credential', from, trust: trust.caller }
 }
 
 /** Secrets that a gateway generates begin with this; only they have a checksum (PROTOCOL §3). */

@@ -1,7 +1,8 @@
 import type { Io, OptionValues } from './command.js'
 import { Failure, Interrupted } from './errors.js'
-import { type FoundToken, findToken, findUrl, isLoopback, type LookUpSetting } from './locate.js'
+import { type FoundToken, findToken, findUrl, type LookUpSetting } from './locate.js'
 import { clean, isRecord, note } from './output.js'
+import { checkTrust, type FoundSecret, isLoopback, trust } from './trust.js'
 
 /** Calls a running gateway over HTTP. */
 
@@ -99,12 +100,12 @@ async function readAnswer(response: Response, url: string): Promise<Answer> {
   throw new Failure(`${url} is not a countersign gateway (status ${response.status}): is --url right?`)
 }
 
-/** A running gateway. Its token is looked up on the first call, and warnings about it are shown once. */
+/** A running gateway. Its token is looked up on the first call; warnings, and where it was found, are shown once. */
 export class Gateway {
   readonly #io: Io
   readonly #options: OptionValues
   readonly #lookUp: LookUpSetting
-  #token: FoundToken | undefined
+  #found: { readonly url: string; readonly token: FoundToken } | undefined
 
   /** @param lookUp  reads one setting by precedence */
   constructor(io: Io, options: OptionValues, lookUp: LookUpSetting) {
@@ -113,9 +114,18 @@ export class Gateway {
     this.#lookUp = lookUp
   }
 
-  /** @throws Failure if the options or settings do not make a URL */
-  get url(): string {
-    return findUrl(this.#options, this.#lookUp)
+  /**
+   * The URL that a secret may be sent to. Reports both when the URL or the secret comes from `.env`: nobody typed them.
+   * @throws Failure if the options or settings do not make a URL, or its source is less trusted than the secret's
+   */
+  async urlFor(secret: FoundSecret): Promise<string> {
+    const target = findUrl(this.#options, this.#lookUp)
+    checkTrust(target, secret)
+    if (target.trust === trust.envFile || secret.trust === trust.envFile) {
+      const from = target.from ?? 'the default'
+      await note(this.#io, `gateway: ${target.url} (${from}), with the ${secret.kind} from ${secret.from}`)
+    }
+    return target.url
   }
 
   /**
@@ -125,9 +135,9 @@ export class Gateway {
    * @throws Refused, Failure, Interrupted
    */
   async call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
-    const { url } = this
-    this.#token ??= await this.#findToken(url)
-    const { token, from } = this.#token
+    this.#found ??= await this.#find()
+    const { url } = this.#found
+    const { token, from } = this.#found.token
     const { signal = this.#io.signal, timeoutMs = defaultTimeoutMs } = options
     const init = {
       method,
@@ -153,14 +163,15 @@ export class Gateway {
     }
   }
 
-  async #findToken(url: string): Promise<FoundToken> {
-    const found = findToken(this.#options, this.#lookUp)
+  async #find(): Promise<{ readonly url: string; readonly token: FoundToken }> {
+    const token = findToken(this.#options, this.#lookUp)
+    const url = await this.urlFor(token)
     if (this.#options.token !== undefined) {
       await note(this.#io, 'warning: --token can be read by others on this machine: use the environment or --data-dir')
     }
     if (url.startsWith('http:') && !isLoopback(url)) {
       await note(this.#io, `warning: the token travels unencrypted to ${url}: use https://`)
     }
-    return found
+    return { url, token }
   }
 }
