@@ -1,5 +1,6 @@
 import type { EndingCode } from '../protocol/codes.js'
-import { type Capabilities, isWithin } from './capabilities.js'
+import type { Capabilities } from './capabilities.js'
+import { coversChannels } from './patterns.js'
 
 /** What a session's key or ticket allows at this moment. */
 export interface Authorization extends Capabilities {
@@ -24,7 +25,7 @@ function isNarrowerSubscribe(before: Capabilities, after: Capabilities): boolean
   return (
     sameLists(before.publish, after.publish) &&
     sameLists(before.services, after.services) &&
-    after.subscribe.every(pattern => isWithin(before.subscribe, pattern))
+    after.subscribe.every(pattern => coversChannels(before.subscribe, pattern))
   )
 }
 

@@ -1,4 +1,6 @@
-/** What a client may do (PROTOCOL §3). A pattern is literal characters, then at most one final `*`. */
+import { covers, coversChannels } from './patterns.js'
+
+/** What a client may do (PROTOCOL §3), each list in patterns. */
 export interface Capabilities {
   /** Channels that the client may join. */
   readonly subscribe: readonly string[]
@@ -8,14 +10,28 @@ export interface Capabilities {
   readonly services: readonly string[]
 }
 
-/** Whether one of the patterns matches a name. */
-export function isAllowed(patterns: readonly string[], name: string): boolean {
-  return patterns.some(pattern => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern))
+export type CapabilityName = keyof Capabilities
+
+/** How the patterns of each capability are compared. */
+const isCovered: Readonly<Record<CapabilityName, typeof covers>> = {
+  subscribe: coversChannels,
+  publish: coversChannels,
+  services: covers
 }
 
-/** Whether one of `patterns` matches everything that the pattern `wanted` matches. */
-export function isWithin(patterns: readonly string[], wanted: string): boolean {
-  return patterns.some(pattern =>
-    pattern.endsWith('*') ? wanted.startsWith(pattern.slice(0, -1)) : wanted === pattern
-  )
+export const capabilityNames = Object.keys(isCovered) as readonly CapabilityName[]
+
+/**
+ * The first wanted pattern that exceeds the limits; undefined if none does.
+ * @param wanted  missing lists are empty
+ */
+export function findExcess(
+  limits: Capabilities,
+  wanted: Partial<Capabilities>
+): { readonly name: CapabilityName; readonly pattern: string } | undefined {
+  for (const name of capabilityNames) {
+    const pattern = wanted[name]?.find(each => !isCovered[name](limits[name], each))
+    if (pattern !== undefined) return { name, pattern }
+  }
+  return undefined
 }

@@ -1,13 +1,7 @@
-import { isAllowed } from './capabilities.js'
+import { matchesChannel, reservedPrefixOf } from './patterns.js'
 import type { Peer } from './peer.js'
 
 /** Who may join and publish to which channel (PROTOCOL §10.1). */
-
-const reservedPrefixes = ['client:', 'session:'] as const
-
-function reservedPrefixOf(channel: string): string | undefined {
-  return reservedPrefixes.find(prefix => channel.startsWith(prefix))
-}
 
 /** The two channels that a session joins when it opens. */
 export function ownChannels({ clientId, sessionId }: Peer): readonly [string, string] {
@@ -16,22 +10,15 @@ export function ownChannels({ clientId, sessionId }: Peer): readonly [string, st
 
 export function maySubscribe(peer: Peer, channel: string): boolean {
   if (reservedPrefixOf(channel) !== undefined) return ownChannels(peer).includes(channel)
-  return isAllowed(peer.capabilities.subscribe, channel)
-}
-
-/** For a reserved channel, only patterns that spell its prefix count. */
-function isSpelled(patterns: readonly string[], channel: string): boolean {
-  const prefix = reservedPrefixOf(channel)
-  const counting = prefix === undefined ? patterns : patterns.filter(pattern => pattern.startsWith(prefix))
-  return isAllowed(counting, channel)
+  return matchesChannel(peer.capabilities.subscribe, channel)
 }
 
 /** @param patterns  of the capability `publish` */
 export function mayPublish(patterns: readonly string[], channel: string): boolean {
-  return isSpelled(patterns, channel)
+  return matchesChannel(patterns, channel)
 }
 
 /** @param patterns  of COUNTERSIGN_PRESENCE: `*` does not include the two channels that every session has */
 export function hasPresence(patterns: readonly string[], channel: string): boolean {
-  return isSpelled(patterns, channel)
+  return matchesChannel(patterns, channel)
 }

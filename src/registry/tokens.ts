@@ -17,7 +17,7 @@ export interface Token extends Capabilities {
   readonly tokenId: string
   readonly name: string
   readonly scopes: readonly Scope[]
-  /** Patterns of the clientIds for which its holder may create tickets. */
+  /** Patterns of the clientIds for which its holder may create tickets. Empty: none. */
   readonly clients: readonly string[]
   /** Unix milliseconds. */
   readonly createdAt: number
@@ -41,9 +41,18 @@ export class Tokens {
     this.#now = now
   }
 
-  /** @returns the token, which is returned only once, and its record */
+  /**
+   * @returns the token, which is returned only once, and its record
+   * @throws RegistryError BAD_REQUEST when the scope `tickets` comes without `clients`
+   */
   async create(wanted: NewToken, actor: string): Promise<{ readonly token: string; readonly record: Token }> {
-    const { name, scopes: granted, clients = ['*'], subscribe = [], publish = [], services = [], expiresAt } = wanted
+    const { name, scopes: granted, clients = [], subscribe = [], publish = [], services = [], expiresAt } = wanted
+    if (granted.includes('tickets') && clients.length === 0) {
+      throw new RegistryError(
+        'BAD_REQUEST',
+        'clients: required for the scope tickets: patterns of the clientIds that its tickets may have; ["*"] allows any'
+      )
+    }
     const token = createSecret('at')
     const tokenId = this.#idOf(token)
     const record: Token = {

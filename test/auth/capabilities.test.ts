@@ -1,12 +1,16 @@
 import t from 'tap'
-import { isAllowed } from '../../src/auth/capabilities.js'
+import { findExcess } from '../../src/auth/capabilities.js'
 
-t.test('matches patterns literally, with at most one final *', async t => {
-  t.equal(isAllowed(['a', 'b*'], 'a'), true)
-  t.equal(isAllowed(['a', 'b*'], 'ab'), false)
-  t.equal(isAllowed(['a', 'b*'], 'b'), true)
-  t.equal(isAllowed(['a', 'b*'], 'b.c'), true)
-  t.equal(isAllowed(['*'], 'anything'), true)
-  t.equal(isAllowed(['a.b'], 'axb'), false)
-  t.equal(isAllowed([], 'a'), false)
+const limits = { subscribe: ['match:*'], publish: ['*'], services: ['s*'] }
+
+t.test('finds the first pattern that exceeds the limits', async t => {
+  t.equal(findExcess(limits, {}), undefined)
+  t.equal(findExcess(limits, { subscribe: ['match:1'], publish: ['a'], services: ['s'] }), undefined)
+  t.same(findExcess(limits, { subscribe: ['match:1', '*'] }), { name: 'subscribe', pattern: '*' })
+  t.same(findExcess(limits, { services: ['t'] }), { name: 'services', pattern: 't' })
+})
+
+t.test('compares channels with their reserved prefixes, and services without', async t => {
+  t.same(findExcess(limits, { publish: ['client:*'] }), { name: 'publish', pattern: 'client:*' })
+  t.equal(findExcess({ ...limits, services: ['*'] }, { services: ['session'] }), undefined)
 })

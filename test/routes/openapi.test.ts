@@ -84,7 +84,10 @@ t.test('the required scopes are as documented', async t => {
   const document = await documentOf(gateway)
   const tokens = new Map<string, string>()
   for (const scope of ['admin', 'read', 'tickets', 'publish']) {
-    tokens.set(scope, (await gateway.admin('POST', '/tokens', { name: scope, scopes: [scope] })).body.token)
+    tokens.set(
+      scope,
+      (await gateway.admin('POST', '/tokens', { name: scope, scopes: [scope], clients: ['*'] })).body.token
+    )
   }
   for (const call of callsOf(document)) {
     const [method = '', path = ''] = call.split(' ')

@@ -50,7 +50,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
 
     await t.test('requires the scope read', async t => {
       const statusFor = async (scopes: string[]) => {
-        const { body } = await admin('POST', '/tokens', { name: 'test', scopes })
+        const { body } = await admin('POST', '/tokens', { name: 'test', scopes, clients: ['*'] })
         const headers = { authorization: `Bearer ${body.token}` }
         return (await fetch(`${gateway.url}/v1/admin/channels/match:1/presence`, { headers })).status
       }

@@ -39,7 +39,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       t.equal((await publish({ channel: 'b', data: 1 }, all)).status, 200)
       t.equal((await publish({ channel: 'client:x', data: 1 }, all)).status, 403, '`*` does not spell the prefix')
       t.equal((await publish({ channel: 'session:x', data: 1 })).status, 200, 'the admin token may')
-      const other = await tokenWith({ scopes: ['read', 'tickets'], publish: ['*'] })
+      const other = await tokenWith({ scopes: ['read', 'tickets'], clients: ['*'], publish: ['*'] })
       t.equal((await publish({ channel: 'b', data: 1 }, other)).status, 403)
       t.equal((await publish({ channel: 'b', data: 1 }, 'wrong')).status, 401)
     })

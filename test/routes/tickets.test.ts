@@ -7,7 +7,7 @@ onEachStore((t, { open, openStore }) => {
   t.test('a ticket opens a session with its own permissions, which ends with the ticket', async t => {
     const { gateway, admin, token, clock } = await open(t)
     await admin('POST', '/licenses', { serviceId: 'svc', key: 'key' })
-    const web = await token({ scopes: ['tickets'], services: ['*'] })
+    const web = await token({ scopes: ['tickets'], clients: ['*'], services: ['*'] })
     const { body: ticket, status } = await web.call('POST', '/v1/tickets', {
       clientId: 'visitor',
       services: ['svc'],
@@ -53,7 +53,7 @@ onEachStore((t, { open, openStore }) => {
 
   t.test('revokes one ticket by its keyId', async t => {
     const { gateway, admin, token } = await open(t)
-    const web = await token({ scopes: ['tickets'] })
+    const web = await token({ scopes: ['tickets'], clients: ['*'] })
     const make = async () => (await web.call('POST', '/v1/tickets', { clientId: 'visitor' })).body
     const [one, two] = [await make(), await make()]
     const [first, second] = [await gateway.session(one), await gateway.session(two)]
@@ -89,7 +89,7 @@ onEachStore((t, { open, openStore }) => {
   t.test('suspending a client disables its tickets, deleting it ends its sessions', async t => {
     const { gateway, admin, token, createClient } = await open(t)
     const { clientId } = await createClient()
-    const web = await token({ scopes: ['tickets'] })
+    const web = await token({ scopes: ['tickets'], clients: ['*'] })
     const { body: ticket } = await web.call('POST', '/v1/tickets', { clientId })
     const wire = await gateway.session(ticket)
     await admin('PATCH', `/clients/${clientId}`, { status: 'suspended' })

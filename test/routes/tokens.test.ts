@@ -5,7 +5,7 @@ onEachStore((t, { open }) => {
   t.test('a token is returned once, stored as a hash, and allows its scopes until it expires', async t => {
     const { admin, token, gateway, clock, store } = await open(t)
     const reader = await token({ scopes: ['read'] })
-    t.match(reader, { tokenId: /^tok_[0-9a-f]{32}$/, token: /^cs_at_/, name: 'test', clients: ['*'], subscribe: [] })
+    t.match(reader, { tokenId: /^tok_[0-9a-f]{32}$/, token: /^cs_at_/, name: 'test', clients: [], subscribe: [] })
     const { body: listed } = await admin('GET', '/tokens')
     t.equal(listed.items.length, 1)
     t.notMatch(JSON.stringify(listed), /cs_at_/)
@@ -17,7 +17,7 @@ onEachStore((t, { open }) => {
     t.equal((await admins.call('POST', '/v1/admin/clients', { clientId: 'by-token' })).status, 201)
     const { body: audit } = await admin('GET', '/audit')
     t.match(audit.items.at(-1), { actor: `token:${admins.tokenId}`, action: 'client.create' })
-    const tickets = await token({ scopes: ['tickets'] })
+    const tickets = await token({ scopes: ['tickets'], clients: ['a'] })
     t.equal((await tickets.call('GET', '/v1/admin/clients')).status, 403)
     const expiresAt = new Date(clock.now() + 60_000).toISOString()
     const short = await token({ scopes: ['read'], expiresAt })
@@ -33,6 +33,33 @@ onEachStore((t, { open }) => {
     for (const body of [{}, { scopes: [] }, { scopes: ['root'] }, { scopes: ['read', 'read'] }]) {
       t.equal((await admin('POST', '/tokens', { name: 'x', ...body })).status, 400)
     }
+  })
+
+  t.test('bug: a token for tickets without `clients` could create tickets for every client', async t => {
+    const { admin, token } = await open(t)
+    for (const body of [{}, { clients: [] }]) {
+      t.match(await admin('POST', '/tokens', { name: 'x', scopes: ['publish', 'tickets'], ...body }), {
+        status: 400,
+        body: { code: 'BAD_REQUEST', message: /^clients: required/ }
+      })
+    }
+    const any = await token({ scopes: ['tickets'], clients: ['*'] })
+    t.equal((await any.call('POST', '/v1/tickets', { clientId: 'anybody' })).status, 201)
+  })
+
+  t.test('bug: a token with publish ["*"] created tickets for client:*, which it could not use itself', async t => {
+    const { token } = await open(t)
+    const all = await token({ scopes: ['publish', 'tickets'], clients: ['*'], publish: ['*'], subscribe: ['*'] })
+    for (const publish of ['client:*', 'client:x', 'session:*']) {
+      t.match(await all.call('POST', '/v1/tickets', { clientId: 'x', publish: [publish] }), {
+        status: 403,
+        body: { code: 'PERMISSION_DENIED', message: `publish: ${publish} exceeds the publish patterns of this token` }
+      })
+    }
+    t.equal((await all.call('POST', '/v1/publish', { channel: 'client:x', data: 1 })).status, 403)
+    t.equal((await all.call('POST', '/v1/tickets', { clientId: 'x', publish: ['*'] })).status, 201)
+    const spelled = await token({ scopes: ['tickets'], clients: ['*'], publish: ['client:*'] })
+    t.equal((await spelled.call('POST', '/v1/tickets', { clientId: 'x', publish: ['client:x'] })).status, 201)
   })
 
   t.test('a ticket never exceeds its token', async t => {
@@ -61,7 +88,7 @@ onEachStore((t, { open }) => {
     for (const ttl of [29, 86_401, 1.5, '60']) t.equal(await ask({ ttl }), 400)
     t.equal(await ask({ ttl: 30 }), 201)
     t.equal(await ask({ ttl: 86_400 }), 201)
-    const bare = await token({ scopes: ['tickets'] })
+    const bare = await token({ scopes: ['tickets'], clients: ['x'] })
     t.equal((await bare.call('POST', '/v1/tickets', { clientId: 'x' })).status, 201)
     t.equal((await bare.call('POST', '/v1/tickets', { clientId: 'x', subscribe: ['a'] })).status, 403)
   })

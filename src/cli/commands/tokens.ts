@@ -15,7 +15,7 @@ export const tokenCommands: readonly CommandSpec[] = [
     args: { name: 'what it is for' },
     options: [
       list('--scopes <scopes>', `What it may do: ${scopes.join(', ')}.`, scopes).makeOptionMandatory(),
-      list('--clients <patterns>', 'Clients it may create tickets for. Default: any.'),
+      list('--clients <patterns>', 'Clients it may create tickets for; required for the scope tickets.'),
       ...ticketLimits.map(name => list(`--${name} <patterns>`, `The most that its tickets may have of: ${name}.`)),
       time('--expires-at <time>', 'When it expires. Default: never.')
     ],

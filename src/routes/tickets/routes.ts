@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type Capabilities, isAllowed, isWithin } from '../../auth/capabilities.js'
+import { type Capabilities, findExcess } from '../../auth/capabilities.js'
+import { matches } from '../../auth/patterns.js'
 import { ApiError } from '../../errors.js'
 import type { Tickets } from '../../registry/tickets.js'
 import type { Token } from '../../registry/tokens.js'
@@ -14,18 +15,15 @@ export interface TicketDependencies {
   readonly guard: Guard
 }
 
-const capabilityNames = ['subscribe', 'publish', 'services'] as const satisfies readonly (keyof Capabilities)[]
-
 /** A ticket never exceeds its token (PROTOCOL §3). @throws ApiError PERMISSION_DENIED */
 function requireWithin(token: Token, wanted: { readonly clientId: string } & Partial<Capabilities>): void {
-  if (!isAllowed(token.clients, wanted.clientId)) {
+  if (!matches(token.clients, wanted.clientId)) {
     throw new ApiError('PERMISSION_DENIED', `the clients patterns of this token do not match ${wanted.clientId}`)
   }
-  for (const name of capabilityNames) {
-    const excess = wanted[name]?.find(pattern => !isWithin(token[name], pattern))
-    if (excess !== undefined) {
-      throw new ApiError('PERMISSION_DENIED', `${name}: ${excess} exceeds the ${name} patterns of this token`)
-    }
+  const excess = findExcess(token, wanted)
+  if (excess !== undefined) {
+    const { name, pattern } = excess
+    throw new ApiError('PERMISSION_DENIED', `${name}: ${pattern} exceeds the ${name} patterns of this token`)
   }
 }
 

@@ -1,4 +1,4 @@
-import { isAllowed } from '../../auth/capabilities.js'
+import { matches } from '../../auth/patterns.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import type { License } from '../../registry/licenses.js'
 import type { Handler, Reply } from './handler.js'
@@ -14,7 +14,7 @@ export const validate: Handler<UpstreamMessages['validate']> = async (context, m
   const { serviceId, key, hwid } = message
   const { registry, observer } = dependencies
   // A service outside the client's capability looks like one without such a key.
-  const { code, license } = isAllowed(peer.capabilities.services, serviceId)
+  const { code, license } = matches(peer.capabilities.services, serviceId)
     ? await registry.licenses.validate({
         ...{ serviceId, key, hwid, actor: `client:${peer.clientId}` },
         acquireSlot: found => licenseSlots.acquire(found)

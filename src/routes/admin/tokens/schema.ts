@@ -64,7 +64,7 @@ const newTokenSchema = Type.Object(
     $id: 'NewToken',
     additionalProperties: false,
     description:
-      '`clients` defaults to `["*"]`. The other lists default to empty, so the tickets that its holder creates have no permissions.',
+      '`clients` is required for the scope `tickets`; `["*"]` allows any client. The other lists default to empty, so the tickets that its holder creates have no permissions.',
     examples: [{ name: 'shop backend', scopes: ['tickets'], clients: ['web-*'], services: ['*'] }]
   }
 )
