@@ -83,7 +83,10 @@ async function registerApi(server: FastifyInstance, layer: SessionLayer, options
   const requireScope = createAuth({ adminToken, tokens: registry.tokens, allowInsecureHttp: config.allowInsecureHttp })
   const admin = {
     ...{ registry, store, presence, now },
-    sessionTimeoutMs: config.heartbeatTimeoutSeconds * 1000 + reapGraceMs
+    sessionTimeoutMs: {
+      ws: config.heartbeatTimeoutSeconds * 1000 + reapGraceMs,
+      bridge: config.bridgeTimeoutSeconds * 1000
+    }
   }
   await server.register(healthResource.routes({ store, metrics, isDraining: drain.isDraining }), {})
   await server.register(

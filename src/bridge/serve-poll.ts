@@ -4,7 +4,7 @@ import { DeliveryTicket } from './delivery.js'
 import type { ExchangeContext } from './exchange.js'
 import { isDue, isOverdue, sendFreshChallenge } from './fresh-challenge.js'
 import type { HeldPoll } from './held-poll.js'
-import type { ExchangeBody } from './request.js'
+import type { BatchMessage, ExchangeBody } from './request.js'
 import { SessionEnded } from './session-ended.js'
 
 /** An exchange that the store accepted: runs its messages, delivers frames, holds its poll (PROTOCOL §9.4 b to g). */
@@ -42,11 +42,15 @@ export async function servePoll(
 function endIfDue({ dependencies, session }: ExchangeContext, messages: ExchangeBody['messages']): void {
   const now = dependencies.now()
   if (now >= session.expiresAt) session.end('SESSION_EXPIRED')
-  if (isOverdue(session.state.current.challenge, now) && !messages.some(answersChallenge)) session.end('HEARTBEAT_LOST')
+  const { challenge, claims } = session.state.current
+  // A message that was answered before proves nothing again: only one that still has its claim can be the response.
+  const mayRespond = (message: BatchMessage) =>
+    answersChallenge(message) && claims.some(({ seq }) => seq === message.seq)
+  if (isOverdue(challenge, now) && !messages.some(mayRespond)) session.end('HEARTBEAT_LOST')
   session.requireLive()
 }
 
-function answersChallenge({ decoded }: ExchangeBody['messages'][number]): boolean {
+function answersChallenge({ decoded }: BatchMessage): boolean {
   return 'message' in decoded && decoded.message.type === 'challengeResponse'
 }
 

@@ -70,6 +70,17 @@ export function endingSuite(t: Test, openStore: OpenStoreForTest): void {
     t.match((await poll).frames, [{ data: 1 }, { type: 'polled' }])
   })
 
+  t.test('bug: the last activity of a bridge session was 35 s in the future', async t => {
+    const two = await startTwo(t, openStore)
+    const wire = await open(two)
+    await wire.exchange([])
+    const seenAt = new Date(two.clock.now()).toISOString()
+    two.clock.advance(5000)
+    await two.gateway.app.tick()
+    const { body } = await two.gateway.admin('GET', '/sessions')
+    t.match(body.items, [{ sessionId: wire.sessionId, lastSeenAt: seenAt }])
+  })
+
   t.test('stale polls do not count as activity', async t => {
     const two = await startTwo(t, openStore)
     const wire = await open(two)

@@ -3,6 +3,7 @@ import { stores } from '../helper/stores.js'
 import { bodySuite } from './body.suite.js'
 import { deliverySuite } from './delivery.suite.js'
 import { endingSuite } from './endings.suite.js'
+import { freshChallengeSuite } from './fresh-challenge.suite.js'
 import { heldPollSuite } from './held-polls.suite.js'
 import { limitSuite } from './limits.suite.js'
 
@@ -10,7 +11,8 @@ import { limitSuite } from './limits.suite.js'
 
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(`exchanges, ${kind}`, t => {
-    for (const suite of [bodySuite, deliverySuite, heldPollSuite, endingSuite, limitSuite]) suite(t, openStore)
+    const suites = [bodySuite, deliverySuite, heldPollSuite, endingSuite, freshChallengeSuite, limitSuite]
+    for (const suite of suites) suite(t, openStore)
     t.end()
   })
 }

@@ -1,6 +1,6 @@
 import type { Registry } from '../../registry/index.js'
 import type { PresenceTracker } from '../../session/presence.js'
-import type { Store } from '../../store/store.js'
+import type { SessionEntry, Store } from '../../store/store.js'
 import type { Resource } from '../common/resource.js'
 
 /** What the routes under `/v1/admin` need. */
@@ -8,8 +8,8 @@ export interface AdminDependencies {
   readonly registry: Registry
   readonly store: Pick<Store, 'sessions' | 'durable' | 'presence'>
   readonly presence: Pick<PresenceTracker, 'covers'>
-  /** Time from a session's last activity to its deadline in the store, in milliseconds. */
-  readonly sessionTimeoutMs: number
+  /** Time from a session's last activity to its deadline in the store, in milliseconds, by transport. */
+  readonly sessionTimeoutMs: Readonly<Record<SessionEntry['transport'], number>>
   /** Unix milliseconds. */
   readonly now: () => number
 }

@@ -5,13 +5,13 @@ import { formatTime, pageOf } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { sessionCalls, sessionSchemas, sessionTag } from './schema.js'
 
-function routes({ registry, store, sessionTimeoutMs }: AdminDependencies): FastifyPluginAsyncTypebox {
+function routes({ registry, store, sessionTimeoutMs, now }: AdminDependencies): FastifyPluginAsyncTypebox {
   function formatSession({ openedAt, expiresAt, deadline, ...entry }: SessionEntry) {
     return {
       ...entry,
       openedAt: formatTime(openedAt),
       expiresAt: formatTime(expiresAt),
-      lastSeenAt: formatTime(deadline - sessionTimeoutMs)
+      lastSeenAt: formatTime(Math.min(deadline - sessionTimeoutMs[entry.transport], now()))
     }
   }
 
