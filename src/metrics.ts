@@ -24,6 +24,8 @@ export interface MetricSources {
     /** Restarts of the subscriber connection since the start. */
     readonly restarts: number
   }
+  /** Rejections that nothing handled, since the start. */
+  readonly unhandledRejections: () => number
 }
 
 function createObserver(register: Registry): SessionObserver {
@@ -148,10 +150,23 @@ function addSources(register: Registry, { liveSessions, heldPolls, channels }: M
   })
 }
 
+function addRejections(register: Registry, unhandledRejections: () => number): void {
+  new Counter({
+    name: 'countersign_unhandled_rejections_total',
+    help: 'Rejected promises that nothing handled: defects of the gateway',
+    registers: [register],
+    collect() {
+      this.reset()
+      this.inc(unhandledRejections())
+    }
+  })
+}
+
 export function createMetrics(sources: MetricSources): Metrics {
   const register = new Registry()
   collectDefaultMetrics({ register })
   addSources(register, sources)
+  addRejections(register, sources.unhandledRejections)
   return {
     observer: createObserver(register),
     channels: createChannelsObserver(register),

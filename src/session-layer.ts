@@ -24,6 +24,8 @@ export interface SessionLayerOptions {
   readonly masterKeys: readonly Uint8Array[]
   /** Absent: nothing is logged. */
   readonly logger?: Log
+  /** Rejections that nothing handled, since the start. Absent: none are counted. */
+  readonly unhandledRejections?: () => number
   /** Unix milliseconds. Default: the system clock. */
   readonly now?: () => number
   /** How long a bridge exchange waits for the answers to its own messages. Default: 5000 ms (PROTOCOL §9). */
@@ -107,11 +109,12 @@ export interface SessionLayer {
 
 /** @throws WrongMasterKey, StoreUnavailable */
 export async function createSessionLayer(options: SessionLayerOptions): Promise<SessionLayer> {
-  const { config, store, now = Date.now } = options
+  const { config, store, unhandledRejections = () => 0, now = Date.now } = options
   const metrics = createMetrics({
     liveSessions: () => connected.size,
     heldPolls: () => bridgeSessions.heldPolls,
-    channels: store.channels.counts
+    channels: store.channels.counts,
+    unhandledRejections
   })
   const presence = createPresenceTracker(store.presence, config.presence, now)
   const dependencies = await createDependencies(options, metrics, presence)

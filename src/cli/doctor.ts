@@ -106,7 +106,7 @@ async function checkEmbedded(config: Config, io: Io): Promise<Check[]> {
   if (!existsSync(join(dataDir, databaseFile))) return [pass('store', 'embedded, created on the first start')]
   let store: Store
   try {
-    store = await openStore(config, io.now, () => {})
+    store = await openStore(config, io.now)
   } catch (error) {
     if (error instanceof DataDirInUse) return [pass('store', `embedded; a running gateway uses ${dataDir}`)]
     const why = error instanceof Error ? error.message : String(error)
@@ -127,7 +127,7 @@ async function checkStore(config: Config, io: Io): Promise<Check[]> {
   if (checks.some(({ ok }) => !ok)) return checks
   let store: Store | undefined
   try {
-    store = await openStore(config, io.now, () => {})
+    store = await openStore(config, io.now)
     return [...checks, await checkMasterKeys(config, store, io.now)]
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error

@@ -6,9 +6,10 @@ import { type App, buildApp } from '../app.js'
 import { type Config, ConfigError, loadConfig } from '../config/load.js'
 import { flagOf, mergeSources, type Sources } from '../config/sources.js'
 import { WrongMasterKey } from '../registry/index.js'
-import { openStore } from '../store/open.js'
+import { openStore, type StoreEvents } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
 import { adminTokenFile, readAdminTokenFile, readMasterKeyFile } from './first-start.js'
+import { UnhandledRejections } from './unhandled-rejections.js'
 
 /** `countersign serve`: the process of a gateway. */
 
@@ -71,13 +72,26 @@ function warnOfSecrets({ flags }: Sources): string[] {
     .map(name => `--${flagOf(name)} can be read by others on this machine: use the environment`)
 }
 
-async function start(config: Config, logger: FastifyBaseLogger): Promise<{ app: App; url: string }> {
+function storeEvents(logger: FastifyBaseLogger): StoreEvents {
+  return {
+    connectionFailed: error => logger.warn({ err: error }, 'the connection to Redis failed'),
+    writesFail: error => logger.error({ err: error }, `changes are refused: ${error.message}`),
+    writesWork: () => logger.info({}, 'changes are accepted again')
+  }
+}
+
+async function start(
+  config: Config,
+  logger: FastifyBaseLogger,
+  rejections: UnhandledRejections
+): Promise<{ app: App; url: string }> {
   let store: Store | undefined
   try {
-    store = await openStore(config, Date.now, error => logger.warn({ err: error }, 'the connection to Redis failed'))
+    store = await openStore(config, Date.now, storeEvents(logger))
     const masterKeys = config.masterKeys ?? readMasterKeyFile(config.dataDir)
     const adminToken = config.adminToken ?? readAdminTokenFile(config.dataDir)
-    const app = await buildApp({ config, store, masterKeys, adminToken, logger, pagesFolder })
+    const unhandledRejections = () => rejections.count
+    const app = await buildApp({ config, store, masterKeys, adminToken, logger, pagesFolder, unhandledRejections })
     const url = await app.server.listen({ host: config.host, port: config.port })
     return { app, url }
   } catch (error) {
@@ -86,14 +100,19 @@ async function start(config: Config, logger: FastifyBaseLogger): Promise<{ app: 
   }
 }
 
-/** Runs until a signal or an uncaught error stops it. @returns the exit code */
+/**
+ * Runs until a signal or an uncaught exception stops it. After an exception anything may be half done, so the process
+ * ends, in order; a rejection ends nothing (see UnhandledRejections).
+ * @returns the exit code
+ */
 function runUntilStopped(app: App, config: Config, logger: FastifyBaseLogger): Promise<number> {
   const timer = setInterval(() => {
     app.tick().catch((error: unknown) => logger.error({ err: error }, 'a tick failed'))
   }, tickEveryMs)
   return new Promise(resolve => {
-    closeWithGrace({ delay: config.drainMs + stopGraceMs, logger }, async ({ err, signal }) => {
-      if (err !== undefined) logger.error({ err }, 'stopping because of an error')
+    const options = { delay: config.drainMs + stopGraceMs, logger, skip: ['unhandledRejection' as const] }
+    closeWithGrace(options, async ({ err, signal }) => {
+      if (err !== undefined) logger.fatal({ err }, 'stopping because of an uncaught exception')
       else logger.info({ signal }, 'stopping')
       await app.stop()
       clearInterval(timer)
@@ -111,8 +130,10 @@ export async function serve(sources: Sources): Promise<number> {
   const { config, warnings } = loadConfig(mergeSources(sources))
   const logger: FastifyBaseLogger = pino({ level: config.logLevel, redact })
   for (const warning of [...warnings, ...warnOfSecrets(sources)]) logger.warn({}, warning)
+  const rejections = new UnhandledRejections(logger)
+  process.on('unhandledRejection', rejections.record)
   try {
-    const { app, url } = await start(config, logger)
+    const { app, url } = await start(config, logger, rejections)
     process.stderr.write(greeting(config, url))
     return runUntilStopped(app, config, logger)
   } catch (error) {

@@ -57,6 +57,8 @@ interface ClientChange<R> {
   /** Goes to the audit log; must not contain a secret. */
   readonly detail?: Readonly<Record<string, unknown>>
   readonly result: R
+  /** See `Change`. */
+  readonly isProtective?: boolean
 }
 
 function publicOf({ keys, ...client }: ClientRecord): Client {
@@ -111,13 +113,16 @@ export class Clients {
   update(clientId: string, patch: ClientPatch, actor: string): Promise<Client> {
     return this.#change(clientId, actor, 'client.update', client => {
       const write: ClientRecord = { ...client, ...patch, updatedAt: this.#now() }
-      return { write, detail: { ...patch }, result: publicOf(write) }
+      const isProtective = patch.status === 'suspended'
+      return { write, detail: { ...patch }, result: publicOf(write), isProtective }
     })
   }
 
   /** @throws RegistryError NOT_FOUND */
   remove(clientId: string, actor: string): Promise<void> {
-    return this.#change(clientId, actor, 'client.delete', () => ({ write: 'remove', result: undefined }))
+    return this.#change(clientId, actor, 'client.delete', () => ({
+      ...{ write: 'remove', result: undefined, isProtective: true }
+    }))
   }
 
   /**
@@ -154,7 +159,7 @@ export class Clients {
       }
       const at = this.#now()
       const keys = client.keys.map(key => (key.keyId === keyId ? { ...key, revokedAt: key.revokedAt ?? at } : key))
-      return { write: { ...client, updatedAt: at, keys }, detail: { keyId }, result: undefined }
+      return { write: { ...client, updatedAt: at, keys }, detail: { keyId }, result: undefined, isProtective: true }
     })
   }
 
@@ -187,9 +192,10 @@ export class Clients {
     const key = this.#table.key(clientId)
     return this.#table.change<R>(clientId, client => {
       if (client === undefined) throw new RegistryError('NOT_FOUND', `there is no client ${clientId}`)
-      const { write, detail, result } = decide(client)
+      const { write, detail, result, isProtective = false } = decide(client)
       return {
         write,
+        isProtective,
         audit: this.#audit.entry(actor, action, key, detail),
         event: { kind: 'client', id: clientId },
         result

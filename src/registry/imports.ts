@@ -185,7 +185,8 @@ export class Imports {
     const action = status === 'committed' ? 'import.commit' : 'import.abort'
     const audit = this.#audit.entry(actor, action, importKey(importId), { licenses: record.licenses })
     const writes = [write(importKey(importId), version, finished)]
-    if ((await this.#durable.commit({ writes, audit })) === 'conflict') throw closed(importId)
+    const isProtective = status === 'aborted'
+    if ((await this.#durable.commit({ writes, audit, isProtective })) === 'conflict') throw closed(importId)
     return finished
   }
 
@@ -198,7 +199,8 @@ export class Imports {
       for (const chunk of chunks) {
         const removals = keepLicenses ? [] : await this.#removalsOf(importId, chunk)
         const audit = this.#audit.entry('system', 'import.clear', importKey(importId), { licenses: removals.length })
-        await this.#durable.commit({ writes: [{ key: chunk.key, expect: chunk.version }, ...removals], audit })
+        const writes = [{ key: chunk.key, expect: chunk.version }, ...removals]
+        await this.#durable.commit({ writes, audit, isProtective: true })
       }
     }
   }

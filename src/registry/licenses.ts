@@ -46,6 +46,8 @@ interface LicenseChange<R> {
   readonly write: License | 'remove'
   readonly detail?: Readonly<Record<string, unknown>>
   readonly result: R
+  /** See `Change`. */
+  readonly isProtective?: boolean
 }
 
 /** Licenses and the hwids bound to them. */
@@ -116,13 +118,15 @@ export class Licenses {
         ...(expiresAt == null ? {} : { expiresAt }),
         ...(maxSessions == null ? {} : { maxSessions })
       }
-      return { write, detail: { ...patch }, result: write }
+      return { write, detail: { ...patch }, result: write, isProtective: (patch.status ?? 'active') !== 'active' }
     })
   }
 
   /** @throws RegistryError NOT_FOUND */
   remove(licenseId: string, actor: string): Promise<void> {
-    return this.#change(licenseId, actor, 'license.delete', () => ({ write: 'remove', result: undefined }))
+    return this.#change(licenseId, actor, 'license.delete', () => ({
+      ...{ write: 'remove', result: undefined, isProtective: true }
+    }))
   }
 
   /** Removes all hwid bindings. Bans stay. @throws RegistryError NOT_FOUND */
@@ -130,7 +134,8 @@ export class Licenses {
     return this.#change(licenseId, actor, 'license.reset', license => ({
       write: { ...license, hwids: [], updatedAt: this.#now() },
       detail: { hwid: '*' },
-      result: undefined
+      result: undefined,
+      isProtective: true
     }))
   }
 
@@ -141,7 +146,8 @@ export class Licenses {
       if (hwids.length === license.hwids.length) {
         throw new RegistryError('NOT_FOUND', `the hwid ${hwid} is not bound to the license ${licenseId}`)
       }
-      return { write: { ...license, hwids, updatedAt: this.#now() }, detail: { hwid }, result: undefined }
+      const write = { ...license, hwids, updatedAt: this.#now() }
+      return { write, detail: { hwid }, result: undefined, isProtective: true }
     })
   }
 
@@ -156,7 +162,7 @@ export class Licenses {
         )
       }
       const write = { ...license, bannedHwids: banned ? [...others, hwid] : others, updatedAt: this.#now() }
-      return { write, detail: { hwid }, result: write }
+      return { write, detail: { hwid }, result: write, isProtective: banned }
     })
   }
 
@@ -202,8 +208,9 @@ export class Licenses {
     return this.#table.change<R>(licenseId, async stored => {
       const license = await this.#visible(stored)
       if (license === undefined) throw new RegistryError('NOT_FOUND', `there is no license ${licenseId}`)
-      const { write, detail, result } = decide(license)
-      return { write, audit: this.#audit.entry(actor, action, this.#table.key(licenseId), detail), result }
+      const { write, detail, result, isProtective = false } = decide(license)
+      const audit = this.#audit.entry(actor, action, this.#table.key(licenseId), detail)
+      return { write, audit, result, isProtective }
     })
   }
 }

@@ -16,7 +16,7 @@ export class RegistryError extends Error {
 
 /** The new state of a record with its audit entry, or only a result when nothing changes. */
 export type Decision<T, R> =
-  | (Pick<Change, 'audit' | 'event'> & { readonly write: T | 'remove'; readonly result: R })
+  | (Pick<Change, 'audit' | 'event' | 'isProtective'> & { readonly write: T | 'remove'; readonly result: R })
   | { readonly result: R }
 
 /** Records of one kind. Each is stored as JSON text under `kind:id`. */

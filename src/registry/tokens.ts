@@ -80,7 +80,7 @@ export class Tokens {
     return this.#table.change<void>(tokenId, token => {
       if (token === undefined) throw new RegistryError('NOT_FOUND', `there is no token ${tokenId}`)
       const audit = this.#audit.entry(actor, 'token.delete', this.#table.key(tokenId), { name: token.name })
-      return { write: 'remove', audit, result: undefined }
+      return { write: 'remove', audit, result: undefined, isProtective: true }
     })
   }
 

@@ -93,6 +93,7 @@ export class Connection {
         this.#busy = false
         this.#drainQueue()
       })
+      .catch((error: unknown) => this.#services.dependencies.log.error({ err: error }, 'closing a connection failed'))
   }
 
   #drainQueue(): void {

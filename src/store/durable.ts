@@ -44,6 +44,11 @@ export interface Change {
   readonly audit: (head: AuditHead) => { readonly hash: string; readonly text: string }
   /** Announced to every instance after the change. */
   readonly event?: ChangeEvent
+  /**
+   * The change revokes, suspends or removes something. A store that refuses everything else for lack of memory commits it
+   * from its reserve. Default false.
+   */
+  readonly isProtective?: boolean
 }
 
 /** Clients, licenses and the audit log: what outlives a restart. */

@@ -9,17 +9,29 @@ export interface StoreChoice {
   readonly history: HistoryBounds
 }
 
+/** What happens to the store while it is used, for the log. */
+export interface StoreEvents {
+  /** A connection failed; the store reconnects by itself. */
+  connectionFailed?(error: Error): void
+  /** Writes to the disk begin to fail. The message states why. */
+  writesFail?(error: Error): void
+  /** Writes to the disk work again. */
+  writesWork?(): void
+}
+
 /**
  * Opens the store that the configuration names.
- * @param now      unix milliseconds
- * @param onError  called with each connection error; the store reconnects by itself
+ * @param now  unix milliseconds
  * @throws DataDirInUse, StoreUnavailable
  */
 export async function openStore(
   { store, dataDir, history }: StoreChoice,
   now: () => number,
-  onError: (error: Error) => void
+  events: StoreEvents = {}
 ): Promise<Store> {
-  if (store.kind === 'embedded') return openEmbeddedStore(dataDir, now, { history })
-  return openRedisStore(store.url, { onError, history })
+  if (store.kind === 'embedded') {
+    const onWrites = (failure?: Error) => (failure === undefined ? events.writesWork?.() : events.writesFail?.(failure))
+    return openEmbeddedStore(dataDir, now, { history, onWrites })
+  }
+  return openRedisStore(store.url, { onError: error => events.connectionFailed?.(error), history })
 }

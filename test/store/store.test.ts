@@ -73,7 +73,7 @@ t.test('drops the oldest change events above the bound', async t => {
   const dir = mkdtempSync(join(tmpdir(), 'countersign-events-'))
   const redis = new RedisClient(redisUrl(), () => {})
   await redis.ready(5000)
-  const embedded = openEmbeddedDurable(join(dir, 'events.mdb'), 3)
+  const embedded = openEmbeddedDurable(join(dir, 'events.mdb'), { maxEvents: 3 })
   t.teardown(async () => {
     redis.disconnect()
     await embedded.close()

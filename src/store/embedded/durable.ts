@@ -1,6 +1,7 @@
 import { type DurableStore, maxChangeEvents } from '../durable.js'
-import { StoreUnavailable } from '../errors.js'
+import { DiskReserve } from './disk-reserve.js'
 import { RecordDatabase } from './record-database.js'
+import { WriteGuard } from './write-guard.js'
 
 export interface EmbeddedDurable extends DurableStore {
   /** @throws StoreUnavailable if writes fail */
@@ -8,33 +9,30 @@ export interface EmbeddedDurable extends DurableStore {
   close(): Promise<void>
 }
 
+export interface EmbeddedDurableOptions {
+  /** Change events that are kept. Default: {@link maxChangeEvents}. */
+  readonly maxEvents?: number
+  /** Milliseconds of a clock that never jumps. Default: the process's. */
+  readonly monotonicNow?: () => number
+  /** Called when writes begin to fail, with the reason, and with undefined when they work again. */
+  readonly onWrites?: (failure: Error | undefined) => void
+}
+
 /**
  * Opens the durable state of a single process.
- * @param path       the database file; its folder must exist
- * @param maxEvents  change events that are kept
+ * @param path  the database file; its folder must exist. The reserve is kept beside it, as `<path>.reserve`
  */
-export function openEmbeddedDurable(path: string, maxEvents: number = maxChangeEvents): EmbeddedDurable {
+export function openEmbeddedDurable(path: string, options: EmbeddedDurableOptions = {}): EmbeddedDurable {
+  const { maxEvents = maxChangeEvents, monotonicNow = () => performance.now(), onWrites = () => {} } = options
   const database = new RecordDatabase(path, maxEvents)
   const listeners = new Set<() => void>()
-  let isFailing = false
-
-  /** After a failure, such as a full disk, the store is not ready until a write succeeds. */
-  async function write<T>(transaction: Promise<T>): Promise<T> {
-    try {
-      const result = await transaction
-      isFailing = false
-      return result
-    } catch (error) {
-      isFailing = true
-      throw new StoreUnavailable(error)
-    }
-  }
+  const guard = new WriteGuard({ reserve: new DiskReserve(`${path}.reserve`), monotonicNow, onChange: onWrites })
 
   return {
     get: async key => database.get(key),
     list: async (kind, after, limit) => database.list(kind, after, limit),
     async commit(change) {
-      const result = await write(database.commit(change))
+      const result = await guard.run(() => database.commit(change), change.isProtective)
       if (result !== 'conflict' && change.event !== undefined) for (const listener of listeners) listener()
       return result
     },
@@ -46,7 +44,7 @@ export function openEmbeddedDurable(path: string, maxEvents: number = maxChangeE
       return () => listeners.delete(listener)
     },
     async ping() {
-      if (isFailing) await write(database.probe())
+      if (guard.isFailing) await guard.run(() => database.probe())
     },
     close: () => database.close()
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Store } from '../store.js'
 import { createEmbeddedBridge } from './bridge.js'
 import { createEmbeddedChannels, type EmbeddedChannelsOptions } from './channels.js'
-import { openEmbeddedDurable } from './durable.js'
+import { type EmbeddedDurableOptions, openEmbeddedDurable } from './durable.js'
 import {
   createEmbeddedChallenges,
   createEmbeddedLicenseSlots,
@@ -20,10 +20,14 @@ import { createEmbeddedPresence } from './presence.js'
  * @param now      unix milliseconds
  * @throws DataDirInUse
  */
-export function openEmbeddedStore(dataDir: string, now: () => number, channels: EmbeddedChannelsOptions = {}): Store {
+export function openEmbeddedStore(
+  dataDir: string,
+  now: () => number,
+  options: EmbeddedChannelsOptions & EmbeddedDurableOptions = {}
+): Store {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(join(dataDir, 'countersign.lock'))
-  const durable = openEmbeddedDurable(join(dataDir, 'countersign.mdb'))
+  const durable = openEmbeddedDurable(join(dataDir, 'countersign.mdb'), options)
   let closed: Promise<void> | undefined
   return {
     kind: 'embedded',
@@ -33,7 +37,7 @@ export function openEmbeddedStore(dataDir: string, now: () => number, channels: 
     licenseSlots: createEmbeddedLicenseSlots(),
     tickets: createEmbeddedTickets(now),
     rateLimits: createEmbeddedRateLimits(now),
-    channels: createEmbeddedChannels(now, channels),
+    channels: createEmbeddedChannels(now, options),
     presence: createEmbeddedPresence(),
     bridge: createEmbeddedBridge(now),
     ping: durable.ping,

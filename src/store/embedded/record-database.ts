@@ -2,6 +2,7 @@ import { chmodSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { formatChangeEvent, parseChangeEvent, type SequencedChange } from '../change-event.js'
 import type { AuditHead, Change, RecordKey, StoredRecord } from '../durable.js'
+import { runTransaction } from './lmdb-commit.js'
 
 type Row = [version: number, text: string]
 
@@ -76,13 +77,14 @@ export class RecordDatabase {
     return [...rows].map(({ key, value }) => ({ seq: Number(key), event: parseChangeEvent(value) }))
   }
 
+  /** @throws WriteFailure */
   commit(change: Change): Promise<number | 'conflict'> {
-    return this.#env.transaction(() => this.#apply(change))
+    return runTransaction(this.#env, () => this.#apply(change))
   }
 
-  /** Writes something, to learn whether writes work. */
+  /** Writes something, to learn whether writes work. @throws WriteFailure */
   async probe(): Promise<void> {
-    await this.#env.transaction(() => this.#meta.putSync(probeKey, { seq: 0, hash: '' }))
+    await runTransaction(this.#env, () => this.#meta.putSync(probeKey, { seq: 0, hash: '' }))
   }
 
   close(): Promise<void> {
