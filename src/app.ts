@@ -1,8 +1,14 @@
-import rateLimit from '@fastify/rate-limit'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import bridge, { refuseBridgePath } from './bridge/index.js'
 import type { Config } from './config/load.js'
 import { ApiError } from './errors.js'
+import { createHttpEdge, type HttpEdge } from './http/edge.js'
+import type { ServerTimeouts } from './http/node-server.js'
+import { registerRateLimit } from './http/rate-limit.js'
+import { refusalOf } from './http/request-log.js'
+import requestRules from './http/request-rules.js'
+import { createServer } from './http/server.js'
+import { createRepeatedEvents, type RepeatedEvents } from './log/repeated-events.js'
 import { auditResource } from './routes/admin/audit/routes.js'
 import { clientResource } from './routes/admin/clients/routes.js'
 import { importResource } from './routes/admin/imports/routes.js'
@@ -19,9 +25,8 @@ import { healthResource } from './routes/health/routes.js'
 import openapi from './routes/openapi.js'
 import { pageRoutes } from './routes/pages.js'
 import { publishResource } from './routes/publish/routes.js'
-import { createServer } from './routes/server.js'
 import { ticketResource } from './routes/tickets/routes.js'
-import { type ConnectedSessions, reapGraceMs } from './session/connected-sessions.js'
+import { reapGraceMs } from './session/connected-sessions.js'
 import { createSessionLayer, type SessionLayer, type SessionLayerOptions } from './session-layer.js'
 import type { Store } from './store/store.js'
 import ws from './ws/index.js'
@@ -40,8 +45,6 @@ const adminResources: readonly AdminResource[] = [
 ]
 
 const bridgePrefix = '/v1/bridge'
-/** Requests of one address per minute to the HTTP API, without those for health and metrics. */
-const requestsPerMinute = 3000
 /** Time for open requests to end when the server closes, in milliseconds. Then their connections are cut. */
 const closeGraceMs = 2000
 
@@ -51,6 +54,8 @@ export interface AppOptions extends SessionLayerOptions {
   readonly logger?: FastifyBaseLogger
   /** Folder of the built pages, ending in `/`. Absent: neither the demo nor the API reference is served. */
   readonly pagesFolder?: URL
+  /** Default: those of the contract (docs/operating.md). */
+  readonly timeouts?: ServerTimeouts
 }
 
 export interface App {
@@ -65,14 +70,27 @@ export interface App {
   heldPolls(): number
 }
 
-async function registerTransports(server: FastifyInstance, layer: SessionLayer, config: Config): Promise<void> {
+/** What lies between the sockets and the routes. */
+interface HttpParts {
+  readonly edge: HttpEdge
+  /** Bounds the log lines about refused requests. */
+  readonly refused: RepeatedEvents
+}
+
+async function registerTransports(
+  server: FastifyInstance,
+  layer: SessionLayer,
+  { edge, refused }: HttpParts,
+  config: Config
+): Promise<void> {
   const { dependencies, connected, limiter, drain } = layer
   await server.register(ws, { dependencies, sessions: connected, config, limiter, isDraining: drain.isDraining })
   await server.register(bridge, {
     ...{ prefix: bridgePrefix, dependencies, limiter, drain },
     settings: layer.bridgeSettings,
     sessions: layer.bridgeSessions,
-    handshakesPerMinute: config.rateLimit ? config.handshakesPerMinute : undefined
+    handshakesPerMinute: config.rateLimit ? config.handshakesPerMinute : undefined,
+    ...{ readBody: edge.readBody, refused }
   })
 }
 
@@ -88,7 +106,7 @@ async function registerApi(server: FastifyInstance, layer: SessionLayer, options
       bridge: config.bridgeTimeoutSeconds * 1000
     }
   }
-  await server.register(healthResource.routes({ store, metrics, isDraining: drain.isDraining }), {})
+  await server.register(healthResource.routes({ store, metrics, isDraining: drain.isDraining, now }), {})
   await server.register(
     async scope => {
       // preParsing runs after onRequest, where the rate limit counts guesses at a token like other requests.
@@ -113,13 +131,23 @@ async function registerPages(server: FastifyInstance, folder: URL): Promise<void
 }
 
 /** Plugins and hooks that must precede the routes. */
-async function registerFoundation(server: FastifyInstance, sessions: ConnectedSessions, config: Config): Promise<void> {
-  await server.register(errors)
+async function registerFoundation(
+  server: FastifyInstance,
+  { connected, metrics }: SessionLayer,
+  { refused }: HttpParts,
+  config: Config
+): Promise<void> {
   // The rate limit's hook on the WebSocket route needs the websocket plugin before it and the route after it.
-  await server.register(wsServer, { sessions, frameBytes: config.frameBytes })
-  if (config.rateLimit) {
-    await server.register(rateLimit, { global: true, max: requestsPerMinute, timeWindow: 60_000 })
-  }
+  await server.register(wsServer, { sessions: connected, frameBytes: config.frameBytes })
+  // After the websocket plugin, which closes the socket of an upgrade that is refused in a later hook.
+  await server.register(requestRules, { allowedOrigins: config.allowedOrigins })
+  if (config.rateLimit) await registerRateLimit(server)
+  await server.register(errors, { failures: refused, rateLimit: config.rateLimit })
+  server.addHook('onResponse', (request, reply, done) => {
+    const refusal = refusalOf(request, reply)
+    if (refusal !== undefined) metrics.requestRefused(refusal.code)
+    done()
+  })
   // @fastify/websocket would accept an upgrade on any route.
   server.addHook('onRequest', (request, _reply, done) => {
     done(request.ws && request.routeOptions.url !== '/v1/ws' ? new ApiError('NOT_FOUND') : undefined)
@@ -155,12 +183,20 @@ function closeWithServer(server: FastifyInstance, { connected, member }: Session
  * @throws WrongMasterKey, StoreUnavailable
  */
 export async function buildApp(options: AppOptions): Promise<App> {
-  const { config, store, logger, pagesFolder } = options
-  const server = createServer({ ...config, logger, refuseBridgePath, bridgePrefix })
-  const layer = await createSessionLayer(options)
+  const { config, store, logger, pagesFolder, timeouts, now = Date.now } = options
+  const edge = createHttpEdge(config)
+  const refused = createRepeatedEvents(now, (reason, suppressed) =>
+    logger?.info({ reason, suppressed }, 'more requests were refused in the last minute than are logged')
+  )
+  const layer = await createSessionLayer({ ...options, edge })
   const { connected, member, bridgeSessions, drain, dependencies } = layer
-  await registerFoundation(server, connected, config)
-  await registerTransports(server, layer, config)
+  const server = createServer({
+    ...{ ...config, logger, edge, refused, timeouts, refuseBridgePath, bridgePrefix },
+    depth: dependencies.settings.limits.depth
+  })
+  const parts = { edge, refused }
+  await registerFoundation(server, layer, parts, config)
+  await registerTransports(server, layer, parts, config)
   await registerApi(server, layer, options)
   if (pagesFolder !== undefined) await registerPages(server, pagesFolder)
   closeWithServer(server, layer, store)
@@ -170,6 +206,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     heldPolls: () => bridgeSessions.heldPolls,
     async tick() {
       const at = dependencies.now()
+      refused.tick()
       for (const connection of server.waitingConnections) connection.tick(at)
       await Promise.all([member.tick(), dependencies.channels.tick()])
     },

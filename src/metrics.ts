@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ChannelsObserver } from './channels/channel-manager.js'
+import { addHttpMetrics, type HttpMetricSources } from './http/metrics.js'
 import type { SessionObserver } from './session/dependencies.js'
 
 /** Prometheus metrics of this instance. Names follow its conventions: base units, `_total` for counters. */
@@ -8,6 +9,8 @@ export interface Metrics {
   readonly observer: SessionObserver
   /** Counts what happens to publications. */
   readonly channels: ChannelsObserver
+  /** Counts a request that was refused. @param code  the error code that was sent */
+  requestRefused(code: string): void
   readonly contentType: string
   render(): Promise<string>
 }
@@ -26,6 +29,7 @@ export interface MetricSources {
   }
   /** Rejections that nothing handled, since the start. */
   readonly unhandledRejections: () => number
+  readonly http: HttpMetricSources
 }
 
 function createObserver(register: Registry): SessionObserver {
@@ -170,6 +174,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   return {
     observer: createObserver(register),
     channels: createChannelsObserver(register),
+    requestRefused: addHttpMetrics(register, sources.http),
     contentType: register.contentType,
     render: () => register.metrics()
   }

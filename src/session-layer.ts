@@ -7,6 +7,7 @@ import { ClusterMember } from './cluster/cluster-member.js'
 import { createDrain, type Drain } from './cluster/drain.js'
 import { createPresenceTracker } from './cluster/presence.js'
 import type { Config } from './config/load.js'
+import type { HttpEdge } from './http/edge.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import { defaultLimits, type Limits } from './protocol/limits.js'
 import { openRegistry } from './registry/index.js'
@@ -26,6 +27,8 @@ export interface SessionLayerOptions {
   readonly logger?: Log
   /** Rejections that nothing handled, since the start. Absent: none are counted. */
   readonly unhandledRejections?: () => number
+  /** Log lines that were dropped since the start. Absent: none ever are. */
+  readonly droppedLogLines?: () => number
   /** Unix milliseconds. Default: the system clock. */
   readonly now?: () => number
   /** How long a bridge exchange waits for the answers to its own messages. Default: 5000 ms (PROTOCOL §9). */
@@ -108,13 +111,16 @@ export interface SessionLayer {
 }
 
 /** @throws WrongMasterKey, StoreUnavailable */
-export async function createSessionLayer(options: SessionLayerOptions): Promise<SessionLayer> {
-  const { config, store, unhandledRejections = () => 0, now = Date.now } = options
+export async function createSessionLayer(
+  options: SessionLayerOptions & { readonly edge: HttpEdge }
+): Promise<SessionLayer> {
+  const { config, store, edge, droppedLogLines = () => 0, unhandledRejections = () => 0, now = Date.now } = options
   const metrics = createMetrics({
     liveSessions: () => connected.size,
     heldPolls: () => bridgeSessions.heldPolls,
     channels: store.channels.counts,
-    unhandledRejections
+    unhandledRejections,
+    http: { edge, droppedLogLines }
   })
   const presence = createPresenceTracker(store.presence, config.presence, now)
   const dependencies = await createDependencies(options, metrics, presence)

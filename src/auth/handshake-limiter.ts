@@ -6,12 +6,17 @@ const failuresPerClientPerMinute = 100
 /** What a failure for such a client costs the address that it came from. */
 const costUnderAttack = 5
 
-/** Slows down addresses whose handshakes fail. */
+/**
+ * Slows down addresses whose handshakes fail. Peers share addresses, so a handshake that proves itself is never refused
+ * because others failed: only the answer to a failure changes.
+ */
 export interface HandshakeLimiter {
-  /** Records a handshake that failed through the peer's fault. @param clientId  as claimed, if it was read */
-  recordFailure(remoteAddress: string, clientId?: string): void
-  /** 0, or how long the address has to wait before its next handshake, in milliseconds. */
-  retryAfterMs(remoteAddress: string): Promise<number>
+  /**
+   * Records a handshake that failed through the peer's fault.
+   * @param clientId  as claimed, if it was read
+   * @returns 0, or how long the address has to wait because it failed too often before, in milliseconds
+   */
+  recordFailure(remoteAddress: string, clientId?: string): Promise<number>
 }
 
 interface HandshakeLimiterLog {
@@ -38,16 +43,16 @@ export function createHandshakeLimiter(
   }
 
   return {
-    recordFailure(remoteAddress, clientId) {
-      if (perMinute === 0) return
-      count(remoteAddress, clientId).catch((error: unknown) =>
-        log.debug({ err: error }, 'could not count a failed handshake')
-      )
-    },
-    async retryAfterMs(remoteAddress) {
+    async recordFailure(remoteAddress, clientId) {
       if (perMinute === 0) return 0
       // Without a store no handshake gets further: the challenge cannot be stored either.
-      return limits.consume(keyOf(remoteAddress), 0, perMinute).catch(() => 0)
+      const waitMs = await limits.consume(keyOf(remoteAddress), 0, perMinute).catch(() => 0)
+      if (waitMs === 0) {
+        count(remoteAddress, clientId).catch((error: unknown) =>
+          log.debug({ err: error }, 'could not count a failed handshake')
+        )
+      }
+      return waitMs
     }
   }
 }

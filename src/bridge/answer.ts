@@ -6,6 +6,8 @@ import type { StoreOutcome } from '../store/store.js'
 /** The answer to a request of the bridge: signed wherever a session's keys are at hand (PROTOCOL §9.2, §9.3). */
 export interface ExchangeAnswer {
   readonly status: number
+  /** The error code of a refusal. */
+  readonly code?: string
   readonly body: string
   /** Value of the `retry-after` header, in seconds. */
   readonly retryAfterSeconds?: number
@@ -55,7 +57,7 @@ export function refusedAnswer(signer: Mac, params: RefusalParams): ExchangeAnswe
     ...retry.member,
     ...(outcome === undefined ? {} : { outcome })
   })
-  return { status: codes[code].status, body: `${frame}\n`, ...retry.header }
+  return { status: codes[code].status, code, body: `${frame}\n`, ...retry.header }
 }
 
 /** A refusal before a session exists, or where its keys are out of reach. */
@@ -63,7 +65,12 @@ export function unsignedAnswer(code: CodeName, retryAfterMs?: number, outcome?: 
   const { status, message } = codes[code]
   const retry = retryAfter(retryAfterMs)
   const error = { type: 'error', code, message, ...retry.member, ...(outcome === undefined ? {} : { outcome }) }
-  return { status, body: JSON.stringify(error), ...retry.header }
+  return { status, code, body: JSON.stringify(error), ...retry.header }
+}
+
+/** A refusal of the request as such, before the protocol sees it. */
+export function refusedRequest(status: number, code: string, message: string): ExchangeAnswer {
+  return { status, code, body: JSON.stringify({ type: 'error', code, message }) }
 }
 
 interface RetryAfter {

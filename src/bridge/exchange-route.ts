@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { RepeatedEvents } from '../log/repeated-events.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
@@ -15,6 +16,8 @@ export interface ExchangeRouteOptions {
   readonly sessions: BridgeSessions
   readonly lifecycle: BridgeLifecycle
   readonly unverified: UnverifiedRequestLimiter
+  /** Bounds the log lines about refused exchanges. */
+  readonly refused: RepeatedEvents
 }
 
 export type ExchangeRequest = FastifyRequest<{ Params: { sessionId: string } }>
@@ -25,20 +28,58 @@ export function bodyOf({ body }: FastifyRequest): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array(0)
 }
 
-/** Finds the session of an exchange and answers it; unsigned where the session's keys are out of reach. */
+/**
+ * Decides about an exchange before a byte of its body is read: refuses one for an unknown session, so that nobody without
+ * a session makes the gateway hold bodies. For a session that this instance knows it calls back at once.
+ * @param done  receives an internal error, or the refusal, or neither
+ */
+export function admitExchange(
+  options: ExchangeRouteOptions,
+  request: ExchangeRequest,
+  done: (error: Error | undefined, refusal?: ExchangeAnswer) => void
+): void {
+  options.lifecycle.noteExchange()
+  const known = options.sessions.known(request.params.sessionId)
+  if (known !== undefined) {
+    request.bodyOwner = ownerOf(known)
+    done(undefined)
+    return
+  }
+  findSession(options, request).then(found => {
+    if (!(found instanceof BridgeSession)) return done(undefined, found)
+    request.bodyOwner = ownerOf(found)
+    done(undefined)
+  }, done)
+}
+
+function ownerOf({ peer }: BridgeSession): string {
+  return `client:${peer.clientId}`
+}
+
+/** Answers an exchange that was admitted; unsigned where the session's keys are out of reach. */
 export async function answerExchange(
   options: ExchangeRouteOptions,
   request: ExchangeRequest,
   reply: FastifyReply
 ): Promise<ExchangeAnswer> {
-  const { dependencies, settings, lifecycle, unverified } = options
-  lifecycle.noteExchange()
+  const { dependencies, settings, lifecycle, unverified, refused } = options
+  // The session may have been forgotten here while the body arrived.
+  const session = options.sessions.known(request.params.sessionId) ?? (await findSession(options, request))
+  if (!(session instanceof BridgeSession)) return session
+  const { ip: address, raw } = request
+  const onDisconnect = (listener: () => void) => void reply.raw.once('close', listener)
+  const context = { dependencies, settings, session, lifecycle, unverified, refused, address, onDisconnect }
+  return exchange({ ...context, socket: raw.socket }, bodyOf(request))
+}
+
+/** The session, or the answer to a request for it while it cannot be found. */
+async function findSession(
+  options: ExchangeRouteOptions,
+  request: ExchangeRequest
+): Promise<BridgeSession | ExchangeAnswer> {
+  const { dependencies, lifecycle } = options
   try {
-    const session = options.sessions.known(request.params.sessionId) ?? (await loadSession(options, request))
-    if (!(session instanceof BridgeSession)) return session
-    const onDisconnect = (listener: () => void) => void reply.raw.once('close', listener)
-    const context = { dependencies, settings, session, lifecycle, unverified, address: request.ip, onDisconnect }
-    return await exchange(context, bodyOf(request))
+    return await loadSession(options, request)
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     if (lifecycle.isClosing) return unsignedAnswer('DRAINING', retryAfterMs)

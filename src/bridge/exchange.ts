@@ -1,3 +1,6 @@
+import type { Socket } from 'node:net'
+import { markVerified } from '../http/unverified-sockets.js'
+import type { RepeatedEvents } from '../log/repeated-events.js'
 import { type CodeName, codes } from '../protocol/codes.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { StoreUnavailable } from '../store/store.js'
@@ -22,7 +25,11 @@ export interface ExchangeContext {
   readonly session: BridgeSession
   readonly lifecycle: InstanceLifecycle
   readonly unverified: UnverifiedRequestLimiter
+  /** Bounds the log lines about refused exchanges. */
+  readonly refused: RepeatedEvents
   readonly address: string
+  /** Counts as verified once the exchange is. */
+  readonly socket: Socket
   /** Calls `listener` when the client disconnects before its answer. */
   readonly onDisconnect: (listener: () => void) => void
 }
@@ -44,6 +51,7 @@ export async function exchange(context: ExchangeContext, body: Uint8Array): Prom
   try {
     const read = readExchange(session.verifier, body, dependencies.settings.limits)
     poll = read.poll.poll
+    markVerified(context.socket)
     if (context.lifecycle.isClosing) return refuse(context, { code: 'DRAINING', poll, retryAfterMs })
     if (activity.inFlight > maxExchangesInFlight) {
       const message = `a session has at most ${maxExchangesInFlight} exchanges in flight`
@@ -78,9 +86,9 @@ function answerError(context: ExchangeContext, error: unknown, poll: number | un
 }
 
 function refuseBody(context: ExchangeContext, { reason, poll }: RefusedBody): ExchangeAnswer {
-  const { session, unverified, address } = context
+  const { session, unverified, refused, address } = context
   const { code, message } = reason
-  session.log.info({ code, reason: message, poll }, 'exchange refused')
+  refused.record(`exchange ${code}`, () => session.log.info({ code, reason: message, poll }, 'exchange refused'))
   if (poll === undefined) {
     const waitMs = unverified.retryAfterMs(address)
     unverified.count(address)

@@ -26,30 +26,18 @@ export interface HandshakeContext {
   readonly remoteAddress: string
 }
 
-class HandshakeLimited extends Error {
-  readonly waitMs: number
-
-  constructor(waitMs: number) {
-    super('too many failed handshakes from this address')
-    this.waitMs = waitMs
-  }
-}
-
-/** @throws ProtocolError DRAINING; HandshakeLimited; StoreUnavailable */
-async function requireCapacity(context: HandshakeContext): Promise<void> {
-  const { dependencies, sessions, lifecycle, limiter, remoteAddress } = context
+/** @throws ProtocolError DRAINING; StoreUnavailable */
+function requireCapacity({ dependencies, sessions, lifecycle }: HandshakeContext): void {
   if (lifecycle.isDraining) throw new ProtocolError('DRAINING')
   if (sessions.size >= dependencies.settings.maxSessions) {
     throw new StoreUnavailable(new Error(`this instance already serves ${sessions.size} bridge sessions`))
   }
-  const waitMs = await limiter.retryAfterMs(remoteAddress)
-  if (waitMs > 0) throw new HandshakeLimited(waitMs)
 }
 
 /** `POST /v1/bridge/challenge` */
 export function challenge(context: HandshakeContext): Promise<ExchangeAnswer> {
   return answerHandshake(context, async () => {
-    await requireCapacity(context)
+    requireCapacity(context)
     return { status: 200, body: JSON.stringify(await issueChallenge(context.dependencies, binding)) }
   })
 }
@@ -59,7 +47,7 @@ export function openSession(context: HandshakeContext, body: Uint8Array): Promis
   const frame = body.at(-1) === lineFeed ? body.subarray(0, -1) : body
   const { dependencies, settings, sessions, remoteAddress } = context
   return answerHandshake(context, async () => {
-    await requireCapacity(context)
+    requireCapacity(context)
     const authenticated = await authenticate(dependencies, frame, binding, remoteAddress)
     const opened = await sessions.open(authenticated, ownChannels(authenticated.peer))
     if (opened === undefined) throw new ProtocolError('RATE_LIMITED')
@@ -85,15 +73,14 @@ async function answerHandshake(
   try {
     return await handshake()
   } catch (error) {
-    const [code, waitMs] = refusalOf(context, error)
+    const [code, waitMs] = await refusalOf(context, error)
     context.dependencies.observer.handshake(code)
     return unsignedAnswer(code, waitMs)
   }
 }
 
-function refusalOf(context: HandshakeContext, error: unknown): [code: CodeName, retryAfterMs?: number] {
+async function refusalOf(context: HandshakeContext, error: unknown): Promise<[code: CodeName, retryAfterMs?: number]> {
   const { dependencies, limiter, remoteAddress } = context
-  if (error instanceof HandshakeLimited) return ['RATE_LIMITED', error.waitMs]
   if (error instanceof StoreUnavailable) {
     dependencies.log.warn({ err: error.cause }, 'handshake failed: the store does not answer')
     return ['UNAVAILABLE', retryAfterMs]
@@ -101,6 +88,7 @@ function refusalOf(context: HandshakeContext, error: unknown): [code: CodeName, 
   if (!(error instanceof ProtocolError)) throw error
   const { code } = error
   if (code === 'RATE_LIMITED' || code === 'DRAINING') return [code, retryAfterMs]
-  limiter.recordFailure(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
-  return [code]
+  const claimed = error instanceof AuthenticationFault ? error.clientId : undefined
+  const waitMs = await limiter.recordFailure(remoteAddress, claimed)
+  return waitMs > 0 ? ['RATE_LIMITED', waitMs] : [code]
 }

@@ -1,13 +1,20 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
 import type { Drain } from '../cluster/drain.js'
+import { ApiError } from '../errors.js'
+import type { ReadBody } from '../http/body-reader.js'
+import { perMinute } from '../http/rate-limit.js'
+import { noteRefusal } from '../http/request-log.js'
+import { markVerified } from '../http/unverified-sockets.js'
+import type { RepeatedEvents } from '../log/repeated-events.js'
+import { authenticateBytes } from '../protocol/limits.js'
 import type { SessionDependencies } from '../session/dependencies.js'
-import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
-import { answerExchange, bodyOf, type ExchangeRequest } from './exchange-route.js'
+import { type ExchangeAnswer, refusedRequest, unsignedAnswer } from './answer.js'
+import { admitExchange, answerExchange, bodyOf, type ExchangeRequest } from './exchange-route.js'
 import { challenge, type HandshakeContext, openSession } from './handshake.js'
 import { BridgeLifecycle } from './lifecycle.js'
 import type { BridgeSessions } from './sessions.js'
-import type { BridgeSettings } from './settings.js'
+import { type BridgeSettings, retryAfterMs } from './settings.js'
 import { createUnverifiedRequestLimiter } from './unverified-request-limiter.js'
 
 /** The HTTP long poll as a transport (PROTOCOL §9): three routes, which read bytes whatever their content type. */
@@ -20,6 +27,9 @@ export interface BridgeOptions {
   readonly settings: BridgeSettings
   /** Handshakes of one address in a minute; undefined: unlimited, as are requests that do not verify. */
   readonly handshakesPerMinute: number | undefined
+  readonly readBody: ReadBody
+  /** Bounds the log lines about refused exchanges. */
+  readonly refused: RepeatedEvents
 }
 
 /** Bodies are read to a little more than the limit, so that a batch slightly above it gets a signed answer. */
@@ -27,11 +37,11 @@ const bodySlackBytes = 4096
 
 /** Answers a path below the bridge's prefix that cannot be routed: it holds no valid session id. */
 export function refuseBridgePath(reply: FastifyReply): FastifyReply {
-  reply.header('cache-control', 'no-store')
   return sendAnswer(reply, unsignedAnswer('SESSION_NOT_FOUND'))
 }
 
-function sendAnswer(reply: FastifyReply, { status, body, retryAfterSeconds }: ExchangeAnswer): FastifyReply {
+function sendAnswer(reply: FastifyReply, { status, code, body, retryAfterSeconds }: ExchangeAnswer): FastifyReply {
+  if (code !== undefined) noteRefusal(reply.request, { code })
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   return reply.code(status).type('application/x-ndjson').send(body)
 }
@@ -45,7 +55,7 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
   const { batchBytes } = dependencies.settings.limits
 
   drain.register(lifecycle)
-  readBytes(app)
+  readBytes(app, options.readBody)
   answerErrors(app, send)
   // Log lines carry the session's id; a logger for each request would cost as much as signing its answer.
   app.setChildLoggerFactory(logger => logger)
@@ -61,47 +71,69 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
     return { dependencies, settings, sessions, lifecycle, limiter, remoteAddress: ip }
   }
 
-  const handshake =
-    handshakesPerMinute === undefined ? {} : { rateLimit: { max: handshakesPerMinute, timeWindow: 60_000 } }
-  app.post('/challenge', { config: handshake }, async (request, reply) =>
-    send(reply, await challenge(handshakeOf(request)))
-  )
-  app.post('/sessions', { config: handshake }, async (request, reply) =>
-    send(reply, await openSession(handshakeOf(request), bodyOf(request)))
-  )
-  const exchangeOptions = { dependencies, settings, sessions, lifecycle, unverified }
+  const handshake = {
+    config: handshakesPerMinute === undefined ? {} : { rateLimit: perMinute(handshakesPerMinute) },
+    bodyLimit: authenticateBytes + bodySlackBytes
+  }
+  app.post('/challenge', handshake, async (request, reply) => send(reply, await challenge(handshakeOf(request))))
+  app.post('/sessions', handshake, async (request, reply) => {
+    const answer = await openSession(handshakeOf(request), bodyOf(request))
+    if (answer.status === 201) markVerified(request.raw.socket)
+    return send(reply, answer)
+  })
+  const exchangeOptions = { dependencies, settings, sessions, lifecycle, unverified, refused: options.refused }
   app.post(
     '/sessions/:sessionId/exchange',
-    // Limited per session once it verified, since game servers share addresses.
-    { config: { rateLimit: false }, bodyLimit: batchBytes + bodySlackBytes },
+    {
+      // Limited per session once it verified, since game servers share addresses.
+      config: { rateLimit: false },
+      bodyLimit: batchBytes + bodySlackBytes,
+      onRequest: (request: ExchangeRequest, reply, done) =>
+        admitExchange(exchangeOptions, request, (error, refusal) =>
+          refusal === undefined ? done(error) : void send(reply, refusal)
+        )
+    },
     async (request: ExchangeRequest, reply) => send(reply, await answerExchange(exchangeOptions, request, reply))
   )
 }
 
 /** Bodies are read as bytes, whatever their content type; a content encoding is refused. */
-function readBytes(app: FastifyInstance): void {
+function readBytes(app: FastifyInstance, readBody: ReadBody): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('*', readBody)
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('cache-control', 'no-store')
     // A malformed content type is ignored too. Deleting the header would slow down every later access to the headers.
     request.raw.headers['content-type'] = undefined
     if (request.headers['content-encoding'] === undefined) done()
     else {
       const message = 'content-encoding is not supported: send the frames uncompressed'
-      reply.code(415).send({ type: 'error', code: 'UNSUPPORTED_MEDIA_TYPE', message })
+      sendAnswer(reply, refusedRequest(415, 'UNSUPPORTED_MEDIA_TYPE', message))
     }
   })
 }
 
-/** Requests that the framework refuses before a route sees them get the body of PROTOCOL §4.4 too. */
+/** Requests that are refused before a route sees them get the body of PROTOCOL §4.4 too. */
 function answerErrors(app: FastifyInstance, send: SendAnswer): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const { code, statusCode = 500 } = error
-    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return send(reply, unsignedAnswer('FRAME_TOO_LARGE'))
-    if (statusCode === 429) return send(reply, unsignedAnswer('RATE_LIMITED'))
+    const { statusCode = 500 } = error
+    if (error instanceof ApiError) return send(reply, answerTo(error))
     if (statusCode < 500) return send(reply, unsignedAnswer('PROTOCOL_ERROR'))
     request.log.error({ err: error }, 'request failed')
     return send(reply, unsignedAnswer('INTERNAL'))
   })
+}
+
+function answerTo({ code, statusCode, message }: ApiError): ExchangeAnswer {
+  switch (code) {
+    case 'PAYLOAD_TOO_LARGE':
+      return unsignedAnswer('FRAME_TOO_LARGE')
+    case 'RATE_LIMITED':
+      return unsignedAnswer('RATE_LIMITED')
+    case 'UNAVAILABLE':
+      return unsignedAnswer('UNAVAILABLE', retryAfterMs, 'unsent')
+    case 'BAD_REQUEST':
+      return refusedRequest(400, 'PROTOCOL_ERROR', message)
+    default:
+      return refusedRequest(statusCode, code, message)
+  }
 }

@@ -1,6 +1,8 @@
+import { limiterKeyOf } from '../auth/address.js'
+
 /** Requests that did not verify in a minute, by address; above it the address must wait. */
 export const unverifiedPerMinute = 600
-/** Addresses that are counted; at this number all counts restart from zero. */
+/** Addresses that are counted; at this number the one that was seen longest ago is evicted. */
 export const maxCountedAddresses = 100_000
 const windowMs = 60_000
 
@@ -15,6 +17,11 @@ export interface UnverifiedRequestLimiter {
   retryAfterMs(address: string): number
 }
 
+interface Window {
+  readonly endsAt: number
+  requests: number
+}
+
 /**
  * @param now       unix milliseconds
  * @param perMinute requests of one address; 0: unlimited
@@ -23,21 +30,29 @@ export function createUnverifiedRequestLimiter(
   now: () => number,
   perMinute: number = unverifiedPerMinute
 ): UnverifiedRequestLimiter {
-  let counts = new Map<string, number>()
-  let windowEndsAt = 0
+  // The address that was counted longest ago comes first.
+  const windows = new Map<string, Window>()
+
+  function windowOf(key: string): Window | undefined {
+    const window = windows.get(key)
+    return window === undefined || now() >= window.endsAt ? undefined : window
+  }
 
   return {
     count(address) {
       if (perMinute === 0) return
-      if (now() >= windowEndsAt || counts.size >= maxCountedAddresses) {
-        counts = new Map()
-        windowEndsAt = now() + windowMs
-      }
-      counts.set(address, (counts.get(address) ?? 0) + 1)
+      const key = limiterKeyOf(address)
+      const window = windowOf(key) ?? { endsAt: now() + windowMs, requests: 0 }
+      window.requests++
+      windows.delete(key)
+      const [oldest] = windows.size >= maxCountedAddresses ? windows.keys() : []
+      if (oldest !== undefined) windows.delete(oldest)
+      windows.set(key, window)
     },
     retryAfterMs(address) {
-      if (perMinute === 0 || now() >= windowEndsAt) return 0
-      return (counts.get(address) ?? 0) >= perMinute ? windowEndsAt - now() : 0
+      if (perMinute === 0) return 0
+      const window = windowOf(limiterKeyOf(address))
+      return window !== undefined && window.requests >= perMinute ? window.endsAt - now() : 0
     }
   }
 }

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { type App, buildApp } from '../app.js'
 import { type Config, ConfigError, loadConfig } from '../config/load.js'
 import { flagOf, mergeSources, type Sources } from '../config/sources.js'
+import { createLogDestination } from '../log/log-destination.js'
 import { WrongMasterKey } from '../registry/index.js'
 import { openStore, type StoreEvents } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
@@ -80,18 +81,35 @@ function storeEvents(logger: FastifyBaseLogger): StoreEvents {
   }
 }
 
+interface ProcessLog {
+  readonly logger: FastifyBaseLogger
+  /** Lines dropped since the start. */
+  readonly droppedLogLines: () => number
+}
+
+/** The log on standard output. */
+function openLog({ logLevel }: Config): ProcessLog {
+  const stdout = 1
+  const lines = createLogDestination(stdout, dropped =>
+    logger.warn({ dropped }, 'log lines were dropped: what reads them was too slow')
+  )
+  const logger: FastifyBaseLogger = pino({ level: logLevel, redact }, lines)
+  return { logger, droppedLogLines: () => lines.droppedLines }
+}
+
 async function start(
   config: Config,
-  logger: FastifyBaseLogger,
+  log: ProcessLog,
   rejections: UnhandledRejections
 ): Promise<{ app: App; url: string }> {
+  const { logger } = log
   let store: Store | undefined
   try {
     store = await openStore(config, Date.now, storeEvents(logger))
     const masterKeys = config.masterKeys ?? readMasterKeyFile(config.dataDir)
     const adminToken = config.adminToken ?? readAdminTokenFile(config.dataDir)
     const unhandledRejections = () => rejections.count
-    const app = await buildApp({ config, store, masterKeys, adminToken, logger, pagesFolder, unhandledRejections })
+    const app = await buildApp({ config, store, masterKeys, adminToken, ...log, pagesFolder, unhandledRejections })
     const url = await app.server.listen({ host: config.host, port: config.port })
     return { app, url }
   } catch (error) {
@@ -128,12 +146,13 @@ function runUntilStopped(app: App, config: Config, logger: FastifyBaseLogger): P
  */
 export async function serve(sources: Sources): Promise<number> {
   const { config, warnings } = loadConfig(mergeSources(sources))
-  const logger: FastifyBaseLogger = pino({ level: config.logLevel, redact })
+  const log = openLog(config)
+  const { logger } = log
   for (const warning of [...warnings, ...warnOfSecrets(sources)]) logger.warn({}, warning)
   const rejections = new UnhandledRejections(logger)
   process.on('unhandledRejection', rejections.record)
   try {
-    const { app, url } = await start(config, logger, rejections)
+    const { app, url } = await start(config, log, rejections)
     process.stderr.write(greeting(config, url))
     return runUntilStopped(app, config, logger)
   } catch (error) {

@@ -40,6 +40,8 @@ export interface Config {
   readonly failedHandshakesPerMinute: number
   readonly handshakesPerMinute: number
   readonly framesPerSecond: number
+  /** Bytes of request bodies that this process holds at once. */
+  readonly pendingBodyBytes: number
   /** Patterns of the channels whose members are recorded. */
   readonly presence: readonly string[]
   readonly history: { readonly size: number; readonly lifeMs: number }
@@ -111,6 +113,7 @@ function toConfig(settings: Settings): Config {
     failedHandshakesPerMinute: settings.COUNTERSIGN_FAILED_HANDSHAKES_PER_MINUTE,
     handshakesPerMinute: settings.COUNTERSIGN_HANDSHAKES_PER_MINUTE,
     framesPerSecond: settings.COUNTERSIGN_FRAMES_PER_SECOND,
+    pendingBodyBytes: settings.COUNTERSIGN_PENDING_BODY_BYTES,
     presence: presencePatterns(settings),
     history: { size: settings.COUNTERSIGN_HISTORY_SIZE, lifeMs: settings.COUNTERSIGN_HISTORY_SECONDS * 1000 }
   }

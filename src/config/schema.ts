@@ -98,6 +98,12 @@ export const settingsSchema = Type.Object({
   ),
   COUNTERSIGN_HANDSHAKES_PER_MINUTE: integer(1, 1_000_000, 1200, 'Handshakes that one address may start per minute.'),
   COUNTERSIGN_FRAMES_PER_SECOND: integer(1, 1_000_000, 200, 'Frames that one session may send per second, on average.'),
+  COUNTERSIGN_PENDING_BODY_BYTES: integer(
+    8_388_608,
+    4_294_967_296,
+    67_108_864,
+    'Bytes of request bodies that one instance holds at once; one client or address may hold an eighth.'
+  ),
   COUNTERSIGN_PRESENCE: Type.String({
     default: 'none',
     description:

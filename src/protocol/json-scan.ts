@@ -9,7 +9,6 @@ import { ProtocolError } from './protocol-error.js'
 const quote = 0x22
 const backslash = 0x5c
 const comma = 0x2c
-const colon = 0x3a
 const openBrace = 0x7b
 const closeBrace = 0x7d
 const openBracket = 0x5b
@@ -43,7 +42,7 @@ function endOfString(text: string, start: number): number {
     }
     if (pendingHigh) refuse('a surrogate escape without its pair')
     if (unit === quote) return i + 1
-    if (unit === lineFeed || unit === carriageReturn) refuse('a line break in a frame')
+    if (unit === lineFeed || unit === carriageReturn) refuse('a line break in a string')
   }
   return refuse('a string is not terminated')
 }
@@ -51,6 +50,11 @@ function endOfString(text: string, start: number): number {
 /** Whether a character can be part of a JSON number: digits and + - . E e. */
 function isNumeric(unit: number): boolean {
   return (unit >= 0x30 && unit <= 0x39) || unit === 0x2d || unit === 0x2e || unit === 0x2b || (unit | 0x20) === 0x65
+}
+
+/** Whether a number can begin with this character. */
+function isNumberStart(unit: number): boolean {
+  return isNumeric(unit) && (unit | 0x20) !== 0x65
 }
 
 /** Checks that the number at `start` is finite. @returns the index after it */
@@ -70,6 +74,48 @@ function unescapeName(text: string, start: number, end: number): string {
     return String(JSON.parse(text.slice(start, end)))
   } catch {
     return refuse('a member name that is not JSON')
+  }
+}
+
+/** Characters of a member name that an error repeats. */
+const maxShownName = 64
+
+/**
+ * Checks any JSON text for what `JSON.parse` accepts in silence: duplicate members at any level, lone surrogate escapes,
+ * numbers that are not finite, and nesting that would exhaust the stack. One pass without recursion.
+ * @param depth  allowed nesting levels; the outermost value is the first
+ * @throws ProtocolError PROTOCOL_ERROR
+ */
+export function scanJsonText(text: string, depth: number): void {
+  /** The member names of each open object; undefined for an open array. */
+  const open: (Set<string> | undefined)[] = []
+  let nameExpected = false
+  let i = 0
+  while (i < text.length) {
+    const unit = text.charCodeAt(i)
+    if (unit === quote) {
+      const end = endOfString(text, i)
+      const names = open.at(-1)
+      if (nameExpected && names !== undefined) {
+        const name = unescapeName(text, i, end)
+        if (names.has(name)) refuse(`the member ${JSON.stringify(name.slice(0, maxShownName))} is duplicate`)
+        names.add(name)
+      }
+      nameExpected = false
+      i = end
+      continue
+    }
+    if (unit === openBrace || unit === openBracket) {
+      if (open.length >= depth) refuse(`nested deeper than ${depth}`)
+      open.push(unit === openBrace ? new Set() : undefined)
+      nameExpected = unit === openBrace
+    } else if (unit === closeBrace || unit === closeBracket) open.pop()
+    else if (unit === comma) nameExpected = true
+    else if (isNumberStart(unit)) {
+      i = endOfNumber(text, i)
+      continue
+    }
+    i++
   }
 }
 
@@ -108,7 +154,7 @@ export function scanFrameText(text: string, depth: number): void {
       nameExpected = level === 1
     } else if (unit === lineFeed || unit === carriageReturn) {
       refuse('a line break in a frame')
-    } else if (unit !== colon && isNumeric(unit) && unit !== 0x65 && unit !== 0x45) {
+    } else if (isNumberStart(unit)) {
       i = endOfNumber(text, i)
       continue
     }

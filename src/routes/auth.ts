@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import ipaddr from 'ipaddr.js'
 import { ApiError, apiErrors } from '../errors.js'
+import { markVerified } from '../http/unverified-sockets.js'
 import type { Scope, Token, Tokens } from '../registry/tokens.js'
 
 /** Bearer authentication of the HTTP API (PROTOCOL §12). */
@@ -65,8 +66,9 @@ export function createAuth({ adminToken, tokens, allowInsecureHttp }: AuthOption
           : 'the bearer token is unknown or has expired'
       )
     }
+    markVerified(request.raw.socket)
     if (caller === 'admin') {
-      request.actor = 'admin'
+      request.bodyOwner = request.actor = 'admin'
       return
     }
     const isAdmin = caller.scopes.includes('admin')
@@ -74,7 +76,7 @@ export function createAuth({ adminToken, tokens, allowInsecureHttp }: AuthOption
     if (!isAdmin && !wanted.some(scope => caller.scopes.includes(scope))) {
       throw new ApiError('PERMISSION_DENIED', `this token lacks the scope ${['admin', ...wanted].join(' or ')}`)
     }
-    request.actor = `token:${caller.tokenId}`
+    request.bodyOwner = request.actor = `token:${caller.tokenId}`
     request.limitedBy = isAdmin ? undefined : caller
   }
 }

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError, type ApiErrorCode, type ApiErrorDetails, apiErrors } from '../errors.js'
+import { noteRefusal } from '../http/request-log.js'
+import type { RepeatedEvents } from '../log/repeated-events.js'
 import { ImportError } from '../registry/imports.js'
 import { RegistryError } from '../registry/records.js'
 import { StoreUnavailable } from '../store/store.js'
@@ -48,18 +50,27 @@ function responseToFramework({ statusCode = 500, code = '', message }: FastifyFa
   return { status: statusCode, body: { code: code.startsWith('FST_') || code === '' ? 'BAD_REQUEST' : code, message } }
 }
 
-async function errors(app: FastifyInstance): Promise<void> {
+export interface ErrorOptions {
+  /** Bounds the log lines about failures of the gateway. */
+  readonly failures: RepeatedEvents
+  /** Whether requests to paths that do not exist are limited by address. */
+  readonly rateLimit: boolean
+}
+
+async function errors(app: FastifyInstance, { failures, rateLimit }: ErrorOptions): Promise<void> {
   app.setErrorHandler((error: Error, request: FastifyRequest, reply: FastifyReply) => {
     const { status, body } = responseTo(error)
-    if (body.code === 'INTERNAL') request.log.error({ err: error }, 'request failed')
-    else request.log.info({ code: body.code, reason: body.message, cause: error.cause }, 'request refused')
+    noteRefusal(request, { code: body.code, reason: body.message, cause: error.cause })
+    if (body.code === 'INTERNAL') failures.record(error.name, () => request.log.error({ err: error }, 'request failed'))
     if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', unavailableRetrySeconds)
     return reply.code(status).send(body)
   })
-  app.setNotFoundHandler((_request, reply) => {
+  app.setNotFoundHandler(rateLimit ? { preHandler: app.rateLimit() } : {}, (request, reply) => {
     const { status, body } = responseFor('NOT_FOUND')
+    noteRefusal(request, { code: body.code })
     return reply.code(status).send(body)
   })
 }
 
+/** Register it after the rate limit. */
 export default fp(errors, { name: 'countersign-errors', fastify: '5.x' })

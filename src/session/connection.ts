@@ -18,8 +18,8 @@ export interface ConnectionPeer {
   readonly binding: string
   readonly challengeToken: string
   readonly remoteAddress: string
-  /** Called once, when the handshake has succeeded or failed. */
-  readonly onSettled: () => void
+  /** Called once, when the handshake has succeeded, and so opened a session, or failed. */
+  readonly onSettled: (hasSession: boolean) => void
 }
 
 /** What connections share. */
@@ -111,14 +111,9 @@ export class Connection {
   }
 
   async #authenticate(frame: Uint8Array): Promise<void> {
-    const { dependencies, limiter } = this.#services
+    const { dependencies } = this.#services
     const { binding, remoteAddress } = this.#peer
     try {
-      // Checked again after the upgrade: one address may have opened many sockets before the first failure.
-      if ((await limiter.retryAfterMs(remoteAddress)) > 0) {
-        this.refuse('RATE_LIMITED')
-        return
-      }
       const authenticated = await authenticate(dependencies, frame, binding, remoteAddress)
       if (this.#state !== 'authenticating') return
       const session = new Session(dependencies, this.#transport, authenticated, ended =>
@@ -126,7 +121,7 @@ export class Connection {
       )
       await this.#open(session)
     } catch (error) {
-      this.#refuseHandshake(error)
+      await this.#refuseHandshake(error)
     }
   }
 
@@ -153,7 +148,7 @@ export class Connection {
     session.log.info({ keyId: session.peer.keyId, remoteAddress: this.#peer.remoteAddress }, 'session opened')
   }
 
-  #refuseHandshake(error: unknown): void {
+  async #refuseHandshake(error: unknown): Promise<void> {
     const { dependencies, limiter } = this.#services
     const { remoteAddress } = this.#peer
     if (error instanceof StoreUnavailable) {
@@ -169,8 +164,9 @@ export class Connection {
     if (code !== 'AUTHENTICATION_FAILED') {
       dependencies.log.info({ code, reason: message, remoteAddress }, 'a handshake was malformed')
     }
-    limiter.recordFailure(remoteAddress, error instanceof AuthenticationFault ? error.clientId : undefined)
-    this.refuse(code)
+    const claimed = error instanceof AuthenticationFault ? error.clientId : undefined
+    const waitMs = await limiter.recordFailure(remoteAddress, claimed)
+    this.refuse(waitMs > 0 ? 'RATE_LIMITED' : code)
   }
 
   /** Closes the connection with an error: unsigned before a session, with one message per code (PROTOCOL §4). */
@@ -191,7 +187,7 @@ export class Connection {
     const isSettling = this.#state === 'challenged' || this.#state === 'authenticating'
     if (this.#state === 'challenged') this.#discardChallenge()
     this.#state = state
-    if (isSettling) this.#peer.onSettled()
+    if (isSettling) this.#peer.onSettled(state === 'open')
   }
 
   /** Frees the store's memory at once: no other connection can use the challenge. */

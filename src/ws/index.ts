@@ -1,16 +1,17 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
 import { issueChallenge } from '../auth/handshake.js'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
 import type { Config } from '../config/load.js'
 import { ApiError } from '../errors.js'
+import { perMinute } from '../http/rate-limit.js'
+import { markVerified } from '../http/unverified-sockets.js'
 import { closeUnsupportedData } from '../protocol/codes.js'
 import { protocolName } from '../protocol/limits.js'
 import type { DownstreamMessages } from '../protocol/messages.js'
 import type { ConnectedSessions } from '../session/connected-sessions.js'
 import { Connection } from '../session/connection.js'
 import type { SessionDependencies } from '../session/dependencies.js'
-import { isOriginAllowed } from './origin.js'
 import { createWsTransport } from './transport.js'
 
 /** The WebSocket transport (PROTOCOL §8): `GET /v1/ws`. */
@@ -21,7 +22,7 @@ const bindingBytes = 16
 export interface WsOptions {
   readonly dependencies: SessionDependencies
   readonly sessions: ConnectedSessions
-  readonly config: Pick<Config, 'allowedOrigins' | 'handshakesPerMinute' | 'maxSessions'>
+  readonly config: Pick<Config, 'handshakesPerMinute' | 'maxSessions'>
   readonly limiter: HandshakeLimiter
   /** Whether this instance is stopping. */
   readonly isDraining: () => boolean
@@ -46,25 +47,14 @@ function admit(app: FastifyInstance, { sessions, config, isDraining }: WsOptions
   if (offered !== undefined && !offered.split(',').some(each => each.trim() === protocolName)) {
     throw new ApiError('UNSUPPORTED_PROTOCOL')
   }
-  if (!isOriginAllowed(config.allowedOrigins, request.headers.origin, request.host)) {
-    throw new ApiError(
-      'PERMISSION_DENIED',
-      `the origin ${request.headers.origin} may not connect (COUNTERSIGN_ALLOWED_ORIGINS)`
-    )
-  }
   if (sessions.size + app.waitingConnections.size >= config.maxSessions) {
     throw new ApiError('UNAVAILABLE', 'this instance has no capacity for another session', { outcome: 'unsent' })
   }
 }
 
 /** Issues the challenge before the upgrade: if the store is unavailable, the client gets a plain 503. */
-async function prepare({ dependencies, limiter }: WsOptions, request: FastifyRequest, reply: FastifyReply) {
+async function prepare({ dependencies }: WsOptions, request: FastifyRequest): Promise<void> {
   if (!request.ws) return
-  const retryAfterMs = await limiter.retryAfterMs(request.ip)
-  if (retryAfterMs > 0) {
-    reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
-    throw new ApiError('RATE_LIMITED', 'too many failed handshakes from this address')
-  }
   const binding = `ws:${dependencies.randomText(bindingBytes)}`
   request.handshake = { binding, challenge: await issueChallenge(dependencies, binding) }
 }
@@ -82,7 +72,10 @@ function open(
     binding,
     challengeToken: challenge.challengeToken,
     remoteAddress: request.ip,
-    onSettled: () => app.waitingConnections.delete(connection)
+    onSettled: (hasSession: boolean) => {
+      app.waitingConnections.delete(connection)
+      if (hasSession) markVerified(request.raw.socket)
+    }
   }
   const connection: Connection = new Connection({ dependencies, sessions, limiter }, transport, peer)
   app.waitingConnections.add(connection)
@@ -105,10 +98,10 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
   app.route({
     method: 'GET',
     url: '/v1/ws',
-    config: { rateLimit: { max: options.config.handshakesPerMinute, timeWindow: 60_000 } },
+    config: { rateLimit: perMinute(options.config.handshakesPerMinute) },
     onRequest: async request => admit(app, options, request),
     // After the rate limit's own hook.
-    preHandler: (request, reply) => prepare(options, request, reply),
+    preHandler: request => prepare(options, request),
     handler: (_request, reply) =>
       reply.code(426).header('upgrade', 'websocket').send({ code: 'BAD_REQUEST', message: 'connect with a WebSocket' }),
     wsHandler(socket, request) {

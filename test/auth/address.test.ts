@@ -1,5 +1,5 @@
 import t from 'tap'
-import { limiterKeyOf } from '../../src/auth/address.js'
+import { limiterKeyOf, parseAddress, unparseableKey } from '../../src/auth/address.js'
 
 t.test('counts an IPv6 address by its /64, an IPv4 address by itself', async t => {
   t.equal(limiterKeyOf('203.0.113.7'), '203.0.113.7')
@@ -11,7 +11,36 @@ t.test('counts an IPv6 address by its /64, an IPv4 address by itself', async t =
   t.equal(limiterKeyOf('fe80::1%eth0'), 'fe80:0:0:0::/64')
 })
 
-t.test('returns text that does not parse as an address unchanged', async t => {
-  t.equal(limiterKeyOf('attacker'), 'attacker')
-  t.equal(limiterKeyOf(''), '')
+t.test('bug: an address with a port had a count of its own', async t => {
+  for (const text of ['198.51.100.7:4711', ' 198.51.100.7 ', '"198.51.100.7:4711"', '::ffff:198.51.100.7']) {
+    t.equal(parseAddress(text), '198.51.100.7', text)
+  }
+  for (const text of [
+    '[2001:db8::1]:4711',
+    '[2001:db8::1]',
+    '"[2001:DB8::1]:4711"',
+    '2001:db8:0::1',
+    '"2001:db8::1"'
+  ]) {
+    t.equal(parseAddress(text), '2001:db8::1', text)
+  }
+  t.equal(parseAddress('[fe80::1%eth0]:1'), 'fe80::1')
+})
+
+t.test('bug: each text that is no address had a count of its own', async t => {
+  for (const text of [
+    'attacker',
+    '',
+    '1',
+    '010.0.0.1',
+    '198.51.100.7:',
+    '198.51.100.7:123456',
+    '[198',
+    'a:1',
+    '1.2.3.4.5'
+  ]) {
+    t.equal(parseAddress(text), undefined, text)
+    t.equal(limiterKeyOf(text), unparseableKey, text)
+  }
+  t.equal(limiterKeyOf(undefined), unparseableKey)
 })

@@ -5,7 +5,7 @@ import t from 'tap'
 import { settingsSchema } from '../../src/config/schema.js'
 import { apiErrors } from '../../src/errors.js'
 import { codes, validationCodes } from '../../src/protocol/codes.js'
-import { filesUnder, read } from './files.js'
+import { filesUnder, read, sources } from './files.js'
 
 /** Documents and configurations that must match the code. */
 
@@ -84,7 +84,12 @@ t.test('docker-compose.yml and the Dockerfile fit the program (parsed only)', as
 
 t.test('docs/operating.md lists every metric, and no other', async t => {
   const namesIn = (text: string) => [...new Set(text.match(/\bcountersign_[a-z_]+[a-z]\b/g))].sort()
-  const registered = [...read('src/metrics.ts').matchAll(/name: '(countersign_[a-z_]+)'/g)].map(([, name]) => name)
+  const registered = [
+    ...sources
+      .map(read)
+      .join('\n')
+      .matchAll(/name: '(countersign_[a-z_]+)'/g)
+  ].map(([, name]) => name)
   t.ok(registered.length > 0)
   t.same(namesIn(read('docs/operating.md')), registered.sort())
 })

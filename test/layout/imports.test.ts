@@ -10,25 +10,31 @@ import { importsOf, moduleOf, read, sources } from './files.js'
 const mayImport: Record<string, readonly string[]> = {
   server: ['cli'],
   index: ['app', 'config', 'store'],
-  cli: ['app', 'config', 'store', 'registry', 'client', 'protocol'],
+  cli: ['app', 'config', 'log', 'store', 'registry', 'client', 'protocol'],
   // biome-ignore format: one line is one layer
   app: [
     'session-layer', 'routes', 'ws', 'bridge',
     'session',
-    'config', 'errors',
+    'http', 'config', 'errors', 'log',
     'store'
   ],
   // biome-ignore format: one line is one layer
   'session-layer': [
-    'bridge', 'metrics',
+    'bridge', 'metrics', 'http',
     'session', 'cluster',
     'auth', 'channels', 'registry', 'config',
     'store', 'protocol'
   ],
-  routes: ['session', 'auth', 'channels', 'registry', 'errors', 'store', 'protocol'],
-  ws: ['session', 'auth', 'config', 'errors', 'protocol'],
-  bridge: ['session', 'cluster', 'auth', 'channels', 'registry', 'store', 'protocol'],
-  metrics: ['session', 'channels'],
+  routes: ['session', 'http', 'auth', 'channels', 'registry', 'errors', 'log', 'store', 'protocol'],
+  ws: ['session', 'http', 'auth', 'config', 'errors', 'protocol'],
+  // biome-ignore format: one line is one layer
+  bridge: [
+    'session', 'cluster', 'http',
+    'auth', 'channels', 'registry', 'errors', 'log',
+    'store', 'protocol'
+  ],
+  metrics: ['session', 'http', 'channels'],
+  http: ['auth', 'config', 'errors', 'log', 'protocol'],
   cluster: ['session', 'auth', 'registry', 'store'],
   session: ['auth', 'channels', 'registry', 'store', 'protocol'],
   registry: ['auth', 'store', 'protocol'],
@@ -37,6 +43,7 @@ const mayImport: Record<string, readonly string[]> = {
   client: ['protocol'],
   config: [],
   errors: [],
+  log: [],
   store: [],
   protocol: []
 }

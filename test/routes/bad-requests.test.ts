@@ -39,6 +39,7 @@ t.test('rejects malformed requests, which change nothing', async t => {
     { serviceId: 's', key: '' },
     { serviceId: 's', key: '€'.repeat(86) },
     { serviceId: 's', key: '\ud800' },
+    { serviceId: 's', attributes: { a: '\udc00' } },
     { serviceId: 's', maxHwids: 0 },
     { serviceId: 's', maxHwids: 1001 },
     { serviceId: 's', maxSessions: 1.5 },

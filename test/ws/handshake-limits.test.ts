@@ -1,4 +1,5 @@
 import t from 'tap'
+import { connectBridge } from '../helper/bridge-wire.js'
 import { startGateway } from '../helper/gateway.js'
 import { connectWire } from '../helper/wire.js'
 import { upgrade } from './upgrade.js'
@@ -16,13 +17,35 @@ t.test('limits failed handshakes by address, not by client', async t => {
     wire.authenticate({ ...credential, secret: 'wrong' })
     t.equal((await wire.closed()).code, 4401)
   }
-  const limited = await upgrade(gateway, { 'x-forwarded-for': '203.0.113.1' })
-  t.match(limited, { status: 429, body: { code: 'RATE_LIMITED' }, headers: { 'retry-after': '20' } })
+  const limited = await from('203.0.113.1')
+  limited.authenticate({ ...credential, secret: 'wrong' })
+  t.match(JSON.parse(await limited.nextText()), { type: 'error', code: 'RATE_LIMITED', signature: undefined })
+  t.equal((await limited.closed()).code, 4529)
   const honest = await from('203.0.113.2')
   honest.authenticate(credential)
   t.ok(await honest.next('welcome'), 'the same client from another address')
   gateway.clock.advance(60_000)
-  t.equal((await upgrade(gateway, { 'x-forwarded-for': '203.0.113.1' })).status, 101)
+  const later = await from('203.0.113.1')
+  later.authenticate({ ...credential, secret: 'wrong' })
+  t.equal((await later.closed()).code, 4401)
+})
+
+t.test('bug: failures of others locked out everybody behind one address', async t => {
+  const gateway = await startGateway(t, { config: { rateLimit: true, failedHandshakesPerMinute: 3 } })
+  const credential = await gateway.createClient()
+  for (let i = 0; i < 5; i++) {
+    const wire = await gateway.wire()
+    wire.authenticate({ ...credential, secret: 'wrong' })
+    t.equal((await wire.closed()).code, i < 3 ? 4401 : 4529)
+  }
+  t.ok(await gateway.session(credential), 'a handshake that proves itself')
+  const bridge = await connectBridge(gateway.url)
+  bridge.authenticate({ ...credential, secret: 'wrong' })
+  t.match(JSON.parse(await bridge.nextText()), { code: 'RATE_LIMITED', retryAfterMs: 20_000 })
+  t.match(await bridge.closed(), { code: 429 })
+  const honest = await connectBridge(gateway.url)
+  honest.authenticate(credential)
+  t.ok(await honest.next('welcome'), 'also on the bridge')
 })
 
 t.test('serves a client while another address fails 10,000 handshakes in its name', async t => {
@@ -41,8 +64,8 @@ t.test('serves a client while another address fails 10,000 handshakes in its nam
       if (wire === undefined) seen.limited++
       else {
         wire.authenticate({ ...credential, secret: 'wrong' })
-        await wire.closed()
-        seen.refused++
+        if ((await wire.closed()).code === 4529) seen.limited++
+        else seen.refused++
       }
     }
   }

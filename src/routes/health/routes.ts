@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { monitoringPerMinute, perMinute } from '../../http/rate-limit.js'
 import type { Store } from '../../store/store.js'
 import type { Resource } from '../common/resource.js'
 import { healthCalls, healthSchemas, healthTag } from './schema.js'
@@ -10,6 +11,24 @@ export interface HealthDependencies {
     render(): Promise<string>
   }
   isDraining(): boolean
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** Rendering costs milliseconds, so all requests within this time share one result. */
+const renderEveryMs = 1000
+
+function renderAtMostOnce({ metrics, now }: Pick<HealthDependencies, 'metrics' | 'now'>): () => Promise<string> {
+  let rendering: Promise<string> | undefined
+  let renderedAt = 0
+  return () => {
+    // A clock that was set back must not keep an old result.
+    if (rendering === undefined || Math.abs(now() - renderedAt) >= renderEveryMs) {
+      renderedAt = now()
+      rendering = metrics.render()
+    }
+    return rendering
+  }
 }
 
 async function checkStore({ store }: HealthDependencies): Promise<string> {
@@ -23,9 +42,10 @@ async function checkStore({ store }: HealthDependencies): Promise<string> {
 
 function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
   const { store, metrics, isDraining } = dependencies
+  const render = renderAtMostOnce(dependencies)
   return async app => {
-    // A monitor must never be refused for polling.
-    const config = { rateLimit: false }
+    // Counts of their own: a flood of other requests from its address must not make a monitor blind.
+    const config = { rateLimit: perMinute(monitoringPerMinute) }
 
     // Does not check the store: a restart would not repair it.
     app.get('/livez', { config, schema: healthCalls.alive }, () => ({ status: 'ok' as const }))
@@ -41,7 +61,7 @@ function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
     })
 
     app.get('/metrics', { config, schema: healthCalls.metrics }, async (_request, reply) =>
-      reply.type(metrics.contentType).send(await metrics.render())
+      reply.type(metrics.contentType).send(await render())
     )
   }
 }

@@ -22,7 +22,7 @@ const readinessSchema = Type.Object(
 
 export const healthTag: Tag = {
   name: 'Health',
-  description: 'For monitoring. Needs no token and has no rate limit.'
+  description: 'For monitoring. Needs no token. Each path has a rate limit of its own, far above what monitors need.'
 }
 const tags = [healthTag.name]
 
@@ -50,6 +50,7 @@ export const healthCalls = {
     tags,
     operationId: 'metrics',
     summary: 'Metrics for Prometheus',
+    description: 'At most one second old.',
     security: [],
     response: {
       200: {

@@ -66,18 +66,13 @@ export function createEmbeddedTickets(now: () => number): TicketStore {
   }
 }
 
-/** Most names. At the bound names with their full rate available are dropped first, then the oldest. */
+/** Most names. At the bound the one that was counted longest ago is evicted. */
 export const maxRateLimitNames = 200_000
 
 export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
-  // The theoretical arrival time of the next call (generic cell rate algorithm), unix milliseconds.
+  // The theoretical arrival time of the next call (generic cell rate algorithm), unix milliseconds. The name that was
+  // counted longest ago comes first: looking for a better one would cost a pass over the table for each new name.
   const arrivals = new Map<string, number>()
-
-  function evict(): void {
-    for (const [name, arrival] of arrivals) if (arrival <= now()) arrivals.delete(name)
-    const [oldest] = arrivals.keys()
-    if (arrivals.size >= maxRateLimitNames && oldest !== undefined) arrivals.delete(oldest)
-  }
 
   return {
     async consume(name, cost, perMinute) {
@@ -87,7 +82,9 @@ export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
       const waitMs = Math.ceil(next - intervalMs * perMinute - now())
       if (waitMs > 0) return waitMs
       if (cost > 0) {
-        if (!arrivals.has(name) && arrivals.size >= maxRateLimitNames) evict()
+        arrivals.delete(name)
+        const [oldest] = arrivals.size >= maxRateLimitNames ? arrivals.keys() : []
+        if (oldest !== undefined) arrivals.delete(oldest)
         arrivals.set(name, arrival + intervalMs * cost)
       }
       return 0

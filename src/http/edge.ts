@@ -1,0 +1,71 @@
+import { BlockList, isIP } from 'node:net'
+import { limiterKeyOf, parseAddress } from '../auth/address.js'
+import { type BodyBudget, createBodyBudget } from './body-budget.js'
+import { createBodyReader, type ReadBody } from './body-reader.js'
+import {
+  createUnverifiedSockets,
+  maxUnverifiedPerAddress,
+  maxUnverifiedSockets,
+  type UnverifiedSockets
+} from './unverified-sockets.js'
+
+/** What bounds the cost of peers that are not authenticated, before any route is reached. */
+export interface HttpEdge {
+  readonly sockets: UnverifiedSockets
+  readonly budget: BodyBudget
+  readonly readBody: ReadBody
+  readonly onPipelined: () => void
+  /** Sockets that were refused or destroyed since the start, by reason. */
+  readonly refusedSockets: Readonly<Record<SocketRefusal, number>>
+}
+
+/** `address` and `total`: at a bound on unverified sockets. `pipelined`: too many requests in flight. */
+export type SocketRefusal = 'address' | 'total' | 'pipelined'
+
+export interface HttpEdgeOptions {
+  /** Whether counts by address apply. */
+  readonly rateLimit: boolean
+  /** Addresses or CIDR ranges: their sockets belong to many peers. */
+  readonly trustProxy: readonly string[]
+  /** Bytes of request bodies that this process holds at once. */
+  readonly pendingBodyBytes: number
+}
+
+/** Answers whether an address is one of the proxies. */
+function proxyCheck(trustProxy: readonly string[]): (address: string) => boolean {
+  const list = new BlockList()
+  for (const entry of trustProxy) {
+    const [address = '', bits] = entry.split('/')
+    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return address => list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
+}
+
+export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: HttpEdgeOptions): HttpEdge {
+  const isProxy = proxyCheck(trustProxy)
+  const refusedSockets = { address: 0, total: 0, pipelined: 0 }
+  const budget = createBodyBudget(pendingBodyBytes)
+
+  function keyOf(remoteAddress: string): string | undefined {
+    const address = parseAddress(remoteAddress)
+    return !rateLimit || (address !== undefined && isProxy(address)) ? undefined : limiterKeyOf(address)
+  }
+
+  return {
+    sockets: createUnverifiedSockets({
+      ...{
+        now: () => performance.now(),
+        keyOf,
+        maxPerAddress: maxUnverifiedPerAddress,
+        maxTotal: maxUnverifiedSockets
+      },
+      onRefused: bound => refusedSockets[bound]++
+    }),
+    budget,
+    readBody: createBodyReader(budget),
+    onPipelined: () => refusedSockets.pipelined++,
+    refusedSockets
+  }
+}

@@ -1,0 +1,78 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { HttpEdge } from './edge.js'
+
+/** Values of the HTTP server that are read when the metrics are rendered. */
+export interface HttpMetricSources {
+  readonly edge: Pick<HttpEdge, 'sockets' | 'budget' | 'refusedSockets'>
+  /** Log lines that were dropped since the start. */
+  readonly droppedLogLines: () => number
+}
+
+/** Adds what bounds the cost of unauthenticated peers, each as used and limit. */
+function addBounds(register: Registry, { sockets, budget }: HttpMetricSources['edge']): void {
+  const registers = [register]
+  new Gauge({
+    name: 'countersign_unverified_sockets',
+    help: 'Open sockets that carry neither a verified session nor a valid token',
+    registers,
+    collect() {
+      this.set(sockets.size)
+    }
+  })
+  new Gauge({
+    name: 'countersign_unverified_sockets_limit',
+    help: 'Most open sockets that carry neither a verified session nor a valid token',
+    registers
+  }).set(sockets.maxSize)
+  new Gauge({
+    name: 'countersign_pending_body_bytes',
+    help: 'Bytes reserved for the bodies of requests that are not answered yet',
+    registers,
+    collect() {
+      this.set(budget.reservedBytes)
+    }
+  })
+  new Gauge({
+    name: 'countersign_pending_body_limit_bytes',
+    help: 'Most bytes reserved for the bodies of requests that are not answered yet',
+    registers
+  }).set(budget.maxBytes)
+}
+
+/**
+ * Adds the metrics of the HTTP server.
+ * @returns counts a request that was refused, by the error code that was sent
+ */
+export function addHttpMetrics(
+  register: Registry,
+  { edge, droppedLogLines }: HttpMetricSources
+): (code: string) => void {
+  const registers = [register]
+  addBounds(register, edge)
+  new Counter({
+    name: 'countersign_sockets_refused_total',
+    help: 'Sockets that were closed at a bound, by reason: address, total or pipelined',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [reason, sockets] of Object.entries(edge.refusedSockets)) this.inc({ reason }, sockets)
+    }
+  })
+  new Counter({
+    name: 'countersign_log_lines_dropped_total',
+    help: 'Log lines that were dropped because their reader was too slow',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(droppedLogLines())
+    }
+  })
+  const refused = new Counter({
+    name: 'countersign_http_requests_refused_total',
+    help: 'HTTP requests that were refused, by error code',
+    labelNames: ['code'],
+    registers
+  })
+  return code => refused.inc({ code })
+}

@@ -1,0 +1,79 @@
+import { lookup } from 'node:dns'
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import { normalizeForwardedFor } from './forwarded-for.js'
+import { trackRequests } from './request-tracker.js'
+import type { UnverifiedSockets } from './unverified-sockets.js'
+
+/** The HTTP server below Fastify: its timeouts, and its bounds on sockets and requests. */
+
+/** Timeouts of the server, in milliseconds. */
+export interface ServerTimeouts {
+  /** For all headers of a request to arrive, and for the first byte of a new socket. */
+  readonly headersMs: number
+  /** For a whole request to arrive, from its first byte on. The response may take longer: the bridge holds polls. */
+  readonly bodyMs: number
+  /** How often both are checked: they may end this much late. */
+  readonly checkEveryMs: number
+}
+
+export const defaultTimeouts: ServerTimeouts = { headersMs: 10_000, bodyMs: 20_000, checkEveryMs: 1000 }
+/** How long an idle socket is kept for the next request, in milliseconds. */
+const keepAliveMs = 72_000
+/** Requests that one socket may carry before it is closed. */
+export const maxRequestsPerSocket = 10_000
+
+export interface NodeServerOptions {
+  readonly timeouts: ServerTimeouts
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  /** Whether `x-forwarded-for` is read. */
+  readonly hasTrustedProxy: boolean
+  readonly sockets: UnverifiedSockets
+  /** Called for each socket that is destroyed because it had too many requests in flight. */
+  readonly onPipelined: () => void
+}
+
+export function createNodeServer(handler: RequestListener, options: NodeServerOptions): Server {
+  const { timeouts, tls, hasTrustedProxy, sockets, onPipelined } = options
+  const settings = {
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.bodyMs,
+    connectionsCheckingInterval: timeouts.checkEveryMs,
+    keepAliveTimeout: keepAliveMs
+  }
+  const counted = trackRequests(handler, onPipelined)
+  const listener: RequestListener = hasTrustedProxy
+    ? (request, response) => {
+        normalizeForwardedFor(request)
+        counted(request, response)
+      }
+    : counted
+  const server =
+    tls === undefined
+      ? createHttpServer(settings, listener)
+      : createHttpsServer({ ...settings, ...tls, handshakeTimeout: timeouts.headersMs }, listener)
+  server.maxRequestsPerSocket = maxRequestsPerSocket
+  if (hasTrustedProxy) server.on('upgrade', normalizeForwardedFor)
+  server.on('connection', (socket: Socket) => sockets.add(socket))
+  server.on('secureConnection', (socket: Socket) => sockets.secured(socket))
+  return server
+}
+
+/**
+ * `localhost` is 127.0.0.1 and ::1. Node listens on the first of them; this accepts connections on the others.
+ * @param server  listens already
+ */
+export function listenOnAllLoopback(server: Server): void {
+  const { address: first, port } = server.address() as AddressInfo
+  lookup('localhost', { all: true }, (error, addresses) => {
+    for (const { address } of error === null ? addresses : []) {
+      if (address === first || !server.listening) continue
+      const other = createTcpServer(socket => server.emit('connection', socket))
+      // The other address may not exist on this machine.
+      other.on('error', () => {})
+      other.listen(port, address)
+      server.once('close', () => other.close())
+    }
+  })
+}

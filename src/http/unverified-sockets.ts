@@ -1,0 +1,121 @@
+import type { Socket } from 'node:net'
+
+/**
+ * Bounds the open sockets that have not carried a verified session or a valid token: per peer address and in total. At a
+ * bound the oldest of them is closed for it, unless even that one is so young that its client may be in the middle of its
+ * handshake; then the new one is refused.
+ */
+export interface UnverifiedSockets {
+  /** Open sockets that nobody has verified. */
+  readonly size: number
+  readonly maxSize: number
+  /** Counts a new socket. It may be destroyed, or another one instead. */
+  add(socket: Socket): void
+  /** The TLS socket of a counted socket; it is the one that requests know. */
+  secured(tls: Socket): void
+}
+
+export interface UnverifiedSocketOptions {
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  /** What a peer address counts by; undefined: not by address, as for a trusted proxy. */
+  readonly keyOf: (remoteAddress: string) => string | undefined
+  readonly maxPerAddress: number
+  readonly maxTotal: number
+  /** Called for each socket that is destroyed at a bound. */
+  readonly onRefused: (bound: 'address' | 'total') => void
+}
+
+/** Unverified sockets of one address. A burst of 1,000 honest WebSocket clients behind one address fits well. */
+export const maxUnverifiedPerAddress = 4096
+/** Unverified sockets of the process. Each costs about 10 KiB. */
+export const maxUnverifiedSockets = 16_384
+/** How long a socket may need for its handshake before it can be the one that is closed, in milliseconds. */
+export const evictableAfterMs = 2000
+
+interface Entry {
+  readonly socket: Socket
+  readonly key: string | undefined
+  readonly openedAt: number
+  readonly release: () => void
+}
+
+const entries = new WeakMap<Socket, Entry>()
+
+/** Frees a socket's place among the unverified: it carries a session or a request with a valid token. */
+export function markVerified(socket: Socket): void {
+  const entry = entries.get(socket)
+  if (entry === undefined) return
+  entries.delete(socket)
+  entry.release()
+}
+
+/** Identifies a connection: a TLS socket and the socket below it have the same four values. */
+function endpointsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+}
+
+function oldestOf(sockets: Iterable<Entry> | undefined): Entry | undefined {
+  for (const entry of sockets ?? []) return entry
+  return undefined
+}
+
+export function createUnverifiedSockets(options: UnverifiedSocketOptions): UnverifiedSockets {
+  const { now, keyOf, maxPerAddress, maxTotal, onRefused } = options
+  // In the order of their arrival.
+  const all = new Map<string, Entry>()
+  const byAddress = new Map<string, Set<Entry>>()
+
+  function remove(endpoints: string, entry: Entry): void {
+    if (all.get(endpoints) === entry) all.delete(endpoints)
+    if (entry.key === undefined) return
+    const siblings = byAddress.get(entry.key)
+    siblings?.delete(entry)
+    if (siblings?.size === 0) byAddress.delete(entry.key)
+  }
+
+  /** @returns whether a new socket has a place */
+  function evict(oldest: Entry | undefined, bound: 'address' | 'total'): boolean {
+    onRefused(bound)
+    if (oldest === undefined || now() - oldest.openedAt < evictableAfterMs) return false
+    oldest.release()
+    oldest.socket.destroy()
+    return true
+  }
+
+  function hasPlace(key: string | undefined): boolean {
+    const siblings = key === undefined ? undefined : byAddress.get(key)
+    if (siblings !== undefined && siblings.size >= maxPerAddress && !evict(oldestOf(siblings), 'address')) {
+      return false
+    }
+    return all.size < maxTotal || evict(oldestOf(all.values()), 'total')
+  }
+
+  return {
+    get size() {
+      return all.size
+    },
+    maxSize: maxTotal,
+    add(socket) {
+      const { remoteAddress } = socket
+      const key = remoteAddress === undefined ? undefined : keyOf(remoteAddress)
+      if (!hasPlace(key)) {
+        socket.destroy()
+        return
+      }
+      const endpoints = endpointsOf(socket)
+      const entry: Entry = { socket, key, openedAt: now(), release: () => remove(endpoints, entry) }
+      all.set(endpoints, entry)
+      if (key !== undefined) {
+        const siblings = byAddress.get(key) ?? new Set()
+        byAddress.set(key, siblings.add(entry))
+      }
+      entries.set(socket, entry)
+      socket.once('close', entry.release)
+    },
+    secured(tls) {
+      const entry = all.get(endpointsOf(tls))
+      if (entry !== undefined) entries.set(tls, entry)
+    }
+  }
+}
