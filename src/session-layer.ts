@@ -77,7 +77,7 @@ async function createDependencies(
   return {
     settings,
     store,
-    registry: await openRegistry(store, masterKeys, now),
+    registry: await openRegistry(store, masterKeys, now, log),
     channels,
     presence,
     observer: metrics.observer,

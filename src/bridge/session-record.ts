@@ -4,7 +4,7 @@ import type { SessionKeys } from '../protocol/handshake.js'
 import type { Attributes } from '../protocol/messages.js'
 import type { Registry } from '../registry/index.js'
 
-/** What is fixed when a session opens. The store keeps it as JSON, opaque to the store. */
+/** What is fixed when a session opens. The store keeps it sealed as a whole and bound to the session's id. */
 export interface SessionRecord {
   readonly peer: Peer
   readonly keys: SessionKeys
@@ -14,6 +14,7 @@ export interface SessionRecord {
   readonly expiresAt: number
 }
 
+/** As JSON, before it is sealed. */
 interface StoredRecord extends Capabilities {
   readonly clientId: string
   readonly keyId: string
@@ -21,26 +22,32 @@ interface StoredRecord extends Capabilities {
   readonly remoteAddress: string
   readonly openedAt: number
   readonly expiresAt: number
-  /** The session's keys, sealed under the master key. */
-  readonly sealed: string
+  /** Base64. */
+  readonly clientKey: string
+  /** Base64. */
+  readonly serverKey: string
 }
 
 export function encodeRecord(registry: Registry, { peer, keys, openedAt, expiresAt }: SessionRecord): string {
   const { sessionId, clientId, keyId, capabilities, attributes, remoteAddress } = peer
   const stored: StoredRecord = {
     ...{ clientId, keyId, ...capabilities, attributes, remoteAddress, expiresAt, openedAt },
-    sealed: registry.sealSessionKeys(sessionId, keys)
+    clientKey: Buffer.from(keys.clientKey).toString('base64'),
+    serverKey: Buffer.from(keys.serverKey).toString('base64')
   }
-  return JSON.stringify(stored)
+  return registry.sealSession(sessionId, JSON.stringify(stored))
 }
 
-/** @throws CannotUnseal when the keys were sealed under another master key */
+/** @throws CannotUnseal when it was changed in the store, or sealed under another master key or by an earlier version */
 export function decodeRecord(registry: Registry, sessionId: string, text: string): SessionRecord {
-  const stored: StoredRecord = JSON.parse(text)
-  const { clientId, keyId, attributes, remoteAddress, openedAt, expiresAt, sealed, ...capabilities } = stored
+  const stored: StoredRecord = JSON.parse(registry.unsealSession(sessionId, text))
+  const { clientId, keyId, attributes, remoteAddress, openedAt, expiresAt, subscribe, publish, services } = stored
   return {
-    peer: { sessionId, clientId, keyId, capabilities, attributes, remoteAddress },
-    keys: registry.openSessionKeys(sessionId, sealed),
+    peer: {
+      ...{ sessionId, clientId, keyId, attributes, remoteAddress },
+      capabilities: { subscribe, publish, services }
+    },
+    keys: { clientKey: Buffer.from(stored.clientKey, 'base64'), serverKey: Buffer.from(stored.serverKey, 'base64') },
     openedAt,
     expiresAt
   }

@@ -1,5 +1,5 @@
 import type { Authenticated } from '../auth/handshake.js'
-import { CannotUnseal } from '../registry/keyring.js'
+import { CannotUnseal } from '../registry/aead.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { revalidateSession } from '../session/revalidation.js'
 import { SessionIndex } from '../session/session-index.js'
@@ -124,7 +124,10 @@ export class BridgeSessions implements SessionSource {
       return decodeRecord(registry, sessionId, text)
     } catch (error) {
       if (!(error instanceof CannotUnseal)) throw error
-      log.warn({ sessionId }, 'a bridge session was sealed under another master key')
+      log.warn(
+        { sessionId },
+        'a bridge session does not open: changed in the store, or sealed under a removed master key'
+      )
       return undefined
     }
   }

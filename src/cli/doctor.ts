@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { type Config, ConfigError, loadConfig } from '../config/load.js'
 import { mergeSources } from '../config/sources.js'
-import { openRegistry, WrongMasterKey } from '../registry/index.js'
+import { checkMasterKeys, WrongMasterKey } from '../registry/index.js'
 import { openStore } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
 import type { Invocation, Io } from './command.js'
@@ -83,7 +83,7 @@ function checkTls({ tls }: Config, now: number): Check[] {
 }
 
 /** Checks that a master key opens the store. An empty store opens with any. */
-async function checkMasterKeys(config: Config, store: Store, now: () => number): Promise<Check> {
+async function checkKeys(config: Config, store: Store): Promise<Check> {
   const name = 'master keys'
   const file = join(config.dataDir, masterKeyFile)
   if ((await store.durable.get('meta:pepper')) === undefined) {
@@ -93,7 +93,7 @@ async function checkMasterKeys(config: Config, store: Store, now: () => number):
     return fail(name, `${file} is missing, but the store was created with it`, `restore ${file} from your backup`)
   }
   try {
-    await openRegistry(store, config.masterKeys ?? readMasterKeyFile(config.dataDir), now)
+    await checkMasterKeys(store.durable, config.masterKeys ?? readMasterKeyFile(config.dataDir))
     return pass(name, 'the master key opens the store')
   } catch (error) {
     if (!(error instanceof WrongMasterKey || error instanceof ConfigError)) throw error
@@ -115,7 +115,7 @@ async function checkEmbedded(config: Config, io: Io): Promise<Check[]> {
   try {
     await store.ping()
     const { seq } = await store.durable.auditHead()
-    return [pass('store', `embedded, ${seq} changes`), await checkMasterKeys(config, store, io.now)]
+    return [pass('store', `embedded, ${seq} changes`), await checkKeys(config, store)]
   } finally {
     await store.close()
   }
@@ -128,7 +128,7 @@ async function checkStore(config: Config, io: Io): Promise<Check[]> {
   let store: Store | undefined
   try {
     store = await openStore(config, io.now)
-    return [...checks, await checkMasterKeys(config, store, io.now)]
+    return [...checks, await checkKeys(config, store)]
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     const todo = 'is Redis running, and is COUNTERSIGN_STORE right?'

@@ -1,9 +1,11 @@
 import type { AuditHead, Change, DurableStore } from '../store/store.js'
-import type { Hasher } from './keyring.js'
+import { CannotUnseal, deriveKey, openText, sealText } from './aead.js'
+import { createHasher, type Hasher } from './keyring.js'
 
 /**
  * One entry of the audit log. An entry contains the hash of the previous entry and a keyed hash of its own text, so
- * nobody without the master key can change, drop or add an entry undetected.
+ * nobody without the master key can change, drop or add an entry undetected. In the store, members of `detail` that
+ * describe a person or a machine are sealed.
  */
 export interface AuditEntry {
   readonly seq: number
@@ -32,7 +34,7 @@ export interface AuditVerification {
 export interface AuditLog {
   /**
    * Makes the `audit` part of a {@link Change}.
-   * @param detail  must not contain a secret
+   * @param detail  must not contain a secret; `hwid` and `attributes` are sealed
    */
   entry(actor: string, action: string, target: string, detail?: Readonly<Record<string, unknown>>): Change['audit']
   /** Entries after number `after`, oldest first, at most `limit`. */
@@ -43,6 +45,48 @@ export interface AuditLog {
 
 /** Entries read per round trip while verifying. */
 const verifyBatch = 1000
+
+/** Members of `detail` that are not readable in the store: hwids, and what operators keep about their customers. */
+const privateMembers: readonly string[] = ['hwid', 'attributes']
+
+type Detail = AuditEntry['detail']
+
+/**
+ * Seals private members under a key that follows from the pepper: a new master key leaves the log as it is. Each entry
+ * with such members is one text under that key (see `aead.ts` for their safe number).
+ */
+class DetailSealer {
+  readonly #key: Uint8Array
+
+  constructor(pepper: Uint8Array) {
+    this.#key = deriveKey(pepper, 'audit detail')
+  }
+
+  seal(detail: Detail, context: string): Detail {
+    const members = Object.entries(detail)
+    const hidden = members.filter(([name]) => privateMembers.includes(name))
+    if (hidden.length === 0) return detail
+    const open = members.filter(([name]) => !privateMembers.includes(name))
+    const sealed = sealText(this.#key, JSON.stringify(Object.fromEntries(hidden)), context)
+    return { ...Object.fromEntries(open), sealed }
+  }
+
+  /** Entries of earlier versions have no sealed members; one that was changed in the store keeps them sealed. */
+  open(detail: Detail, context: string): Detail {
+    const { sealed, ...rest } = detail
+    if (typeof sealed !== 'string') return detail
+    try {
+      return { ...rest, ...(JSON.parse(openText(this.#key, sealed, context)) as Detail) }
+    } catch (error) {
+      if (!(error instanceof CannotUnseal)) throw error
+      return detail
+    }
+  }
+}
+
+function contextOf({ action, target }: Pick<AuditEntry, 'action' | 'target'>): string {
+  return `${action} ${target}`
+}
 
 function seal(body: Omit<AuditEntry, 'hash'>, hash: Hasher): { hash: string; text: string } {
   const text = JSON.stringify(body)
@@ -74,15 +118,22 @@ async function verify(durable: DurableStore, hash: Hasher): Promise<AuditVerific
   return complete ? { entries: last.seq } : { entries: last.seq, brokenAt: last.seq + 1 }
 }
 
-export function createAuditLog(durable: DurableStore, hash: Hasher, now: () => number): AuditLog {
+/** @param pepper  32 random bytes of the store, see `pepper.ts` */
+export function createAuditLog(durable: DurableStore, pepper: Uint8Array, now: () => number): AuditLog {
+  const hash = createHasher(pepper, 'audit')
+  const details = new DetailSealer(pepper)
   return {
     entry: (actor, action, target, detail = {}) => {
       const at = new Date(now()).toISOString()
-      return head => seal({ seq: head.seq + 1, at, actor, action, target, detail, previous: head.hash }, hash)
+      const sealed = details.seal(detail, contextOf({ action, target }))
+      return head => seal({ seq: head.seq + 1, at, actor, action, target, detail: sealed, previous: head.hash }, hash)
     },
     async list(after, limit) {
       const rows = await durable.auditAfter(after, limit)
-      return rows.map(({ text }) => JSON.parse(text) as AuditEntry)
+      return rows.map(({ text }) => {
+        const entry = JSON.parse(text) as AuditEntry
+        return { ...entry, detail: details.open(entry.detail, contextOf(entry)) }
+      })
     },
     verify: () => verify(durable, hash)
   }

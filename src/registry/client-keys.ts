@@ -56,12 +56,15 @@ export class KeySealer {
   create(clientId: string, at: number): { readonly key: SealedKey; readonly secret: string } {
     const keyId = createId('key')
     const secret = createSecret('sk')
-    return { key: { keyId, sealed: this.#keyring.seal(secret, contextOf(clientId, keyId)), createdAt: at }, secret }
+    return {
+      key: { keyId, sealed: this.#keyring.seal('client key', secret, contextOf(clientId, keyId)), createdAt: at },
+      secret
+    }
   }
 
   /** @throws CannotUnseal */
   open(clientId: string, { keyId, sealed }: SealedKey): string {
-    return this.#keyring.unseal(sealed, contextOf(clientId, keyId))
+    return this.#keyring.unseal('client key', sealed, contextOf(clientId, keyId))
   }
 
   isStale({ sealed }: SealedKey): boolean {
@@ -70,7 +73,10 @@ export class KeySealer {
 
   /** Seals the secret again, under the current master key. @throws CannotUnseal */
   reseal(clientId: string, key: SealedKey): SealedKey {
-    return { ...key, sealed: this.#keyring.seal(this.open(clientId, key), contextOf(clientId, key.keyId)) }
+    return {
+      ...key,
+      sealed: this.#keyring.seal('client key', this.open(clientId, key), contextOf(clientId, key.keyId))
+    }
   }
 }
 

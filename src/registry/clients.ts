@@ -1,9 +1,8 @@
 import type { Capabilities } from '../auth/capabilities.js'
 import type { Attributes } from '../protocol/messages.js'
-import type { DurableStore } from '../store/store.js'
 import type { AuditLog } from './audit.js'
 import { type ClientKey, isLive, type KeySealer, rotate, type SealedKey } from './client-keys.js'
-import { RecordTable, RegistryError } from './records.js'
+import { type RecordAccess, RecordTable, RegistryError } from './records.js'
 import { createId } from './secrets.js'
 
 interface ClientFields extends Capabilities {
@@ -45,13 +44,6 @@ export interface RotatedKey extends IssuedKey {
   readonly previousExpiresAt: number
 }
 
-export interface ReencryptedPage {
-  /** Keys sealed again. */
-  readonly resealed: number
-  /** The `after` of the next page. Absent on the last one. */
-  readonly next?: string
-}
-
 interface ClientChange<R> {
   readonly write: ClientRecord | 'remove'
   /** Goes to the audit log; must not contain a secret. */
@@ -72,8 +64,8 @@ export class Clients {
   readonly #audit: AuditLog
   readonly #now: () => number
 
-  constructor(durable: DurableStore, sealer: KeySealer, audit: AuditLog, now: () => number) {
-    this.#table = new RecordTable(durable, 'client')
+  constructor(records: RecordAccess, sealer: KeySealer, audit: AuditLog, now: () => number) {
+    this.#table = new RecordTable(records, 'client')
     this.#sealer = sealer
     this.#audit = audit
     this.#now = now
@@ -99,6 +91,7 @@ export class Clients {
     })
   }
 
+  /** @throws UnreadableRecord, StoreUnavailable */
   async get(clientId: string): Promise<Client | undefined> {
     const record = await this.#table.get(clientId)
     return record === undefined ? undefined : publicOf(record)
@@ -120,9 +113,13 @@ export class Clients {
 
   /** @throws RegistryError NOT_FOUND */
   remove(clientId: string, actor: string): Promise<void> {
-    return this.#change(clientId, actor, 'client.delete', () => ({
-      ...{ write: 'remove', result: undefined, isProtective: true }
-    }))
+    const action = 'client.delete'
+    const remove = () =>
+      this.#change<void>(clientId, actor, action, () => ({
+        ...{ write: 'remove', result: undefined, isProtective: true }
+      }))
+    const audit = this.#audit.entry(actor, action, this.#table.key(clientId), { wasUnreadable: true })
+    return this.#table.removeEvenUnreadable(clientId, remove, { audit, event: { kind: 'client', id: clientId } })
   }
 
   /**
@@ -160,25 +157,6 @@ export class Clients {
       const at = this.#now()
       const keys = client.keys.map(key => (key.keyId === keyId ? { ...key, revokedAt: key.revokedAt ?? at } : key))
       return { write: { ...client, updatedAt: at, keys }, detail: { keyId }, result: undefined, isProtective: true }
-    })
-  }
-
-  /** Seals secrets under the current master key if another one sealed them: one page of clients. */
-  async reencrypt(after: string, limit: number, actor: string): Promise<ReencryptedPage> {
-    const page = await this.#table.list(after, limit)
-    let resealed = 0
-    for (const { clientId, keys } of page) {
-      if (keys.some(key => this.#sealer.isStale(key))) resealed += await this.#reseal(clientId, actor)
-    }
-    const next = page.length === limit ? page.at(-1)?.clientId : undefined
-    return { resealed, ...(next === undefined ? {} : { next }) }
-  }
-
-  #reseal(clientId: string, actor: string): Promise<number> {
-    return this.#change(clientId, actor, 'key.reencrypt', client => {
-      const stale = client.keys.filter(key => this.#sealer.isStale(key)).length
-      const keys = client.keys.map(key => (this.#sealer.isStale(key) ? this.#sealer.reseal(clientId, key) : key))
-      return { write: { ...client, keys }, detail: { keys: stale }, result: stale }
     })
   }
 

@@ -1,34 +1,46 @@
 import type { Credential, Credentials } from '../auth/credential.js'
-import type { DurableStore, StoredRecord } from '../store/store.js'
+import type { StoredRecord } from '../store/store.js'
+import { CannotUnseal } from './aead.js'
 import { isLive, type KeySealer, maxLiveKeys, type SealedKey } from './client-keys.js'
 import type { ClientRecord } from './clients.js'
-import { RecordTable, readRecord } from './records.js'
+import { type RecordAccess, type RecordSealer, UnreadableRecord } from './records.js'
 import { isTicketId, type Tickets } from './tickets.js'
+import type { UnreadableReports } from './unreadable.js'
 
 const decoyClientId = 'decoy'
+
+/** What a handshake may know of a client: one whose record does not open is refused, its tickets included. */
+type FoundClient = ClientRecord | 'unreadable' | undefined
 
 /**
  * Finds the credentials of a handshake. Decoys fill the list up to a fixed length, so an unknown client, a wrong key and
  * a revoked key cost the same time and look the same from outside.
  */
 export class CredentialSource {
-  readonly #durable: DurableStore
-  readonly #clients: RecordTable<ClientRecord>
+  readonly #records: RecordAccess
   readonly #tickets: Tickets
   readonly #sealer: KeySealer
   readonly #now: () => number
+  readonly #reports: UnreadableReports
   readonly #decoyKey: SealedKey
-  /** Stands in for a missing client, so that parsing costs the same. */
+  /** Stands in for a missing client, so that opening and parsing cost the same. */
   readonly #decoyRecord: StoredRecord
 
-  constructor(durable: DurableStore, tickets: Tickets, sealer: KeySealer, now: () => number) {
-    this.#durable = durable
-    this.#clients = new RecordTable(durable, 'client')
+  /** @param reports  gets each key that does not open */
+  constructor(
+    records: RecordAccess,
+    tickets: Tickets,
+    sealer: KeySealer,
+    now: () => number,
+    reports: UnreadableReports
+  ) {
+    this.#records = records
     this.#tickets = tickets
     this.#sealer = sealer
     this.#now = now
+    this.#reports = reports
     this.#decoyKey = sealer.create(decoyClientId, 0).key
-    this.#decoyRecord = decoyRecordWith(this.#decoyKey)
+    this.#decoyRecord = decoyRecordWith(this.#decoyKey, records.sealer)
   }
 
   /**
@@ -39,7 +51,9 @@ export class CredentialSource {
   async find(clientId: string, keyId?: string): Promise<Credentials> {
     if (keyId === undefined || !isTicketId(keyId)) return this.#ofClient(await this.#read(clientId), clientId, keyId)
     const [ticket, client] = await Promise.all([this.#tickets.open(clientId, keyId), this.#read(clientId)])
-    if (ticket === undefined || client?.status === 'suspended') return this.#ofClient(client, clientId, keyId)
+    // Also for a ticket that is there, so that both cost the same.
+    const decoys = this.#ofClient(client, clientId, keyId)
+    if (ticket === undefined || client === 'unreadable' || client?.status === 'suspended') return decoys
     const { subscribe, publish, services, attributes, secret, expiresAt } = ticket
     return {
       capabilities: { subscribe, publish, services },
@@ -48,20 +62,25 @@ export class CredentialSource {
     }
   }
 
-  async #read(clientId: string): Promise<ClientRecord | undefined> {
-    const stored = await this.#durable.get(this.#clients.key(clientId))
-    const record = readRecord<ClientRecord>(stored ?? this.#decoyRecord)
-    return stored === undefined ? undefined : record
+  async #read(clientId: string): Promise<FoundClient> {
+    const { durable, sealer } = this.#records
+    const stored = await durable.get(`client:${clientId}`)
+    try {
+      const record = sealer.open<ClientRecord>(stored ?? this.#decoyRecord)
+      return stored === undefined ? undefined : record
+    } catch (error) {
+      if (error instanceof UnreadableRecord) return 'unreadable'
+      throw error
+    }
   }
 
-  #ofClient(client: ClientRecord | undefined, clientId: string, keyId: string | undefined): Credentials {
+  #ofClient(found: FoundClient, clientId: string, keyId: string | undefined): Credentials {
+    const client = found === 'unreadable' ? undefined : found
     const usable = client === undefined ? [] : this.#usableKeys(client, keyId)
     const credentials = Array.from({ length: keyId === undefined ? maxLiveKeys : 1 }, (_, i): Credential => {
       // The newest key first: it is the likeliest one.
       const key = usable[usable.length - 1 - i]
-      return key === undefined
-        ? { keyId: this.#decoyKey.keyId, secret: this.#sealer.open(decoyClientId, this.#decoyKey), usable: false }
-        : this.#open(clientId, key)
+      return key === undefined ? this.#decoy() : this.#open(clientId, key)
     })
     const { subscribe = [], publish = [], services = [] } = client ?? {}
     return { capabilities: { subscribe, publish, services }, attributes: {}, credentials }
@@ -73,14 +92,25 @@ export class CredentialSource {
     return keys.filter(key => isLive(key, at) && (keyId === undefined || key.keyId === keyId))
   }
 
+  #decoy(): Credential {
+    return { keyId: this.#decoyKey.keyId, secret: this.#sealer.open(decoyClientId, this.#decoyKey), usable: false }
+  }
+
+  /** A key that does not open is refused like an unknown one. */
   #open(clientId: string, key: SealedKey): Credential {
     const { keyId, expiresAt } = key
-    const secret = this.#sealer.open(clientId, key)
-    return { keyId, secret, usable: true, ...(expiresAt === undefined ? {} : { expiresAt }) }
+    try {
+      const secret = this.#sealer.open(clientId, key)
+      return { keyId, secret, usable: true, ...(expiresAt === undefined ? {} : { expiresAt }) }
+    } catch (error) {
+      if (!(error instanceof CannotUnseal)) throw error
+      this.#reports.report({ clientId, keyId })
+      return this.#decoy()
+    }
   }
 }
 
-function decoyRecordWith(key: SealedKey): StoredRecord {
+function decoyRecordWith(decoy: SealedKey, sealer: RecordSealer): StoredRecord {
   const record: ClientRecord = {
     clientId: decoyClientId,
     status: 'suspended',
@@ -90,7 +120,8 @@ function decoyRecordWith(key: SealedKey): StoredRecord {
     attributes: {},
     createdAt: 0,
     updatedAt: 0,
-    keys: [key]
+    keys: [decoy]
   }
-  return { key: `client:${decoyClientId}`, version: 0, text: JSON.stringify(record) }
+  const key = `client:${decoyClientId}` as const
+  return { key, version: 0, text: sealer.seal(key, record) }
 }

@@ -1,6 +1,5 @@
-import type { DurableStore } from '../store/store.js'
 import type { License } from './license-rules.js'
-import { RecordTable } from './records.js'
+import { type RecordAccess, RecordTable } from './records.js'
 
 export interface ImportRecord {
   readonly importId: string
@@ -22,11 +21,11 @@ export class ImportStatus {
   readonly #table: RecordTable<ImportRecord>
   readonly #committed = new Set<string>()
 
-  constructor(durable: DurableStore) {
-    this.#table = new RecordTable(durable, 'import')
+  constructor(records: RecordAccess) {
+    this.#table = new RecordTable(records, 'import')
   }
 
-  /** @throws StoreUnavailable */
+  /** @throws UnreadableRecord, StoreUnavailable */
   async visibilityOf({ importId }: Pick<License, 'importId'>): Promise<Visibility> {
     if (importId === undefined || this.#committed.has(importId)) return 'visible'
     const status = (await this.#table.get(importId))?.status ?? 'aborted'
@@ -34,7 +33,7 @@ export class ImportStatus {
     return status === 'committed' ? 'visible' : status === 'open' ? 'pending' : 'abandoned'
   }
 
-  /** @throws StoreUnavailable */
+  /** @throws UnreadableRecord, StoreUnavailable */
   async isVisible(license: Pick<License, 'importId'>): Promise<boolean> {
     return (await this.visibilityOf(license)) === 'visible'
   }

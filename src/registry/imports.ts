@@ -3,7 +3,7 @@ import type { AuditLog } from './audit.js'
 import type { ImportRecord, ImportStatus } from './import-status.js'
 import type { LicenseFactory, NewLicenseWithKey } from './license-factory.js'
 import type { License } from './license-rules.js'
-import { RegistryError, readRecord } from './records.js'
+import { type RecordAccess, type RecordSealer, RegistryError, UnreadableRecord } from './records.js'
 import { createId } from './secrets.js'
 
 /** Most licenses of one chunk. */
@@ -48,10 +48,6 @@ function chunkKey(importId: string, chunk: number): RecordKey {
   return `staged:${importId}.${String(chunk).padStart(8, '0')}`
 }
 
-function write(key: RecordKey, expect: number, value: unknown): RecordWrite {
-  return { key, expect, text: JSON.stringify(value) }
-}
-
 function closed(importId: string): RegistryError {
   return new RegistryError('CONFLICT', `the import ${importId} is over: start a new one`)
 }
@@ -63,19 +59,21 @@ function closed(importId: string): RegistryError {
  */
 export class Imports {
   readonly #durable: DurableStore
+  readonly #sealer: RecordSealer
   readonly #status: ImportStatus
   readonly #factory: LicenseFactory
   readonly #audit: AuditLog
   readonly #now: () => number
 
   constructor(
-    durable: DurableStore,
+    { durable, sealer }: RecordAccess,
     status: ImportStatus,
     factory: LicenseFactory,
     audit: AuditLog,
     now: () => number
   ) {
     this.#durable = durable
+    this.#sealer = sealer
     this.#status = status
     this.#factory = factory
     this.#audit = audit
@@ -88,10 +86,13 @@ export class Imports {
    */
   async start(actor: string): Promise<string> {
     const pointer = await this.#durable.get(currentKey)
-    if (pointer !== undefined) await this.#endPrevious(readRecord<{ importId: string }>(pointer).importId, actor)
+    if (pointer !== undefined) await this.#endPrevious(pointer, actor)
     const importId = createId('imp')
     const record: ImportRecord = { importId, status: 'open', licenses: 0, chunks: 0, startedAt: this.#now() }
-    const writes = [write(importKey(importId), 0, record), write(currentKey, pointer?.version ?? 0, { importId })]
+    const writes = [
+      this.#write(importKey(importId), 0, record),
+      this.#write(currentKey, pointer?.version ?? 0, { importId })
+    ]
     const audit = this.#audit.entry(actor, 'import.start', importKey(importId))
     if ((await this.#durable.commit({ writes, audit })) === 'conflict') {
       throw new RegistryError('CONFLICT', 'another import was started at the same time')
@@ -114,9 +115,9 @@ export class Imports {
     const chunks = record.chunks + 1
     const grown: ImportRecord = { ...record, chunks, licenses: record.licenses + licenses.length }
     const writes = [
-      write(importKey(importId), version, grown),
-      write(chunkKey(importId, chunks), 0, { licenseIds } satisfies ChunkRecord),
-      ...licenses.map((license, i) => write(licenseKey(license.licenseId), existing[i]?.version ?? 0, license))
+      this.#write(importKey(importId), version, grown),
+      this.#write(chunkKey(importId, chunks), 0, { licenseIds } satisfies ChunkRecord),
+      ...licenses.map((license, i) => this.#write(licenseKey(license.licenseId), existing[i]?.version ?? 0, license))
     ]
     const audit = this.#audit.entry(actor, 'import.stage', importKey(importId), { licenses: licenses.length })
     if ((await this.#durable.commit({ writes, audit })) === 'conflict') {
@@ -143,16 +144,26 @@ export class Imports {
     await this.#clear(importId, false)
   }
 
-  async #endPrevious(importId: string, actor: string): Promise<void> {
-    const { record } = await this.#read(importId)
-    const { status } = record.status === 'open' ? await this.#finish(importId, 'aborted', actor) : record
-    await this.#clear(importId, status === 'committed')
+  #write(key: RecordKey, expect: number, value: unknown): RecordWrite {
+    return { key, expect, text: this.#sealer.seal(key, value) }
+  }
+
+  /** An import whose records do not open stays as it is, and its licenses stay invisible. */
+  async #endPrevious(pointer: StoredRecord, actor: string): Promise<void> {
+    try {
+      const { importId } = this.#sealer.open<{ importId: string }>(pointer)
+      const { record } = await this.#read(importId)
+      const { status } = record.status === 'open' ? await this.#finish(importId, 'aborted', actor) : record
+      await this.#clear(importId, status === 'committed')
+    } catch (error) {
+      if (!(error instanceof UnreadableRecord)) throw error
+    }
   }
 
   async #read(importId: string): Promise<OpenImport> {
     const stored = await this.#durable.get(importKey(importId))
     if (stored === undefined) throw new RegistryError('NOT_FOUND', `there is no import ${importId}`)
-    return { version: stored.version, record: readRecord<ImportRecord>(stored) }
+    return { version: stored.version, record: this.#sealer.open<ImportRecord>(stored) }
   }
 
   async #readOpen(importId: string): Promise<OpenImport> {
@@ -170,7 +181,7 @@ export class Imports {
     const seen = new Set<string>()
     for (const [index, licenseId] of licenseIds.entries()) {
       const stored = existing[index]
-      const license = stored === undefined ? undefined : readRecord<License>(stored)
+      const license = stored === undefined ? undefined : this.#sealer.open<License>(stored)
       const exists = license !== undefined && (license.importId === importId || (await this.#status.isVisible(license)))
       if (exists || seen.has(licenseId)) {
         throw new ImportError(index, 'the service has a license with this key already')
@@ -184,7 +195,7 @@ export class Imports {
     const finished: ImportRecord = { ...record, status }
     const action = status === 'committed' ? 'import.commit' : 'import.abort'
     const audit = this.#audit.entry(actor, action, importKey(importId), { licenses: record.licenses })
-    const writes = [write(importKey(importId), version, finished)]
+    const writes = [this.#write(importKey(importId), version, finished)]
     const isProtective = status === 'aborted'
     if ((await this.#durable.commit({ writes, audit, isProtective })) === 'conflict') throw closed(importId)
     return finished
@@ -206,10 +217,10 @@ export class Imports {
   }
 
   async #removalsOf(importId: string, chunk: StoredRecord): Promise<readonly RecordWrite[]> {
-    const { licenseIds } = readRecord<ChunkRecord>(chunk)
+    const { licenseIds } = this.#sealer.open<ChunkRecord>(chunk)
     const licenses = await Promise.all(licenseIds.map(licenseId => this.#durable.get(licenseKey(licenseId))))
     return licenses.flatMap(stored =>
-      stored !== undefined && readRecord<License>(stored).importId === importId
+      stored !== undefined && this.#sealer.open<License>(stored).importId === importId
         ? [{ key: stored.key, expect: stored.version }]
         : []
     )

@@ -1,82 +1,89 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { CannotUnseal, deriveKey, openText, sealText } from './aead.js'
 
 /**
- * Encryption of secrets at rest. The gateway needs HMAC secrets in the clear to verify frames, so it seals them with
- * AES-256-GCM under a key derived from the master key. Each write uses a random 96-bit nonce (NIST SP 800-38D §8.2.2).
- * The associated data is the secret's context, so a ciphertext copied to another record does not open there.
+ * Encryption of what the store keeps, under keys derived from the master key: one key per purpose, so that the texts of
+ * one purpose neither open as another's nor count toward its safe number (`aead.ts`). The associated data is the text's
+ * context, so a sealed text that was copied to another record does not open there.
+ *
+ * A sealed text is `v2.<id of the master key>.<body>`. Texts of the form `v1` are from earlier versions, which had one
+ * key for all purposes: they still open where durable data may hold them, and count as stale.
  */
 
-const nonceBytes = 12
-const tagBytes = 16
+/** What is sealed. The names are part of the key derivation. */
+const sealPurposes = ['client key', 'ticket', 'session', 'record', 'pepper'] as const
+export type SealPurpose = (typeof sealPurposes)[number]
 
-/** The sealed text was made under another master key, changed, or copied from another record. */
-export class CannotUnseal extends Error {
-  override readonly name = 'CannotUnseal'
-
-  constructor() {
-    super('a sealed value does not open under any master key')
-  }
-}
+/** Durable data of earlier versions. Their tickets and sessions have ended since. */
+const purposesOfV1: readonly SealPurpose[] = ['client key', 'pepper']
 
 export interface Keyring {
-  /** @param context  names the secret, e.g. `client:<clientId>:<keyId>`; `unseal` needs the same one */
-  seal(text: string, context: string): string
+  /** @param context  names the place, e.g. `client:<clientId>:<keyId>`; `unseal` needs the same one */
+  seal(purpose: SealPurpose, text: string, context: string): string
   /** @throws CannotUnseal */
-  unseal(sealed: string, context: string): string
-  /** Whether the text was sealed under a key other than the current one. */
+  unseal(purpose: SealPurpose, sealed: string, context: string): string
+  /** Whether the text was sealed under a key other than the current one, or in the form of an earlier version. */
   isStale(sealed: string): boolean
+  /** A keyed hash (HMAC-SHA-256) of the text of a stored challenge, in base64url. It has no limit of texts per key. */
+  signChallenge(text: string): string
+  /** Whether `signature` was made by {@link signChallenge} under any of the master keys. */
+  hasSignedChallenge(text: string, signature: string): boolean
 }
 
 /** Keyed hash for values that are only compared, one key per purpose. Returns 64 hex characters. */
 export type Hasher = (text: string) => string
 
-interface SealingKey {
+interface MasterKey {
   readonly id: string
-  readonly key: Uint8Array
+  readonly sealing: Readonly<Record<SealPurpose, Uint8Array>>
+  readonly sealingV1: Uint8Array
+  readonly challenge: Uint8Array
 }
 
-function derive(secret: Uint8Array, purpose: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', secret, '', `countersign ${purpose}`, 32))
-}
-
-function sealingKeyOf(masterKey: Uint8Array): SealingKey {
+function expand(masterKey: Uint8Array): MasterKey {
   const digest = createHash('sha256').update('countersign key id').update(masterKey).digest('hex')
-  return { id: digest.slice(0, 8), key: derive(masterKey, 'seal') }
+  const sealing = Object.fromEntries(
+    sealPurposes.map(purpose => [purpose, deriveKey(masterKey, `v2 seal ${purpose}`)])
+  ) as Record<SealPurpose, Uint8Array>
+  return {
+    id: digest.slice(0, 8),
+    sealing,
+    sealingV1: deriveKey(masterKey, 'seal'),
+    challenge: deriveKey(masterKey, 'v2 challenge')
+  }
 }
 
-function encrypt({ id, key }: SealingKey, text: string, context: string): string {
-  const nonce = randomBytes(nonceBytes)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context))
-  const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
-  return `v1.${id}.${sealed.toString('base64url')}`
-}
-
-function decrypt(keys: readonly SealingKey[], sealed: string, context: string): string {
-  const [version, id, body, ...rest] = sealed.split('.')
+function unseal(keys: readonly MasterKey[], purpose: SealPurpose, sealed: string, context: string): string {
+  const [version, id, body = '', ...rest] = sealed.split('.')
   const found = keys.find(each => each.id === id)
-  const bytes = Buffer.from(body ?? '', 'base64url')
-  if (version !== 'v1' || rest.length > 0 || found === undefined || bytes.length < nonceBytes + tagBytes) {
-    throw new CannotUnseal()
-  }
-  const nonce = bytes.subarray(0, nonceBytes)
-  const decipher = createDecipheriv('aes-256-gcm', found.key, nonce, { authTagLength: tagBytes })
-  decipher.setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-tagBytes))
-  try {
-    return decipher.update(bytes.subarray(nonceBytes, -tagBytes), undefined, 'utf8') + decipher.final('utf8')
-  } catch {
-    throw new CannotUnseal()
-  }
+  if (found === undefined || rest.length > 0) throw new CannotUnseal()
+  if (version === 'v2') return openText(found.sealing[purpose], body, context)
+  if (version === 'v1' && purposesOfV1.includes(purpose)) return openText(found.sealingV1, body, context)
+  throw new CannotUnseal()
+}
+
+function hmac({ challenge }: MasterKey, text: string): Buffer {
+  return createHmac('sha256', challenge).update(text).digest()
 }
 
 /** @param masterKeys  32 bytes each; the first one seals, every one unseals */
 export function createKeyring(masterKeys: readonly Uint8Array[]): Keyring {
-  const keys = masterKeys.map(sealingKeyOf)
+  const keys = masterKeys.map(expand)
   const [current] = keys
   if (current === undefined) throw new Error('createKeyring: masterKeys is empty; pass at least one key')
+  const freshPrefix = `v2.${current.id}.`
   return {
-    seal: (text, context) => encrypt(current, text, context),
-    unseal: (sealed, context) => decrypt(keys, sealed, context),
-    isStale: sealed => sealed.split('.')[1] !== current.id
+    seal: (purpose, text, context) => freshPrefix + sealText(current.sealing[purpose], text, context),
+    unseal: (purpose, sealed, context) => unseal(keys, purpose, sealed, context),
+    isStale: sealed => !sealed.startsWith(freshPrefix),
+    signChallenge: text => hmac(current, text).toString('base64url'),
+    hasSignedChallenge(text, signature) {
+      const given = Buffer.from(signature, 'base64url')
+      return keys.some(key => {
+        const expected = hmac(key, text)
+        return given.length === expected.length && timingSafeEqual(given, expected)
+      })
+    }
   }
 }
 
@@ -85,6 +92,6 @@ export function createKeyring(masterKeys: readonly Uint8Array[]): Keyring {
  * @param pepper  32 random bytes of the store, see `pepper.ts`
  */
 export function createHasher(pepper: Uint8Array, purpose: string): Hasher {
-  const key = derive(pepper, purpose)
+  const key = deriveKey(pepper, purpose)
   return text => createHmac('sha256', key).update(text).digest('hex')
 }

@@ -1,11 +1,11 @@
 import type { ValidationCode } from '../protocol/codes.js'
 import type { Attributes } from '../protocol/messages.js'
-import type { DurableStore } from '../store/store.js'
+import { StoreUnavailable } from '../store/store.js'
 import type { AuditLog } from './audit.js'
 import type { ImportStatus } from './import-status.js'
 import type { LicenseFactory, NewLicense } from './license-factory.js'
 import { evaluate, type License } from './license-rules.js'
-import { RecordTable, RegistryError } from './records.js'
+import { type RecordAccess, RecordTable, RegistryError, UnreadableRecord } from './records.js'
 import { createLicenseKey } from './secrets.js'
 
 export type { License } from './license-rules.js'
@@ -59,13 +59,13 @@ export class Licenses {
   readonly #now: () => number
 
   constructor(
-    durable: DurableStore,
+    records: RecordAccess,
     factory: LicenseFactory,
     imports: ImportStatus,
     audit: AuditLog,
     now: () => number
   ) {
-    this.#table = new RecordTable(durable, 'license')
+    this.#table = new RecordTable(records, 'license')
     this.#factory = factory
     this.#imports = imports
     this.#audit = audit
@@ -124,9 +124,13 @@ export class Licenses {
 
   /** @throws RegistryError NOT_FOUND */
   remove(licenseId: string, actor: string): Promise<void> {
-    return this.#change(licenseId, actor, 'license.delete', () => ({
-      ...{ write: 'remove', result: undefined, isProtective: true }
-    }))
+    const action = 'license.delete'
+    const remove = () =>
+      this.#change<void>(licenseId, actor, action, () => ({
+        ...{ write: 'remove', result: undefined, isProtective: true }
+      }))
+    const audit = this.#audit.entry(actor, action, this.#table.key(licenseId), { wasUnreadable: true })
+    return this.#table.removeEvenUnreadable(licenseId, remove, { audit })
   }
 
   /** Removes all hwid bindings. Bans stay. @throws RegistryError NOT_FOUND */
@@ -169,8 +173,17 @@ export class Licenses {
   /**
    * Validates a key on a hwid (PROTOCOL §7). Binds the hwid if everything else passes. The binding is committed together
    * with its evaluation: of hwids that race for the last binding, exactly one gets it.
+   * @throws StoreUnavailable also if the license's record does not open: nothing is known of the license then
    */
-  async validate({ serviceId, key, hwid, actor, acquireSlot }: ValidationRequest): Promise<Validation> {
+  async validate(request: ValidationRequest): Promise<Validation> {
+    try {
+      return await this.#validate(request)
+    } catch (error) {
+      throw error instanceof UnreadableRecord ? new StoreUnavailable(error, 'unsent') : error
+    }
+  }
+
+  async #validate({ serviceId, key, hwid, actor, acquireSlot }: ValidationRequest): Promise<Validation> {
     const licenseId = this.#factory.idOf(serviceId, key)
     const license = await this.get(licenseId)
     if (license === undefined) return { code: 'NOT_FOUND' }

@@ -1,7 +1,10 @@
 import { type Change, type DurableStore, type RecordKey, type StoredRecord, StoreUnavailable } from '../store/store.js'
+import { CannotUnseal } from './aead.js'
+import type { Keyring } from './keyring.js'
+import type { UnreadableReports } from './unreadable.js'
 
 /** Attempts at one change before it gives up. Every lost race means that another change of the record succeeded. */
-const maxAttempts = 64
+export const maxAttempts = 64
 
 /** The registry refuses a request: the record is missing, exists already, or may not be changed that way. */
 export class RegistryError extends Error {
@@ -14,19 +17,64 @@ export class RegistryError extends Error {
   }
 }
 
+/** A record does not open. Whoever reads it for a client treats it as missing; operators get this error. */
+export class UnreadableRecord extends RegistryError {
+  constructor(key: RecordKey) {
+    super(
+      'CONFLICT',
+      `the record ${key} does not open: it was changed in the store, or its master key was removed. ` +
+        'Configure that key, or delete the record and create it again'
+    )
+  }
+}
+
+/** Seals records as a whole, each bound to its key: no member of it can be read, changed or moved to another record. */
+export interface RecordSealer {
+  seal(key: RecordKey, value: unknown): string
+  /** Its shape is not checked: only the gateway can seal a record. @throws UnreadableRecord */
+  open<T>(stored: StoredRecord): T
+  /** Whether it must be sealed again: see {@link Keyring.isStale}. */
+  isStale(stored: StoredRecord): boolean
+}
+
+/** @param reports  gets each record that does not open */
+export function createRecordSealer(keyring: Keyring, reports: UnreadableReports): RecordSealer {
+  return {
+    seal: (key, value) => keyring.seal('record', JSON.stringify(value), key),
+    open<T>({ key, text }: StoredRecord): T {
+      try {
+        return JSON.parse(keyring.unseal('record', text, key)) as T
+      } catch (error) {
+        if (!(error instanceof CannotUnseal)) throw error
+        reports.report({ record: key })
+        throw new UnreadableRecord(key)
+      }
+    },
+    isStale: ({ text }) => keyring.isStale(text)
+  }
+}
+
+/** Where records are, and how they are sealed. */
+export interface RecordAccess {
+  readonly durable: DurableStore
+  readonly sealer: RecordSealer
+}
+
 /** The new state of a record with its audit entry, or only a result when nothing changes. */
 export type Decision<T, R> =
   | (Pick<Change, 'audit' | 'event' | 'isProtective'> & { readonly write: T | 'remove'; readonly result: R })
   | { readonly result: R }
 
-/** Records of one kind. Each is stored as JSON text under `kind:id`. */
+/** Records of one kind. Each is stored sealed under `kind:id`. */
 export class RecordTable<T> {
   readonly #durable: DurableStore
+  readonly #sealer: RecordSealer
   readonly #kind: string
 
   /** @param kind  a fixed word without a colon, e.g. `client` */
-  constructor(durable: DurableStore, kind: string) {
+  constructor({ durable, sealer }: RecordAccess, kind: string) {
     this.#durable = durable
+    this.#sealer = sealer
     this.#kind = kind
   }
 
@@ -34,21 +82,39 @@ export class RecordTable<T> {
     return `${this.#kind}:${id}`
   }
 
+  /** @throws UnreadableRecord, StoreUnavailable */
   async get(id: string): Promise<T | undefined> {
     const stored = await this.#durable.get(this.key(id))
-    return stored === undefined ? undefined : readRecord<T>(stored)
+    return stored === undefined ? undefined : this.#sealer.open<T>(stored)
   }
 
-  /** Records in the order of their ids, after the id `after`, at most `limit`. */
+  /** Records in the order of their ids, after the id `after`, at most `limit`. Those that do not open are left out. */
   async list(after: string, limit: number): Promise<readonly T[]> {
-    return (await this.#durable.list(this.#kind, after, limit)).map(readRecord<T>)
+    const found: T[] = []
+    let last = after
+    for (;;) {
+      const wanted = limit - found.length
+      const page = await this.#durable.list(this.#kind, last, wanted)
+      for (const stored of page) found.push(...this.#openIfReadable(stored))
+      if (page.length < wanted || found.length === limit) return found
+      last = page.at(-1)?.key.slice(this.#kind.length + 1) ?? last
+    }
+  }
+
+  #openIfReadable(stored: StoredRecord): T[] {
+    try {
+      return [this.#sealer.open<T>(stored)]
+    } catch (error) {
+      if (error instanceof UnreadableRecord) return []
+      throw error
+    }
   }
 
   /**
    * Changes one record by optimistic concurrency: reads it, calls `decide`, and commits. Starts over when another
    * change got in between, so `decide` may run more than once.
    * @param decide  gets the current record or undefined; what it throws is passed on and nothing is written
-   * @throws StoreUnavailable
+   * @throws UnreadableRecord, StoreUnavailable
    */
   async change<R>(
     id: string,
@@ -57,18 +123,45 @@ export class RecordTable<T> {
     const key = this.key(id)
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const stored = await this.#durable.get(key)
-      const decision = await decide(stored === undefined ? undefined : readRecord<T>(stored))
+      const decision = await decide(stored === undefined ? undefined : this.#sealer.open<T>(stored))
       if (!('write' in decision)) return decision.result
       const { write, result, ...change } = decision
       const expect = stored?.version ?? 0
-      const record = write === 'remove' ? { key, expect } : { key, expect, text: JSON.stringify(write) }
+      const record = write === 'remove' ? { key, expect } : { key, expect, text: this.#sealer.seal(key, write) }
       if ((await this.#durable.commit({ writes: [record], ...change })) !== 'conflict') return result
     }
-    throw new StoreUnavailable(new Error(`${key}: lost ${maxAttempts} races against other changes`), 'unsent')
+    throw lostRaces(key)
+  }
+
+  /**
+   * Removes a record, and one that does not open as well: so an operator gets rid of it.
+   * @param remove     removes a record that opens
+   * @param unreadable the change that removes one that does not
+   * @throws what `remove` throws; StoreUnavailable
+   */
+  async removeEvenUnreadable(
+    id: string,
+    remove: () => Promise<void>,
+    unreadable: Pick<Change, 'audit' | 'event'>
+  ): Promise<void> {
+    try {
+      await remove()
+    } catch (error) {
+      if (!(error instanceof UnreadableRecord)) throw error
+      const key = this.key(id)
+      for (let attempt = 0; attempt < maxAttempts; attempt++) {
+        const expect = (await this.#durable.get(key))?.version
+        if (expect === undefined) return
+        if (
+          (await this.#durable.commit({ writes: [{ key, expect }], ...unreadable, isProtective: true })) !== 'conflict'
+        )
+          return
+      }
+      throw lostRaces(key)
+    }
   }
 }
 
-/** Parses a record without checks: only the gateway writes records, so its shape is the writer's. */
-export function readRecord<T>(stored: StoredRecord): T {
-  return JSON.parse(stored.text) as T
+export function lostRaces(key: RecordKey): StoreUnavailable {
+  return new StoreUnavailable(new Error(`${key}: lost ${maxAttempts} races against other changes`), 'unsent')
 }

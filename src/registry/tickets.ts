@@ -1,10 +1,12 @@
 import type { Capabilities } from '../auth/capabilities.js'
 import type { Attributes } from '../protocol/messages.js'
 import type { DurableStore, TicketStore } from '../store/store.js'
+import { CannotUnseal } from './aead.js'
 import type { AuditLog } from './audit.js'
 import type { Keyring } from './keyring.js'
 import { RegistryError } from './records.js'
 import { createId, createSecret } from './secrets.js'
+import type { UnreadableReports } from './unreadable.js'
 
 /** Life of a ticket, in seconds. */
 export const ticketSeconds = { min: 30, default: 300, max: 86_400 } as const
@@ -20,8 +22,9 @@ export interface Ticket extends Capabilities {
   readonly expiresAt: number
 }
 
+/** Sealed as a whole before it is stored. */
 interface TicketRecord extends Ticket {
-  readonly sealed: string
+  readonly secret: string
   readonly revokedAt?: number
 }
 
@@ -40,24 +43,53 @@ export function isTicketId(keyId: string): boolean {
   return keyId.startsWith(`${ticketKind}_`)
 }
 
-function contextOf(clientId: string, keyId: string): string {
-  return `ticket:${clientId}:${keyId}`
+/** The client id is in the sealed text: tickets are sealed again by their keyIds alone. */
+function contextOf(keyId: string): string {
+  return `ticket:${keyId}`
 }
 
-/** Tickets with their sealed secrets, kept until they expire. Creating one leaves no audit entry; revoking one does. */
+/** What a ticket that is not there costs to open: as much as one that is. */
+const decoyRecord: TicketRecord = {
+  ...{ clientId: 'decoy', keyId: 'tkt_decoy', subscribe: [], publish: [], services: [], attributes: {} },
+  ...{ createdAt: 0, expiresAt: 0, secret: createSecret('tk') }
+}
+
+/** Outcome of {@link Tickets.reencrypt}. */
+export interface ReencryptedTickets {
+  readonly resealed: number
+  /** Tickets that do not open. They end by themselves. */
+  readonly unreadable: number
+  readonly listed: number
+  /** The `after` of the next page. Absent on the last one. */
+  readonly next?: string
+}
+
+/** Tickets, sealed as a whole, kept until they expire. Creating one leaves no audit entry; revoking one does. */
 export class Tickets {
   readonly #store: TicketStore
   readonly #durable: DurableStore
   readonly #keyring: Keyring
   readonly #audit: AuditLog
   readonly #now: () => number
+  readonly #reports: UnreadableReports
+  readonly #decoy: string
 
-  constructor(store: TicketStore, durable: DurableStore, keyring: Keyring, audit: AuditLog, now: () => number) {
+  /** @param reports  gets each ticket that does not open */
+  constructor(
+    store: TicketStore,
+    durable: DurableStore,
+    keyring: Keyring,
+    audit: AuditLog,
+    now: () => number,
+    reports: UnreadableReports
+  ) {
     this.#store = store
     this.#durable = durable
     this.#keyring = keyring
     this.#audit = audit
     this.#now = now
+    this.#reports = reports
+    this.#decoy = this.#seal(decoyRecord)
   }
 
   /**
@@ -73,8 +105,7 @@ export class Tickets {
     const lifeMs = ttlSeconds * 1000
     const times = { createdAt, expiresAt: createdAt + lifeMs }
     const ticket: Ticket = { clientId, keyId, subscribe, publish, services, attributes, ...times }
-    const sealed = this.#keyring.seal(secret, contextOf(clientId, keyId))
-    await this.#store.put(keyId, JSON.stringify({ ...ticket, sealed } satisfies TicketRecord), lifeMs)
+    await this.#store.put(keyId, this.#seal({ ...ticket, secret }), lifeMs)
     return { ...ticket, secret }
   }
 
@@ -82,16 +113,13 @@ export class Tickets {
   async get(clientId: string, keyId: string): Promise<Ticket | undefined> {
     const record = await this.#readValid(clientId, keyId)
     if (record === undefined) return undefined
-    const { sealed: _, ...ticket } = record
+    const { secret: _, ...ticket } = record
     return ticket
   }
 
-  /** The ticket with its secret, unless it has expired or was revoked. @throws CannotUnseal */
-  async open(clientId: string, keyId: string): Promise<TicketWithSecret | undefined> {
-    const record = await this.#readValid(clientId, keyId)
-    if (record === undefined) return undefined
-    const { sealed, ...ticket } = record
-    return { ...ticket, secret: this.#keyring.unseal(sealed, contextOf(clientId, keyId)) }
+  /** The ticket with its secret, unless it has expired or was revoked, or does not open. */
+  open(clientId: string, keyId: string): Promise<TicketWithSecret | undefined> {
+    return this.#readValid(clientId, keyId)
   }
 
   /**
@@ -106,14 +134,45 @@ export class Tickets {
     // The ticket stays, marked, until it expires: if the commit below fails, the caller can revoke it again.
     const at = this.#now()
     const revoked: TicketRecord = { ...record, revokedAt: record.revokedAt ?? at }
-    await this.#store.put(keyId, JSON.stringify(revoked), record.expiresAt - at)
+    await this.#store.put(keyId, this.#seal(revoked), record.expiresAt - at)
     const audit = this.#audit.entry(actor, 'ticket.revoke', `ticket:${keyId}`, { clientId })
     await this.#durable.commit({ writes: [], audit, event: { kind: 'ticket', id: clientId } })
   }
 
+  /**
+   * Seals one page of tickets under the current master key, where another one sealed them.
+   * @param after  '' or the `next` of the previous page
+   */
+  async reencrypt(after: string, limit: number): Promise<ReencryptedTickets> {
+    const { items, next } = await this.#store.list(after, limit)
+    let resealed = 0
+    let unreadable = 0
+    for (const { keyId, text } of items) {
+      if (!this.#keyring.isStale(text)) continue
+      const record = this.#unseal(keyId, text)
+      if (record === undefined) unreadable++
+      else if (await this.#store.replace(keyId, text, this.#seal(record))) resealed++
+    }
+    return { resealed, unreadable, listed: items.length, ...(next === undefined ? {} : { next }) }
+  }
+
+  #seal(record: TicketRecord): string {
+    return this.#keyring.seal('ticket', JSON.stringify(record), contextOf(record.keyId))
+  }
+
+  #unseal(keyId: string, text: string): TicketRecord | undefined {
+    try {
+      return JSON.parse(this.#keyring.unseal('ticket', text, contextOf(keyId))) as TicketRecord
+    } catch (error) {
+      if (!(error instanceof CannotUnseal)) throw error
+      this.#reports.report({ ticket: keyId })
+      return undefined
+    }
+  }
+
   async #read(clientId: string, keyId: string): Promise<TicketRecord | undefined> {
     const text = await this.#store.get(keyId)
-    const record: TicketRecord | undefined = text === undefined ? undefined : JSON.parse(text)
+    const record = text === undefined ? this.#unseal(decoyRecord.keyId, this.#decoy) : this.#unseal(keyId, text)
     return record?.clientId === clientId && record.expiresAt > this.#now() ? record : undefined
   }
 

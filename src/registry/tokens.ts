@@ -1,8 +1,7 @@
 import type { Capabilities } from '../auth/capabilities.js'
-import type { DurableStore } from '../store/store.js'
 import type { AuditLog } from './audit.js'
 import type { Hasher } from './keyring.js'
-import { RecordTable, RegistryError } from './records.js'
+import { type RecordAccess, RecordTable, RegistryError, UnreadableRecord } from './records.js'
 import { createSecret, isWellFormedSecret } from './secrets.js'
 
 /** What the holder of a token may do. `admin` includes all others. */
@@ -34,8 +33,8 @@ export class Tokens {
   readonly #audit: AuditLog
   readonly #now: () => number
 
-  constructor(durable: DurableStore, hash: Hasher, audit: AuditLog, now: () => number) {
-    this.#table = new RecordTable(durable, 'token')
+  constructor(records: RecordAccess, hash: Hasher, audit: AuditLog, now: () => number) {
+    this.#table = new RecordTable(records, 'token')
     this.#hash = hash
     this.#audit = audit
     this.#now = now
@@ -63,10 +62,13 @@ export class Tokens {
     return this.#table.change(tokenId, () => ({ write: record, audit, result: { token, record } }))
   }
 
-  /** The record of a token, unless the token is unknown or has expired. */
+  /** The record of a token, unless the token is unknown or has expired, or its record does not open. */
   async find(token: string): Promise<Token | undefined> {
     if (!isWellFormedSecret(token)) return undefined
-    const record = await this.#table.get(this.#idOf(token))
+    const record = await this.#table.get(this.#idOf(token)).catch((error: unknown) => {
+      if (error instanceof UnreadableRecord) return undefined
+      throw error
+    })
     return record?.expiresAt !== undefined && record.expiresAt <= this.#now() ? undefined : record
   }
 
@@ -77,11 +79,13 @@ export class Tokens {
 
   /** @throws RegistryError NOT_FOUND */
   remove(tokenId: string, actor: string): Promise<void> {
-    return this.#table.change<void>(tokenId, token => {
-      if (token === undefined) throw new RegistryError('NOT_FOUND', `there is no token ${tokenId}`)
-      const audit = this.#audit.entry(actor, 'token.delete', this.#table.key(tokenId), { name: token.name })
-      return { write: 'remove', audit, result: undefined, isProtective: true }
-    })
+    const entry = (detail: object) => this.#audit.entry(actor, 'token.delete', this.#table.key(tokenId), { ...detail })
+    const remove = () =>
+      this.#table.change<void>(tokenId, token => {
+        if (token === undefined) throw new RegistryError('NOT_FOUND', `there is no token ${tokenId}`)
+        return { write: 'remove', audit: entry({ name: token.name }), result: undefined, isProtective: true }
+      })
+    return this.#table.removeEvenUnreadable(tokenId, remove, { audit: entry({ wasUnreadable: true }) })
   }
 
   /** A keyed hash of the token (128 bits of it): one read finds the record. */

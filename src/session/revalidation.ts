@@ -1,6 +1,7 @@
 import { type Authorization, revalidate } from '../auth/authorization.js'
 import type { Client } from '../registry/clients.js'
 import type { Registry } from '../registry/index.js'
+import { UnreadableRecord } from '../registry/records.js'
 import { isTicketId } from '../registry/tickets.js'
 import type { LiveSession } from './session-source.js'
 
@@ -13,6 +14,19 @@ interface RevalidationDependencies {
 function authorizationOfKey(client: Client | undefined, keyId: string): Authorization | undefined {
   const key = client?.keys.find(each => each.keyId === keyId)
   return client === undefined || key === undefined ? undefined : { ...client, ...key }
+}
+
+/** @throws StoreUnavailable */
+async function readClient(
+  { clients }: Pick<Registry, 'clients'>,
+  clientId: string
+): Promise<Client | 'unreadable' | undefined> {
+  try {
+    return await clients.get(clientId)
+  } catch (error) {
+    if (error instanceof UnreadableRecord) return 'unreadable'
+    throw error
+  }
 }
 
 async function applyDecision(session: LiveSession, current: Authorization | undefined, now: number): Promise<void> {
@@ -37,8 +51,10 @@ export async function revalidateSessions(
   sessions: Iterable<LiveSession>,
   clientChanged: boolean
 ): Promise<void> {
-  const client = await registry.clients.get(clientId)
-  const isRefused = client?.status === 'suspended' || (client === undefined && clientChanged)
+  const found = await readClient(registry, clientId)
+  const client = found === 'unreadable' ? undefined : found
+  // A client whose record does not open may be suspended.
+  const isRefused = found === 'unreadable' || client?.status === 'suspended' || (client === undefined && clientChanged)
   for (const session of sessions) {
     const { keyId } = session.peer
     const current = isTicketId(keyId) ? await registry.tickets.get(clientId, keyId) : authorizationOfKey(client, keyId)

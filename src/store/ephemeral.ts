@@ -3,10 +3,10 @@
 export interface ChallengeStore {
   /**
    * Keeps a challenge until it is consumed or `lifeMs` have passed.
-   * @param binding  where it may be answered: a socket's id, or the bridge
+   * @param text  opaque to the store: where and until when the challenge may be answered
    */
-  put(token: string, binding: string, lifeMs: number): Promise<void>
-  /** Removes a challenge and returns its binding; undefined if it is unknown. Of concurrent calls one succeeds. */
+  put(token: string, text: string, lifeMs: number): Promise<void>
+  /** Removes a challenge and returns its text; undefined if it is unknown. Of concurrent calls one succeeds. */
   consume(token: string): Promise<string | undefined>
 }
 
@@ -72,6 +72,20 @@ export interface TicketStore {
   /** @throws StoreUnavailable also if there are too many tickets */
   put(keyId: string, text: string, lifeMs: number): Promise<void>
   get(keyId: string): Promise<string | undefined>
+  /**
+   * Tickets in no particular order; one that is there throughout the pages is on at least one of them.
+   * @param after  '' or the `next` of the previous page
+   * @param limit  about how many tickets
+   */
+  list(after: string, limit: number): Promise<TicketPage>
+  /** Replaces a text without changing when it ends. @returns false if the ticket has another text meanwhile, or ended */
+  replace(keyId: string, expected: string, text: string): Promise<boolean>
+}
+
+export interface TicketPage {
+  readonly items: readonly { readonly keyId: string; readonly text: string }[]
+  /** Absent on the last page. */
+  readonly next?: string
 }
 
 /** Rates that all instances count together, by the generic cell rate algorithm: no window has an edge. */

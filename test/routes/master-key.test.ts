@@ -33,4 +33,42 @@ onEachStore((t, { openStore }) => {
       t.match((await alone.credentials(clientId, keyId)).credentials, [{ secret, usable: true }])
     }
   })
+
+  t.test('reencrypt covers records of every kind, tickets and the pepper, page by page', async t => {
+    const clock = createClock()
+    const { store } = await openStore(t, clock.now)
+    const old = await openRegistry(store, [testMasterKey], clock.now)
+    for (let i = 0; i < 3; i++) {
+      await old.clients.create({ clientId: `c${i}` }, 'admin')
+      await old.licenses.create({ serviceId: 'svc', key: `key-${i}` }, 'admin')
+      await old.tokens.create({ name: 't', scopes: ['read'], clients: [] }, 'admin')
+    }
+    const tickets = await Promise.all(Array.from({ length: 3 }, () => old.tickets.create({ clientId: 'c0' })))
+    await old.tickets.revoke('c0', tickets[2]?.keyId ?? '', 'admin')
+    await old.imports.start('admin')
+    const newKey = randomBytes(32)
+    const both = await openRegistry(store, [newKey, testMasterKey], clock.now)
+    const all = async () => {
+      let resealed = 0
+      for (let after: string | undefined = ''; after !== undefined; ) {
+        const page: Awaited<ReturnType<typeof both.reencrypt>> = await both.reencrypt(after, 2, 'admin')
+        t.equal(page.unreadable, 0)
+        resealed += page.resealed
+        after = page.next
+      }
+      return resealed
+    }
+    t.equal(await all(), 15, '3 clients, licenses, tokens and tickets, an import, its name, and the pepper')
+    t.equal(await all(), 0)
+    const alone = await openRegistry(store, [newKey], clock.now)
+    t.match(await Promise.all(tickets.map(({ keyId }) => alone.tickets.open('c0', keyId))), [
+      tickets[0],
+      tickets[1],
+      undefined
+    ])
+    t.equal((await alone.licenses.list('', 10)).length, 3)
+    t.equal((await alone.tokens.list('', 10)).length, 3)
+    t.match(await alone.audit.verify(), { brokenAt: undefined })
+    await t.rejects(both.reencrypt('nonsense', 2, 'admin'), { code: 'BAD_REQUEST' })
+  })
 })

@@ -86,6 +86,43 @@ export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
     t.equal(await tickets.get('t2'), undefined)
   })
 
+  t.test('tickets: lists every live ticket, in bounded pages', async t => {
+    const clock = createClock(Date.now())
+    const { store, another } = await open(t, clock.now)
+    const { tickets } = await another()
+    const keyIds = Array.from({ length: 700 }, (_, i) => `tkt_${i}`)
+    await Promise.all(keyIds.map(keyId => store.tickets.put(keyId, `text of ${keyId}`, 60_000)))
+    await store.tickets.put('tkt_0', 'changed', 60_000)
+    const found = new Map<string, string>()
+    let pages = 0
+    for (let after: string | undefined = ''; after !== undefined; pages++) {
+      const page: Awaited<ReturnType<typeof tickets.list>> = await tickets.list(after, 100)
+      t.ok(page.items.length < 200, 'about 100')
+      for (const { keyId, text } of page.items) found.set(keyId, text)
+      after = page.next
+    }
+    t.ok(pages >= 4)
+    t.same([...found.keys()].sort(), [...keyIds].sort())
+    t.equal(found.get('tkt_0'), 'changed')
+    t.equal(found.get('tkt_1'), 'text of tkt_1')
+  })
+
+  t.test('tickets: replaces a text only if nobody else did, and keeps its end', async t => {
+    const clock = createClock(Date.now())
+    const { store, another } = await open(t, clock.now)
+    const { tickets } = await another()
+    await store.tickets.put('t1', 'old', 200)
+    t.equal(await tickets.replace('t1', 'old', 'new'), true)
+    t.equal(await tickets.replace('t1', 'old', 'newer'), false)
+    t.equal(await tickets.replace('none', 'old', 'new'), false)
+    t.equal(await store.tickets.get('t1'), 'new')
+    clock.advance(201)
+    const end = Date.now() + 201
+    while (Date.now() <= end) await store.ping()
+    t.equal(await tickets.get('t1'), undefined)
+    t.same((await tickets.list('', 10)).items, [])
+  })
+
   t.test('rates: all instances share a rate, and checking costs nothing', async t => {
     const { store, another } = await open(t, Date.now)
     const { rateLimits: limits } = await another()

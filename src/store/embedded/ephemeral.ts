@@ -18,7 +18,7 @@ export const maxOpenChallenges = 200_000
 
 export function createEmbeddedChallenges(now: () => number): ChallengeStore {
   // All have the same life, so they are in the order of their ends.
-  const open = new Map<string, { binding: string; endsAt: number }>()
+  const open = new Map<string, { text: string; endsAt: number }>()
 
   function removeEnded(): void {
     for (const [token, { endsAt }] of open) {
@@ -28,16 +28,16 @@ export function createEmbeddedChallenges(now: () => number): ChallengeStore {
   }
 
   return {
-    async put(token, binding, lifeMs) {
+    async put(token, text, lifeMs) {
       removeEnded()
       if (open.size >= maxOpenChallenges)
         throw new StoreUnavailable(new Error(`${maxOpenChallenges} open challenges, the most that are kept`), 'unsent')
-      open.set(token, { binding, endsAt: now() + lifeMs })
+      open.set(token, { text, endsAt: now() + lifeMs })
     },
     async consume(token) {
       const challenge = open.get(token)
       open.delete(token)
-      return challenge !== undefined && challenge.endsAt > now() ? challenge.binding : undefined
+      return challenge !== undefined && challenge.endsAt > now() ? challenge.text : undefined
     }
   }
 }
@@ -46,7 +46,9 @@ export function createEmbeddedChallenges(now: () => number): ChallengeStore {
 export const maxLiveTickets = 500_000
 
 export function createEmbeddedTickets(now: () => number): TicketStore {
-  const live = new Map<string, { text: string; endsAt: number }>()
+  // Numbered in the order in which they were created, which is also the order of the map.
+  const live = new Map<string, { number: number; text: string; endsAt: number }>()
+  let created = 0
 
   function removeEnded(): void {
     for (const [keyId, { endsAt }] of live) if (endsAt <= now()) live.delete(keyId)
@@ -57,11 +59,26 @@ export function createEmbeddedTickets(now: () => number): TicketStore {
       if (live.size >= maxLiveTickets) removeEnded()
       if (live.size >= maxLiveTickets)
         throw new StoreUnavailable(new Error(`${maxLiveTickets} live tickets, the most that are kept`), 'unsent')
-      live.set(keyId, { text, endsAt: now() + lifeMs })
+      live.set(keyId, { number: live.get(keyId)?.number ?? ++created, text, endsAt: now() + lifeMs })
     },
     async get(keyId) {
       const ticket = live.get(keyId)
       return ticket !== undefined && ticket.endsAt > now() ? ticket.text : undefined
+    },
+    async list(after, limit) {
+      const items: { keyId: string; text: string }[] = []
+      for (const [keyId, { number, text, endsAt }] of live) {
+        if (number <= Number(after) || endsAt <= now()) continue
+        items.push({ keyId, text })
+        if (items.length === limit) return { items, next: String(number) }
+      }
+      return { items }
+    },
+    async replace(keyId, expected, text) {
+      const ticket = live.get(keyId)
+      if (ticket === undefined || ticket.endsAt <= now() || ticket.text !== expected) return false
+      live.set(keyId, { ...ticket, text })
+      return true
     }
   }
 }

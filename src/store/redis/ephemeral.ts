@@ -19,13 +19,13 @@ const touchBatch = 5000
 
 export function createRedisChallenges(redis: RedisClient, keys: Keys): ChallengeStore {
   return {
-    async put(token, binding, lifeMs) {
-      await redis.script('challengePut', [keys.challenge(token)], [binding, lifeMs])
+    async put(token, text, lifeMs) {
+      await redis.script('challengePut', [keys.challenge(token)], [text, lifeMs])
     },
     async consume(token) {
       // If the reply is lost the challenge is used up, and the client asks for another.
-      const binding = await redis.script('challengeConsume', [keys.challenge(token)], [])
-      return binding === null ? undefined : textOf(binding)
+      const text = await redis.script('challengeConsume', [keys.challenge(token)], [])
+      return text === null ? undefined : textOf(text)
     }
   }
 }
@@ -121,14 +121,34 @@ export function createRedisLicenseSlots(redis: RedisClient, keys: Keys): License
   }
 }
 
+/** Tickets, each at a key of its own. The index is in another slot of a Cluster, so it may name tickets that are gone. */
 export function createRedisTickets(redis: RedisClient, keys: Keys): TicketStore {
   return {
     async put(keyId, text, lifeMs) {
-      await redis.command('SET', keys.ticket(keyId), text, 'PX', lifeMs)
+      await Promise.all([
+        redis.script('ticketIndexAdd', [keys.ticketIndex], [keyId, lifeMs]),
+        redis.command('SET', keys.ticket(keyId), text, 'PX', lifeMs)
+      ])
     },
     async get(keyId) {
       const text = await redis.command('GET', keys.ticket(keyId))
       return text === null ? undefined : textOf(text)
+    },
+    async list(after, limit) {
+      const from = after === '' ? '0' : after
+      const [cursor, pairs] = listOf(await redis.command('ZSCAN', keys.ticketIndex, from, 'COUNT', limit))
+      const keyIds = textsOf(pairs).filter((_, i) => i % 2 === 0)
+      // Each key by itself: in a Cluster they are in different slots.
+      const texts = await Promise.all(keyIds.map(keyId => redis.command('GET', keys.ticket(keyId))))
+      const items = keyIds.flatMap((keyId, i) => {
+        const text = texts[i]
+        return typeof text === 'string' ? [{ keyId, text }] : []
+      })
+      const next = textOf(cursor)
+      return { items, ...(next === '0' ? {} : { next }) }
+    },
+    async replace(keyId, expected, text) {
+      return integerOf(await redis.script('ticketReplace', [keys.ticket(keyId)], [expected, text])) === 1
     }
   }
 }

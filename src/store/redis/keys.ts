@@ -23,6 +23,8 @@ export interface Keys {
   /** The licenses that a session has a slot of. */
   licensesOfSession(sessionId: string): string
   ticket(keyId: string): string
+  /** KeyIds of tickets by when they end, for lists. */
+  readonly ticketIndex: string
   bridge(sessionId: string): string
   /** Frames of a bridge session that were not acknowledged. */
   bridgeOutbox(sessionId: string): string
@@ -67,6 +69,7 @@ export function createKeys(prefix: string): Keys {
     notificationPrefix: `${prefix}:words:`,
     instance: instanceId => `${prefix}:instance:${instanceId}`,
     ticket: keyId => `${prefix}:ticket:${keyId}`,
+    ticketIndex: `${prefix}:tickets`,
     rateLimit: name => `${prefix}:limit:${name}`,
     channel: name => `${prefix}:channel:{${name}}`,
     channelHistory: name => `${prefix}:channel:{${name}}@history`,

@@ -9,6 +9,8 @@ const files = {
   sessionReap: 'session-reap',
   licenseSlotAcquire: 'license-slot-acquire',
   rateLimitConsume: 'rate-limit-consume',
+  ticketIndexAdd: 'ticket-index-add',
+  ticketReplace: 'ticket-replace',
   channelPublish: 'channel-publish',
   channelRead: 'channel-read',
   channelTops: 'channel-tops',

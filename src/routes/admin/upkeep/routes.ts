@@ -5,14 +5,9 @@ import { upkeepCalls, upkeepSchemas, upkeepTag } from './schema.js'
 
 function routes({ registry }: AdminDependencies): FastifyPluginAsyncTypebox {
   return async app => {
-    app.post('/keys/reencrypt', { schema: upkeepCalls.reencrypt }, async request => {
-      const { after = '' } = request.query
-      const limit = parseLimit(request.query.limit)
-      // The pepper belongs to no page of clients; the first call covers it.
-      const pepper = after === '' && (await registry.reencryptPepper(request.actor)) ? 1 : 0
-      const { resealed, next } = await registry.clients.reencrypt(after, limit, request.actor)
-      return { resealed: resealed + pepper, ...(next === undefined ? {} : { next }) }
-    })
+    app.post('/keys/reencrypt', { schema: upkeepCalls.reencrypt }, ({ query, actor }) =>
+      registry.reencrypt(query.after ?? '', parseLimit(query.limit), actor)
+    )
   }
 }
 

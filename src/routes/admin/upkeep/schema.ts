@@ -9,7 +9,15 @@ export const upkeepTag: Tag = { name: 'Upkeep', description: 'Completing a chang
 
 const reencryptedSchema = Type.Object(
   {
-    resealed: Type.Integer({ minimum: 0, description: 'Number of secrets on this page that were sealed again.' }),
+    resealed: Type.Integer({
+      minimum: 0,
+      description: 'Number of records and tickets on this page that were sealed again.'
+    }),
+    unreadable: Type.Integer({
+      minimum: 0,
+      description:
+        'Number of records, keys and tickets on this page that do not open under any of the master keys. They stay as they are; the log names them.'
+    }),
     next: Type.Optional(Type.String({ description: 'The `after` of the next call. Absent when everything is done.' }))
   },
   { $id: 'Reencrypted' }
@@ -19,9 +27,9 @@ export const upkeepCalls = {
   reencrypt: {
     tags: [upkeepTag.name],
     operationId: 'reencrypt',
-    summary: 'Seal secrets under the new master key',
+    summary: 'Seal everything under the new master key',
     description:
-      'After a change of the master key, seals the secrets that are still under an old key again, one page of clients per call. Repeat until `next` is absent; then the old key is no longer needed.',
+      'After a change of the master key, seals again the records and tickets that are still under an old key, one page per call. Repeat until `next` is absent; then the old key is no longer needed.',
     security: needs('admin'),
     querystring: pageQuerySchema,
     response: { 200: refer(reencryptedSchema, 'The page is done.') },

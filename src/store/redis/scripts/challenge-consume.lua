@@ -1,14 +1,14 @@
 -- include identity
 --[[
-Removes a challenge and returns its binding. A challenge from before a rewind is refused: it may have been consumed.
+Removes a challenge and returns its text. A challenge from before a rewind is refused: it may have been consumed.
 Input
-  KEYS[1]  the challenge (string: identity, newline, binding)
+  KEYS[1]  the challenge (string: identity, newline, text)
 Output
-  the binding   false if there is none
+  the text   false if there is none
 ]]
 local challenge = KEYS[1]
 
 local kept = redis.call('GETDEL', challenge)
 if not kept then return false end
-local id, binding = string.match(kept, '^([^\n]*)\n(.*)$')
-return id == identity() and binding
+local id, text = string.match(kept, '^([^\n]*)\n(.*)$')
+return id == identity() and text
