@@ -5,9 +5,9 @@ import { constantTimeEqual } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Authenticate, type DownstreamMessages, decodeAuthenticate } from '../protocol/messages.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
-import type { ChallengeStore } from '../store/store.js'
 import type { Credential, CredentialSource } from './credential.js'
 import type { Peer } from './peer.js'
+import { consumeChallenge, type StoredChallengeDependencies, storeChallenge } from './stored-challenge.js'
 
 /** The handshake (PROTOCOL §4), for any transport. */
 
@@ -16,13 +16,10 @@ export const challengeTokenBytes = 32
 const sessionIdBytes = 24
 
 /** What handshakes need from the rest of the gateway. */
-export interface HandshakeDependencies {
+export interface HandshakeDependencies extends StoredChallengeDependencies {
   readonly settings: { readonly limits: Limits }
-  readonly store: { readonly challenges: ChallengeStore }
-  readonly registry: CredentialSource
+  readonly registry: StoredChallengeDependencies['registry'] & CredentialSource
   readonly log: { info(fields: object, message: string): void }
-  /** Unix milliseconds. */
-  readonly now: () => number
   /** Returns this number of random bytes in base64url. */
   readonly randomText: (bytes: number) => string
 }
@@ -52,17 +49,17 @@ export interface Authenticated {
  * @throws StoreUnavailable
  */
 export async function issueChallenge(
-  { store, now, randomText }: Pick<HandshakeDependencies, 'store' | 'now' | 'randomText'>,
+  dependencies: StoredChallengeDependencies & Pick<HandshakeDependencies, 'randomText'>,
   binding: string
 ): Promise<DownstreamMessages['challenge']> {
-  const challengeToken = randomText(challengeTokenBytes)
-  await store.challenges.put(challengeToken, binding, challengeSeconds * 1000)
+  const challengeToken = dependencies.randomText(challengeTokenBytes)
+  await storeChallenge(dependencies, challengeToken, binding)
   return {
     type: 'challenge',
     protocol: protocolName,
     challengeToken,
     expiresIn: challengeSeconds,
-    serverTime: now()
+    serverTime: dependencies.now()
   }
 }
 
@@ -105,14 +102,14 @@ export async function authenticate(
   binding: string,
   remoteAddress: string
 ): Promise<Authenticated> {
-  const { store, registry, now, randomText, settings, log } = dependencies
+  const { registry, now, randomText, settings, log } = dependencies
   const message = readAuthenticate(frame, settings.limits.depth)
   const { clientId, keyId, challengeToken, attributes = {} } = message
-  const boundTo = await store.challenges.consume(challengeToken)
+  const challenge = await consumeChallenge(dependencies, challengeToken, binding)
   const { capabilities, credentials, attributes: recorded } = await registry.credentials(clientId, keyId)
   const proof = findProof(frame, message, credentials)
-  if (boundTo !== binding || proof === undefined) {
-    const reason = reasonOf(boundTo, binding)
+  if (challenge !== 'valid' || proof === undefined) {
+    const reason = challenge === 'valid' ? 'no valid proof' : challenge
     log.info({ clientId, keyId, reason, remoteAddress }, 'authentication failed')
     throw new AuthenticationFault(clientId)
   }
@@ -130,11 +127,6 @@ export async function authenticate(
     keys,
     expiresAt: Math.min(latest, credential.expiresAt ?? latest)
   }
-}
-
-function reasonOf(boundTo: string | undefined, binding: string): string {
-  if (boundTo === undefined) return 'unknown challenge'
-  return boundTo === binding ? 'no valid proof' : 'foreign challenge'
 }
 
 /** The members of a welcome that differ by session and transport. */

@@ -3,8 +3,10 @@ import { markVerified } from '../http/unverified-sockets.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import { type CodeName, codes } from '../protocol/codes.js'
 import type { SessionDependencies } from '../session/dependencies.js'
+import type { ExchangeRequest } from '../store/bridge.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, type RefusalParams, refusedAnswer, supersededAnswer, unsignedAnswer } from './answer.js'
+import { plainClaims } from './claim-sealer.js'
 import { type ExchangeBody, RefusedBody, readExchange } from './request.js'
 import { servePoll } from './serve-poll.js'
 import type { BridgeSession } from './session.js'
@@ -104,6 +106,15 @@ function endedAnswer(context: ExchangeContext, ending: string, poll: number | un
   return refuse(context, { code, poll, ...(ending === 'bye' ? { message: 'the session ended with bye' } : {}) })
 }
 
+type StoredMessage = ExchangeRequest['messages'][number]
+
+/** The messages as the store keeps them with their claims. One that was claimed before is only named. */
+function sealMessages({ claims, state }: BridgeSession, messages: ExchangeBody['messages']): readonly StoredMessage[] {
+  if (claims === plainClaims || messages.length === 0) return messages
+  const received = state.latest?.received ?? 0
+  return messages.map(({ seq, text }) => ({ seq, text: seq > received ? claims.seal(seq, text) : '' }))
+}
+
 /** The exchange's step in the store, then its answer. */
 async function accept(context: ExchangeContext, body: ExchangeBody): Promise<ExchangeAnswer> {
   const { dependencies, session, lifecycle } = context
@@ -116,7 +127,7 @@ async function accept(context: ExchangeContext, body: ExchangeBody): Promise<Exc
     poll: poll.poll,
     ack: poll.ack,
     isLongPoll: waitMs > 0,
-    messages,
+    messages: sealMessages(session, messages),
     answerBytes: settings.limits.answerBytes,
     perSecond: settings.framesPerSecond
   })

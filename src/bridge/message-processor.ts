@@ -167,6 +167,6 @@ export class MessageProcessor {
     const messages = await store.bridge.takeOver(sessionId, claim.owner, settings.instanceId)
     this.#session.log.info({ from: claim.owner, messages: messages.length }, 'took over messages')
     await this.#session.state.reload()
-    this.enqueue(messages.map(decodeClaimed))
+    this.enqueue(messages.map(message => decodeClaimed(this.#session.claims, message)))
   }
 }

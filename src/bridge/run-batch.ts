@@ -1,6 +1,7 @@
 import { answerFreshChallenge } from '../auth/fresh-challenge.js'
 import { ownChannels } from '../auth/permissions.js'
 import { type DecodedUpstream, decodeUpstream } from '../protocol/messages.js'
+import { CannotUnseal } from '../registry/aead.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { frameErrorOf } from '../session/frame-error.js'
 import type { HandlerContext, Reply } from '../session/handlers/handler.js'
@@ -8,6 +9,8 @@ import { dispatch } from '../session/handlers/table.js'
 import { StoredLicenseSlots } from '../session/license-slots.js'
 import type { Outgoing } from '../session/outbox.js'
 import type { ChallengeState } from '../store/bridge.js'
+import { StoreUnavailable } from '../store/store.js'
+import type { ClaimSealer } from './claim-sealer.js'
 import { decodeChallenge, encodeChallenge } from './fresh-challenge.js'
 import type { PendingCommit } from './pending-commit.js'
 import { PolledSubscriptions } from './polled-subscriptions.js'
@@ -17,7 +20,8 @@ import type { BridgeEnding } from './session-ended.js'
 /** A message that this instance claimed. */
 export interface ClaimedMessage {
   readonly seq: number
-  readonly decoded: DecodedUpstream
+  /** The error of a message whose claim was changed in the store: it may have run elsewhere. */
+  readonly decoded: DecodedUpstream | { readonly error: StoreUnavailable }
 }
 
 /** What a batch leaves to commit, and whether it ends the session. */
@@ -30,8 +34,17 @@ export interface BatchResult {
 /** Bytes of recovered publications in the answers of one batch; the rest follows as publications (PROTOCOL §10.3). */
 const maxRecoveredBytes = 131_072
 
-export function decodeClaimed({ seq, text }: { readonly seq: number; readonly text: string }): ClaimedMessage {
-  return { seq, decoded: decodeUpstream(text) }
+/** Opens a message that this instance took over with its claim. */
+export function decodeClaimed(
+  claims: ClaimSealer,
+  { seq, text }: { readonly seq: number; readonly text: string }
+): ClaimedMessage {
+  try {
+    return { seq, decoded: decodeUpstream(claims.open(seq, text)) }
+  } catch (error) {
+    if (!(error instanceof CannotUnseal)) throw error
+    return { seq, decoded: { error: new StoreUnavailable(error, 'unknown') } }
+  }
 }
 
 /**

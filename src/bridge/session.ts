@@ -8,6 +8,7 @@ import type { Log, SessionDependencies } from '../session/dependencies.js'
 import type { LiveSession } from '../session/session-source.js'
 import type { BridgeState } from '../store/bridge.js'
 import { SessionActivity } from './activity.js'
+import { type ClaimSealer, createClaimSealer, plainClaims } from './claim-sealer.js'
 import { type HeldPoll, HeldPollSlot, type WakeReason } from './held-poll.js'
 import { MessageProcessor } from './message-processor.js'
 import { Outbox, type OutboxOwner } from './outbox.js'
@@ -40,6 +41,8 @@ export class BridgeSession implements LiveSession, OutboxOwner {
   readonly log: Log
   readonly verifier: Mac
   readonly signer: Mac
+  /** Seals what leaves this process with a claim. */
+  readonly claims: ClaimSealer
   readonly openedAt: number
   readonly state: SessionState
   readonly outbox: Outbox
@@ -60,6 +63,7 @@ export class BridgeSession implements LiveSession, OutboxOwner {
     this.log = log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
     this.verifier = createNodeMac(keys.clientKey)
     this.signer = createNodeMac(keys.serverKey)
+    this.claims = store.kind === 'redis' ? createClaimSealer(peer.sessionId, keys) : plainClaims
     this.openedAt = openedAt
     this.state = new SessionState(store.bridge, peer.sessionId, settings.limits.answerBytes)
     this.outbox = new Outbox(dependencies, this)

@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { challengeSuite } from './challenges.suite.js'
 import { frameSuite } from './frames.suite.js'
 import { handshakeSuite } from './handshake.suite.js'
 import { createHarness, type TransportUnderTest } from './harness.js'
@@ -10,6 +11,7 @@ import { validateSuite } from './validate.suite.js'
 
 const suites = [
   handshakeSuite,
+  challengeSuite,
   frameSuite,
   orderSuite,
   heartbeatSuite,
