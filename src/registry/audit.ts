@@ -18,6 +18,11 @@ export interface AuditEntry {
   /** The object of the action, e.g. `license:lic_…`. */
   readonly target: string
   readonly detail: Readonly<Record<string, unknown>>
+  /**
+   * The members of `detail` that are not readable in the store, as the store has them: the entry is stored, and hashed,
+   * with this instead of them.
+   */
+  readonly sealed?: string
   /** Hash of the previous entry, '' for the first one. */
   readonly previous: string
   readonly hash: string
@@ -62,21 +67,20 @@ class DetailSealer {
     this.#key = deriveKey(pepper, 'audit detail')
   }
 
-  seal(detail: Detail, context: string): Detail {
+  seal(detail: Detail, context: string): Pick<AuditEntry, 'detail' | 'sealed'> {
     const members = Object.entries(detail)
     const hidden = members.filter(([name]) => privateMembers.includes(name))
-    if (hidden.length === 0) return detail
+    if (hidden.length === 0) return { detail }
     const open = members.filter(([name]) => !privateMembers.includes(name))
     const sealed = sealText(this.#key, JSON.stringify(Object.fromEntries(hidden)), context)
-    return { ...Object.fromEntries(open), sealed }
+    return { detail: Object.fromEntries(open), sealed }
   }
 
-  /** Entries of earlier versions have no sealed members; one that was changed in the store keeps them sealed. */
-  open(detail: Detail, context: string): Detail {
-    const { sealed, ...rest } = detail
-    if (typeof sealed !== 'string') return detail
+  /** Entries of earlier versions have no sealed members; those of an entry that was changed in the store stay sealed. */
+  open({ detail, sealed }: AuditEntry, context: string): Detail {
+    if (sealed === undefined) return detail
     try {
-      return { ...rest, ...(JSON.parse(openText(this.#key, sealed, context)) as Detail) }
+      return { ...detail, ...(JSON.parse(openText(this.#key, sealed, context)) as Detail) }
     } catch (error) {
       if (!(error instanceof CannotUnseal)) throw error
       return detail
@@ -126,13 +130,13 @@ export function createAuditLog(durable: DurableStore, pepper: Uint8Array, now: (
     entry: (actor, action, target, detail = {}) => {
       const at = new Date(now()).toISOString()
       const sealed = details.seal(detail, contextOf({ action, target }))
-      return head => seal({ seq: head.seq + 1, at, actor, action, target, detail: sealed, previous: head.hash }, hash)
+      return head => seal({ seq: head.seq + 1, at, actor, action, target, ...sealed, previous: head.hash }, hash)
     },
     async list(after, limit) {
       const rows = await durable.auditAfter(after, limit)
       return rows.map(({ text }) => {
         const entry = JSON.parse(text) as AuditEntry
-        return { ...entry, detail: details.open(entry.detail, contextOf(entry)) }
+        return { ...entry, detail: details.open(entry, contextOf(entry)) }
       })
     },
     verify: () => verify(durable, hash)

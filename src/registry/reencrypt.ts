@@ -13,8 +13,8 @@ import type { Tickets } from './tickets.js'
 export interface ReencryptedPage {
   /** Records and tickets sealed again. */
   readonly resealed: number
-  /** Records, keys and tickets that do not open under any of the master keys. They stay as they are. */
-  readonly unreadable: number
+  /** Records, keys and tickets that do not open under any of the master keys. They stay as they are. Absent: none. */
+  readonly unreadable?: number
   /** The `after` of the next page. Absent on the last one. */
   readonly next?: string
 }
@@ -87,7 +87,11 @@ class Page {
 
   result(next: string | undefined): ReencryptedPage {
     const unreadable = this.#unreadable.size + this.#unreadableTickets
-    return { resealed: this.#resealed, unreadable, ...(next === undefined ? {} : { next }) }
+    return {
+      resealed: this.#resealed,
+      ...(unreadable > 0 ? { unreadable } : {}),
+      ...(next === undefined ? {} : { next })
+    }
   }
 
   #textOf(kind: string, stored: StoredRecord): string | undefined {

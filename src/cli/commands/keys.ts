@@ -2,7 +2,7 @@ import type { CommandSpec } from '../command.js'
 import { saveOption } from '../credential.js'
 import { path } from '../gateway.js'
 import { gatewayOptions, seconds, toggle } from '../options.js'
-import { columns, isRecord, printJson, tablePrinter } from '../output.js'
+import { columns, isRecord, note, printJson, tablePrinter } from '../output.js'
 import { startProgress } from '../progress.js'
 import { membersOf, requestCommand } from '../resource.js'
 
@@ -28,24 +28,31 @@ const reencryptKeys: CommandSpec = {
   usage: 'keys reencrypt',
   summary: 'Re-encrypt everything with the current master key, after it was changed.',
   details:
-    'Put the new master key first in COUNTERSIGN_MASTER_KEY and the old one behind it, restart the gateways, run this,' +
-    ' wait 24 h for the tickets that were issued before, then remove the old key. It can be repeated.',
+    'Give every gateway the new master key behind the old one in COUNTERSIGN_MASTER_KEY, then every gateway the new one' +
+    ' first, run this, then remove the old key. It can be repeated. Exit code 1 if something does not open.',
   options: gatewayOptions,
   examples: ['countersign keys reencrypt'],
   async run({ io, options, gateway }) {
-    const progress = startProgress(io, 'keys')
+    const progress = startProgress(io, 'records')
     let resealed = 0
+    let unreadable = 0
     for (let after: string | undefined = ''; after !== undefined; ) {
       const query: string = after === '' ? '' : `?after=${encodeURIComponent(after)}`
       const page = await gateway.call('POST', `/v1/admin/keys/reencrypt${query}`)
       const count = Number(page['resealed'])
       resealed += count
+      unreadable += Number(page['unreadable'] ?? 0)
       await progress.add(count)
       after = typeof page['next'] === 'string' ? page['next'] : undefined
     }
     await progress.finish()
-    if (options.json) await printJson(io, { resealed })
-    return 0
+    if (options.json) await printJson(io, { resealed, ...(unreadable > 0 ? { unreadable } : {}) })
+    if (unreadable === 0) return 0
+    await note(
+      io,
+      `countersign: ${unreadable} values do not open under any of the master keys: the gateway's log names them`
+    )
+    return 1
   }
 }
 

@@ -23,6 +23,12 @@ const auditEntrySchema = Type.Object(
       additionalProperties: true,
       description: 'Details that depend on the action. Never contains a secret.'
     }),
+    sealed: Type.Optional(
+      Type.String({
+        description:
+          'The members `hwid` and `attributes` of `detail`, as the store has them. The hash covers this instead of them.'
+      })
+    ),
     previous: Type.String({ description: 'Hash of the previous entry. Empty for the first one.' }),
     hash: Type.String({ description: 'Keyed hash of this entry.' })
   },

@@ -13,11 +13,13 @@ const reencryptedSchema = Type.Object(
       minimum: 0,
       description: 'Number of records and tickets on this page that were sealed again.'
     }),
-    unreadable: Type.Integer({
-      minimum: 0,
-      description:
-        'Number of records, keys and tickets on this page that do not open under any of the master keys. They stay as they are; the log names them.'
-    }),
+    unreadable: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          'Number of records, keys and tickets on this page that do not open under any of the master keys. They stay as they are; the log names them. Absent: none.'
+      })
+    ),
     next: Type.Optional(Type.String({ description: 'The `after` of the next call. Absent when everything is done.' }))
   },
   { $id: 'Reencrypted' }
