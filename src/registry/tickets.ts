@@ -136,7 +136,7 @@ export class Tickets {
     const revoked: TicketRecord = { ...record, revokedAt: record.revokedAt ?? at }
     await this.#store.put(keyId, this.#seal(revoked), record.expiresAt - at)
     const audit = this.#audit.entry(actor, 'ticket.revoke', `ticket:${keyId}`, { clientId })
-    await this.#durable.commit({ writes: [], audit, event: { kind: 'ticket', id: clientId } })
+    await this.#durable.commit({ writes: [], audit, event: { kind: 'ticket', id: clientId }, isProtective: true })
   }
 
   /**
