@@ -118,7 +118,8 @@ async function registerApi(server: FastifyInstance, layer: SessionLayer, options
     },
     { prefix: '/v1/admin' }
   )
-  const tickets = { tickets: registry.tickets, guard: requireScope(() => ['tickets']) }
+  const guard = requireScope(() => ['tickets'])
+  const tickets = { tickets: registry.tickets, quotas: layer.quotas, now, guard }
   await server.register(ticketResource.routes(tickets), { prefix: '/v1' })
   const publish = { channels, limits: settings.limits, guard: requireScope(() => ['publish']) }
   await server.register(publishResource.routes(publish), { prefix: '/v1' })
@@ -189,7 +190,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     logger?.info({ reason, suppressed }, 'more requests were refused in the last minute than are logged')
   )
   const layer = await createSessionLayer({ ...options, edge })
-  const { connected, member, bridgeSessions, drain, dependencies } = layer
+  const { connected, member, bridgeSessions, drain, dependencies, quotas } = layer
   const server = createServer({
     ...{ ...config, logger, edge, refused, timeouts, refuseBridgePath, bridgePrefix },
     depth: dependencies.settings.limits.depth
@@ -208,7 +209,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       const at = dependencies.now()
       refused.tick()
       for (const connection of server.waitingConnections) connection.tick(at)
-      await Promise.all([member.tick(), dependencies.channels.tick()])
+      await Promise.all([member.tick(), dependencies.channels.tick(), quotas.tick()])
     },
     async stop() {
       await drain.run()

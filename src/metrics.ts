@@ -11,6 +11,8 @@ export interface Metrics {
   readonly channels: ChannelsObserver
   /** Counts a request that was refused. @param code  the error code that was sent */
   requestRefused(code: string): void
+  /** Counts a request that a client's quota refused. */
+  readonly quotaRefused: (quota: string) => void
   readonly contentType: string
   render(): Promise<string>
 }
@@ -30,6 +32,8 @@ export interface MetricSources {
   /** Rejections that nothing handled, since the start. */
   readonly unhandledRejections: () => number
   readonly http: HttpMetricSources
+  /** What this process keeps within bounds. */
+  readonly bounds: () => readonly { readonly name: string; readonly used: number; readonly limit: number }[]
 }
 
 function createObserver(register: Registry): SessionObserver {
@@ -166,15 +170,45 @@ function addRejections(register: Registry, unhandledRejections: () => number): v
   })
 }
 
+/** Each bound as used and limit. */
+function addBounds(register: Registry, bounds: MetricSources['bounds']): void {
+  const registers = [register]
+  const labelNames = ['bound']
+  new Gauge({
+    name: 'countersign_bound_used',
+    help: 'What this process keeps of something that is bounded',
+    ...{ labelNames, registers },
+    collect() {
+      for (const { name, used } of bounds()) this.set({ bound: name }, used)
+    }
+  })
+  new Gauge({
+    name: 'countersign_bound_limit',
+    help: 'The most that this process keeps of it',
+    ...{ labelNames, registers },
+    collect() {
+      for (const { name, limit } of bounds()) this.set({ bound: name }, limit)
+    }
+  })
+}
+
 export function createMetrics(sources: MetricSources): Metrics {
   const register = new Registry()
   collectDefaultMetrics({ register })
   addSources(register, sources)
   addRejections(register, sources.unhandledRejections)
+  addBounds(register, sources.bounds)
+  const quotaRefusals = new Counter({
+    name: 'countersign_quota_refusals_total',
+    help: "Requests refused because their client's quota is used up",
+    labelNames: ['quota'],
+    registers: [register]
+  })
   return {
     observer: createObserver(register),
     channels: createChannelsObserver(register),
     requestRefused: addHttpMetrics(register, sources.http),
+    quotaRefused: quota => quotaRefusals.inc({ quota }),
     contentType: register.contentType,
     render: () => register.metrics()
   }

@@ -3,6 +3,8 @@ import { createHandshakeLimiter, type HandshakeLimiter } from './auth/handshake-
 import { BridgeSessions } from './bridge/sessions.js'
 import { type BridgeSettings, defaultAnswerWithinMs } from './bridge/settings.js'
 import { createChannelBroker } from './channels/channel-broker.js'
+import { ClientQuotas, maxQuotaOwners } from './channels/client-quotas.js'
+import { quotaLimits } from './channels/quotas.js'
 import { ClusterMember } from './cluster/cluster-member.js'
 import { createDrain, type Drain } from './cluster/drain.js'
 import { createPresenceTracker } from './cluster/presence.js'
@@ -57,11 +59,23 @@ function sessionSettingsOf(config: Config, instanceId: string): SessionSettings 
   }
 }
 
+function createQuotas(options: SessionLayerOptions, metrics: Metrics): ClientQuotas {
+  const { config, store, logger: log = silentLog, now = Date.now } = options
+  return new ClientQuotas({
+    limits: quotaLimits(config, store.bounds()),
+    historyLifeMs: config.history.lifeMs,
+    store: store.quotas,
+    onRefusal: metrics.quotaRefused,
+    ...{ now, log }
+  })
+}
+
 /** @throws WrongMasterKey, StoreUnavailable */
 async function createDependencies(
   options: SessionLayerOptions,
   metrics: Metrics,
-  presence: SessionDependencies['presence']
+  presence: SessionDependencies['presence'],
+  quotas: ClientQuotas
 ): Promise<SessionDependencies> {
   const { config, store, masterKeys, logger: log = silentLog, now = Date.now } = options
   const { randomText = bytes => randomBytes(bytes).toString('base64url') } = options
@@ -69,6 +83,7 @@ async function createDependencies(
   const channels = createChannelBroker({
     store: store.channels,
     bounds: { recover: settings.limits.recover },
+    quotas,
     now,
     random: Math.random,
     log,
@@ -102,6 +117,7 @@ function bridgeSettingsOf({
 export interface SessionLayer {
   readonly metrics: Metrics
   readonly dependencies: SessionDependencies
+  readonly quotas: ClientQuotas
   readonly connected: ConnectedSessions
   readonly member: ClusterMember
   readonly bridgeSessions: BridgeSessions
@@ -120,10 +136,12 @@ export async function createSessionLayer(
     heldPolls: () => bridgeSessions.heldPolls,
     channels: store.channels.counts,
     unhandledRejections,
-    http: { edge, droppedLogLines }
+    http: { edge, droppedLogLines },
+    bounds: () => [...store.bounds(), { name: 'quota_owners', used: quotas.size, limit: maxQuotaOwners }]
   })
+  const quotas = createQuotas(options, metrics)
   const presence = createPresenceTracker(store.presence, config.presence, now)
-  const dependencies = await createDependencies(options, metrics, presence)
+  const dependencies = await createDependencies(options, metrics, presence, quotas)
   const connected = new ConnectedSessions(dependencies)
   const sessions = new SessionRegistry()
   sessions.addSource(connected)
@@ -136,6 +154,7 @@ export async function createSessionLayer(
   return {
     metrics,
     dependencies,
+    quotas,
     connected,
     member,
     bridgeSessions,

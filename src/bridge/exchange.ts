@@ -115,6 +115,13 @@ function sealMessages({ claims, state }: BridgeSession, messages: ExchangeBody['
   return messages.map(({ seq, text }) => ({ seq, text: seq > received ? claims.seal(seq, text) : '' }))
 }
 
+/** Messages that a live session needs to stay alive, and those that free something; none takes lasting memory. */
+const frugalTypes: ReadonlySet<string> = new Set(['heartbeat', 'challengeResponse', 'unsubscribe', 'bye'])
+
+function keepsAliveOrEnds({ decoded }: ExchangeBody['messages'][number]): boolean {
+  return 'message' in decoded && frugalTypes.has(decoded.message.type)
+}
+
 /** The exchange's step in the store, then its answer. */
 async function accept(context: ExchangeContext, body: ExchangeBody): Promise<ExchangeAnswer> {
   const { dependencies, session, lifecycle } = context
@@ -129,7 +136,8 @@ async function accept(context: ExchangeContext, body: ExchangeBody): Promise<Exc
     isLongPoll: waitMs > 0,
     messages: sealMessages(session, messages),
     answerBytes: settings.limits.answerBytes,
-    perSecond: settings.framesPerSecond
+    perSecond: settings.framesPerSecond,
+    mayUseReserve: messages.every(keepsAliveOrEnds)
   })
   switch (outcome.kind) {
     case 'missing':

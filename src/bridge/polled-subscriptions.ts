@@ -41,8 +41,9 @@ export class PolledSubscriptions implements Subscriptions {
     return this.#positions.has(channel)
   }
 
-  async join(channel: string, recover?: Position): Promise<Joined> {
-    const { top, publications } = await this.#channels.readAfter(channel, recover, this.#recoverLimit, { fresh: true })
+  async join(channel: string, recover?: Position, owner?: string): Promise<Joined> {
+    const options = { fresh: true, ...(owner === undefined ? {} : { owner }) }
+    const { top, publications } = await this.#channels.readAfter(channel, recover, this.#recoverLimit, options)
     const recovered = recover !== undefined && publications !== undefined
     this.moveTo(channel, top)
     return { position: top, recovered, publications: recovered ? publications : [] }

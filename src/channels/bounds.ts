@@ -1,4 +1,5 @@
 import { outboxBytes } from '../protocol/limits.js'
+import { shareOfHeap } from '../store/memory-cost.js'
 
 /** Bounds of the channels of one instance. */
 export interface ChannelBounds {
@@ -30,13 +31,21 @@ export interface ChannelBounds {
   readonly spreadMs: number
 }
 
+/** A stream without subscribers, with its place in the table: 608 bytes by scripts/measure-memory.mjs. */
+const streamBytes = 700
+/** Part of the heap for streams, and for what they keep of the newest publications. */
+const streamHeapShare = 1 / 8
+const historyHeapShare = 1 / 16
+const maxStreams = 400_000
+const maxHistoryBytes = 64 * 1024 * 1024
+
 export const defaultChannelBounds: ChannelBounds = Object.freeze({
-  streams: 400_000,
+  streams: Math.floor(shareOfHeap(streamHeapShare, maxStreams * streamBytes) / streamBytes),
   recover: 512,
   recoverBytes: outboxBytes / 2,
   historyCount: 256,
   historyBytes: 256 * 1024,
-  totalHistoryBytes: 64 * 1024 * 1024,
+  totalHistoryBytes: shareOfHeap(historyHeapShare, maxHistoryBytes),
   repairs: 64,
   repairCount: 4096,
   batch: 500,

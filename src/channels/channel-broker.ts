@@ -3,10 +3,16 @@ import type { ChannelState, ChannelStore, Position, Published, StoredPublication
 import { type ChannelBounds, defaultChannelBounds } from './bounds.js'
 import { ChannelManager, type ChannelManagerOptions } from './channel-manager.js'
 import type { ChannelStream } from './channel-stream.js'
+import type { ClientQuotas } from './client-quotas.js'
+import { QuotaGate } from './quota-gate.js'
 import { maxRepairTries } from './stream-repairer.js'
-import type { ChannelBroker, Joined, ReadOptions, Subscriber } from './types.js'
+import type { ChannelBroker, Joined, PublishRequest, ReadOptions, Subscriber } from './types.js'
 
-export type ChannelBrokerOptions = Omit<ChannelManagerOptions, 'bounds'> & { readonly bounds?: Partial<ChannelBounds> }
+export interface ChannelBrokerOptions extends Omit<ChannelManagerOptions, 'bounds'> {
+  readonly bounds?: Partial<ChannelBounds>
+  /** Absent: nothing is counted. */
+  readonly quotas?: ClientQuotas
+}
 
 function isWithin(publications: readonly StoredPublication[], maxBytes: number): boolean {
   return publications.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0) <= maxBytes
@@ -17,25 +23,28 @@ class LocalChannelBroker implements ChannelBroker {
   readonly #store: ChannelStore
   readonly #bounds: ChannelBounds
   readonly #manager: ChannelManager
+  readonly #gate: QuotaGate
 
   constructor(options: ChannelBrokerOptions) {
     this.#options = options
     this.#store = options.store
     this.#bounds = { ...defaultChannelBounds, ...options.bounds }
     this.#manager = new ChannelManager({ ...options, bounds: this.#bounds })
+    this.#gate = new QuotaGate(options.quotas, options.store, channel => this.#manager.get(channel)?.isOpen === true)
   }
 
-  publish(channel: string, data: string, idempotencyKey: string): Promise<Published | 'conflict'> {
-    return this.#store.publish(channel, data, { publishedAt: this.#options.now(), idempotencyKey })
+  publish(channel: string, data: string, request: PublishRequest): Promise<Published | 'conflict'> {
+    return this.#gate.publish(channel, data, { ...request, publishedAt: this.#options.now() })
   }
 
-  async join(subscriber: Subscriber, channel: string, recover?: Position): Promise<Joined> {
+  async join(subscriber: Subscriber, channel: string, recover?: Position, owner?: string): Promise<Joined> {
+    if (owner !== undefined) await this.#gate.requireChannel(owner, channel)
     const stream = this.#manager.tryOpen(channel)
     if (stream === undefined) {
       throw new ProtocolError('UNAVAILABLE', `this instance has ${this.#bounds.streams} channels in use, its limit`)
     }
     return this.#use(stream, async () => {
-      await this.#manager.refresh(stream)
+      await this.#manager.refresh(stream, this.#gate.onCreated(owner))
       if (recover === undefined) return this.#joinAtTop(subscriber, stream)
       const { top, publications } = await this.#readFrom(stream, recover, this.#bounds.recover)
       const isRecoverable = publications !== undefined && isWithin(publications, this.#bounds.recoverBytes)
@@ -62,12 +71,14 @@ class LocalChannelBroker implements ChannelBroker {
     limit: number,
     options?: ReadOptions
   ): Promise<ChannelState> {
+    const owner = options?.owner
+    if (owner !== undefined) await this.#gate.requireChannel(owner, channel)
     const stream = this.#manager.tryOpen(channel)
-    if (stream === undefined) return this.#store.read(channel, position, limit)
+    if (stream === undefined) return this.#gate.read(channel, position, limit, owner)
     return this.#use(stream, async () => {
       const isBehind = position !== undefined && !stream.hasReached(position)
       const isUncertain = !stream.isOpen || isBehind || stream.hasGap || !this.#store.isReceiving
-      if (options?.fresh === true || isUncertain) await this.#manager.refresh(stream)
+      if (options?.fresh === true || isUncertain) await this.#manager.refresh(stream, this.#gate.onCreated(owner))
       return position === undefined ? { top: stream.top } : await this.#readFrom(stream, position, limit)
     })
   }

@@ -1,11 +1,8 @@
 import type { ChannelStore, StoredPublication } from '../store/channels.js'
-import { type HistoryBudget, HistoryBuffer } from '../store/history-buffer.js'
+import type { HistoryBufferOptions } from '../store/history-buffer.js'
 import type { ChannelBounds } from './bounds.js'
 import { ChannelStream, type StreamObserver } from './channel-stream.js'
 import { StreamRepairer } from './stream-repairer.js'
-
-/** Memory that a publication costs beside its data, in bytes. */
-const overheadBytes = 64
 
 interface ChannelsLog {
   debug(params: object, message: string): void
@@ -30,7 +27,7 @@ export interface ChannelsObserver extends StreamObserver {
 /** The streams of one instance: opens them, keeps them up with the store, and closes those that nobody needs. */
 export class ChannelManager {
   readonly #options: ChannelManagerOptions
-  readonly #budget: HistoryBudget
+  readonly #historyOptions: HistoryBufferOptions
   readonly #streams = new Map<string, ChannelStream>()
   /** Streams with a gap that could not be repaired, or that could not be opened; the next tick tries again. */
   readonly #unsettled = new Set<ChannelStream>()
@@ -42,7 +39,11 @@ export class ChannelManager {
   constructor(options: ChannelManagerOptions) {
     const { store, bounds, now, random, log, observer } = options
     this.#options = options
-    this.#budget = { bytes: 0, maxBytes: bounds.totalHistoryBytes }
+    this.#historyOptions = {
+      maxCount: bounds.historyCount,
+      maxBytes: bounds.historyBytes,
+      budget: { bytes: 0, maxBytes: bounds.totalHistoryBytes }
+    }
     this.#repairer = new StreamRepairer({
       ...{ store, bounds, now },
       onGap: () => observer.missed(),
@@ -60,6 +61,11 @@ export class ChannelManager {
     })
   }
 
+  /** Streams. */
+  get size(): number {
+    return this.#streams.size
+  }
+
   /** The stream of a channel, if it is open. */
   get(channel: string): ChannelStream | undefined {
     return this.#streams.get(channel)
@@ -75,20 +81,14 @@ export class ChannelManager {
     }
     if (this.#streams.size >= bounds.streams) this.#closeIdle(Number.POSITIVE_INFINITY)
     if (this.#streams.size >= bounds.streams) return undefined
-    const history = new HistoryBuffer({
-      maxCount: bounds.historyCount,
-      maxBytes: bounds.historyBytes,
-      budget: this.#budget,
-      overheadBytes
-    })
-    const stream = new ChannelStream(channel, history, observer, now())
+    const stream = new ChannelStream(channel, this.#historyOptions, observer, now())
     this.#streams.set(channel, stream)
     return stream
   }
 
-  /** Brings a stream to the store's top as of this call, or later. @throws StoreUnavailable */
-  refresh(stream: ChannelStream): Promise<void> {
-    return this.#repairer.refresh(stream)
+  /** See `StreamRepairer`. @throws StoreUnavailable */
+  refresh(stream: ChannelStream, onCreated?: () => void): Promise<void> {
+    return this.#repairer.refresh(stream, onCreated)
   }
 
   /** Refreshes the stream in the next tick. */
@@ -98,8 +98,9 @@ export class ChannelManager {
 
   /** Closes idle streams and verifies positions. To be called about once a second. */
   tick(): Promise<void> {
-    const { bounds, now } = this.#options
+    const { bounds, now, store } = this.#options
     this.#closeIdle(now() - bounds.idleMs)
+    store.removeExpired()
     this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = undefined
     })

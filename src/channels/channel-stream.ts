@@ -1,5 +1,5 @@
 import type { ChannelState, Position, StoredPublication } from '../store/channels.js'
-import type { HistoryBuffer } from '../store/history-buffer.js'
+import { HistoryBuffer, type HistoryBufferOptions } from '../store/history-buffer.js'
 import type { Subscriber } from './types.js'
 
 /** Publications of one channel that wait for a gap before them to be repaired. Further ones are read again later. */
@@ -32,7 +32,9 @@ export interface StreamObserver {
  */
 export class ChannelStream {
   readonly channel: string
-  readonly #history: HistoryBuffer
+  readonly #historyOptions: HistoryBufferOptions
+  /** Made for the first publication: most channels of a flood never have one. */
+  #history: HistoryBuffer | undefined
   readonly #observer: StreamObserver
   readonly #live = new Set<Subscriber>()
   #pending: Map<Subscriber, number> | undefined
@@ -54,9 +56,9 @@ export class ChannelStream {
   /** The read that repairs it, if one is under way. */
   repairing: Promise<void> | undefined
 
-  constructor(channel: string, history: HistoryBuffer, observer: StreamObserver, usedAt: number) {
+  constructor(channel: string, history: HistoryBufferOptions, observer: StreamObserver, usedAt: number) {
     this.channel = channel
-    this.#history = history
+    this.#historyOptions = history
     this.#observer = observer
     this.usedAt = usedAt
   }
@@ -128,6 +130,7 @@ export class ChannelStream {
 
   #advance(publication: StoredPublication): void {
     this.#offset = publication.offset
+    this.#history ??= new HistoryBuffer(this.#historyOptions)
     this.#history.push(publication)
     for (const subscriber of this.#live) subscriber.publication(this.channel, this.#epoch, publication)
     this.#observer.delivered(this.#live.size)
@@ -149,7 +152,7 @@ export class ChannelStream {
   #jumpTo({ offset, epoch }: Position): void {
     this.#epoch = epoch
     this.#offset = offset
-    this.#history.clear()
+    this.#history?.clear()
     const subscribers = [...this.#live, ...(this.#pending?.keys() ?? [])]
     this.#live.clear()
     this.#pending?.clear()
@@ -162,7 +165,7 @@ export class ChannelStream {
 
   /** The publications after a position of the same epoch; undefined if memory does not reach back to it. */
   publicationsAfter({ offset }: Position): readonly StoredPublication[] | undefined {
-    return this.#history.newest(this.#offset - offset)
+    return this.#newest(this.#offset - offset)
   }
 
   /**
@@ -182,7 +185,7 @@ export class ChannelStream {
     const offset = this.#pending?.get(subscriber)
     if (offset === undefined) return
     this.#pending?.delete(subscriber)
-    const missed = this.#history.newest(this.#offset - offset)
+    const missed = this.#newest(this.#offset - offset)
     if (missed === undefined) {
       this.#observer.lost(1)
       subscriber.lost(this.channel)
@@ -219,8 +222,12 @@ export class ChannelStream {
     for (const watcher of this.#watchers) if (this.#isPast(watcher.position)) watcher.listener()
   }
 
+  #newest(count: number): readonly StoredPublication[] | undefined {
+    return count === 0 ? [] : this.#history?.newest(count)
+  }
+
   /** Frees its memory in the shared budget. */
   close(): void {
-    this.#history.clear()
+    this.#history?.clear()
   }
 }

@@ -31,11 +31,15 @@ export class StreamRepairer {
     this.#reads = new Semaphore(options.bounds.repairs)
   }
 
-  /** Brings a stream to the store's top as of this call, or later. @throws StoreUnavailable */
-  async refresh(stream: ChannelStream): Promise<void> {
+  /**
+   * Brings a stream to the store's top as of this call, or later.
+   * @param onCreated  called if that created the channel in the store
+   * @throws StoreUnavailable
+   */
+  async refresh(stream: ChannelStream, onCreated?: () => void): Promise<void> {
     stream.refCount++
     try {
-      await this.#advanceTo(stream, await this.#tops.read(stream))
+      await this.#advanceTo(stream, await this.#tops.read(stream, onCreated))
     } finally {
       stream.refCount--
     }

@@ -42,6 +42,8 @@ export interface Config {
   readonly framesPerSecond: number
   /** Bytes of request bodies that this process holds at once. */
   readonly pendingBodyBytes: number
+  /** What one client may use. `historyBytes` 0: the store's default. */
+  readonly clientQuotas: { readonly bytesPerSecond: number; readonly historyBytes: number; readonly channels: number }
   /** Patterns of the channels whose members are recorded. */
   readonly presence: readonly string[]
   readonly history: { readonly size: number; readonly lifeMs: number }
@@ -114,6 +116,11 @@ function toConfig(settings: Settings): Config {
     handshakesPerMinute: settings.COUNTERSIGN_HANDSHAKES_PER_MINUTE,
     framesPerSecond: settings.COUNTERSIGN_FRAMES_PER_SECOND,
     pendingBodyBytes: settings.COUNTERSIGN_PENDING_BODY_BYTES,
+    clientQuotas: {
+      bytesPerSecond: settings.COUNTERSIGN_CLIENT_BYTES_PER_SECOND,
+      historyBytes: settings.COUNTERSIGN_CLIENT_HISTORY_BYTES,
+      channels: settings.COUNTERSIGN_CLIENT_CHANNELS
+    },
     presence: presencePatterns(settings),
     history: { size: settings.COUNTERSIGN_HISTORY_SIZE, lifeMs: settings.COUNTERSIGN_HISTORY_SECONDS * 1000 }
   }

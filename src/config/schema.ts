@@ -104,18 +104,31 @@ export const settingsSchema = Type.Object({
     67_108_864,
     'Bytes of request bodies that one instance holds at once; one client or address may hold an eighth.'
   ),
+  COUNTERSIGN_CLIENT_BYTES_PER_SECOND: integer(
+    65_536,
+    1_073_741_824,
+    4_194_304,
+    'Bytes of data that one client may publish per second through one instance, on average.'
+  ),
+  COUNTERSIGN_CLIENT_HISTORY_BYTES: integer(
+    0,
+    68_719_476_736,
+    0,
+    'Bytes that the publications of one client may take in the histories of channels, on all instances together; 0: a quarter of what the embedded store keeps, 256 MiB with Redis.'
+  ),
+  COUNTERSIGN_CLIENT_CHANNELS: integer(
+    1,
+    10_000_000,
+    20_000,
+    'Channels that one client may create within the time for which unused channels are kept, on all instances together.'
+  ),
   COUNTERSIGN_PRESENCE: Type.String({
     default: 'none',
     description:
       '`none`, or the channels whose members are recorded: a list of patterns, each literal with at most one final `*`.'
   }),
   COUNTERSIGN_HISTORY_SIZE: integer(1, 65_536, 1024, 'Publications that a channel keeps for recovery.'),
-  COUNTERSIGN_HISTORY_SECONDS: integer(
-    1,
-    86_400,
-    300,
-    "Seconds that a channel's history is kept after its newest publication."
-  )
+  COUNTERSIGN_HISTORY_SECONDS: integer(1, 86_400, 300, "Seconds that a publication is kept in its channel's history.")
 })
 
 export type Settings = Static<typeof settingsSchema>

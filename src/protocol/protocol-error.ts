@@ -15,6 +15,17 @@ export class ProtocolError extends Error {
   }
 }
 
+/** A request that would exceed what its client may use. The session goes on. */
+export class RateLimited extends ProtocolError {
+  /** When to ask again, an integer of milliseconds. */
+  readonly retryAfterMs: number
+
+  constructor(message: string, retryAfterMs: number) {
+    super('RATE_LIMITED', message)
+    this.retryAfterMs = Math.ceil(retryAfterMs)
+  }
+}
+
 /** A poll that the gateway refuses and whose number could be read: the refusal names it (PROTOCOL §9.3). */
 export class PollError extends ProtocolError {
   readonly poll: number

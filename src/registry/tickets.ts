@@ -93,10 +93,11 @@ export class Tickets {
   }
 
   /**
+   * @param actor  who creates it; each has an equal share of the live tickets when these are too many
    * @returns the ticket with its secret, which is returned only once
-   * @throws StoreUnavailable also if too many tickets are live
+   * @throws StoreUnavailable also if too many tickets are live; ShareExceeded if the actor has more than its share of them
    */
-  async create(wanted: NewTicket): Promise<TicketWithSecret> {
+  async create(wanted: NewTicket, actor: string): Promise<TicketWithSecret> {
     const { clientId, ttlSeconds = ticketSeconds.default } = wanted
     const { subscribe = [], publish = [], services = [], attributes = {} } = wanted
     const keyId = createId(ticketKind)
@@ -105,7 +106,7 @@ export class Tickets {
     const lifeMs = ttlSeconds * 1000
     const times = { createdAt, expiresAt: createdAt + lifeMs }
     const ticket: Ticket = { clientId, keyId, subscribe, publish, services, attributes, ...times }
-    await this.#store.put(keyId, this.#seal({ ...ticket, secret }), lifeMs)
+    await this.#store.put(keyId, this.#seal({ ...ticket, secret }), lifeMs, actor)
     return { ...ticket, secret }
   }
 
@@ -127,16 +128,25 @@ export class Tickets {
    * @throws RegistryError NOT_FOUND
    */
   async revoke(clientId: string, keyId: string, actor: string): Promise<void> {
-    const record = await this.#read(clientId, keyId)
-    if (record === undefined) {
-      throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key or ticket ${keyId}`)
-    }
     // The ticket stays, marked, until it expires: if the commit below fails, the caller can revoke it again.
-    const at = this.#now()
-    const revoked: TicketRecord = { ...record, revokedAt: record.revokedAt ?? at }
-    await this.#store.put(keyId, this.#seal(revoked), record.expiresAt - at)
+    while (!(await this.#mark(clientId, keyId)));
     const audit = this.#audit.entry(actor, 'ticket.revoke', `ticket:${keyId}`, { clientId })
     await this.#durable.commit({ writes: [], audit, event: { kind: 'ticket', id: clientId }, isProtective: true })
+  }
+
+  /**
+   * Marks a ticket as revoked.
+   * @returns false if it has changed meanwhile: it was sealed again
+   * @throws RegistryError NOT_FOUND
+   */
+  async #mark(clientId: string, keyId: string): Promise<boolean> {
+    const text = await this.#store.get(keyId)
+    const record = this.#recordOf(text, clientId, keyId)
+    if (text === undefined || record === undefined) {
+      throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key or ticket ${keyId}`)
+    }
+    const revoked: TicketRecord = { ...record, revokedAt: record.revokedAt ?? this.#now() }
+    return this.#store.replace(keyId, text, this.#seal(revoked))
   }
 
   /**
@@ -171,7 +181,10 @@ export class Tickets {
   }
 
   async #read(clientId: string, keyId: string): Promise<TicketRecord | undefined> {
-    const text = await this.#store.get(keyId)
+    return this.#recordOf(await this.#store.get(keyId), clientId, keyId)
+  }
+
+  #recordOf(text: string | undefined, clientId: string, keyId: string): TicketRecord | undefined {
     const record = text === undefined ? this.#unseal(decoyRecord.keyId, this.#decoy) : this.#unseal(keyId, text)
     return record?.clientId === clientId && record.expiresAt > this.#now() ? record : undefined
   }

@@ -3,9 +3,10 @@ import fp from 'fastify-plugin'
 import { ApiError, type ApiErrorCode, type ApiErrorDetails, apiErrors } from '../errors.js'
 import { noteRefusal } from '../http/request-log.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
+import { RateLimited } from '../protocol/protocol-error.js'
 import { ImportError } from '../registry/imports.js'
 import { RegistryError } from '../registry/records.js'
-import { StoreUnavailable } from '../store/store.js'
+import { ShareExceeded, StoreUnavailable } from '../store/store.js'
 
 /** Sends every error of the HTTP API as `{code, message}` with its status. */
 
@@ -36,6 +37,8 @@ function responseFor(code: ApiErrorCode, message?: string, details: ApiErrorDeta
 
 function responseTo(error: FastifyFailure): ErrorResponse {
   if (error instanceof ApiError) return responseFor(error.code, error.message, error.details)
+  if (error instanceof RateLimited) return responseFor('RATE_LIMITED', error.message)
+  if (error instanceof ShareExceeded) return responseFor('RATE_LIMITED', `too many ${error.what}: try again later`)
   if (error instanceof StoreUnavailable) return responseFor('UNAVAILABLE', undefined, { outcome: error.outcome })
   if (error instanceof ImportError) return responseFor(error.code, error.message, { index: error.index })
   if (error instanceof RegistryError) return responseFor(error.code, error.message)
@@ -62,6 +65,7 @@ async function errors(app: FastifyInstance, { failures, rateLimit }: ErrorOption
     const { status, body } = responseTo(error)
     noteRefusal(request, { code: body.code, reason: body.message, cause: error.cause })
     if (body.code === 'INTERNAL') failures.record(error.name, () => request.log.error({ err: error }, 'request failed'))
+    if (error instanceof RateLimited) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000))
     if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', unavailableRetrySeconds)
     return reply.code(status).send(body)
   })

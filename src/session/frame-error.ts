@@ -1,5 +1,5 @@
 import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
-import { ProtocolError } from '../protocol/protocol-error.js'
+import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { Log } from './dependencies.js'
 
@@ -42,6 +42,10 @@ export function frameErrorOf(error: unknown, seq: number | undefined, log: Log):
   }
   const { code, message } = error
   const frameSeq = seq ?? error.seq
+  // Whoever limits a rate or a quota logs it, once a minute and client.
+  if (error instanceof RateLimited) {
+    return { ends: false, seq: frameSeq, code, message, retryAfterMs: error.retryAfterMs }
+  }
   log.info({ code, reason: message, seq: frameSeq }, 'a frame was refused')
   const ending = endingOf(code)
   // PROTOCOL §7.1: these two codes end a session only when they come without `re`.

@@ -6,7 +6,11 @@ export interface Subscriptions {
   /** Joined channels, without the session's own two (PROTOCOL §10.1). */
   readonly count: number
   has(channel: string): boolean
-  /** Joins a channel, or moves the position of a joined one. @throws StoreUnavailable */
-  join(channel: string, recover?: Position): Promise<Joined>
+  /**
+   * Joins a channel, or moves the position of a joined one.
+   * @param owner  whose quota counts the channel if it is created
+   * @throws StoreUnavailable, RateLimited
+   */
+  join(channel: string, recover?: Position, owner?: string): Promise<Joined>
   leave(channel: string): void
 }

@@ -68,6 +68,11 @@ export interface ExchangeRequest {
   readonly answerBytes: number
   /** Long-term rate of messages and polls per second, with a burst of {@link burstSeconds}; 0 is unlimited. */
   readonly perSecond: number
+  /**
+   * The exchange only keeps the session alive or lets something end, so a store without memory for more runs it from its
+   * reserve. Default false.
+   */
+  readonly mayUseReserve?: boolean
 }
 
 export type ExchangeOutcome =

@@ -23,6 +23,10 @@ export interface StoredPublication {
 export interface Published extends Position {
   /** The idempotency key was used before with the same data; the position is that of the earlier publication. */
   readonly duplicate: boolean
+  /** Bytes of older publications that the channel's history dropped, as {@link ChannelStore.bytesOf} counts them. */
+  readonly droppedBytes: number
+  /** When the newest of these was published, unix milliseconds; 0 if none was dropped. */
+  readonly droppedAt: number
 }
 
 /** A channel as one read found it. */
@@ -44,22 +48,45 @@ export interface PublishOptions {
    * {@link idempotencyLifeMs} (PROTOCOL §7).
    */
   readonly idempotencyKey: string
+  /** Whose share the key's result counts towards: a client id, or a token. Default ''. */
+  readonly owner?: string
+  /**
+   * The key is the gateway's own for a message of this bridge session, not the client's: the result lives no longer than
+   * the session, and {@link sessionResultLifeMs} at most.
+   */
+  readonly sessionId?: string
 }
 
 /** How long a publication's result is kept for repeats with its idempotency key, in milliseconds (PROTOCOL §7). */
 export const idempotencyLifeMs = 5 * 60 * 1000
-/** Most bytes of data in a channel's history; older publications are dropped first. */
+/** The same for a message of a bridge session, in milliseconds: a claim runs again within 15 s (PROTOCOL §9.4 c). */
+export const sessionResultLifeMs = 60 * 1000
+/** Most bytes of a channel's history; older publications are dropped first. */
 export const historyBytes = 4 * 1024 * 1024
+/** A publication that is older than the history's life is dropped by the next one, this number at once. */
+export const maxAgedDrops = 64
+/** A channel that was never published to is forgotten this long after its last use, in milliseconds. */
+export const unpublishedLifeMs = 10 * 60 * 1000
+/** Any other channel. It comes back with another epoch. In milliseconds. */
+export const publishedLifeMs = 60 * 60 * 1000
 
 /** What a store keeps of each channel, beside {@link historyBytes}. */
 export interface HistoryBounds {
   /** Most publications; older ones are dropped first. */
   readonly size: number
-  /** How long a channel's history is kept after its newest publication, in milliseconds. */
+  /** How long a publication is kept, in milliseconds. Older ones go with the next publication, or all together. */
   readonly lifeMs: number
 }
 
 export const defaultHistory: HistoryBounds = Object.freeze({ size: 1024, lifeMs: 300_000 })
+
+/**
+ * How long a channel is kept after its last use, in milliseconds: always longer than its history.
+ * @param historyLifeMs  see {@link HistoryBounds}
+ */
+export function channelLifeMs(isPublished: boolean, historyLifeMs: number): number {
+  return isPublished ? Math.max(publishedLifeMs, historyLifeMs + unpublishedLifeMs) : unpublishedLifeMs
+}
 
 /** Called synchronously, one call at a time. Neither method may throw. */
 export interface ChannelListener {
@@ -82,17 +109,33 @@ export interface ChannelStore {
    * Publishes in one atomic step: idempotency, offset, history and the notification of listeners.
    * @param data  JSON text
    * @returns the publication's position; `conflict` if the key was used with other data
-   * @throws StoreUnavailable; `outcome` states whether the publication may have been made
+   * @throws StoreUnavailable; `outcome` states whether the publication may have been made. ShareExceeded if the owner
+   *         has more than its share of the results of idempotency keys, and there is no capacity for more
    */
   publish(channel: string, data: string, options: PublishOptions): Promise<Published | 'conflict'>
   /**
+   * The answer to a publication whose idempotency key was used before; undefined if it was not. It publishes nothing.
+   * @throws StoreUnavailable
+   */
+  findRepeat(channel: string, data: string, options: PublishOptions): Promise<Published | 'conflict' | undefined>
+  /** Bytes that a publication costs the store while it is in a history. @param data  JSON text */
+  bytesOf(data: string): number
+  /**
    * Reads a channel's top and, given `after`, all that was published after it. An unknown channel is created with a new
    * epoch and offset 0.
-   * @param limit  most publications; if there are more, none is returned
+   * @param limit    most publications; if there are more, none is returned
+   * @param created  gets the channel's name if this call created it
    */
-  read(channel: string, after: Position | undefined, limit: number): Promise<ChannelState>
-  /** The tops of many channels, in their order, in few round trips. Unknown channels are created. */
-  tops(channels: readonly string[]): Promise<readonly Position[]>
+  read(channel: string, after: Position | undefined, limit: number, created?: Set<string>): Promise<ChannelState>
+  /**
+   * The tops of many channels, in their order, in few round trips. Unknown channels are created.
+   * @param created  gets the names of those
+   */
+  tops(channels: readonly string[], created?: Set<string>): Promise<readonly Position[]>
+  /** Whether the channel is known, so that using it creates nothing. */
+  exists(channel: string): Promise<boolean>
+  /** Frees some of what has ended by time. To be called about once a second; Redis does it by itself. */
+  removeExpired(): void
   /**
    * Resolves when publications of these channels are received: each one after that arrives, or `mayHaveMissed` is
    * called. Concurrent calls are batched. If it rejects, the channels stay requested and are received as soon as that is

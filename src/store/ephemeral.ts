@@ -69,8 +69,11 @@ export interface LicenseSlotStore {
 
 /** Short-lived credentials (PROTOCOL §3), each kept as a text until it ends. */
 export interface TicketStore {
-  /** @throws StoreUnavailable also if there are too many tickets */
-  put(keyId: string, text: string, lifeMs: number): Promise<void>
+  /**
+   * @param owner  who creates the ticket, e.g. a token
+   * @throws StoreUnavailable also if there are too many tickets; ShareExceeded if its owner has more of them than its share
+   */
+  put(keyId: string, text: string, lifeMs: number, owner: string): Promise<void>
   get(keyId: string): Promise<string | undefined>
   /**
    * Tickets in no particular order; one that is there throughout the pages is on at least one of them.
@@ -78,7 +81,10 @@ export interface TicketStore {
    * @param limit  about how many tickets
    */
   list(after: string, limit: number): Promise<TicketPage>
-  /** Replaces a text without changing when it ends. @returns false if the ticket has another text meanwhile, or ended */
+  /**
+   * Replaces a text without changing when it ends. It works also when there is no capacity for more.
+   * @returns false if the ticket has another text meanwhile, or ended
+   */
   replace(keyId: string, expected: string, text: string): Promise<boolean>
 }
 

@@ -16,6 +16,17 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/** The store has no capacity left for things of this kind, and the owner of this one has more than its share of them. */
+export class ShareExceeded extends StoreUnavailable {
+  /** What there are too many of, e.g. `tickets`. */
+  readonly what: string
+
+  constructor(what: string, limit: number) {
+    super(new Error(`${limit} ${what}, the most that are kept; this owner has more than its share`), 'unsent')
+    this.what = what
+  }
+}
+
 /** Another process uses the data folder. */
 export class DataDirInUse extends Error {
   override readonly name = 'DataDirInUse'

@@ -1,4 +1,5 @@
 import type { StoredPublication } from './channels.js'
+import { publicationBytes } from './memory-cost.js'
 
 /** Bytes that many buffers hold together. */
 export interface HistoryBudget {
@@ -10,28 +11,28 @@ export interface HistoryBudget {
 export interface HistoryBufferOptions {
   /** Most publications. */
   readonly maxCount: number
-  /** Most bytes. */
+  /** Most bytes, as `publicationBytes` counts them. */
   readonly maxBytes: number
   readonly budget: HistoryBudget
-  /** Counted for each publication beside its data. Default 0. */
-  readonly overheadBytes?: number
 }
+
+/** Places of dropped publications that an array keeps before it is copied. */
+const maxDroppedPlaces = 32
 
 /** The newest publications of one channel, without a gap, bounded in number and bytes. */
 export class HistoryBuffer {
-  readonly #maxCount: number
-  readonly #maxBytes: number
-  readonly #budget: HistoryBudget
-  readonly #overheadBytes: number
-  #publications: StoredPublication[] = []
+  readonly #options: HistoryBufferOptions
+  // A dropped publication leaves undefined, so that its text is freed at once.
+  #publications: (StoredPublication | undefined)[] = []
   #first = 0
   #bytes = 0
+  /** Bytes that were dropped so far for the sake of newer publications or because of their age. */
+  droppedBytes = 0
+  /** When the newest of them was published, unix milliseconds. */
+  droppedAt = 0
 
-  constructor({ maxCount, maxBytes, budget, overheadBytes = 0 }: HistoryBufferOptions) {
-    this.#maxCount = maxCount
-    this.#maxBytes = maxBytes
-    this.#budget = budget
-    this.#overheadBytes = overheadBytes
+  constructor(options: HistoryBufferOptions) {
+    this.#options = options
   }
 
   get #count(): number {
@@ -39,32 +40,57 @@ export class HistoryBuffer {
   }
 
   get #isOverBound(): boolean {
-    return this.#count > this.#maxCount || this.#bytes > this.#maxBytes || this.#budget.bytes > this.#budget.maxBytes
+    const { maxCount, maxBytes, budget } = this.#options
+    return this.#count > maxCount || this.#bytes > maxBytes || budget.bytes > budget.maxBytes
   }
 
   #add(bytes: number): void {
     this.#bytes += bytes
-    this.#budget.bytes += bytes
+    this.#options.budget.bytes += bytes
   }
 
   push(publication: StoredPublication): void {
     this.#publications.push(publication)
-    this.#add(publication.data.length + this.#overheadBytes)
-    while (this.#count > 0 && this.#isOverBound) {
-      const oldest = this.#publications[this.#first++]
-      if (oldest !== undefined) this.#add(-(oldest.data.length + this.#overheadBytes))
+    this.#add(publicationBytes(publication.data))
+    while (this.#count > 0 && this.#isOverBound) this.#dropOldest()
+    this.#compact()
+  }
+
+  /**
+   * Drops publications from before a time.
+   * @param time  unix milliseconds
+   * @param most  drops at most this number
+   */
+  dropBefore(time: number, most: number): void {
+    for (let i = 0; i < most; i++) {
+      const oldest = this.#publications[this.#first]
+      if (oldest === undefined || oldest.publishedAt >= time) break
+      this.#dropOldest()
     }
-    // Compacts once per `maxCount` publications instead of shifting the array each time.
-    if (this.#first > this.#maxCount) {
-      this.#publications = this.#publications.slice(this.#first)
-      this.#first = 0
-    }
+    this.#compact()
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#publications[this.#first]
+    if (oldest === undefined) return
+    this.#publications[this.#first++] = undefined
+    const bytes = publicationBytes(oldest.data)
+    this.#add(-bytes)
+    this.droppedBytes += bytes
+    this.droppedAt = oldest.publishedAt
+  }
+
+  /** Copies the array once per as many drops as it holds publications, instead of shifting it each time. */
+  #compact(): void {
+    if (this.#first <= maxDroppedPlaces || this.#first < this.#count) return
+    this.#publications = this.#publications.slice(this.#first)
+    this.#first = 0
   }
 
   /** The newest `count`, oldest first; undefined if the buffer does not hold that many. */
   newest(count: number): readonly StoredPublication[] | undefined {
     if (count > this.#count) return undefined
-    return this.#publications.slice(this.#publications.length - count)
+    return this.#publications.slice(this.#publications.length - count) as StoredPublication[]
   }
 
   clear(): void {

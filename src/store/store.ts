@@ -3,6 +3,7 @@ import type { ChannelStore } from './channels.js'
 import type { DurableStore } from './durable.js'
 import type { ChallengeStore, LicenseSlotStore, RateLimitStore, SessionStore, TicketStore } from './ephemeral.js'
 import type { PresenceStore } from './presence.js'
+import type { QuotaStore } from './quotas.js'
 
 export type { AuditHead, Change, DurableStore, RecordKey, RecordWrite, StoredRecord } from './durable.js'
 export type {
@@ -13,7 +14,15 @@ export type {
   SessionStore,
   TicketStore
 } from './ephemeral.js'
-export { DataDirInUse, type StoreOutcome, StoreUnavailable } from './errors.js'
+export { DataDirInUse, ShareExceeded, type StoreOutcome, StoreUnavailable } from './errors.js'
+
+/** How much of a bound is used: of something that the store keeps in this process. */
+export interface StoreBound {
+  /** A label for metrics, e.g. `history_bytes`. */
+  readonly name: string
+  readonly used: number
+  readonly limit: number
+}
 
 /**
  * Everything that the gateway keeps. There are two implementations: `embedded/` (one process, no other service) and
@@ -32,6 +41,10 @@ export interface Store {
   readonly channels: ChannelStore
   readonly presence: PresenceStore
   readonly bridge: BridgeStore
+  /** Where instances add up what each client uses. Absent: this process counts alone. */
+  readonly quotas?: QuotaStore
+  /** Bounds of what the store keeps in this process; empty with Redis, which has its own. */
+  bounds(): readonly StoreBound[]
   /** Resolves if the store works at this moment. @throws StoreUnavailable after at most a second */
   ping(): Promise<void>
   close(): Promise<void>

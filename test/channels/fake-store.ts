@@ -66,7 +66,7 @@ export class FakeStore implements ChannelStore {
     channel.history.push(publication)
     if (channel.history.length > this.#historySize) channel.history.shift()
     if (this.listened.has(name)) this.notifications.push({ channel: name, epoch: channel.epoch, publication })
-    return { offset: channel.offset, epoch: channel.epoch, duplicate: false }
+    return { offset: channel.offset, epoch: channel.epoch, duplicate: false, droppedBytes: 0, droppedAt: 0 }
   }
 
   async read(name: string, after: Position | undefined, limit: number): Promise<ChannelState> {
@@ -86,6 +86,18 @@ export class FakeStore implements ChannelStore {
     this.#requireHere()
     return names.map(name => this.topOf(name))
   }
+
+  async findRepeat(): Promise<undefined> {}
+
+  bytesOf(data: string): number {
+    return data.length
+  }
+
+  async exists(name: string): Promise<boolean> {
+    return this.#channels.has(name)
+  }
+
+  removeExpired(): void {}
 
   async listen(names: readonly string[]): Promise<void> {
     this.calls.listen++

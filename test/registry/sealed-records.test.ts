@@ -67,7 +67,7 @@ onEachStore((t, { clock, openStore, open }) => {
   t.test('a client or license that does not open is refused, and no answer is computed from it', async t => {
     const { registry, store } = await open(t)
     const { clientId, keyId } = await registry.clients.create({ clientId: 'game' }, 'admin')
-    const ticket = await registry.tickets.create({ clientId })
+    const ticket = await registry.tickets.create({ clientId }, 'admin')
     const { license } = await registry.licenses.create({ serviceId: 'svc', key: 'key' }, 'admin')
     const key = `license:${license.licenseId}` as const
     await putPlain(store, 'client:game', JSON.stringify({ clientId, status: 'active', keys: [] }))

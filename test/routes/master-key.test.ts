@@ -43,7 +43,7 @@ onEachStore((t, { openStore }) => {
       await old.licenses.create({ serviceId: 'svc', key: `key-${i}` }, 'admin')
       await old.tokens.create({ name: 't', scopes: ['read'], clients: [] }, 'admin')
     }
-    const tickets = await Promise.all(Array.from({ length: 3 }, () => old.tickets.create({ clientId: 'c0' })))
+    const tickets = await Promise.all(Array.from({ length: 3 }, () => old.tickets.create({ clientId: 'c0' }, 'admin')))
     await old.tickets.revoke('c0', tickets[2]?.keyId ?? '', 'admin')
     await old.imports.start('admin')
     const newKey = randomBytes(32)

@@ -37,7 +37,8 @@ export async function publish(
 ): Promise<Position & { readonly duplicate: boolean }> {
   const published = await channels.publish(channel, data, { publishedAt: 1, idempotencyKey })
   if (published === 'conflict') throw new Error('conflict')
-  return published
+  const { offset, epoch, duplicate } = published
+  return { offset, epoch, duplicate }
 }
 
 /** Advances time for all keys with a prefix, on each server, by shortening their life. */

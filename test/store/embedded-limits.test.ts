@@ -1,10 +1,6 @@
 import t from 'tap'
-import {
-  createEmbeddedRateLimits,
-  createEmbeddedTickets,
-  maxLiveTickets,
-  maxRateLimitNames
-} from '../../src/store/embedded/ephemeral.js'
+import { createEmbeddedRateLimits, maxRateLimitNames } from '../../src/store/embedded/ephemeral.js'
+import { createEmbeddedTickets, maxLiveTickets } from '../../src/store/embedded/tickets.js'
 import { createClock } from '../helper/clock.js'
 
 /** Bounds of the embedded store. */
@@ -25,10 +21,10 @@ t.test('keeps rate limits for a limited number of names, and drops idle ones fir
 t.test('limits the number of live tickets; expired ones free capacity', async t => {
   const clock = createClock()
   const tickets = createEmbeddedTickets(clock.now)
-  for (let i = 0; i < maxLiveTickets; i++) await tickets.put(`t${i}`, '', 1000)
-  await t.rejects(tickets.put('one more', '', 1000), { name: 'StoreUnavailable' })
+  for (let i = 0; i < maxLiveTickets; i++) await tickets.put(`t${i}`, '', 1000, 'a')
+  await t.rejects(tickets.put('one more', '', 1000, 'a'), { name: 'StoreUnavailable' })
   t.equal(await tickets.get('t0'), '')
   clock.advance(1000)
-  await tickets.put('one more', 'text', 1000)
+  await tickets.put('one more', 'text', 1000, 'a')
   t.equal(await tickets.get('one more'), 'text')
 })

@@ -75,10 +75,10 @@ export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
     const clock = createClock(Date.now())
     const { store, another } = await open(t, clock.now)
     const { tickets } = await another()
-    await store.tickets.put('t1', 'text', 60_000)
-    await store.tickets.put('t2', 'text', 1)
+    await store.tickets.put('t1', 'text', 60_000, 'a')
+    await store.tickets.put('t2', 'text', 1, 'a')
     t.equal(await tickets.get('t1'), 'text')
-    await tickets.put('t1', 'changed', 60_000)
+    await tickets.put('t1', 'changed', 60_000, 'a')
     t.equal(await store.tickets.get('t1'), 'changed')
     clock.advance(2)
     const end = Date.now() + 2
@@ -91,8 +91,8 @@ export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
     const { store, another } = await open(t, clock.now)
     const { tickets } = await another()
     const keyIds = Array.from({ length: 700 }, (_, i) => `tkt_${i}`)
-    await Promise.all(keyIds.map(keyId => store.tickets.put(keyId, `text of ${keyId}`, 60_000)))
-    await store.tickets.put('tkt_0', 'changed', 60_000)
+    await Promise.all(keyIds.map(keyId => store.tickets.put(keyId, `text of ${keyId}`, 60_000, 'a')))
+    await store.tickets.put('tkt_0', 'changed', 60_000, 'a')
     const found = new Map<string, string>()
     let pages = 0
     for (let after: string | undefined = ''; after !== undefined; pages++) {
@@ -111,7 +111,7 @@ export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
     const clock = createClock(Date.now())
     const { store, another } = await open(t, clock.now)
     const { tickets } = await another()
-    await store.tickets.put('t1', 'old', 200)
+    await store.tickets.put('t1', 'old', 200, 'a')
     t.equal(await tickets.replace('t1', 'old', 'new'), true)
     t.equal(await tickets.replace('t1', 'old', 'newer'), false)
     t.equal(await tickets.replace('none', 'old', 'new'), false)

@@ -5,7 +5,7 @@ import { ApiError } from '../../errors.js'
 import { scanFrameText } from '../../protocol/json-scan.js'
 import type { Limits } from '../../protocol/limits.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
-import type { Guard } from '../auth.js'
+import { adminActor, type Guard } from '../auth.js'
 import type { Resource } from '../common/resource.js'
 import { publishCalls, publishSchemas, publishTag } from './schema.js'
 
@@ -55,7 +55,10 @@ function routes({ channels, limits, guard }: PublishDependencies): FastifyPlugin
       const text = serialize(data, limits)
       // The prefix separates these keys from those of clients, which have another one.
       const key = idempotencyKey === undefined ? '' : `a:${actor}:${idempotencyKey}`
-      const published = await channels.publish(channel, text, key)
+      const published = await channels.publish(channel, text, {
+        idempotencyKey: key,
+        ...(actor === adminActor ? {} : { owner: actor })
+      })
       if (published === 'conflict') {
         throw new ApiError('BAD_REQUEST', `idempotencyKey ${idempotencyKey} was used with other data`)
       }

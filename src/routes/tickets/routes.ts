@@ -1,16 +1,20 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Capabilities, findExcess } from '../../auth/capabilities.js'
 import { matches } from '../../auth/patterns.js'
+import type { ClientQuotas } from '../../channels/client-quotas.js'
 import { ApiError } from '../../errors.js'
-import type { Tickets } from '../../registry/tickets.js'
+import { type Tickets, ticketSeconds } from '../../registry/tickets.js'
 import type { Token } from '../../registry/tokens.js'
-import type { Guard } from '../auth.js'
+import { adminActor, type Guard } from '../auth.js'
 import type { Resource } from '../common/resource.js'
 import { formatTime, requireAttributes } from '../values.js'
 import { ticketCalls, ticketSchemas, ticketTag } from './schema.js'
 
 export interface TicketDependencies {
   readonly tickets: Pick<Tickets, 'create'>
+  readonly quotas: Pick<ClientQuotas, 'chargeTicket'>
+  /** Unix milliseconds. */
+  readonly now: () => number
   /** Requires the scope `tickets`. */
   readonly guard: Guard
 }
@@ -27,7 +31,7 @@ function requireWithin(token: Token, wanted: { readonly clientId: string } & Par
   }
 }
 
-function routes({ tickets, guard }: TicketDependencies): FastifyPluginAsyncTypebox {
+function routes({ tickets, quotas, now, guard }: TicketDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.addHook('preParsing', guard)
     app.post('/tickets', { schema: ticketCalls.create }, async (request, reply) => {
@@ -35,8 +39,10 @@ function routes({ tickets, guard }: TicketDependencies): FastifyPluginAsyncTypeb
       requireAttributes(rest.attributes)
       if (request.limitedBy !== undefined) requireWithin(request.limitedBy, rest)
       const wanted = { ...rest, ...(ttl === undefined ? {} : { ttlSeconds: ttl }) }
-      const { clientId, keyId, secret, expiresAt } = await tickets.create(wanted)
-      request.log.info({ clientId, keyId, actor: request.actor }, 'ticket created')
+      const { actor } = request
+      if (actor !== adminActor) quotas.chargeTicket(actor, now() + (ttl ?? ticketSeconds.default) * 1000)
+      const { clientId, keyId, secret, expiresAt } = await tickets.create(wanted, actor)
+      request.log.info({ clientId, keyId, actor }, 'ticket created')
       return reply
         .code(201)
         .header('cache-control', 'no-store')

@@ -1,4 +1,5 @@
 import { mayPublish } from '../../auth/permissions.js'
+import type { PublishRequest } from '../../channels/types.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
@@ -7,10 +8,12 @@ import type { Handler, HandlerContext, Reply } from './handler.js'
  * The key that identifies a repeat. A key that the client gave holds for all its sessions. Without one, only a transport
  * on which a message may be handled twice needs a key (PROTOCOL §9.4 c).
  */
-function idempotencyKeyOf({ peer, mayRunAgain }: HandlerContext, seq: number, given: string | undefined): string {
+function requestOf({ peer, mayRunAgain }: HandlerContext, seq: number, given: string | undefined): PublishRequest {
+  const { clientId, sessionId } = peer
   // The first letter keeps the two kinds apart. No id contains a `:`.
-  if (given !== undefined) return `c:${peer.clientId}:${given}`
-  return mayRunAgain ? `s:${peer.sessionId}:${seq}` : ''
+  if (given !== undefined) return { idempotencyKey: `c:${clientId}:${given}`, owner: clientId }
+  if (!mayRunAgain) return { idempotencyKey: '', owner: clientId }
+  return { idempotencyKey: `s:${sessionId}:${seq}`, owner: clientId, sessionId }
 }
 
 /** PROTOCOL §10.2: publishes to all sessions that have joined the channel. */
@@ -26,7 +29,7 @@ export const publish: Handler<UpstreamMessages['publish']> = async (context, mes
   if (bytes > dataBytes) {
     throw new ProtocolError('INVALID_MESSAGE', `data: ${bytes} bytes of JSON; the limit is ${dataBytes}`)
   }
-  const published = await dependencies.channels.publish(channel, data, idempotencyKeyOf(context, seq, idempotencyKey))
+  const published = await dependencies.channels.publish(channel, data, requestOf(context, seq, idempotencyKey))
   if (published === 'conflict') {
     throw new ProtocolError('INVALID_MESSAGE', 'idempotencyKey: already used with other data')
   }

@@ -63,7 +63,9 @@ function requireMayJoin({ dependencies, peer, subscriptions }: HandlerContext, c
 export const subscribe: Handler<UpstreamMessages['subscribe']> = async (context, message): Promise<Answer> => {
   const { channel, recover } = message
   requireMayJoin(context, channel)
-  const { position, recovered, publications } = await context.subscriptions.join(channel, recover)
+  const { peer, subscriptions } = context
+  const owner = ownChannels(peer).includes(channel) ? undefined : peer.clientId
+  const { position, recovered, publications } = await subscriptions.join(channel, recover, owner)
   const { epoch } = position
   if (recover === undefined || !recovered || publications.length === 0) {
     return { type: 'subscribed', channel, ...position, recovered }

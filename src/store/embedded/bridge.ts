@@ -3,9 +3,10 @@ import { BridgeSessionTable } from './bridge-session-table.js'
 
 /**
  * Bridge sessions in memory, for one process. A restart forgets them; their clients open new ones.
- * @param now  unix milliseconds
+ * @param now    unix milliseconds
+ * @param onEnd  called when a session has ended
  */
-export function createEmbeddedBridge(now: () => number): BridgeStore {
+export function createEmbeddedBridge(now: () => number, onEnd: (sessionId: string) => void = () => {}): BridgeStore {
   const sessions = new BridgeSessionTable(now)
   const listeners = new Map<string, BridgeListener>()
 
@@ -44,6 +45,7 @@ export function createEmbeddedBridge(now: () => number): BridgeStore {
       const session = sessions.find(sessionId)
       if (session === undefined || session.ended !== undefined) return session?.ended
       session.end(code, now() + keptMs)
+      onEnd(sessionId)
       notify(session.holder, sessionId, 'ended')
       return code
     },

@@ -1,75 +1,155 @@
-import { type ChannelStore, defaultHistory, type HistoryBounds, historyBytes, idempotencyLifeMs } from '../channels.js'
+import {
+  type ChannelStore,
+  defaultHistory,
+  type HistoryBounds,
+  historyBytes,
+  type Published,
+  type PublishOptions
+} from '../channels.js'
 import { dataDigest } from '../data-digest.js'
-import { ChannelTable } from './channel-table.js'
-import { IdempotencyResults, maxIdempotencyResults } from './idempotency-results.js'
+import { publicationBytes, resultOverheadBytes, shareOfHeap } from '../memory-cost.js'
+import type { StoreBound } from '../store.js'
+import { type Appended, ChannelTable } from './channel-table.js'
+import { ClientResults, SessionResults } from './idempotency-results.js'
 import { PublicationNotifier } from './publication-notifier.js'
 
 /** Channels that are kept. */
 const defaultMaxChannels = 200_000
-/** Bytes of data in all histories together. */
-const defaultTotalBytes = 512 * 1024 * 1024
+/** Bytes of all channels and their histories together: a quarter of the heap, and this at most. */
+const maxTotalBytes = 512 * 1024 * 1024
+const channelHeapShare = 1 / 4
+/** Results of keys that clients gave: 1,000 publications with a key per second, if the heap is large enough. */
+export const maxClientResults = 300_000
+/** Results of messages of bridge sessions. */
+const maxBridgeResults = 200_000
+const resultHeapShare = 1 / 16
+/** An idempotency result with the longest usual key: client, channel, key. */
+const resultBytes = resultOverheadBytes + 256
+/** Results and sessions that one call of `removeExpired` frees, at most. */
+const maxRemovals = 5000
 
 export interface EmbeddedChannelsOptions {
   readonly history?: HistoryBounds
   /** Most bytes of one channel's history. Default {@link historyBytes}. */
   readonly channelBytes?: number
-  /** Most bytes of all histories together. Default 512 MiB. */
+  /** Most bytes of all channels and their histories together. Default: a quarter of the heap, 512 MiB at most. */
   readonly totalBytes?: number
   /** Most channels. Default 200,000. */
   readonly channels?: number
-  /** Most results of idempotency keys. Default {@link maxIdempotencyResults}. */
+  /** Most results of idempotency keys that clients gave. Default {@link maxClientResults}, or what a small heap holds. */
   readonly idempotencyResults?: number
+}
+
+/** Channels in memory, and what only the embedded store needs of them. */
+export interface EmbeddedChannels extends ChannelStore {
+  /** Drops what is kept for the messages of a bridge session. */
+  endSession(sessionId: string): void
+  bounds(): readonly StoreBound[]
+}
+
+function publishedOf({ publication, epoch, droppedBytes, droppedAt }: Appended): Published {
+  return { offset: publication.offset, epoch, duplicate: false, droppedBytes, droppedAt }
+}
+
+/** Results of idempotency keys, whoever gave them. */
+class Results {
+  readonly ofClients: ClientResults
+  readonly ofSessions: SessionResults
+
+  constructor(now: () => number, max: number) {
+    this.ofClients = new ClientResults(now, max)
+    this.ofSessions = new SessionResults(now, fittingResults(maxBridgeResults))
+  }
+
+  /** The answer to a repeat; undefined if the key is new. */
+  find(key: string, digest: string, { sessionId }: PublishOptions): Published | 'conflict' | undefined {
+    const first = sessionId === undefined ? this.ofClients.get(key) : this.ofSessions.get(sessionId, key)
+    if (first === undefined) return undefined
+    if (first.digest !== digest) return 'conflict'
+    return { offset: first.offset, epoch: first.epoch, duplicate: true, droppedBytes: 0, droppedAt: 0 }
+  }
+
+  /** To be called before {@link add}. @throws ShareExceeded */
+  makeCapacity({ sessionId, owner = '' }: PublishOptions): void {
+    if (sessionId === undefined) this.ofClients.makeCapacity(owner)
+  }
+
+  removeExpired(): void {
+    this.ofClients.removeExpired(maxRemovals)
+    this.ofSessions.removeExpired(maxRemovals)
+  }
+
+  add(key: string, digest: string, { sessionId, owner = '' }: PublishOptions, published: Published): void {
+    if (sessionId === undefined) this.ofClients.add(key, owner, digest, published)
+    else this.ofSessions.add(sessionId, key, digest, published)
+  }
+}
+
+/** Results that fit into their share of the heap. @param most  however large the heap is */
+function fittingResults(most: number): number {
+  return Math.floor(shareOfHeap(resultHeapShare, most * resultBytes) / resultBytes)
 }
 
 /**
  * Channels in memory, for one process: one thread runs every method, so each is atomic. A restart begins new epochs.
  * @param now  unix milliseconds
  */
-export function createEmbeddedChannels(now: () => number, options: EmbeddedChannelsOptions = {}): ChannelStore {
-  const table = new ChannelTable(now, {
-    history: options.history ?? defaultHistory,
-    channelBytes: options.channelBytes ?? historyBytes,
-    totalBytes: options.totalBytes ?? defaultTotalBytes,
-    maxChannels: options.channels ?? defaultMaxChannels
-  })
-  const results = new IdempotencyResults(now, idempotencyLifeMs, options.idempotencyResults ?? maxIdempotencyResults)
+export function createEmbeddedChannels(now: () => number, options: EmbeddedChannelsOptions = {}): EmbeddedChannels {
+  const {
+    history = defaultHistory,
+    channelBytes = historyBytes,
+    totalBytes = shareOfHeap(channelHeapShare, maxTotalBytes),
+    channels: maxChannels = defaultMaxChannels,
+    idempotencyResults = fittingResults(maxClientResults)
+  } = options
+  const table = new ChannelTable(now, { history, channelBytes, totalBytes, maxChannels })
+  const results = new Results(now, idempotencyResults)
   const notifier = new PublicationNotifier(name => table.isListening(name))
 
   return {
-    async publish(name, data, { publishedAt, idempotencyKey }) {
+    async publish(name, data, publish) {
+      const { publishedAt, idempotencyKey } = publish
       const key = idempotencyKey === '' ? undefined : `${name}\n${idempotencyKey}`
       const digest = key === undefined ? '' : dataDigest(data)
       if (key !== undefined) {
-        const first = results.get(key)
-        if (first !== undefined) {
-          return first.digest === digest ? { offset: first.offset, epoch: first.epoch, duplicate: true } : 'conflict'
-        }
-        results.evictExpired()
+        const repeat = results.find(key, digest, publish)
+        if (repeat !== undefined) return repeat
+        results.makeCapacity(publish)
       }
-      const { epoch, publication } = table.append(name, data, publishedAt)
-      const position = { offset: publication.offset, epoch }
-      if (key !== undefined) results.add(key, digest, position)
-      if (table.isListening(name)) notifier.notify(name, epoch, publication)
-      return { ...position, duplicate: false }
+      const appended = table.append(name, data, publishedAt)
+      const published = publishedOf(appended)
+      if (key !== undefined) results.add(key, digest, publish, published)
+      if (table.isListening(name)) notifier.notify(name, appended.epoch, appended.publication)
+      return published
     },
-    async read(name, after, limit) {
-      const top = table.top(name)
+    findRepeat: async (name, data, publish) =>
+      results.find(`${name}\n${publish.idempotencyKey}`, dataDigest(data), publish),
+    bytesOf: publicationBytes,
+    async read(name, after, limit, created) {
+      const top = table.top(name, created)
       if (after === undefined || after.epoch !== top.epoch || after.offset > top.offset) return { top }
       const missed = top.offset - after.offset
       const publications = missed > limit ? undefined : table.newest(name, missed)
       return publications === undefined ? { top } : { top, publications }
     },
-    tops: async names => names.map(name => table.top(name)),
-    async listen(names) {
-      for (const name of names) table.listen(name)
+    tops: async (names, created) => names.map(name => table.top(name, created)),
+    exists: async name => table.has(name),
+    removeExpired() {
+      table.removeExpired()
+      results.removeExpired()
     },
-    unlisten(names) {
-      for (const name of names) table.unlisten(name)
-    },
+    listen: async names => table.listen(names),
+    unlisten: names => table.unlisten(names),
     onPublication(listener) {
       notifier.listener = listener
     },
     isReceiving: true,
-    counts: { dropped: 0, restarts: 0 }
+    counts: { dropped: 0, restarts: 0 },
+    endSession: sessionId => results.ofSessions.endSession(sessionId),
+    bounds: () => [
+      { name: 'history_bytes', used: table.bytes, limit: totalBytes },
+      { name: 'channels', used: table.size, limit: maxChannels },
+      { name: 'idempotency_results', used: results.ofClients.size, limit: idempotencyResults }
+    ]
   }
 }

@@ -1,11 +1,4 @@
-import type {
-  ChallengeStore,
-  LicenseSlotStore,
-  RateLimitStore,
-  SessionEntry,
-  SessionStore,
-  TicketStore
-} from '../ephemeral.js'
+import type { ChallengeStore, LicenseSlotStore, RateLimitStore, SessionEntry, SessionStore } from '../ephemeral.js'
 import { StoreUnavailable } from '../errors.js'
 
 /**
@@ -38,47 +31,6 @@ export function createEmbeddedChallenges(now: () => number): ChallengeStore {
       const challenge = open.get(token)
       open.delete(token)
       return challenge !== undefined && challenge.endsAt > now() ? challenge.text : undefined
-    }
-  }
-}
-
-/** Most live tickets. At the bound new ones are refused. */
-export const maxLiveTickets = 500_000
-
-export function createEmbeddedTickets(now: () => number): TicketStore {
-  // Numbered in the order in which they were created, which is also the order of the map.
-  const live = new Map<string, { number: number; text: string; endsAt: number }>()
-  let created = 0
-
-  function removeEnded(): void {
-    for (const [keyId, { endsAt }] of live) if (endsAt <= now()) live.delete(keyId)
-  }
-
-  return {
-    async put(keyId, text, lifeMs) {
-      if (live.size >= maxLiveTickets) removeEnded()
-      if (live.size >= maxLiveTickets)
-        throw new StoreUnavailable(new Error(`${maxLiveTickets} live tickets, the most that are kept`), 'unsent')
-      live.set(keyId, { number: live.get(keyId)?.number ?? ++created, text, endsAt: now() + lifeMs })
-    },
-    async get(keyId) {
-      const ticket = live.get(keyId)
-      return ticket !== undefined && ticket.endsAt > now() ? ticket.text : undefined
-    },
-    async list(after, limit) {
-      const items: { keyId: string; text: string }[] = []
-      for (const [keyId, { number, text, endsAt }] of live) {
-        if (number <= Number(after) || endsAt <= now()) continue
-        items.push({ keyId, text })
-        if (items.length === limit) return { items, next: String(number) }
-      }
-      return { items }
-    },
-    async replace(keyId, expected, text) {
-      const ticket = live.get(keyId)
-      if (ticket === undefined || ticket.endsAt <= now() || ticket.text !== expected) return false
-      live.set(keyId, { ...ticket, text })
-      return true
     }
   }
 }

@@ -1,8 +1,5 @@
-import type { Position } from '../channels.js'
-import { StoreUnavailable } from '../errors.js'
-
-/** Results that are kept: 1,000 publications with a key per second. Above, such publications are refused. */
-export const maxIdempotencyResults = 300_000
+import { idempotencyLifeMs, type Position, sessionResultLifeMs } from '../channels.js'
+import { ShareExceeded } from '../errors.js'
 
 export interface IdempotencyResult extends Position {
   /** See `dataDigest`. */
@@ -10,19 +7,32 @@ export interface IdempotencyResult extends Position {
   readonly endsAt: number
 }
 
-/** The results of publications with an idempotency key, for their repeats. */
-export class IdempotencyResults {
+interface OwnedResult extends IdempotencyResult {
+  readonly owner: string
+}
+
+/** Results of one bridge session that are kept, the newest: a claim runs again within 15 s, or never. */
+export const maxSessionResults = 512
+
+/** The results of publications with a key that their client gave, for {@link idempotencyLifeMs}. */
+export class ClientResults {
   readonly #now: () => number
-  readonly #lifeMs: number
   readonly #max: number
   // All have the same life, so they are in the order of their ends.
-  readonly #results = new Map<string, IdempotencyResult>()
+  readonly #results = new Map<string, OwnedResult>()
+  readonly #countByOwner = new Map<string, number>()
 
-  /** @param now  unix milliseconds */
-  constructor(now: () => number, lifeMs: number, max: number) {
+  /**
+   * @param now  unix milliseconds
+   * @param max  most results of all owners
+   */
+  constructor(now: () => number, max: number) {
     this.#now = now
-    this.#lifeMs = lifeMs
     this.#max = max
+  }
+
+  get size(): number {
+    return this.#results.size
   }
 
   get(key: string): IdempotencyResult | undefined {
@@ -30,21 +40,116 @@ export class IdempotencyResults {
     return result !== undefined && result.endsAt > this.#now() ? result : undefined
   }
 
-  /** To be called before {@link add}. @throws StoreUnavailable if no further result fits */
-  evictExpired(): void {
-    for (const [key, { endsAt }] of this.#results) {
-      if (endsAt > this.#now()) break
-      this.#results.delete(key)
-    }
+  /**
+   * Makes capacity for one more result. To be called before {@link add}. At the bound, an owner with more than an equal share
+   * is refused; for any other one the oldest result of all gives way.
+   * @throws ShareExceeded
+   */
+  makeCapacity(owner: string): void {
+    this.removeExpired(Number.POSITIVE_INFINITY)
     if (this.#results.size < this.#max) return
-    throw new StoreUnavailable(
-      new Error(`${this.#max} publications with an idempotency key in ${this.#lifeMs} ms, the most that are kept`),
-      'unsent'
-    )
+    const share = this.#max / Math.max(this.#countByOwner.size, 1)
+    if ((this.#countByOwner.get(owner) ?? 0) >= share) throw new ShareExceeded('idempotency results', this.#max)
+    const [oldest] = this.#results.keys()
+    if (oldest !== undefined) this.#remove(oldest)
   }
 
-  add(key: string, digest: string, { offset, epoch }: Position): void {
+  add(key: string, owner: string, digest: string, { offset, epoch }: Position): void {
+    this.#remove(key)
+    this.#results.set(key, { offset, epoch, digest, owner, endsAt: this.#now() + idempotencyLifeMs })
+    this.#countByOwner.set(owner, (this.#countByOwner.get(owner) ?? 0) + 1)
+  }
+
+  /** @param most  removes at most this number */
+  removeExpired(most: number): void {
+    let left = most
+    for (const [key, { endsAt }] of this.#results) {
+      if (endsAt > this.#now() || left-- <= 0) return
+      this.#remove(key)
+    }
+  }
+
+  #remove(key: string): void {
+    const owner = this.#results.get(key)?.owner
+    if (owner === undefined) return
     this.#results.delete(key)
-    this.#results.set(key, { offset, epoch, digest, endsAt: this.#now() + this.#lifeMs })
+    const count = (this.#countByOwner.get(owner) ?? 1) - 1
+    if (count === 0) this.#countByOwner.delete(owner)
+    else this.#countByOwner.set(owner, count)
+  }
+}
+
+interface ResultsOfSession {
+  /** In the order of their ends. */
+  readonly results: Map<string, IdempotencyResult>
+  /** When the newest of them ends, unix milliseconds. */
+  endsAt: number
+}
+
+/** The results of messages of bridge sessions. They live with their session, for {@link sessionResultLifeMs} at most. */
+export class SessionResults {
+  readonly #now: () => number
+  readonly #max: number
+  // The least recently active session first.
+  readonly #bySession = new Map<string, ResultsOfSession>()
+  #size = 0
+
+  /**
+   * @param now  unix milliseconds
+   * @param max  most results of all sessions; above, the least recently active session loses its oldest
+   */
+  constructor(now: () => number, max: number) {
+    this.#now = now
+    this.#max = max
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get(sessionId: string, key: string): IdempotencyResult | undefined {
+    const result = this.#bySession.get(sessionId)?.results.get(key)
+    return result !== undefined && result.endsAt > this.#now() ? result : undefined
+  }
+
+  add(sessionId: string, key: string, digest: string, { offset, epoch }: Position): void {
+    const session = this.#bySession.get(sessionId) ?? { results: new Map(), endsAt: 0 }
+    this.#bySession.delete(sessionId)
+    this.#bySession.set(sessionId, session)
+    session.endsAt = this.#now() + sessionResultLifeMs
+    if (session.results.delete(key)) this.#size--
+    session.results.set(key, { offset, epoch, digest, endsAt: session.endsAt })
+    this.#size++
+    this.#trim(sessionId, session, maxSessionResults)
+    while (this.#size > this.#max) {
+      const [quietest] = this.#bySession
+      if (quietest === undefined) return
+      this.#trim(...quietest, quietest[1].results.size - 1)
+    }
+  }
+
+  /** Drops the results of a session that has ended. */
+  endSession(sessionId: string): void {
+    const session = this.#bySession.get(sessionId)
+    if (session !== undefined) this.#trim(sessionId, session, 0)
+  }
+
+  /** @param most  drops the results of at most this number of sessions, those that have been quiet for the longest time */
+  removeExpired(most: number): void {
+    let left = most
+    for (const [sessionId, { endsAt }] of this.#bySession) {
+      if (endsAt > this.#now() || left-- <= 0) return
+      this.endSession(sessionId)
+    }
+  }
+
+  /** Drops the oldest results of a session until `most` are left. */
+  #trim(sessionId: string, { results }: ResultsOfSession, most: number): void {
+    for (const key of results.keys()) {
+      if (results.size <= most) break
+      results.delete(key)
+      this.#size--
+    }
+    if (results.size === 0) this.#bySession.delete(sessionId)
   }
 }

@@ -8,11 +8,11 @@ import {
   createEmbeddedChallenges,
   createEmbeddedLicenseSlots,
   createEmbeddedRateLimits,
-  createEmbeddedSessions,
-  createEmbeddedTickets
+  createEmbeddedSessions
 } from './ephemeral.js'
 import { lockDataDir } from './lock.js'
 import { createEmbeddedPresence } from './presence.js'
+import { createEmbeddedTickets } from './tickets.js'
 
 /**
  * Opens the store of a single process: durable state in `dataDir`, ephemeral state in memory.
@@ -28,6 +28,8 @@ export function openEmbeddedStore(
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(join(dataDir, 'countersign.lock'))
   const durable = openEmbeddedDurable(join(dataDir, 'countersign.mdb'), options)
+  const channelStore = createEmbeddedChannels(now, options)
+  const tickets = createEmbeddedTickets(now)
   let closed: Promise<void> | undefined
   return {
     kind: 'embedded',
@@ -35,11 +37,12 @@ export function openEmbeddedStore(
     challenges: createEmbeddedChallenges(now),
     sessions: createEmbeddedSessions(),
     licenseSlots: createEmbeddedLicenseSlots(),
-    tickets: createEmbeddedTickets(now),
+    tickets,
     rateLimits: createEmbeddedRateLimits(now),
-    channels: createEmbeddedChannels(now, options),
+    channels: channelStore,
     presence: createEmbeddedPresence(),
-    bridge: createEmbeddedBridge(now),
+    bridge: createEmbeddedBridge(now, sessionId => channelStore.endSession(sessionId)),
+    bounds: () => [...channelStore.bounds(), ...tickets.bounds()],
     ping: durable.ping,
     close() {
       closed ??= durable.close().then(unlock)

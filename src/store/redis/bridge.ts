@@ -42,7 +42,8 @@ export function createRedisBridge(redis: RedisClient, keys: Keys, subscribe: Sub
     },
     async exchange(request) {
       const args = exchangeArguments(request, keys.notificationPrefix)
-      return parseExchange(await redis.script('bridgeExchange', keysOf(request.sessionId), args))
+      const script = request.mayUseReserve === true ? 'bridgeExchangeFromReserve' : 'bridgeExchange'
+      return parseExchange(await redis.script(script, keysOf(request.sessionId), args))
     },
     async read(sessionId, answerBytes) {
       const [state] = listOf(await redis.script('bridgeRead', keysOf(sessionId), [answerBytes]))
@@ -50,7 +51,10 @@ export function createRedisBridge(redis: RedisClient, keys: Keys, subscribe: Sub
     },
     async commit(commit) {
       const args = commitArguments(commit, keys.notificationPrefix, sessionKeyLifeMs)
-      return parseCommit(await redis.script('bridgeCommit', keysOf(commit.sessionId), args))
+      // Answers to claimed messages and challenges are bounded by what was accepted; publications wait for memory.
+      const mayUseReserve = commit.answered.length > 0 || commit.challenge !== undefined
+      const script = mayUseReserve ? 'bridgeCommitFromReserve' : 'bridgeCommit'
+      return parseCommit(await redis.script(script, keysOf(commit.sessionId), args))
     },
     async takeOver(sessionId, from, to) {
       const rows = textsOf(await redis.script('bridgeTakeOver', [keys.bridge(sessionId)], [from, to]))
@@ -66,7 +70,7 @@ export function createRedisBridge(redis: RedisClient, keys: Keys, subscribe: Sub
       return ended === '' ? undefined : ended
     },
     async heartbeat(instanceId, lifeMs) {
-      await redis.command('SET', keys.instance(instanceId), '1', 'PX', lifeMs)
+      await redis.script('setFromReserve', [keys.instance(instanceId)], ['1', lifeMs])
     },
     isAlive: async instanceId => (await redis.command('EXISTS', keys.instance(instanceId))) === 1,
     listen(instanceId, listener) {

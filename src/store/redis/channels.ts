@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import {
   type ChannelStore,
+  channelLifeMs,
   defaultHistory,
   type HistoryBounds,
   historyBytes,
   idempotencyLifeMs,
-  type Position
+  maxAgedDrops,
+  type Position,
+  sessionResultLifeMs,
+  unpublishedLifeMs
 } from '../channels.js'
 import { dataDigest } from '../data-digest.js'
 import { newEpoch } from '../epochs.js'
@@ -16,13 +20,17 @@ import type { Keys } from './keys.js'
 import { PublicationReceiver } from './pubsub/publication-receiver.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
 
-/** A channel is forgotten this long after its last use; it then comes back with another epoch. Milliseconds. */
-const channelLifeMs = 24 * 60 * 60 * 1000
-/** The same for `session:…`, which nobody can recover. */
+/** Longest life of `session:…`, which nobody can recover after its session, in milliseconds. */
 const sessionChannelLifeMs = 60 * 60 * 1000
 const probeChannelLifeMs = 60 * 1000
 /** Channels per script without a Cluster: the server does nothing else while a script runs. */
 const topsBatch = 250
+/**
+ * Bytes of an entry of a history beside its data: its time of 14 characters, and up to 11 bytes of Redis' listpack
+ * (listpack.c: a header of 5 bytes, a back length of 5, at most).
+ */
+const entryOverheadBytes = 25
+const timeBytes = 14
 
 export interface RedisChannelsOptions {
   readonly history?: HistoryBounds
@@ -59,42 +67,67 @@ class ChannelScripts {
     this.#channelBytes = channelBytes ?? historyBytes
   }
 
-  readonly publish: ChannelStore['publish'] = async (channel, data, { publishedAt, idempotencyKey }) => {
+  readonly publish: ChannelStore['publish'] = async (channel, data, { publishedAt, idempotencyKey, sessionId }) => {
     const lifeMs = this.#lifeOf(channel)
     const touched = this.#keysOf(channel)
     const historyLifeMs = Math.min(this.#history.lifeMs, lifeMs)
-    const args = [data, publishedAt, newEpoch(), this.#history.size, this.#channelBytes, historyLifeMs, lifeMs]
+    const args = [
+      ...[data, publishedAt, newEpoch(), this.#history.size, this.#channelBytes, historyLifeMs, lifeMs],
+      ...[maxAgedDrops, entryOverheadBytes - timeBytes]
+    ]
     if (idempotencyKey !== '') {
       touched.push(this.#keys.channelResult(channel, idempotencyKey))
-      args.push(dataDigest(data), idempotencyLifeMs)
+      args.push(dataDigest(data), sessionId === undefined ? idempotencyLifeMs : sessionResultLifeMs)
     }
-    const [code, offset, epoch] = listOf(await this.#redis.script('channelPublish', touched, args))
+    const [code, offset, epoch, bytes = 0, droppedAt = 0] = listOf(
+      await this.#redis.script('channelPublish', touched, args)
+    )
     if (code === -1) return 'conflict'
-    return { offset: integerOf(offset), epoch: textOf(epoch), duplicate: code === 0 }
+    return {
+      ...{ offset: integerOf(offset), epoch: textOf(epoch), duplicate: code === 0 },
+      ...{ droppedBytes: integerOf(bytes), droppedAt: integerOf(droppedAt) }
+    }
   }
 
-  readonly read: ChannelStore['read'] = async (channel, after, limit) => {
+  readonly findRepeat: ChannelStore['findRepeat'] = async (channel, data, { idempotencyKey }) => {
+    const result = await this.#redis.command('GET', this.#keys.channelResult(channel, idempotencyKey))
+    if (typeof result !== 'string') return undefined
+    const [digest, offset, epoch = ''] = result.split(':')
+    if (digest !== dataDigest(data)) return 'conflict'
+    return { offset: Number(offset), epoch, duplicate: true, droppedBytes: 0, droppedAt: 0 }
+  }
+
+  readonly bytesOf: ChannelStore['bytesOf'] = data => entryOverheadBytes + Buffer.byteLength(data)
+
+  readonly read: ChannelStore['read'] = async (channel, after, limit, created) => {
     const position = after === undefined ? [] : [after.offset, after.epoch]
-    const args = [newEpoch(), this.#lifeOf(channel), limit, ...position]
+    const args = [newEpoch(), unpublishedLifeMs, this.#lifeOf(channel), limit, ...position]
     const reply = await this.#redis.script('channelRead', this.#keysOf(channel), args)
-    const [offset, epoch, entries] = listOf(reply)
+    const [offset, epoch, isNew, entries] = listOf(reply)
+    if (isNew === 1) created?.add(channel)
     const top = { offset: integerOf(offset), epoch: textOf(epoch) }
     return entries === undefined ? { top } : { top, publications: parseHistory(textsOf(entries), top.offset) }
   }
 
-  readonly tops: ChannelStore['tops'] = async names => {
+  readonly tops: ChannelStore['tops'] = async (names, created) => {
     const size = this.#redis.isCluster ? 1 : topsBatch
     const batches = Array.from({ length: Math.ceil(names.length / size) }, (_, i) =>
-      this.#topsOf(names.slice(i * size, (i + 1) * size))
+      this.#topsOf(names.slice(i * size, (i + 1) * size), created)
     )
     return (await Promise.all(batches)).flat()
   }
 
-  async #topsOf(names: readonly string[]): Promise<Position[]> {
+  readonly exists: ChannelStore['exists'] = async channel =>
+    (await this.#redis.command('EXISTS', this.#keys.channel(channel))) === 1
+
+  async #topsOf(names: readonly string[], created?: Set<string>): Promise<Position[]> {
     const touched = names.flatMap(name => this.#keysOf(name))
     const args = names.flatMap(name => [newEpoch(), this.#lifeOf(name)])
-    const reply = listOf(await this.#redis.script('channelTops', touched, args))
-    return names.map((_name, i) => ({ offset: integerOf(reply[2 * i]), epoch: textOf(reply[2 * i + 1]) }))
+    const reply = listOf(await this.#redis.script('channelTops', touched, [unpublishedLifeMs, ...args]))
+    return names.map((name, i) => {
+      if (reply[3 * i + 2] === 1) created?.add(name)
+      return { offset: integerOf(reply[3 * i]), epoch: textOf(reply[3 * i + 1]) }
+    })
   }
 
   #keysOf(channel: string): string[] {
@@ -103,7 +136,8 @@ class ChannelScripts {
 
   #lifeOf(channel: string): number {
     if (channel === this.probeChannel) return probeChannelLifeMs
-    return channel.startsWith('session:') ? sessionChannelLifeMs : channelLifeMs
+    const lifeMs = channelLifeMs(true, this.#history.lifeMs)
+    return channel.startsWith('session:') ? Math.min(sessionChannelLifeMs, lifeMs) : lifeMs
   }
 }
 
@@ -115,7 +149,7 @@ export function createRedisChannels(
   options: RedisChannelsOptions
 ): RedisChannels {
   const scripts = new ChannelScripts(redis, keys, options)
-  const { publish, read, tops, probeChannel } = scripts
+  const { publish, findRepeat, bytesOf, read, tops, exists, probeChannel } = scripts
   const receiver = new PublicationReceiver({
     ...options,
     open: attempt => connectOnce(url, attempt),
@@ -126,8 +160,13 @@ export function createRedisChannels(
   return {
     channels: {
       publish,
+      findRepeat,
+      bytesOf,
       read,
       tops,
+      exists,
+      // Keys end by themselves.
+      removeExpired() {},
       listen: names => receiver.listen(names),
       unlisten: names => receiver.unlisten(names),
       onPublication: listener => receiver.onPublication(listener),

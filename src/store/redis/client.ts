@@ -18,6 +18,7 @@ export class RedisClient {
   readonly #runners = new Map<ScriptName, ScriptRunner>()
   /** A Cluster's own queue has no timeout; the commands of a single connection have theirs. */
   readonly #limitMs: number | undefined
+  readonly #setFromReserve: string
 
   /**
    * @param url      one of the forms of COUNTERSIGN_STORE
@@ -29,7 +30,9 @@ export class RedisClient {
     this.#limitMs = client instanceof Cluster ? commandTimeoutMs : undefined
     client.on('error', onError)
     client.on('ready', () => this.#renewGeneration().catch(onError))
-    for (const [name, lua] of loadScripts()) {
+    const scripts = loadScripts()
+    this.#setFromReserve = scripts.get('setFromReserve') ?? ''
+    for (const [name, lua] of scripts) {
       client.defineCommand(name, { lua })
       this.#runners.set(name, (Reflect.get(client, name) as ScriptRunner).bind(client))
     }
@@ -77,7 +80,11 @@ export class RedisClient {
   async #renewGeneration(): Promise<void> {
     const client = this.#client
     if (client instanceof Cluster) await client.del(generationKey)
-    else await client.set(generationKey, randomBytes(generationBytes).toString('hex'))
+    else {
+      // The text, not its hash: a server that does not know it yet would let other commands run before it.
+      const value = randomBytes(generationBytes).toString('hex')
+      await client.eval(this.#setFromReserve, 1, generationKey, value, 0)
+    }
   }
 
   /** @param statusAtCall  the connection's status before the command was given to ioredis */

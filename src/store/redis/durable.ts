@@ -52,11 +52,12 @@ class Committer {
       text === undefined ? 'remove' : 'put',
       text ?? ''
     ])
+    const script = change.isProtective === true ? 'commitFromReserve' : 'commit'
     const event = change.event === undefined ? '' : formatChangeEvent(change.event)
     for (let i = 0; i < maxAuditTries; i++) {
       const entry = change.audit(this.#head)
       const args = [this.#head.seq, entry.hash, entry.text, event, changeChannel, this.#maxEvents, ...operations]
-      const [code, seq, hash] = listOf(await this.#redis.script('commit', touched, args))
+      const [code, seq, hash] = listOf(await this.#redis.script(script, touched, args))
       if (code === 0) return 'conflict'
       if (code === 1) {
         this.#head = { seq: integerOf(seq), hash: entry.hash }

@@ -14,7 +14,7 @@ import { integerOf, listOf, textOf, textsOf } from './replies.js'
 /** An hour longer than the longest session (24 h): a backstop behind the reaper. */
 const sessionKeyLifeMs = 25 * 60 * 60 * 1000
 
-/** Sessions per ZADD: a JavaScript call takes a limited number of arguments. */
+/** Sessions per script: a JavaScript call takes a limited number of arguments, and Redis waits for the script. */
 const touchBatch = 5000
 
 export function createRedisChallenges(redis: RedisClient, keys: Keys): ChallengeStore {
@@ -64,7 +64,7 @@ export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStor
       const writes: Promise<unknown>[] = []
       for (let i = 0; i < deadlines.length; i += touchBatch) {
         const pairs = deadlines.slice(i, i + touchBatch).flatMap(({ sessionId, deadline }) => [deadline, sessionId])
-        writes.push(redis.command('ZADD', sessionDeadlines, 'XX', 'GT', ...pairs))
+        writes.push(redis.script('sessionTouch', [sessionDeadlines], pairs))
       }
       await Promise.all(writes)
     },

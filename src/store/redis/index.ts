@@ -13,6 +13,7 @@ import {
 } from './ephemeral.js'
 import { createKeys } from './keys.js'
 import { createRedisPresence } from './presence.js'
+import { createRedisQuotas } from './quotas.js'
 import { within } from './within.js'
 
 /** Longest wait of a ping: readiness must turn red within a second after the store is lost. */
@@ -72,6 +73,8 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     channels,
     presence: createRedisPresence(redis, keys),
     bridge: createRedisBridge(redis, keys, subscribeTo),
+    quotas: createRedisQuotas(redis, keys),
+    bounds: () => [],
     // A write, because a server that is read-only, full or paused still answers PING.
     async ping() {
       await within(pingTimeoutMs, redis.command('SET', keys.probe, '1', 'PX', probeLifeMs))

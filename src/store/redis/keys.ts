@@ -37,6 +37,8 @@ export interface Keys {
   channel(name: string): string
   channelHistory(name: string): string
   channelResult(name: string, idempotencyKey: string): string
+  /** What a client or a token uses of its quotas. */
+  quota(owner: string): string
   presenceDeadlines(channel: string): string
   presenceOrder(channel: string): string
   /** Written to learn whether writes work. */
@@ -74,6 +76,7 @@ export function createKeys(prefix: string): Keys {
     channel: name => `${prefix}:channel:{${name}}`,
     channelHistory: name => `${prefix}:channel:{${name}}@history`,
     channelResult: (name, key) => `${prefix}:channel:{${name}}@result:${key}`,
+    quota: owner => `${prefix}:quota:{${owner}}`,
     presenceDeadlines: channel => `${prefix}:presence:{${channel}}@deadlines`,
     presenceOrder: channel => `${prefix}:presence:{${channel}}@order`,
     probe: `${prefix}:probe`

@@ -6,11 +6,10 @@ const files = {
   challengeConsume: 'challenge-consume',
   sessionOpen: 'session-open',
   sessionEnd: 'session-end',
-  sessionReap: 'session-reap',
   licenseSlotAcquire: 'license-slot-acquire',
   rateLimitConsume: 'rate-limit-consume',
   ticketIndexAdd: 'ticket-index-add',
-  ticketReplace: 'ticket-replace',
+  quotaAdd: 'quota-add',
   channelPublish: 'channel-publish',
   channelRead: 'channel-read',
   channelTops: 'channel-tops',
@@ -19,12 +18,29 @@ const files = {
   bridgeOpen: 'bridge-open',
   bridgeExchange: 'bridge-exchange',
   bridgeRead: 'bridge-read',
-  bridgeCommit: 'bridge-commit',
-  bridgeTakeOver: 'bridge-take-over',
-  bridgeEnd: 'bridge-end'
+  bridgeCommit: 'bridge-commit'
 } as const
 
-export type ScriptName = keyof typeof files
+/**
+ * Scripts that may use the *reserve*: they also run while Redis refuses writes because it has reached `maxmemory`. They
+ * protect or end something, or keep alive what is live, and need little memory. For some the caller decides, by the name.
+ */
+const reserveFiles = {
+  commitFromReserve: 'commit',
+  sessionTouch: 'session-touch',
+  sessionReap: 'session-reap',
+  bridgeExchangeFromReserve: 'bridge-exchange',
+  bridgeCommitFromReserve: 'bridge-commit',
+  bridgeTakeOver: 'bridge-take-over',
+  bridgeEnd: 'bridge-end',
+  ticketReplace: 'ticket-replace',
+  setFromReserve: 'set-from-reserve'
+} as const
+
+export type ScriptName = keyof typeof files | keyof typeof reserveFiles
+
+/** Redis 7 and Valkey 8 read flags from the first line (redis.io, "Lua API reference", Script flags). */
+const reserveFlag = '#!lua flags=allow-oom\n'
 
 /** A script's text. A line `-- include <name>` stands for a file of `scripts/include` with functions that many share. */
 function readScript(file: string): string {
@@ -33,5 +49,10 @@ function readScript(file: string): string {
 }
 
 export function loadScripts(): ReadonlyMap<ScriptName, string> {
-  return new Map(Object.entries(files).map(([name, file]) => [name as ScriptName, readScript(file)]))
+  const scripts = new Map<ScriptName, string>()
+  for (const [name, file] of Object.entries(files)) scripts.set(name as ScriptName, readScript(file))
+  for (const [name, file] of Object.entries(reserveFiles)) {
+    scripts.set(name as ScriptName, reserveFlag + readScript(file))
+  }
+  return scripts
 }

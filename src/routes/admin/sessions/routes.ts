@@ -32,7 +32,8 @@ function routes({ registry, store, sessionTimeoutMs, now }: AdminDependencies): 
       const { clientId } = entry
       const audit = registry.audit.entry(request.actor, 'session.end', `session:${sessionId}`, { clientId })
       // The instance that serves it receives the event and ends it with SESSION_REVOKED.
-      await store.durable.commit({ writes: [], audit, event: { kind: 'session', id: sessionId } })
+      const event = { kind: 'session', id: sessionId } as const
+      await store.durable.commit({ writes: [], audit, event, isProtective: true })
       return reply.code(204).send()
     })
   }

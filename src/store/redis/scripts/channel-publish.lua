@@ -6,18 +6,21 @@ Input
   KEYS[1]  the channel, also the name of its Redis channel (see include/channel.lua)   KEYS[2]  its history
   KEYS[3]  result of the idempotency key (string: digest:offset:epoch), or absent
   ARGV[1]  data               ARGV[2]  published at, unix ms   ARGV[3]  an epoch, in case one begins
-  ARGV[4]  most publications  ARGV[5]  most bytes              ARGV[6]  life of the history, ms
-  ARGV[7]  life of the channel, ms
-  ARGV[8]  digest of the data  ARGV[9]  life of the result, ms (both with KEYS[3])
+  ARGV[4]  most publications  ARGV[5]  most bytes              ARGV[6]  life of a publication in the history, ms
+  ARGV[7]  life of the channel, ms                             ARGV[8]  most publications that are dropped for their age
+  ARGV[9]  bytes of an entry beside its text
+  ARGV[10]  digest of the data  ARGV[11]  life of the result, ms (both with KEYS[3])
 Output
-  { 1, offset, epoch } published   { 0, offset, epoch } published before with this data   { -1 } with other data
+  { 1, offset, epoch, dropped bytes, when the newest dropped entry was published, unix ms, or 0 } published
+  { 0, offset, epoch } published before with this data   { -1 } with other data
 Notification
   offset:unix ms:epoch:data
 ]]
 local channel, history, result = KEYS[1], KEYS[2], KEYS[3]
 local data, publishedAt, newEpoch = ARGV[1], ARGV[2], ARGV[3]
 local most, mostBytes, historyLifeMs, lifeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
-local digest, resultLifeMs = ARGV[8], ARGV[9]
+local maxAgedDrops, overhead = tonumber(ARGV[8]), tonumber(ARGV[9])
+local digest, resultLifeMs = ARGV[10], ARGV[11]
 
 local first = result and redis.call('GET', result)
 if first then
@@ -26,20 +29,37 @@ if first then
   return { 0, tonumber(offset), epoch }
 end
 
-local offset, epoch, bytes = readChannel(channel, history, identity(), newEpoch)
+local offset, epoch, _, bytes, oldest = readChannel(channel, history, identity(), newEpoch)
 offset = offset + 1
 local place = string.format('%d', offset)
 local entry = publishedAt .. ':' .. data
 local count = redis.call('RPUSH', history, entry)
--- The first entry of a new history resets the count of bytes.
-bytes = count == 1 and #entry or bytes + #entry
-while count > most or bytes > mostBytes do
-  bytes = bytes - #redis.call('LPOP', history)
+-- The first entry of a new history resets what is known of the earlier ones.
+if count == 1 then bytes, oldest = 0, tonumber(publishedAt) end
+bytes = bytes + #entry + overhead
+
+local droppedBytes, droppedAt = 0, '0'
+local function dropOldest()
+  local dropped = redis.call('LPOP', history)
+  droppedBytes = droppedBytes + #dropped + overhead
+  droppedAt = string.match(dropped, '^%d+') or '0'
   count = count - 1
 end
-redis.call('HSET', channel, 'offset', place, 'bytes', string.format('%d', bytes))
+while count > most or bytes - droppedBytes > mostBytes do dropOldest() end
+local cutoff = tonumber(publishedAt) - tonumber(historyLifeMs)
+if oldest < cutoff then
+  for _ = 1, maxAgedDrops do
+    local head = count > 0 and redis.call('LINDEX', history, 0)
+    oldest = head and tonumber(string.match(head, '^%d+')) or tonumber(publishedAt)
+    if oldest >= cutoff then break end
+    dropOldest()
+  end
+end
+
+redis.call('HSET', channel, 'offset', place, 'bytes', string.format('%d', bytes - droppedBytes),
+  'oldest', string.format('%d', oldest))
 redis.call('PEXPIRE', channel, lifeMs)
 if count > 0 then redis.call('PEXPIRE', history, historyLifeMs) end
 if result then redis.call('SET', result, digest .. ':' .. place .. ':' .. epoch, 'PX', resultLifeMs) end
 redis.call('PUBLISH', channel, place .. ':' .. publishedAt .. ':' .. epoch .. ':' .. data)
-return { 1, offset, epoch }
+return { 1, offset, epoch, droppedBytes, tonumber(droppedAt) }

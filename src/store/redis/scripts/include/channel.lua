@@ -1,15 +1,23 @@
 --[[
 A channel is a hash: epoch, offset (of its newest publication), identity (of the server that the epoch belongs to),
-bytes (of its history). Its history is a list of `<unix ms>:<data>`: the publications up to offset, without a gap.
+bytes (of its history), oldest (when the oldest entry of its history was published, unix ms, or an earlier time). Its
+history is a list of `<unix ms>:<data>`: the publications up to offset, without a gap.
 
-  local offset, epoch, bytes = readChannel(channel, history, here, newEpoch)
+  local offset, epoch, isNew, bytes, oldest = readChannel(channel, history, here, newEpoch)
 
-A channel that is unknown or was written under another identity begins a new epoch; its offset goes on.
+A channel that is unknown or was written under another identity begins a new epoch; its offset goes on. `isNew`: it was
+unknown.
 ]]
 local function readChannel(channel, history, here, newEpoch)
-  local epoch, offset, identity, bytes = unpack(redis.call('HMGET', channel, 'epoch', 'offset', 'identity', 'bytes'))
-  if identity == here then return tonumber(offset), epoch, tonumber(bytes) end
-  redis.call('HSET', channel, 'epoch', newEpoch, 'offset', offset or '0', 'identity', here, 'bytes', '0')
+  local epoch, offset, identity, bytes, oldest =
+    unpack(redis.call('HMGET', channel, 'epoch', 'offset', 'identity', 'bytes', 'oldest'))
+  if identity == here then return tonumber(offset), epoch, false, tonumber(bytes), tonumber(oldest or '0') end
+  redis.call('HSET', channel, 'epoch', newEpoch, 'offset', offset or '0', 'identity', here, 'bytes', '0', 'oldest', '0')
   redis.call('DEL', history)
-  return tonumber(offset or '0'), newEpoch, 0
+  return tonumber(offset or '0'), newEpoch, not offset, 0, 0
+end
+
+-- A channel that was never published to has a shorter life. Both in ms.
+local function touchChannel(channel, offset, unpublishedLifeMs, publishedLifeMs)
+  redis.call('PEXPIRE', channel, offset == 0 and unpublishedLifeMs or publishedLifeMs)
 end

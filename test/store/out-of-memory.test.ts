@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import { openRedisStore } from '../../src/store/redis/index.js'
+import { startGateway } from '../helper/gateway.js'
+import { type RedisServer, startRedis } from '../helper/redis-server.js'
+import { until } from '../helper/until.js'
+
+/** A Redis that has reached `maxmemory` refuses writes, but what protects or ends something still runs (the reserve). */
+
+const fillerBytes = 64 * 1024
+
+interface FullRedis {
+  readonly server: RedisServer
+  /** Fills it up to maxmemory. */
+  fill(): Promise<void>
+  /** Frees memory again. */
+  free(): Promise<void>
+}
+
+async function startFullRedis(t: Test): Promise<FullRedis> {
+  const args = ['--save', '', '--maxmemory', '12mb', '--maxmemory-policy', 'noeviction']
+  const server = await startRedis(args)
+  t.teardown(() => server.stop())
+  const admin = new Redis(server.url)
+  t.teardown(() => admin.disconnect())
+  const fillWith = async (bytes: number) => {
+    for (;;) {
+      try {
+        await admin.set(`filler:${randomBytes(8).toString('hex')}`, randomBytes(bytes))
+      } catch {
+        return
+      }
+    }
+  }
+  return {
+    server,
+    async fill() {
+      for (const bytes of [fillerBytes, 1024, 16]) await fillWith(bytes)
+    },
+    async free() {
+      await admin.eval(`for _, key in ipairs(redis.call('KEYS', 'filler:*')) do redis.call('DEL', key) end`, 0)
+    }
+  }
+}
+
+for (const transport of ['ws', 'bridge'] as const) {
+  t.test(`bug: ${transport}: with a full Redis even the revocation of a key was answered 503`, async t => {
+    const { server, fill, free } = await startFullRedis(t)
+    const store = await openRedisStore(server.url)
+    const gateway = await startGateway(t, { store, transport })
+    const names = ['revoked', 'suspended', 'deleted', 'ended', 'live'] as const
+    const clients = await Promise.all(names.map(clientId => gateway.createClient({ clientId, publish: ['*'] })))
+    const wires = await Promise.all(clients.map(client => gateway.session(client)))
+    const [revoked, , , ended] = wires
+    const { body: license } = await gateway.admin('POST', '/licenses', { serviceId: 'svc' })
+    const { body: sessions } = await gateway.admin('GET', '/sessions')
+    const sessionId = sessions.items.find(({ clientId }: { clientId: string }) => clientId === 'ended').sessionId
+
+    await fill()
+    t.match(await gateway.admin('POST', '/clients', {}), { status: 503, body: { outcome: 'unsent' } })
+    const live = wires[4]
+    await t.rejects(gateway.publish({ channel: 'a', data: 1 }), /503/)
+    t.match(await gateway.admin('DELETE', `/clients/revoked/keys/${clients[0]?.keyId}`), { status: 204 })
+    t.match(await gateway.admin('PATCH', '/clients/suspended', { status: 'suspended' }), { status: 200 })
+    t.match(await gateway.admin('DELETE', '/clients/deleted'), { status: 204 })
+    t.match(await gateway.admin('DELETE', `/sessions/${sessionId}`), { status: 204 })
+    t.match(await gateway.admin('PATCH', `/licenses/${license.licenseId}`, { status: 'suspended' }), { status: 200 })
+    t.match(await gateway.admin('PUT', `/licenses/${license.licenseId}/hwids/h1`, { banned: true }), { status: 200 })
+    t.match(await gateway.admin('DELETE', `/licenses/${license.licenseId}`), { status: 204 })
+    for (const wire of [revoked, wires[1], wires[2], ended]) {
+      t.match(await wire?.next('error'), { code: 'SESSION_REVOKED' })
+    }
+    await until('all but one have ended', async () => (await store.sessions.count()) === 1)
+    gateway.clock.advance(10_000)
+    await gateway.app.tick()
+    t.match(await live?.ask({ type: 'heartbeat' }), { type: 'heartbeat' }, 'a live session goes on')
+
+    await free()
+    t.match(await gateway.admin('POST', '/clients', {}), { status: 201 })
+    t.match(await live?.ask({ type: 'publish', channel: 'a', data: 1 }), { type: 'published' })
+  })
+}
