@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import type { HistoryBounds } from '../../src/store/channels.js'
 import { openEmbeddedStore } from '../../src/store/embedded/index.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import type { Store } from '../../src/store/store.js'
@@ -16,7 +17,13 @@ export interface StoreUnderTest {
   another(): Promise<Store>
 }
 
-export type OpenStoreForTest = (t: Test, now: () => number) => Promise<StoreUnderTest>
+export interface TestStoreOptions {
+  readonly history?: HistoryBounds
+  /** Most results of idempotency keys; embedded only. */
+  readonly idempotencyResults?: number
+}
+
+export type OpenStoreForTest = (t: Test, now: () => number, options?: TestStoreOptions) => Promise<StoreUnderTest>
 
 export function redisUrl(): string {
   const { url }: { url: string } = JSON.parse(readFileSync(runStateFile, 'utf8'))
@@ -24,9 +31,9 @@ export function redisUrl(): string {
 }
 
 export const stores: Readonly<Record<'embedded' | 'redis', OpenStoreForTest>> = {
-  async embedded(t, now) {
+  async embedded(t, now, options) {
     const dir = mkdtempSync(join(tmpdir(), 'countersign-store-'))
-    const store = openEmbeddedStore(dir, now)
+    const store = openEmbeddedStore(dir, now, options)
     t.teardown(async () => {
       await store.close()
       rmSync(dir, { recursive: true, force: true })
@@ -34,11 +41,14 @@ export const stores: Readonly<Record<'embedded' | 'redis', OpenStoreForTest>> = 
     return { store, another: async () => store }
   },
 
-  async redis(t) {
+  async redis(t, _now, options = {}) {
     // A random prefix separates this test's keys from those of others; Redis ends with the run.
     const prefix = `test-${randomBytes(6).toString('hex')}`
     const open = async () => {
-      const store = await openRedisStore(redisUrl(), { prefix })
+      const store = await openRedisStore(redisUrl(), {
+        prefix,
+        ...(options.history === undefined ? {} : { history: options.history })
+      })
       t.teardown(() => store.close())
       return store
     }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import type { HistoryBounds } from '../../src/store/channels.js'
 import { createEmbeddedChannels } from '../../src/store/embedded/channels.js'
 import { channelOverheadBytes, historyOverheadBytes, publicationBytes } from '../../src/store/memory-cost.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
@@ -8,19 +9,22 @@ import { StoreUnavailable } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
 import { redisUrl } from '../helper/stores.js'
 import { type ChannelsUnderTest, lapseKeys, publish, record } from './channel-helpers.js'
+import { channelLivesSuite } from './channel-lives.suite.js'
 import { channelsSuite } from './channels.suite.js'
 
 t.test('embedded', t => {
-  channelsSuite(t, async (_t, history): Promise<ChannelsUnderTest> => {
+  const open = async (_t: Test, history?: HistoryBounds): Promise<ChannelsUnderTest> => {
     const clock = createClock()
     const channels = createEmbeddedChannels(clock.now, history === undefined ? {} : { history })
     return { channels, another: async () => channels, lapse: async ms => clock.advance(ms) }
-  })
+  }
+  channelsSuite(t, open)
+  channelLivesSuite(t, open)
   t.end()
 })
 
 t.test('redis', t => {
-  channelsSuite(t, async (t, history): Promise<ChannelsUnderTest> => {
+  const openRedis = async (t: Test, history?: HistoryBounds): Promise<ChannelsUnderTest> => {
     const prefix = `channels-${randomBytes(6).toString('hex')}`
     const admin = new Redis(redisUrl())
     t.teardown(() => admin.disconnect())
@@ -30,7 +34,9 @@ t.test('redis', t => {
       return store.channels
     }
     return { channels: await open(), another: open, lapse: ms => lapseKeys([admin], prefix, ms) }
-  })
+  }
+  channelsSuite(t, openRedis)
+  channelLivesSuite(t, openRedis)
   t.end()
 })
 

@@ -3,12 +3,13 @@ import type { codes } from '../../src/protocol/codes.js'
 import { type Store, StoreUnavailable } from '../../src/store/store.js'
 import { createClock, type FakeClock } from '../helper/clock.js'
 import { type Gateway, type GatewayOptions, startGateway } from '../helper/gateway.js'
+import type { OpenStoreForTest } from '../helper/stores.js'
 import type { Message, Wire } from '../helper/wire.js'
 
 /** What the suites of this folder need to run on one transport and one store. */
 export interface TransportUnderTest {
   readonly transport: 'ws' | 'bridge'
-  readonly openStore: (t: Test, now: () => number) => Promise<{ store: Store; another(): Promise<Store> }>
+  readonly openStore: OpenStoreForTest
   /** Asserts that the session has ended with this code, the way this transport shows it. */
   ended(t: Test, wire: Wire, code: keyof typeof codes | 'bye'): Promise<void>
 }

@@ -26,11 +26,10 @@ const probeChannelLifeMs = 60 * 1000
 /** Channels per script without a Cluster: the server does nothing else while a script runs. */
 const topsBatch = 250
 /**
- * Bytes of an entry of a history beside its data: its time of 14 characters, and up to 11 bytes of Redis' listpack
- * (listpack.c: a header of 5 bytes, a back length of 5, at most).
+ * Bytes of an entry of a history beside its data: its time of 14 characters, and up to 10 bytes of Redis' listpack
+ * (listpack.c: a header and a back length of 5 bytes each, at most).
  */
-const entryOverheadBytes = 25
-const timeBytes = 14
+const entryOverheadBytes = 24
 
 export interface RedisChannelsOptions {
   readonly history?: HistoryBounds
@@ -73,7 +72,7 @@ class ChannelScripts {
     const historyLifeMs = Math.min(this.#history.lifeMs, lifeMs)
     const args = [
       ...[data, publishedAt, newEpoch(), this.#history.size, this.#channelBytes, historyLifeMs, lifeMs],
-      ...[maxAgedDrops, entryOverheadBytes - timeBytes]
+      ...[maxAgedDrops, entryOverheadBytes]
     ]
     if (idempotencyKey !== '') {
       touched.push(this.#keys.channelResult(channel, idempotencyKey))

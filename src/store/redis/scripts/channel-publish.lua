@@ -8,7 +8,7 @@ Input
   ARGV[1]  data               ARGV[2]  published at, unix ms   ARGV[3]  an epoch, in case one begins
   ARGV[4]  most publications  ARGV[5]  most bytes              ARGV[6]  life of a publication in the history, ms
   ARGV[7]  life of the channel, ms                             ARGV[8]  most publications that are dropped for their age
-  ARGV[9]  bytes of an entry beside its text
+  ARGV[9]  bytes of an entry beside its data
   ARGV[10]  digest of the data  ARGV[11]  life of the result, ms (both with KEYS[3])
 Output
   { 1, offset, epoch, dropped bytes, when the newest dropped entry was published, unix ms, or 0 } published
@@ -36,13 +36,13 @@ local entry = publishedAt .. ':' .. data
 local count = redis.call('RPUSH', history, entry)
 -- The first entry of a new history resets what is known of the earlier ones.
 if count == 1 then bytes, oldest = 0, tonumber(publishedAt) end
-bytes = bytes + #entry + overhead
+bytes = bytes + #data + overhead
 
 local droppedBytes, droppedAt = 0, '0'
 local function dropOldest()
   local dropped = redis.call('LPOP', history)
-  droppedBytes = droppedBytes + #dropped + overhead
   droppedAt = string.match(dropped, '^%d+') or '0'
+  droppedBytes = droppedBytes + #dropped - #droppedAt - 1 + overhead
   count = count - 1
 end
 while count > most or bytes - droppedBytes > mostBytes do dropOldest() end
