@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { openRedisStore } from '../../src/store/redis/index.js'
@@ -8,40 +7,22 @@ import { until } from '../helper/until.js'
 
 /** A Redis that has reached `maxmemory` refuses writes, but what protects or ends something still runs (the reserve). */
 
-const fillerBytes = 64 * 1024
-
 interface FullRedis {
   readonly server: RedisServer
-  /** Fills it up to maxmemory. */
+  /** From now on it has reached its maxmemory. */
   fill(): Promise<void>
   /** Frees memory again. */
   free(): Promise<void>
 }
 
 async function startFullRedis(t: Test): Promise<FullRedis> {
-  const args = ['--save', '', '--maxmemory', '12mb', '--maxmemory-policy', 'noeviction']
-  const server = await startRedis(args)
+  const server = await startRedis(['--save', '', '--maxmemory-policy', 'noeviction'])
   t.teardown(() => server.stop())
   const admin = new Redis(server.url)
   t.teardown(() => admin.disconnect())
-  const fillWith = async (bytes: number) => {
-    for (;;) {
-      try {
-        await admin.set(`filler:${randomBytes(8).toString('hex')}`, randomBytes(bytes))
-      } catch {
-        return
-      }
-    }
-  }
-  return {
-    server,
-    async fill() {
-      for (const bytes of [fillerBytes, 1024, 16]) await fillWith(bytes)
-    },
-    async free() {
-      await admin.eval(`for _, key in ipairs(redis.call('KEYS', 'filler:*')) do redis.call('DEL', key) end`, 0)
-    }
-  }
+  const setMaxMemory = async (bytes: string) => void (await admin.config('SET', 'maxmemory', bytes))
+  // Any server has used more than a kilobyte.
+  return { server, fill: () => setMaxMemory('1kb'), free: () => setMaxMemory('0') }
 }
 
 for (const transport of ['ws', 'bridge'] as const) {
