@@ -1,4 +1,7 @@
 import { Redis } from 'ioredis'
+import { messageOf } from '../log/error-serializer.js'
+import { Redactor } from '../log/redactor.js'
+import { passwordsOf } from './configured-secrets.js'
 
 /** Checks that Redis is set up as docs/operating.md requires, before the store is opened. */
 
@@ -87,7 +90,7 @@ export async function checkRedis(url: string, now: () => number): Promise<Check[
       await checkDifference(redis, now)
     ]
   } catch (error) {
-    const why = (last ?? (error instanceof Error ? error : new Error(String(error)))).message
+    const why = messageOf(last ?? error, new Redactor(passwordsOf(url)).redact)
     const todo = 'is Redis running, and are the address and password in COUNTERSIGN_STORE right?'
     return [check('store', false, `Redis does not answer: ${why}`, todo)]
   } finally {

@@ -1,3 +1,5 @@
+import { createErrorSerializer, formatError } from '../log/error-serializer.js'
+import { Redactor } from '../log/redactor.js'
 import type { Io } from './command.js'
 import { runCommand } from './run.js'
 
@@ -36,5 +38,11 @@ export async function main(args: readonly string[]): Promise<number> {
       return signal()
     }
   }
-  return runCommand(args, io)
+  try {
+    return await runCommand(args, io)
+  } catch (error) {
+    // Node would print the error with all its members, such as a command of Redis with its arguments.
+    process.stderr.write(`countersign: ${formatError(error, createErrorSerializer(new Redactor().redact))}\n`)
+    return 1
+  }
 }

@@ -6,9 +6,12 @@ import { type App, buildApp } from '../app.js'
 import { type Config, ConfigError, loadConfig } from '../config/load.js'
 import { flagOf, mergeSources, type Sources } from '../config/sources.js'
 import { createLogDestination } from '../log/log-destination.js'
+import { loggerOptions } from '../log/logger-options.js'
+import { Redactor } from '../log/redactor.js'
 import { WrongMasterKey } from '../registry/index.js'
 import { openStore, type StoreEvents } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
+import { configuredSecrets } from './configured-secrets.js'
 import { adminTokenFile, readAdminTokenFile, readMasterKeyFile } from './first-start.js'
 import { UnhandledRejections } from './unhandled-rejections.js'
 
@@ -18,12 +21,6 @@ const pagesFolder = new URL('../web/', import.meta.url)
 const tickEveryMs = 1000
 /** Time for stopping, in addition to the drain, before the process is ended. */
 const stopGraceMs = 10_000
-
-/** Members that are never logged. */
-const redact = {
-  paths: ['secret', 'token', 'key', 'authorization', '*.secret', '*.token', '*.key', 'req.headers'],
-  censor: '[secret]'
-}
 
 /** Why the start failed and what to do, in one line. @returns undefined for an unexpected error */
 function explain(error: unknown, config: Config): string | undefined {
@@ -85,16 +82,19 @@ interface ProcessLog {
   readonly logger: FastifyBaseLogger
   /** Lines dropped since the start. */
   readonly droppedLogLines: () => number
+  readonly redactor: Redactor
 }
 
 /** The log on standard output. */
-function openLog({ logLevel }: Config): ProcessLog {
+function openLog(config: Config): ProcessLog {
   const stdout = 1
   const lines = createLogDestination(stdout, dropped =>
     logger.warn({ dropped }, 'log lines were dropped: what reads them was too slow')
   )
-  const logger: FastifyBaseLogger = pino({ level: logLevel, redact }, lines)
-  return { logger, droppedLogLines: () => lines.droppedLines }
+  const redactor = new Redactor(configuredSecrets(config))
+  const redacted = { write: (line: string) => lines.write(redactor.redact(line)) }
+  const logger: FastifyBaseLogger = pino(loggerOptions(config.logLevel, redactor), redacted)
+  return { logger, redactor, droppedLogLines: () => lines.droppedLines }
 }
 
 async function start(
@@ -102,14 +102,17 @@ async function start(
   log: ProcessLog,
   rejections: UnhandledRejections
 ): Promise<{ app: App; url: string }> {
-  const { logger } = log
+  const { logger, redactor, droppedLogLines } = log
+  const warn = (message: string) => logger.warn({}, message)
   let store: Store | undefined
   try {
     store = await openStore(config, Date.now, storeEvents(logger))
-    const masterKeys = config.masterKeys ?? readMasterKeyFile(config.dataDir)
-    const adminToken = config.adminToken ?? readAdminTokenFile(config.dataDir)
+    const masterKeys = config.masterKeys ?? readMasterKeyFile(config.dataDir, warn)
+    const adminToken = config.adminToken ?? readAdminTokenFile(config.dataDir, warn)
+    for (const secret of configuredSecrets({ ...config, masterKeys, adminToken })) redactor.add(secret)
     const unhandledRejections = () => rejections.count
-    const app = await buildApp({ config, store, masterKeys, adminToken, ...log, pagesFolder, unhandledRejections })
+    const secrets = { masterKeys, adminToken }
+    const app = await buildApp({ config, store, ...secrets, logger, droppedLogLines, pagesFolder, unhandledRejections })
     const url = await app.server.listen({ host: config.host, port: config.port })
     return { app, url }
   } catch (error) {
@@ -158,7 +161,7 @@ export async function serve(sources: Sources): Promise<number> {
   } catch (error) {
     const known = explain(error, config)
     if (known === undefined) throw error
-    process.stderr.write(`countersign: ${known}\n`)
+    process.stderr.write(`countersign: ${log.redactor.redact(known)}\n`)
     return 1
   }
 }

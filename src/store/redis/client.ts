@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Cluster, type Redis } from 'ioredis'
 import { StoreUnavailable } from '../errors.js'
 import { commandTimeoutMs, connectForCommands } from './connections.js'
+import { withoutCommand } from './errors.js'
 import { generationKey } from './keys.js'
 import { outcomeOf } from './outcome.js'
 import { loadScripts, type ScriptName } from './scripts.js'
@@ -93,6 +94,7 @@ export class RedisClient {
       return await (this.#limitMs === undefined ? reply : within(this.#limitMs, reply))
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error
+      withoutCommand(error)
       const outcome = outcomeOf(error, statusAtCall, this.isCluster)
       // ioredis' own message for this names an option of its constructor.
       const cause = this.#client.status === 'ready' ? error : new Error('no connection', { cause: error })

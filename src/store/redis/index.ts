@@ -11,6 +11,7 @@ import {
   createRedisSessions,
   createRedisTickets
 } from './ephemeral.js'
+import { withoutCommand } from './errors.js'
 import { createKeys } from './keys.js'
 import { createRedisPresence } from './presence.js'
 import { createRedisQuotas } from './quotas.js'
@@ -33,7 +34,8 @@ export interface RedisStoreOptions extends Partial<RedisChannelsOptions> {
  * @throws StoreUnavailable if Redis does not answer within `connectWithinMs`
  */
 export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
-  const { prefix = 'cs', connectWithinMs = 30_000, onError = () => {} } = options
+  const { prefix = 'cs', connectWithinMs = 30_000 } = options
+  const onError = (error: Error) => options.onError?.(withoutCommand(error))
   const keys = createKeys(prefix)
   const redis = new RedisClient(url, onError)
   try {
