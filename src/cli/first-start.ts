@@ -1,40 +1,44 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '../config/load.js'
 import { masterKeyPattern } from '../config/rules.js'
 import { createSecret } from '../registry/secrets.js'
+import { createSecretFile, ensureDataFolder, readSecretFile, type Warn } from './secret-file.js'
 
 /** Generates the master key and the admin token of a gateway that was given none, and keeps them in the data folder. */
 
 export const masterKeyFile = 'master.key'
 export const adminTokenFile = 'admin.token'
 
-/** Writes to a temporary file and renames it, so that an interrupted start leaves no partial key. */
-function readOrCreate(path: string, create: () => string): string {
-  if (!existsSync(path)) {
-    writeFileSync(`${path}.new`, `${create()}\n`, { mode: 0o600, flush: true })
-    renameSync(`${path}.new`, path)
-  }
-  return readFileSync(path, 'utf8').trim()
+function readOrCreate(path: string, create: () => string, warn: Warn | undefined): string {
+  if (!existsSync(path)) createSecretFile(path, `${create()}\n`, warn ?? (() => {}))
+  return readSecretFile(path, warn)
 }
 
-/** @returns 32 bytes each, the encrypting key first. @throws ConfigError if the file holds something else */
-export function readMasterKeyFile(dataDir: string): readonly Uint8Array[] {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+/**
+ * @param warn  receives what was wrong with the modes of the file or its folder; absent: modes are left alone
+ * @returns 32 bytes each, the encrypting key first
+ * @throws ConfigError if the file holds something else, or is open to others and not ours to close
+ */
+export function readMasterKeyFile(dataDir: string, warn?: Warn): readonly Uint8Array[] {
+  ensureDataFolder(dataDir, warn)
   const path = join(dataDir, masterKeyFile)
-  const keys = readOrCreate(path, () => randomBytes(32).toString('base64')).split(',')
+  const keys = readOrCreate(path, () => randomBytes(32).toString('base64'), warn).split(',')
   if (!keys.every(key => masterKeyPattern.test(key))) {
     throw new ConfigError([`${path} does not hold the base64 of 32 bytes: restore the right key`])
   }
   return keys.map(key => Buffer.from(key, 'base64'))
 }
 
-/** @throws ConfigError if the file holds something else */
-export function readAdminTokenFile(dataDir: string): string {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+/**
+ * @param warn  see {@link readMasterKeyFile}
+ * @throws ConfigError if the file holds something else, or is open to others and not ours to close
+ */
+export function readAdminTokenFile(dataDir: string, warn?: Warn): string {
+  ensureDataFolder(dataDir, warn)
   const path = join(dataDir, adminTokenFile)
-  const token = readOrCreate(path, () => createSecret('at'))
+  const token = readOrCreate(path, () => createSecret('at'), warn)
   if (!/^[!-~]{32,256}$/.test(token)) {
     throw new ConfigError([
       `${path} does not hold a token of 32 or more printable characters: delete it to generate another`
