@@ -12,9 +12,11 @@ export const apiErrors = {
     message: 'refused over plain HTTP: use https, a trusted proxy (COUNTERSIGN_TRUST_PROXY) or loopback'
   },
   NOT_FOUND: { status: 404, message: 'the path or the object does not exist' },
+  REQUEST_TIMEOUT: { status: 408, message: 'the request did not arrive completely in time' },
   CONFLICT: { status: 409, message: 'the object already exists, or its state does not allow this' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'the body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'the body must be application/json' },
+  HEADERS_TOO_LARGE: { status: 431, message: 'the headers are too large' },
   RATE_LIMITED: { status: 429, message: 'too many requests: wait for the seconds in retry-after' },
   INTERNAL: { status: 500, message: 'the gateway failed: its log has the cause' },
   UNAVAILABLE: { status: 503, message: 'the gateway cannot serve this request now: try again' },

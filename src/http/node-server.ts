@@ -54,6 +54,8 @@ export function createNodeServer(handler: RequestListener, options: NodeServerOp
       ? createHttpServer(settings, listener)
       : createHttpsServer({ ...settings, ...tls, handshakeTimeout: timeouts.headersMs }, listener)
   server.maxRequestsPerSocket = maxRequestsPerSocket
+  // Its last response said `connection: close`. Node itself would answer any number of further requests.
+  server.on('dropRequest', (_request, socket) => socket.destroy())
   if (hasTrustedProxy) server.on('upgrade', normalizeForwardedFor)
   server.on('connection', (socket: Socket) => sockets.add(socket))
   server.on('secureConnection', (socket: Socket) => sockets.secured(socket))

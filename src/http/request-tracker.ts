@@ -13,6 +13,7 @@ export interface Releasable {
 }
 
 interface TrackedRequest {
+  readonly response: ServerResponse
   held: Releasable | undefined
 }
 
@@ -54,12 +55,18 @@ export function trackRequests(handler: RequestListener, onExceeded: () => void):
       socket.destroy()
       return
     }
-    const entry: TrackedRequest = { held: undefined }
+    const entry: TrackedRequest = { response, held: undefined }
     requests.add(entry)
     tracked.set(request, entry)
     response.once('close', end)
     handler(request, response)
   }
+}
+
+/** Whether a part of a response has left on this socket and the rest has not. */
+export function isAnswering(socket: Socket): boolean {
+  for (const { response } of requestsBySocket.get(socket) ?? []) if (response.headersSent) return true
+  return false
 }
 
 /**

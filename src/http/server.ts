@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { apiErrors } from '../errors.js'
+import { type ApiErrorCode, apiErrors } from '../errors.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import type { HttpEdge } from './edge.js'
 import { readJsonBodies } from './json-body.js'
 import { createNodeServer, defaultTimeouts, listenOnAllLoopback, type ServerTimeouts } from './node-server.js'
 import { RequestLog } from './request-log.js'
+import { isAnswering } from './request-tracker.js'
 
 /** Largest request body, in bytes, unless a route has its own limit. */
 const bodyBytes = 64 * 1024
@@ -46,6 +49,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     // While it closes, the routes answer in their own form: the bridge with a signed DRAINING.
     return503OnClosing: false,
     frameworkErrors: refuseMalformedPath(options),
+    clientErrorHandler: answerClientError,
     // Values are accepted as they are or refused: never coerced, never dropped.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } }
   }) as FastifyInstance
@@ -53,6 +57,25 @@ export function createServer(options: ServerOptions): FastifyInstance {
   readJsonBodies(server, edge.readBody, depth)
   if (options.host === 'localhost') server.addHook('onListen', async () => listenOnAllLoopback(server.server))
   return server
+}
+
+/** Errors of Node's parser that are not plain bad requests. */
+const clientErrors: Readonly<Record<string, ApiErrorCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE'
+}
+
+/** Answers what never became a request: headers or a body that came too late, and what is no HTTP. */
+function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  const code = clientErrors[error.code ?? ''] ?? 'BAD_REQUEST'
+  const { status, message } = apiErrors[code]
+  // In the middle of another response this one would be read as a part of it.
+  if (socket.writable && !isAnswering(socket)) {
+    const body = JSON.stringify({ code, message })
+    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close`
+    socket.write(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  }
+  socket.destroy(error)
 }
 
 /** Fastify's own response would repeat the path. */

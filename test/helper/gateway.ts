@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
 import type { Test } from 'tap'
 import { type App, buildApp } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config/load.js'
+import type { ServerTimeouts } from '../../src/http/node-server.js'
 import type { Store } from '../../src/store/store.js'
 import { connectBridge } from './bridge-wire.js'
 import { createClock, type FakeClock } from './clock.js'
@@ -41,6 +43,10 @@ export interface GatewayOptions {
   /** The transport of `wire` and `session`. Default: ws. */
   readonly transport?: 'ws' | 'bridge'
   readonly bridgeAnswerWithinMs?: number
+  /** Timeouts of the HTTP server. */
+  readonly timeouts?: ServerTimeouts
+  /** A pino logger. Default: nothing is logged. */
+  readonly logger?: FastifyBaseLogger
   /** Folder of the pages, ending in `/`. Default: no pages. */
   readonly pagesFolder?: URL
 }
@@ -56,6 +62,8 @@ export async function startGateway(t: Test, options: GatewayOptions = {}): Promi
     adminToken: testAdminToken,
     now: clock.now,
     ...(options.pagesFolder === undefined ? {} : { pagesFolder: options.pagesFolder }),
+    ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
+    ...(options.logger === undefined ? {} : { logger: options.logger }),
     ...(options.bridgeAnswerWithinMs === undefined ? {} : { bridgeAnswerWithinMs: options.bridgeAnswerWithinMs })
   })
   await app.server.listen({ host: '127.0.0.1', port: 0 })

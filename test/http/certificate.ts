@@ -1,0 +1,21 @@
+/** A certificate for `localhost` that signs itself, for tests only: whoever reads this has its key. */
+
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBfjCCASWgAwIBAgIUZ0ywdXiZAjLsNw37fb3MHW34UQ8wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyOTIwNTY1NloYDzIxMjYxMTA1
+MjA1NjU2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATKtD+X1ePo3dZ7DWoofgWOalrkJ4suignhOVusM02xjiiIi5tEB4Hl
+SP90k7SA15VwCS0thDgIx7d1PYbsaJD8o1MwUTAdBgNVHQ4EFgQUsSWVyGAkG+Er
++2rIPzaw+5SOPRowHwYDVR0jBBgwFoAUsSWVyGAkG+Er+2rIPzaw+5SOPRowDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiB+sdLdFutdRtt0aGlKEMOy
+/d3pmMVVjTgyEz3+GadQTwIgTCW+XUsLP37TGfA3PSqbmOnbvuwzLNrOjyWdfXRJ
+q44=
+-----END CERTIFICATE-----
+`
+
+export const privateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgZnky9tP0Yk/puGkZ
+2D2aFTegKFrqpcbKtouN3QqBBkGhRANCAATKtD+X1ePo3dZ7DWoofgWOalrkJ4su
+ignhOVusM02xjiiIi5tEB4HlSP90k7SA15VwCS0thDgIx7d1PYbsaJD8
+-----END PRIVATE KEY-----
+`

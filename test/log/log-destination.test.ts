@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { createLogDestination } from '../../src/log/log-destination.js'
+import { until } from '../helper/until.js'
+
+t.test('bug: log lines that nobody read filled the memory', async t => {
+  const path = join(t.testdir(), 'pipe')
+  execFileSync('mkfifo', [path])
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const reports: number[] = []
+  const maxBytes = 256 * 1024
+  const destination = createLogDestination(fd, dropped => reports.push(dropped), maxBytes)
+  const line = `${'x'.repeat(1023)}\n`
+  for (let i = 0; i < 1000; i++) destination.write(line)
+  t.equal(destination.droppedLines, 1000 - maxBytes / line.length)
+  t.same(reports, [], 'nothing is reported while nobody reads')
+
+  const bytes = Buffer.alloc(64 * 1024)
+  let read = 0
+  await until('the reader has caught up', () => {
+    try {
+      read += readSync(fd, bytes)
+    } catch {
+      // The pipe is empty for the moment.
+    }
+    return reports.length > 0
+  })
+  t.same(reports, [destination.droppedLines], 'one report')
+  destination.write(line)
+  t.equal(destination.droppedLines, reports[0], 'lines are written again')
+  destination.flushSync()
+  t.equal(read % line.length, 0, 'lines are dropped whole')
+  closeSync(fd)
+})
