@@ -54,7 +54,7 @@ export function createNodeServer(handler: RequestListener, options: NodeServerOp
       ? createHttpServer(settings, listener)
       : createHttpsServer({ ...settings, ...tls, handshakeTimeout: timeouts.headersMs }, listener)
   server.maxRequestsPerSocket = maxRequestsPerSocket
-  // Its last response said `connection: close`. Node itself would answer any number of further requests.
+  // Its last response had `connection: close`. Node itself would answer any number of further requests.
   server.on('dropRequest', (_request, socket) => socket.destroy())
   if (hasTrustedProxy) server.on('upgrade', normalizeForwardedFor)
   server.on('connection', (socket: Socket) => sockets.add(socket))
