@@ -144,27 +144,32 @@ onEachStore((t, { clock, openStore, open }) => {
     t.ok(batches.length >= 5 && batches.every(records => records <= 500), batches.join(' '))
   })
 
-  t.test('a key and a record under a removed master key are as unknown, with one line that names them', async t => {
-    const newKey = randomBytes(32)
-    const { store, registry } = await open(t)
-    const client = await registry.clients.create({ clientId: 'game' }, 'admin')
-    const both = await openRegistry(store, [newKey, masterKey], clock.now)
-    await both.reencrypt('', 1, 'admin')
-    // The record is sealed again with every change, its keys only by `reencrypt`.
-    const old = await registry.clients.create({ clientId: 'old' }, 'admin')
-    const mixed = await registry.clients.create({ clientId: 'mixed' }, 'admin')
-    await both.clients.update('mixed', { services: ['x'] }, 'admin')
-    const { log, lines } = createLog()
-    const alone = await openRegistry(store, [newKey], clock.now, log)
-    const found = async ({ clientId, keyId }: { clientId: string; keyId: string }) =>
-      (await alone.credentials(clientId, keyId)).credentials
-    t.match(await found(client), [{ usable: true }])
-    for (let i = 0; i < 3; i++) {
-      t.match(await found(old), [{ usable: false }])
-      t.match(await found(mixed), [{ usable: false }])
+  t.test(
+    'a key, a ticket and a record under a removed master key are as unknown, with one line that names them',
+    async t => {
+      const newKey = randomBytes(32)
+      const { store, registry } = await open(t)
+      const client = await registry.clients.create({ clientId: 'game' }, 'admin')
+      const both = await openRegistry(store, [newKey, masterKey], clock.now)
+      await both.reencrypt('', 1, 'admin')
+      // The record is sealed again with every change, its keys only by `reencrypt`.
+      const old = await registry.clients.create({ clientId: 'old' }, 'admin')
+      const mixed = await registry.clients.create({ clientId: 'mixed' }, 'admin')
+      const ticket = await registry.tickets.create({ clientId: 'visitor' })
+      await both.clients.update('mixed', { services: ['x'] }, 'admin')
+      const { log, lines } = createLog()
+      const alone = await openRegistry(store, [newKey], clock.now, log)
+      const found = async ({ clientId, keyId }: { clientId: string; keyId: string }) =>
+        (await alone.credentials(clientId, keyId)).credentials
+      t.match(await found(client), [{ usable: true }])
+      for (let i = 0; i < 3; i++) {
+        t.match(await found(old), [{ usable: false }])
+        t.match(await found(mixed), [{ usable: false }])
+        t.match(await found(ticket), [{ usable: false }])
+      }
+      t.match(lines, [{ record: 'client:old' }, { clientId: 'mixed', keyId: mixed.keyId }, { ticket: ticket.keyId }])
+      t.equal(lines.length, 3)
+      t.match(await alone.reencrypt('', 100, 'admin'), { resealed: 0, unreadable: 3, next: undefined })
     }
-    t.match(lines, [{ record: 'client:old' }, { clientId: 'mixed', keyId: mixed.keyId }])
-    t.equal(lines.length, 2)
-    t.match(await alone.reencrypt('', 100, 'admin'), { resealed: 0, unreadable: 2, next: undefined })
-  })
+  )
 })
