@@ -26,7 +26,7 @@ function post(agent, url, body) {
   })
 }
 
-function judge(report, input, { status, text }) {
+function checkAnswer(report, input, { status, text }) {
   if (status >= 500 || text.includes('"INTERNAL"')) report(input, `${status} ${text}`)
 }
 
@@ -59,7 +59,7 @@ export async function fuzzBridge({ gateway, credential, mutator, report, progres
     const { signature: _, ...message } = JSON.parse(frame)
     const signed = signText(clientKey, mutator.bytesOf(message))
     const input = mutator.random() < 0.5 ? signed : mutator.changeBytes(frame)
-    judge(report, input, await post(agent, `${gateway.url}/v1/bridge/sessions`, input))
+    checkAnswer(report, input, await post(agent, `${gateway.url}/v1/bridge/sessions`, input))
   }
 
   async function lane() {
@@ -74,7 +74,7 @@ export async function fuzzBridge({ gateway, credential, mutator, report, progres
       if (session === undefined) continue
       const input = bodyOf(mutator, session)
       const answer = await post(agent, session.url, input)
-      judge(report, input, answer)
+      checkAnswer(report, input, answer)
       if (answer.status !== 200) session = undefined
       else session.ack += answer.text.split('\n').filter(line => line.includes('"seq":')).length
     }

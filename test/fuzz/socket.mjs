@@ -30,7 +30,7 @@ function nextAnswer(socket, isAnswer = () => true) {
   })
 }
 
-function judge(report, input, answer) {
+function checkAnswer(report, input, answer) {
   if (answer === undefined) report(input, `no answer in ${answerMs} ms`)
   else if (answer.includes('"INTERNAL"')) report(input, answer)
 }
@@ -48,7 +48,7 @@ export async function fuzzHandshakes({ gateway, credential, mutator, report, pro
       const input = mutator.random() < 0.5 ? signText(clientKey, bytes) : mutator.changeBytes(frame)
       const answer = nextAnswer(socket)
       socket.send(input, { binary: mutator.random() < 0.05 })
-      judge(report, input, await answer)
+      checkAnswer(report, input, await answer)
       socket.terminate()
       progress.done++
     }
@@ -66,7 +66,7 @@ async function runSession({ gateway, credential, mutator, report, progress }, ta
     const input = mutator.random() < 0.03 ? mutator.changeBytes(signed) : signed
     const answer = nextAnswer(socket, text => text.includes(`"re":${next},`) || text.includes(`"re":${next}}`))
     socket.send(input, { binary: mutator.random() < 0.005 })
-    judge(report, input, await answer)
+    checkAnswer(report, input, await answer)
     next++
     progress.done++
   }

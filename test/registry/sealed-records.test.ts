@@ -155,7 +155,7 @@ onEachStore((t, { clock, openStore, open }) => {
       // The record is sealed again with every change, its keys only by `reencrypt`.
       const old = await registry.clients.create({ clientId: 'old' }, 'admin')
       const mixed = await registry.clients.create({ clientId: 'mixed' }, 'admin')
-      const ticket = await registry.tickets.create({ clientId: 'visitor' })
+      const ticket = await registry.tickets.create({ clientId: 'visitor' }, 'admin')
       await both.clients.update('mixed', { services: ['x'] }, 'admin')
       const { log, lines } = createLog()
       const alone = await openRegistry(store, [newKey], clock.now, log)

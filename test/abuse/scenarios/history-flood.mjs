@@ -29,7 +29,7 @@ export async function run({ gateway, seconds }) {
   return {
     checks: [
       ...commonChecks(gateway, measured),
-      ['the publishers are told RATE_LIMITED', answers.every(({ RATE_LIMITED = 0 }) => RATE_LIMITED > 0)],
+      ['the publishers receive RATE_LIMITED', answers.every(({ RATE_LIMITED = 0 }) => RATE_LIMITED > 0)],
       ['another client publishes', own]
     ],
     measured: { ...measured, answers }
