@@ -97,10 +97,10 @@ async function registerTransports(
 async function registerApi(server: FastifyInstance, layer: SessionLayer, options: AppOptions): Promise<void> {
   const { config, store, adminToken } = options
   const { metrics, drain } = layer
-  const { registry, channels, presence, settings, now } = layer.dependencies
+  const { registry, channels, presence, settings, now, steadyNow } = layer.dependencies
   const requireScope = createAuth({ adminToken, tokens: registry.tokens, allowInsecureHttp: config.allowInsecureHttp })
   const admin = {
-    ...{ registry, store, presence, now },
+    ...{ registry, store, presence, now, steadyNow },
     sessionTimeoutMs: {
       ws: config.heartbeatTimeoutSeconds * 1000 + reapGraceMs,
       bridge: config.bridgeTimeoutSeconds * 1000
@@ -190,7 +190,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     logger?.info({ reason, suppressed }, 'more requests were refused in the last minute than are logged')
   )
   const layer = await createSessionLayer({ ...options, edge })
-  const { connected, member, bridgeSessions, drain, dependencies, quotas } = layer
+  const { connected, member, bridgeSessions, drain, dependencies, quotas, timekeeper } = layer
   const server = createServer({
     ...{ ...config, logger, edge, refused, timeouts, refuseBridgePath, bridgePrefix },
     depth: dependencies.settings.limits.depth
@@ -206,10 +206,12 @@ export async function buildApp(options: AppOptions): Promise<App> {
     sessionCount: () => connected.size,
     heldPolls: () => bridgeSessions.heldPolls,
     async tick() {
-      const at = dependencies.now()
+      timekeeper.beat()
       refused.tick()
-      for (const connection of server.waitingConnections) connection.tick(at)
-      await Promise.all([member.tick(), dependencies.channels.tick(), quotas.tick()])
+      const times = timekeeper.times()
+      for (const connection of server.waitingConnections) connection.tick(times)
+      const storeWork = [member.tick(), dependencies.channels.tick(), quotas.tick(), timekeeper.synchronize()]
+      await Promise.all(storeWork)
     },
     async stop() {
       await drain.run()

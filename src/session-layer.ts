@@ -8,6 +8,7 @@ import { quotaLimits } from './channels/quotas.js'
 import { ClusterMember } from './cluster/cluster-member.js'
 import { createDrain, type Drain } from './cluster/drain.js'
 import { createPresenceTracker } from './cluster/presence.js'
+import { Timekeeper } from './cluster/timekeeper.js'
 import type { Config } from './config/load.js'
 import type { HttpEdge } from './http/edge.js'
 import { createMetrics, type Metrics } from './metrics.js'
@@ -16,6 +17,7 @@ import { openRegistry } from './registry/index.js'
 import { ConnectedSessions } from './session/connected-sessions.js'
 import type { Log, SessionDependencies, SessionSettings } from './session/dependencies.js'
 import { SessionRegistry } from './session/session-registry.js'
+import type { SteadyClock } from './steady-clock.js'
 import type { Store } from './store/store.js'
 
 /** Composes what lies below HTTP: the sessions of both transports and everything that they share. */
@@ -31,8 +33,12 @@ export interface SessionLayerOptions {
   readonly unhandledRejections?: () => number
   /** Log lines that were dropped since the start. Absent: none ever are. */
   readonly droppedLogLines?: () => number
-  /** Unix milliseconds. Default: the system clock. */
+  /** Unix milliseconds of the wall clock. Default: the system's. */
   readonly now?: () => number
+  /** Decides who is silent. Default: the clock `now`, without corrections. */
+  readonly steadyClock?: SteadyClock
+  /** Milliseconds of a clock that never jumps; it shows pauses of this process. Default: none are noticed. */
+  readonly monotonicNow?: () => number
   /** How long a bridge exchange waits for the answers to its own messages. Default: 5000 ms (PROTOCOL §9). */
   readonly bridgeAnswerWithinMs?: number
   /** Random bytes in base64url. Default: node:crypto. */
@@ -75,7 +81,8 @@ async function createDependencies(
   options: SessionLayerOptions,
   metrics: Metrics,
   presence: SessionDependencies['presence'],
-  quotas: ClientQuotas
+  quotas: ClientQuotas,
+  { steadyNow, isGracePeriod }: Timekeeper
 ): Promise<SessionDependencies> {
   const { config, store, masterKeys, logger: log = silentLog, now = Date.now } = options
   const { randomText = bytes => randomBytes(bytes).toString('base64url') } = options
@@ -98,8 +105,19 @@ async function createDependencies(
     observer: metrics.observer,
     log,
     now,
+    steadyNow,
+    isGracePeriod,
     randomText
   }
+}
+
+function createTimekeeper(options: SessionLayerOptions, onPause: () => void): Timekeeper {
+  const { store, now = Date.now, steadyClock, monotonicNow, logger: log = silentLog } = options
+  return new Timekeeper({
+    ...{ store, now, log, onPause },
+    ...(steadyClock === undefined ? {} : { clock: steadyClock }),
+    ...(monotonicNow === undefined ? {} : { monotonicNow })
+  })
 }
 
 function bridgeSettingsOf({
@@ -118,6 +136,7 @@ export interface SessionLayer {
   readonly metrics: Metrics
   readonly dependencies: SessionDependencies
   readonly quotas: ClientQuotas
+  readonly timekeeper: Timekeeper
   readonly connected: ConnectedSessions
   readonly member: ClusterMember
   readonly bridgeSessions: BridgeSessions
@@ -130,7 +149,7 @@ export interface SessionLayer {
 export async function createSessionLayer(
   options: SessionLayerOptions & { readonly edge: HttpEdge }
 ): Promise<SessionLayer> {
-  const { config, store, edge, droppedLogLines = () => 0, unhandledRejections = () => 0, now = Date.now } = options
+  const { config, store, edge, droppedLogLines = () => 0, unhandledRejections = () => 0 } = options
   const metrics = createMetrics({
     liveSessions: () => connected.size,
     heldPolls: () => bridgeSessions.heldPolls,
@@ -140,8 +159,10 @@ export async function createSessionLayer(
     bounds: () => [...store.bounds(), { name: 'quota_owners', used: quotas.size, limit: maxQuotaOwners }]
   })
   const quotas = createQuotas(options, metrics)
-  const presence = createPresenceTracker(store.presence, config.presence, now)
-  const dependencies = await createDependencies(options, metrics, presence, quotas)
+  const timekeeper = createTimekeeper(options, () => member.registerAgain())
+  await timekeeper.synchronize()
+  const presence = createPresenceTracker(store.presence, config.presence, timekeeper.steadyNow)
+  const dependencies = await createDependencies(options, metrics, presence, quotas, timekeeper)
   const connected = new ConnectedSessions(dependencies)
   const sessions = new SessionRegistry()
   sessions.addSource(connected)
@@ -155,6 +176,7 @@ export async function createSessionLayer(
     metrics,
     dependencies,
     quotas,
+    timekeeper,
     connected,
     member,
     bridgeSessions,

@@ -162,7 +162,7 @@ async function accept(context: ExchangeContext, body: ExchangeBody): Promise<Exc
         // The messages are claimed: whichever call failed, they may have run.
         throw error instanceof StoreUnavailable ? new StoreUnavailable(error.cause, 'unknown') : error
       } finally {
-        session.activity.finishServing(dependencies.now())
+        session.activity.finishServing(dependencies.steadyNow())
       }
   }
 }

@@ -36,7 +36,7 @@ export function isDue(state: ChallengeState, now: number, intervalMs: number): b
  * @throws SessionEnded, StoreUnavailable
  */
 export async function sendFreshChallenge(dependencies: SessionDependencies, session: BridgeSession): Promise<void> {
-  const { registry, randomText, now, settings } = dependencies
+  const { registry, randomText, steadyNow, settings } = dependencies
   const { clientId, keyId } = session.peer
   const [credential] = (await registry.credentials(clientId, keyId)).credentials
   if (credential === undefined || !credential.usable) {
@@ -44,7 +44,7 @@ export async function sendFreshChallenge(dependencies: SessionDependencies, sess
     return
   }
   const challengeToken = randomText(32)
-  const issued = issueFreshChallenge(challengeToken, credential.secret, now(), settings.freshChallengeMs)
+  const issued = issueFreshChallenge(challengeToken, credential.secret, steadyNow(), settings.freshChallengeMs)
   const pending: PendingCommit = {
     answered: [],
     outgoing: [{ type: 'challenge', challengeToken, expiresIn: challengeSeconds }],

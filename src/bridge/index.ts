@@ -51,7 +51,10 @@ type SendAnswer = (reply: FastifyReply, answer: ExchangeAnswer) => FastifyReply
 export default async function bridge(app: FastifyInstance, options: BridgeOptions): Promise<void> {
   const { dependencies, sessions, limiter, drain, settings, handshakesPerMinute } = options
   const lifecycle = new BridgeLifecycle(reason => sessions.wakeHeldPolls(reason))
-  const unverified = createUnverifiedRequestLimiter(dependencies.now, handshakesPerMinute === undefined ? 0 : undefined)
+  const unverified = createUnverifiedRequestLimiter(
+    dependencies.steadyNow,
+    handshakesPerMinute === undefined ? 0 : undefined
+  )
   const { batchBytes } = dependencies.settings.limits
 
   drain.register(lifecycle)

@@ -138,9 +138,9 @@ class Batch {
   }
 
   #answerChallenge(token: string, signature: string): boolean {
-    const { now, settings } = this.#dependencies
+    const { steadyNow, settings } = this.#dependencies
     const open = decodeChallenge(this.#challenge)
-    const { state, isCorrect } = answerFreshChallenge(open, token, signature, now(), settings.freshChallengeMs)
+    const { state, isCorrect } = answerFreshChallenge(open, token, signature, steadyNow(), settings.freshChallengeMs)
     this.#challenge = encodeChallenge(state)
     this.#isChallengeAnswered = true
     return isCorrect

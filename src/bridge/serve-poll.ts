@@ -40,13 +40,13 @@ export async function servePoll(
 
 /** Ends a session that expired or left a fresh challenge unanswered. @throws SessionEnded */
 function endIfDue({ dependencies, session }: ExchangeContext, messages: ExchangeBody['messages']): void {
-  const now = dependencies.now()
-  if (now >= session.expiresAt) session.end('SESSION_EXPIRED')
+  const { now, steadyNow, isGracePeriod } = dependencies
+  if (now() >= session.expiresAt) session.end('SESSION_EXPIRED')
   const { challenge, claims } = session.state.current
   // A message that was answered before proves nothing again: only one that still has its claim can be the response.
   const mayRespond = (message: BatchMessage) =>
     answersChallenge(message) && claims.some(({ seq }) => seq === message.seq)
-  if (isOverdue(challenge, now) && !messages.some(mayRespond)) session.end('HEARTBEAT_LOST')
+  if (isOverdue(challenge, steadyNow()) && !messages.some(mayRespond) && !isGracePeriod()) session.end('HEARTBEAT_LOST')
   session.requireLive()
 }
 
@@ -80,7 +80,7 @@ async function runMessages(
 }
 
 function isChallengeDue({ dependencies, session }: ExchangeContext): boolean {
-  return isDue(session.state.current.challenge, dependencies.now(), dependencies.settings.freshChallengeMs)
+  return isDue(session.state.current.challenge, dependencies.steadyNow(), dependencies.settings.freshChallengeMs)
 }
 
 /** Commits pending publications, and the next fresh challenge when it is due. */

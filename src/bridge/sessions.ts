@@ -3,7 +3,7 @@ import { CannotUnseal } from '../registry/aead.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { revalidateSession } from '../session/revalidation.js'
 import { SessionIndex } from '../session/session-index.js'
-import type { Heartbeat, SessionSource } from '../session/session-source.js'
+import type { Heartbeat, SessionSource, TickTimes } from '../session/session-source.js'
 import type { PresenceEntry } from '../store/presence.js'
 import type { SessionEntry } from '../store/store.js'
 import type { WakeReason } from './held-poll.js'
@@ -71,9 +71,9 @@ export class BridgeSessions implements SessionSource {
    * @throws StoreUnavailable
    */
   async open({ peer, keys, expiresAt }: Authenticated, own: readonly string[]): Promise<OpenedSession | undefined> {
-    const { store, registry, channels, presence, observer, settings, now } = this.#dependencies
+    const { store, registry, channels, presence, observer, settings, now, steadyNow } = this.#dependencies
     const openedAt = now()
-    const session = this.#create({ peer, keys, openedAt, expiresAt, lastSeenAt: openedAt })
+    const session = this.#create({ peer, keys, openedAt, expiresAt, lastSeenAt: steadyNow() })
     if (!(await store.sessions.open(this.#entryOf(session), settings.maxSessionsPerClient))) return undefined
     const tops = await channels.tops(own)
     const positions = new Map(own.flatMap((channel, i) => (tops[i] === undefined ? [] : [[channel, tops[i]]])))
@@ -81,7 +81,7 @@ export class BridgeSessions implements SessionSource {
       sessionId: peer.sessionId,
       info: encodeRecord(registry, { peer, keys, openedAt, expiresAt }),
       positions,
-      challengeAt: now() + settings.freshChallengeMs
+      challengeAt: steadyNow() + settings.freshChallengeMs
     })
     this.#index.add(session)
     for (const channel of own) presence.joined(peer, channel)
@@ -161,7 +161,7 @@ export class BridgeSessions implements SessionSource {
   }
 
   #deadlineOf({ activity }: BridgeSession): number {
-    return activity.deadline(this.#dependencies.now(), this.#settings.heartbeatTimeoutSeconds * 1000)
+    return activity.deadline(this.#dependencies.steadyNow(), this.#settings.heartbeatTimeoutSeconds * 1000)
   }
 
   *#activeSince(since: number): Iterable<BridgeSession> {
@@ -210,9 +210,9 @@ export class BridgeSessions implements SessionSource {
   }
 
   async expire({ sessionId, clientId }: SessionEntry): Promise<boolean> {
-    const { log, now } = this.#dependencies
+    const { log, steadyNow } = this.#dependencies
     const session = this.#index.get(sessionId)
-    if (session !== undefined && session.ending === undefined && this.#deadlineOf(session) > now()) return true
+    if (session !== undefined && session.ending === undefined && this.#deadlineOf(session) > steadyNow()) return true
     await this.#endings.end(sessionId, 'HEARTBEAT_LOST')
     session?.markEnded('HEARTBEAT_LOST')
     log.info({ sessionId, clientId, ending: 'HEARTBEAT_LOST' }, 'session ended')
@@ -224,20 +224,20 @@ export class BridgeSessions implements SessionSource {
     await this.#dependencies.store.sessions.touch([...this.heartbeatsSince(firstSeenAt)])
   }
 
-  async tick(now: number): Promise<void> {
+  async tick({ now, steadyNow }: TickTimes): Promise<void> {
     for (const session of this.#index.values()) {
       if (session.ending === undefined && now >= session.expiresAt) session.end('SESSION_EXPIRED')
-      if (this.#isForgettable(session, now)) this.#index.delete(session)
+      if (this.#isForgettable(session, steadyNow)) this.#index.delete(session)
     }
-    if (now - this.#heartbeatAt < instanceHeartbeatIntervalMs) return
-    this.#heartbeatAt = now
+    if (steadyNow - this.#heartbeatAt < instanceHeartbeatIntervalMs) return
+    this.#heartbeatAt = steadyNow
     const { store, settings } = this.#dependencies
     await store.bridge.heartbeat(settings.instanceId, instanceHeartbeatTtlMs)
   }
 
-  #isForgettable({ ending, activity, processor, peer }: BridgeSession, now: number): boolean {
+  #isForgettable({ ending, activity, processor, peer }: BridgeSession, steadyNow: number): boolean {
     if (activity.inFlight > 0 || !processor.isIdle || this.#loading.has(peer.sessionId)) return false
-    const idleMs = now - activity.lastSeenAt
+    const idleMs = steadyNow - activity.lastSeenAt
     return ending !== undefined || idleMs > idleTimeouts * this.#settings.heartbeatTimeoutSeconds * 1000
   }
 

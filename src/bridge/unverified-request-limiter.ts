@@ -23,7 +23,7 @@ interface Window {
 }
 
 /**
- * @param now       unix milliseconds
+ * @param now       unix milliseconds of the steady clock
  * @param perMinute requests of one address; 0: unlimited
  */
 export function createUnverifiedRequestLimiter(

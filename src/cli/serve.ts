@@ -9,6 +9,7 @@ import { createLogDestination } from '../log/log-destination.js'
 import { loggerOptions } from '../log/logger-options.js'
 import { Redactor } from '../log/redactor.js'
 import { WrongMasterKey } from '../registry/index.js'
+import { SteadyClock } from '../steady-clock.js'
 import { openStore, type StoreEvents } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
 import { configuredSecrets } from './configured-secrets.js'
@@ -19,6 +20,7 @@ import { UnhandledRejections } from './unhandled-rejections.js'
 
 const pagesFolder = new URL('../web/', import.meta.url)
 const tickEveryMs = 1000
+const monotonicNow = () => performance.now()
 /** Time for stopping, in addition to the drain, before the process is ended. */
 const stopGraceMs = 10_000
 
@@ -106,13 +108,16 @@ async function start(
   const warn = (message: string) => logger.warn({}, message)
   let store: Store | undefined
   try {
-    store = await openStore(config, Date.now, storeEvents(logger))
+    const steadyClock = new SteadyClock(monotonicNow, Date.now())
+    store = await openStore(config, steadyClock.now, storeEvents(logger))
     const masterKeys = config.masterKeys ?? readMasterKeyFile(config.dataDir, warn)
     const adminToken = config.adminToken ?? readAdminTokenFile(config.dataDir, warn)
     for (const secret of configuredSecrets({ ...config, masterKeys, adminToken })) redactor.add(secret)
     const unhandledRejections = () => rejections.count
-    const secrets = { masterKeys, adminToken }
-    const app = await buildApp({ config, store, ...secrets, logger, droppedLogLines, pagesFolder, unhandledRejections })
+    const app = await buildApp({
+      ...{ config, store, masterKeys, adminToken, logger, droppedLogLines, pagesFolder, unhandledRejections },
+      ...{ steadyClock, monotonicNow }
+    })
     const url = await app.server.listen({ host: config.host, port: config.port })
     return { app, url }
   } catch (error) {
@@ -127,9 +132,10 @@ async function start(
  * @returns the exit code
  */
 function runUntilStopped(app: App, config: Config, logger: FastifyBaseLogger): Promise<number> {
-  const timer = setInterval(() => {
-    app.tick().catch((error: unknown) => logger.error({ err: error }, 'a tick failed'))
-  }, tickEveryMs)
+  const tick = () => void app.tick().catch((error: unknown) => logger.error({ err: error }, 'a tick failed'))
+  // The first one at once: a pause can be noticed from then on.
+  tick()
+  const timer = setInterval(tick, tickEveryMs)
   return new Promise(resolve => {
     const options = { delay: config.drainMs + stopGraceMs, logger, skip: ['unhandledRejection' as const] }
     closeWithGrace(options, async ({ err, signal }) => {

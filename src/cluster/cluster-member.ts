@@ -1,6 +1,6 @@
 import type { SessionDependencies } from '../session/dependencies.js'
 import type { SessionRegistry } from '../session/session-registry.js'
-import type { SessionSource } from '../session/session-source.js'
+import type { SessionSource, TickTimes } from '../session/session-source.js'
 import { InstanceHeartbeat } from './instance-heartbeat.js'
 import type { StoredPresenceTracker } from './presence.js'
 import { RevocationWatcher } from './revocation-watcher.js'
@@ -11,7 +11,7 @@ import { SessionReaper } from './session-reaper.js'
  * revocations, and reports presence. It has no timers: call {@link tick} about once a second.
  */
 export class ClusterMember {
-  readonly #dependencies: Pick<SessionDependencies, 'log' | 'now'>
+  readonly #dependencies: Pick<SessionDependencies, 'log' | 'now' | 'steadyNow' | 'isGracePeriod'>
   readonly #sessions: SessionRegistry
   readonly #presence: StoredPresenceTracker
   readonly #heartbeat: InstanceHeartbeat
@@ -21,19 +21,25 @@ export class ClusterMember {
   readonly #running = new Map<object, Promise<void>>()
 
   constructor(dependencies: SessionDependencies, sessions: SessionRegistry, presence: StoredPresenceTracker) {
-    const { store, registry, log, now } = dependencies
+    const { store, registry, log, now, steadyNow, isGracePeriod } = dependencies
     this.#dependencies = dependencies
     this.#sessions = sessions
     this.#presence = presence
-    const heartbeat = new InstanceHeartbeat({ sessions: store.sessions, registry: sessions, log, now })
+    const heartbeat = new InstanceHeartbeat({ sessions: store.sessions, registry: sessions, log, now: steadyNow })
     const requestReregistration = () => heartbeat.requestReregistration()
     this.#heartbeat = heartbeat
     this.#reaper = new SessionReaper({
-      ...{ sessions: store.sessions, registry: sessions, now, onStaleEntry: requestReregistration }
+      ...{ sessions: store.sessions, registry: sessions, now: steadyNow, isGracePeriod },
+      onStaleEntry: requestReregistration
     })
     this.#watcher = new RevocationWatcher({
       ...{ durable: store.durable, registry, sessions, log, now, onRewound: requestReregistration }
     })
+  }
+
+  /** Call it after this process was paused: other instances may have reaped its sessions. */
+  registerAgain(): void {
+    this.#heartbeat.requestReregistration()
   }
 
   /** Starts to follow revocations. Await it before the first handshake. @throws StoreUnavailable */
@@ -46,8 +52,9 @@ export class ClusterMember {
    * are logged, and the next tick makes up for them.
    */
   async tick(): Promise<void> {
-    const at = this.#dependencies.now()
-    const ticks = [...this.#sessions.sources].map(source => this.#once(source, () => this.#tickSource(source, at)))
+    const { now, steadyNow, isGracePeriod } = this.#dependencies
+    const times = { now: now(), steadyNow: steadyNow(), isGracePeriod: isGracePeriod() }
+    const ticks = [...this.#sessions.sources].map(source => this.#once(source, () => this.#tickSource(source, times)))
     const storeWork = this.#once(this, () => this.#workWithStore())
     await Promise.all([...ticks, storeWork, this.#flushPresence()])
   }
@@ -61,9 +68,9 @@ export class ClusterMember {
     return started
   }
 
-  async #tickSource(source: SessionSource, at: number): Promise<void> {
+  async #tickSource(source: SessionSource, times: TickTimes): Promise<void> {
     try {
-      await source.tick(at)
+      await source.tick(times)
     } catch (error) {
       this.#dependencies.log.debug({ err: error, transport: source.transport }, 'a tick could not reach the store')
     }

@@ -6,7 +6,7 @@ export interface InstanceHeartbeatOptions {
   readonly sessions: Pick<SessionStore, 'touch'>
   readonly registry: Pick<SessionRegistry, 'heartbeatsSince' | 'reregister'>
   readonly log: Pick<Log, 'warn'>
-  /** Unix milliseconds. */
+  /** Unix milliseconds of the steady clock. */
   readonly now: () => number
 }
 

@@ -30,7 +30,7 @@ interface PendingChange {
 
 /**
  * @param patterns  channels for which presence is kept. When empty, it costs no store commands.
- * @param now       Unix milliseconds
+ * @param now       Unix milliseconds of the steady clock
  */
 export function createPresenceTracker(
   store: PresenceStore,

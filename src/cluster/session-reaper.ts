@@ -11,8 +11,10 @@ export interface SessionReaperOptions {
   readonly registry: Pick<SessionRegistry, 'sourceOf'>
   /** Called when the store has an old deadline of a session that this instance serves. */
   readonly onStaleEntry: () => void
-  /** Unix milliseconds. */
+  /** Unix milliseconds of the steady clock. */
   readonly now: () => number
+  /** Whether nothing may be reaped yet, see `SessionDependencies`. */
+  readonly isGracePeriod: () => boolean
 }
 
 /** Ends sessions whose deadline has passed, mostly those of instances that are gone. */
@@ -25,7 +27,8 @@ export class SessionReaper {
 
   /** Claims overdue sessions from the store and expires them. @throws StoreUnavailable */
   async reap(): Promise<void> {
-    const { sessions, onStaleEntry, now } = this.#options
+    const { sessions, onStaleEntry, now, isGracePeriod } = this.#options
+    if (isGracePeriod()) return
     const overdue = await sessions.reap(now(), maxReapedSessions, reapLeaseMs)
     const served = await Promise.all(overdue.map(entry => this.#expire(entry)))
     if (served.includes(true)) onStaleEntry()

@@ -4,7 +4,7 @@ import type { SessionDependencies } from './dependencies.js'
 import { presenceLifeMs } from './presence.js'
 import type { Session } from './session.js'
 import { SessionIndex } from './session-index.js'
-import type { Heartbeat, SessionSource } from './session-source.js'
+import type { Heartbeat, SessionSource, TickTimes } from './session-source.js'
 
 /**
  * Milliseconds between a session's heartbeat timeout and its deadline in the store. Its own instance ends it within that
@@ -109,7 +109,7 @@ export class ConnectedSessions implements SessionSource {
   }
 
   *presenceSince(): Iterable<PresenceEntry> {
-    const deadline = this.#dependencies.now() + presenceLifeMs
+    const deadline = this.#dependencies.steadyNow() + presenceLifeMs
     for (const { peer, channels } of this.#index.values()) {
       const { sessionId, clientId } = peer
       for (const channel of channels) yield { channel, sessionId, clientId, deadline }
@@ -118,7 +118,9 @@ export class ConnectedSessions implements SessionSource {
 
   async expire({ sessionId, clientId, instanceId, transport }: SessionEntry): Promise<boolean> {
     if (this.#index.has(sessionId)) return true
-    const { store, log, observer } = this.#dependencies
+    const { store, log, observer, settings } = this.#dependencies
+    // An instance that is alive judges its own sessions: it alone has heard their peers.
+    if (instanceId !== settings.instanceId && (await store.bridge.isAlive(instanceId))) return false
     await store.licenseSlots.releaseAll(sessionId)
     if (await store.sessions.end(sessionId)) {
       log.info({ sessionId, clientId, instanceId }, 'reaped a session of a lost instance')
@@ -136,7 +138,7 @@ export class ConnectedSessions implements SessionSource {
     }
   }
 
-  tick(now: number): void {
-    for (const session of this.#index.values()) session.tick(now)
+  tick(times: TickTimes): void {
+    for (const session of this.#index.values()) session.tick(times)
   }
 }

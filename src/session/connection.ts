@@ -8,6 +8,7 @@ import type { ConnectedSessions } from './connected-sessions.js'
 import type { SessionDependencies } from './dependencies.js'
 import { revalidateSession } from './revalidation.js'
 import { Session } from './session.js'
+import type { TickTimes } from './session-source.js'
 import type { Transport } from './transport.js'
 
 /** Frames that wait while one is handled. At the bound, reading from the transport pauses until all are handled. */
@@ -49,7 +50,7 @@ export class Connection {
     this.#services = services
     this.#transport = transport
     this.#peer = peer
-    this.#handshakeEndsAt = services.dependencies.now() + handshakeSeconds * 1000
+    this.#handshakeEndsAt = services.dependencies.steadyNow() + handshakeSeconds * 1000
   }
 
   /** Receives the next frame from the client. */
@@ -199,8 +200,8 @@ export class Connection {
   }
 
   /** Ends a handshake that takes too long (PROTOCOL §4). A session has timeouts of its own. */
-  tick(now: number): void {
-    if (this.#state === 'challenged' && now >= this.#handshakeEndsAt) {
+  tick({ steadyNow, isGracePeriod }: Pick<TickTimes, 'steadyNow' | 'isGracePeriod'>): void {
+    if (this.#state === 'challenged' && steadyNow >= this.#handshakeEndsAt && !isGracePeriod) {
       this.refuse('PROTOCOL_ERROR', `no authenticate within ${handshakeSeconds} s`)
     }
   }

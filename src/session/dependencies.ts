@@ -51,8 +51,12 @@ export interface SessionDependencies {
   readonly presence: PresenceTracker
   readonly observer: SessionObserver
   readonly log: Log
-  /** Unix milliseconds. */
+  /** Unix milliseconds of the wall clock: for expiries, and for times that others see. */
   readonly now: () => number
+  /** Unix milliseconds of the steady clock: for who is silent, and for rates. */
+  readonly steadyNow: () => number
+  /** Whether silent peers may not be judged yet, because this process was paused and could not hear them. */
+  readonly isGracePeriod: () => boolean
   /** Returns this number of random bytes in base64url. */
   readonly randomText: (bytes: number) => string
 }

@@ -11,6 +11,7 @@ import { challengeTokenBytes } from '../auth/handshake.js'
 import { challengeSeconds } from '../protocol/limits.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 import type { Outgoing } from './outbox.js'
+import type { TickTimes } from './session-source.js'
 
 /** The session that is challenged. */
 export interface ChallengedSession {
@@ -22,7 +23,7 @@ export interface ChallengedSession {
 
 /** Fresh challenges of a session that one instance serves (PROTOCOL §6). */
 export class SessionChallenges {
-  readonly #dependencies: Pick<SessionDependencies, 'registry' | 'randomText' | 'now'>
+  readonly #dependencies: Pick<SessionDependencies, 'registry' | 'randomText' | 'steadyNow'>
   readonly #intervalMs: number
   readonly #session: ChallengedSession
   #state: FreshChallengeState
@@ -32,26 +33,26 @@ export class SessionChallenges {
     this.#dependencies = dependencies
     this.#intervalMs = dependencies.settings.freshChallengeMs
     this.#session = session
-    this.#state = scheduleChallenge(dependencies.now(), this.#intervalMs)
+    this.#state = scheduleChallenge(dependencies.steadyNow(), this.#intervalMs)
   }
 
   /** Closes the open challenge. @returns whether the answer was correct */
   answer(challengeToken: string, challengeSignature: string): boolean {
-    const at = this.#dependencies.now()
+    const at = this.#dependencies.steadyNow()
     const answer = answerFreshChallenge(this.#state, challengeToken, challengeSignature, at, this.#intervalMs)
     this.#state = answer.state
     return answer.isCorrect
   }
 
-  /** Ends the session if its challenge is overdue, and sends the next one when it is due. @param now  Unix milliseconds */
-  tick(now: number): void {
-    if (isChallengeOverdue(this.#state, now)) {
+  /** Ends the session if its challenge is overdue, and sends the next one when it is due. */
+  tick({ steadyNow, isGracePeriod }: Pick<TickTimes, 'steadyNow' | 'isGracePeriod'>): void {
+    if (isChallengeOverdue(this.#state, steadyNow) && !isGracePeriod) {
       this.#session.end('HEARTBEAT_LOST', 'a challenge was not answered in time')
-    } else if (isChallengeDue(this.#state, now, this.#intervalMs) && !this.#isIssuing) {
+    } else if (isChallengeDue(this.#state, steadyNow, this.#intervalMs) && !this.#isIssuing) {
       this.#isIssuing = true
       this.#issue()
         .catch((error: unknown) => {
-          this.#state = scheduleChallenge(this.#dependencies.now(), this.#intervalMs)
+          this.#state = scheduleChallenge(this.#dependencies.steadyNow(), this.#intervalMs)
           this.#session.log.warn({ err: error }, 'skipped a fresh challenge: could not read the credential')
         })
         .finally(() => {
@@ -61,14 +62,14 @@ export class SessionChallenges {
   }
 
   async #issue(): Promise<void> {
-    const { registry, randomText, now } = this.#dependencies
+    const { registry, randomText, steadyNow } = this.#dependencies
     const credential = await findUsableCredential(registry, this.#session.peer)
     if (credential === undefined) {
       this.#session.end('SESSION_REVOKED')
       return
     }
     const challengeToken = randomText(challengeTokenBytes)
-    this.#state = issueFreshChallenge(challengeToken, credential.secret, now(), this.#intervalMs)
+    this.#state = issueFreshChallenge(challengeToken, credential.secret, steadyNow(), this.#intervalMs)
     this.#session.send({ type: 'challenge', challengeToken, expiresIn: challengeSeconds })
   }
 }

@@ -21,7 +21,17 @@ export interface LiveSession {
   end(code: EndingCode): void
 }
 
-/** A session's next deadline in the store, Unix milliseconds. */
+/** The moment of a tick, the same for all sessions. */
+export interface TickTimes {
+  /** Unix milliseconds of the wall clock. */
+  readonly now: number
+  /** Unix milliseconds of the steady clock. */
+  readonly steadyNow: number
+  /** See `SessionDependencies`. */
+  readonly isGracePeriod: boolean
+}
+
+/** A session's next deadline in the store, Unix milliseconds of the steady clock. */
 export interface Heartbeat {
   readonly sessionId: string
   readonly deadline: number
@@ -60,7 +70,6 @@ export interface SessionSource {
   reregister(): Promise<void>
   /**
    * Does what is due: called about once a second, and never while the previous call still runs.
-   * @param now  Unix milliseconds
    */
-  tick(now: number): void | Promise<void>
+  tick(times: TickTimes): void | Promise<void>
 }

@@ -13,7 +13,7 @@ import { type LicenseSlots, TrackedLicenseSlots } from './license-slots.js'
 import { LiveSubscriptions, type Subscription } from './live-subscriptions.js'
 import { Outbox, type Outgoing } from './outbox.js'
 import { SessionChallenges } from './session-challenges.js'
-import type { LiveSession } from './session-source.js'
+import type { LiveSession, TickTimes } from './session-source.js'
 import { TokenBucket } from './token-bucket.js'
 import type { Transport } from './transport.js'
 
@@ -27,7 +27,7 @@ export type Ending = EndingCode | 'bye' | 'lost'
 export class Session implements LiveSession {
   readonly log: Log
   readonly openedAt: number
-  /** Unix milliseconds of the last verified frame. */
+  /** When the last frame was verified, Unix milliseconds of the steady clock. */
   lastSeenAt: number
   readonly licenseSlots: LicenseSlots
   readonly #dependencies: SessionDependencies
@@ -53,18 +53,18 @@ export class Session implements LiveSession {
     onEnd: (session: Session, ending: Ending) => void
   ) {
     const { peer, keys, expiresAt } = authenticated
-    const { now, settings, store } = dependencies
+    const { now, steadyNow, settings, store } = dependencies
     this.#peer = peer
     this.#expiresAt = expiresAt
     this.openedAt = now()
-    this.lastSeenAt = this.openedAt
+    this.lastSeenAt = steadyNow()
     this.log = dependencies.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
     this.#dependencies = dependencies
     this.#transport = transport
     this.#reader = new FrameReader(createNodeMac(keys.clientKey), settings.limits.depth)
     this.#outbox = new Outbox(transport, createNodeMac(keys.serverKey))
     this.#challenges = new SessionChallenges(dependencies, this)
-    this.#bucket = new TokenBucket(settings.framesPerSecond, this.openedAt)
+    this.#bucket = new TokenBucket(settings.framesPerSecond, this.lastSeenAt)
     this.#onEnd = onEnd
     this.#subscriptions = new LiveSubscriptions(dependencies.channels, dependencies.presence, peer, {
       publication: members => this.#sendPublication(members),
@@ -182,10 +182,10 @@ export class Session implements LiveSession {
 
   /** @returns no message when the frame was refused for its rate */
   #accept(frame: Uint8Array): { message?: Upstream; seq: number } {
-    const { now, observer } = this.#dependencies
+    const { steadyNow, observer } = this.#dependencies
     const decoded = this.#reader.read(frame)
     const { seq } = decoded
-    this.lastSeenAt = now()
+    this.lastSeenAt = steadyNow()
     const retryAfterMs = this.#bucket.consume(this.lastSeenAt)
     if (retryAfterMs > 0) {
       observer.refused('RATE_LIMITED')
@@ -240,10 +240,12 @@ export class Session implements LiveSession {
   }
 
   /** Ends an expired or silent session, and sends the next fresh challenge. Called about once a second. */
-  tick(now: number): void {
-    const { heartbeatTimeoutSeconds } = this.#dependencies.settings
+  tick(times: TickTimes): void {
+    const { now, steadyNow, isGracePeriod } = times
+    const silentMs = steadyNow - this.lastSeenAt
     if (now >= this.#expiresAt) this.end('SESSION_EXPIRED')
-    else if (now - this.lastSeenAt >= heartbeatTimeoutSeconds * 1000) this.end('HEARTBEAT_LOST')
-    else this.#challenges.tick(now)
+    else if (silentMs >= this.#dependencies.settings.heartbeatTimeoutSeconds * 1000 && !isGracePeriod) {
+      this.end('HEARTBEAT_LOST')
+    } else this.#challenges.tick(times)
   }
 }

@@ -21,7 +21,7 @@ export interface StoreEvents {
 
 /**
  * Opens the store that the configuration names.
- * @param now  unix milliseconds
+ * @param now  unix milliseconds of a clock that decides what has ended
  * @throws DataDirInUse, StoreUnavailable
  */
 export async function openStore(

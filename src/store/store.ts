@@ -47,5 +47,7 @@ export interface Store {
   bounds(): readonly StoreBound[]
   /** Resolves if the store works at this moment. @throws StoreUnavailable after at most a second */
   ping(): Promise<void>
+  /** The clock that all instances share, in unix milliseconds. Absent: this process is alone. @throws StoreUnavailable */
+  time?(): Promise<number>
   close(): Promise<void>
 }

@@ -11,7 +11,7 @@ function entry(sessionId: string, transport: 'ws' | 'bridge'): SessionEntry {
   }
 }
 
-function start(overdue: readonly SessionEntry[]) {
+function start(overdue: readonly SessionEntry[], isGracePeriod = () => false) {
   const registry = new SessionRegistry()
   const ws = fakeSource('ws', [fakeSession('here', 'c')])
   const state = { stale: 0 }
@@ -20,6 +20,7 @@ function start(overdue: readonly SessionEntry[]) {
     registry,
     sessions: { reap: async () => overdue },
     now: () => 5,
+    isGracePeriod,
     onStaleEntry: () => void state.stale++
   })
   return { registry, reaper, ws, state }
@@ -45,4 +46,14 @@ t.test('leaves sessions of unknown transports to other instances', async t => {
   await reaper.reap()
   t.same(ws.calls, [])
   t.equal(state.stale, 0)
+})
+
+t.test('reaps nothing in the time after a pause of this process', async t => {
+  const state = { isGracePeriod: true }
+  const { reaper, ws } = start([entry('a', 'ws')], () => state.isGracePeriod)
+  await reaper.reap()
+  t.same(ws.calls, [])
+  state.isGracePeriod = false
+  await reaper.reap()
+  t.same(ws.calls, ['expire a'])
 })

@@ -29,6 +29,8 @@ export async function createTestDependencies(t: Test): Promise<SessionDependenci
     observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
     log,
     now,
+    steadyNow: now,
+    isGracePeriod: () => false,
     randomText: bytes => randomBytes(bytes).toString('base64url')
   }
 }

@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import { type App, buildApp } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config/load.js'
 import type { ServerTimeouts } from '../../src/http/node-server.js'
+import type { SteadyClock } from '../../src/steady-clock.js'
 import type { Store } from '../../src/store/store.js'
 import { connectBridge } from './bridge-wire.js'
 import { createClock, type FakeClock } from './clock.js'
@@ -40,6 +41,10 @@ export interface GatewayOptions {
   readonly config?: Partial<Config>
   readonly store?: Store
   readonly clock?: FakeClock
+  /** Decides who is silent. Default: `clock`. */
+  readonly steadyClock?: SteadyClock
+  /** Default: no pauses are noticed. */
+  readonly monotonicNow?: () => number
   /** The transport of `wire` and `session`. Default: ws. */
   readonly transport?: 'ws' | 'bridge'
   readonly bridgeAnswerWithinMs?: number
@@ -61,6 +66,8 @@ export async function startGateway(t: Test, options: GatewayOptions = {}): Promi
     masterKeys: [testMasterKey],
     adminToken: testAdminToken,
     now: clock.now,
+    ...(options.steadyClock === undefined ? {} : { steadyClock: options.steadyClock }),
+    ...(options.monotonicNow === undefined ? {} : { monotonicNow: options.monotonicNow }),
     ...(options.pagesFolder === undefined ? {} : { pagesFolder: options.pagesFolder }),
     ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
     ...(options.logger === undefined ? {} : { logger: options.logger }),

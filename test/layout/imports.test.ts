@@ -10,7 +10,7 @@ import { importsOf, moduleOf, read, sources } from './files.js'
 const mayImport: Record<string, readonly string[]> = {
   server: ['cli'],
   index: ['app', 'config', 'store'],
-  cli: ['app', 'config', 'log', 'store', 'registry', 'client', 'protocol'],
+  cli: ['app', 'steady-clock', 'config', 'log', 'store', 'registry', 'client', 'protocol'],
   // biome-ignore format: one line is one layer
   app: [
     'session-layer', 'routes', 'ws', 'bridge',
@@ -20,7 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   // biome-ignore format: one line is one layer
   'session-layer': [
-    'bridge', 'metrics', 'http',
+    'bridge', 'metrics', 'http', 'steady-clock',
     'session', 'cluster',
     'auth', 'channels', 'registry', 'config',
     'store', 'protocol'
@@ -35,7 +35,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   metrics: ['session', 'http', 'channels'],
   http: ['auth', 'config', 'errors', 'log', 'protocol'],
-  cluster: ['session', 'auth', 'registry', 'store'],
+  cluster: ['session', 'auth', 'registry', 'steady-clock', 'store'],
   session: ['auth', 'channels', 'registry', 'store', 'protocol'],
   registry: ['auth', 'store', 'protocol'],
   auth: ['store', 'protocol'],
@@ -44,6 +44,7 @@ const mayImport: Record<string, readonly string[]> = {
   config: [],
   errors: [],
   log: [],
+  'steady-clock': [],
   store: [],
   protocol: []
 }

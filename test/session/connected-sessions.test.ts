@@ -62,6 +62,21 @@ t.test('expires sessions of other instances, and keeps its own', async t => {
   t.equal(await store.sessions.get('other'), undefined)
 })
 
+t.test('leaves the sessions of another instance alone while that instance is alive', async t => {
+  const { sessions, open, store } = await start(t)
+  await sessions.add(open('own'))
+  const own = await store.sessions.get('own')
+  if (own === undefined) throw new Error('the session is not in the store')
+  const other = { ...own, sessionId: 'other', instanceId: 'alive' }
+  await store.sessions.open(other, 10)
+  const stop = store.bridge.listen('alive', { notification() {}, mayHaveMissed() {} })
+  t.equal(await sessions.expire(other), false)
+  t.ok(await store.sessions.get('other'))
+  stop()
+  await sessions.expire(other)
+  t.equal(await store.sessions.get('other'), undefined)
+})
+
 t.test('registers sessions again that the store lost', async t => {
   const { sessions, open, store } = await start(t)
   await sessions.add(open('s1'))

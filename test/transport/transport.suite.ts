@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import { challengeSuite } from './challenges.suite.js'
+import { clockSuite } from './clocks.suite.js'
 import { frameSuite } from './frames.suite.js'
 import { handshakeSuite } from './handshake.suite.js'
 import { createHarness, type TransportUnderTest } from './harness.js'
@@ -15,6 +16,7 @@ const suites = [
   frameSuite,
   orderSuite,
   heartbeatSuite,
+  clockSuite,
   revocationSuite,
   validateSuite,
   storeFailureSuite

@@ -10,8 +10,10 @@ export interface AdminDependencies {
   readonly presence: Pick<PresenceTracker, 'covers'>
   /** Time from a session's last activity to its deadline in the store, in milliseconds, by transport. */
   readonly sessionTimeoutMs: Readonly<Record<SessionEntry['transport'], number>>
-  /** Unix milliseconds. */
+  /** Unix milliseconds of the wall clock. */
   readonly now: () => number
+  /** Unix milliseconds of the steady clock. */
+  readonly steadyNow: () => number
 }
 
 /** A resource under `/v1/admin`. */

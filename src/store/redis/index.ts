@@ -15,6 +15,7 @@ import { withoutCommand } from './errors.js'
 import { createKeys } from './keys.js'
 import { createRedisPresence } from './presence.js'
 import { createRedisQuotas } from './quotas.js'
+import { integerOf } from './replies.js'
 import { within } from './within.js'
 
 /** Longest wait of a ping: readiness must turn red within a second after the store is lost. */
@@ -81,6 +82,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     async ping() {
       await within(pingTimeoutMs, redis.command('SET', keys.probe, '1', 'PX', probeLifeMs))
     },
+    time: async () => integerOf(await redis.script('storeTime', [keys.sessionDeadlines], [])),
     async close() {
       closeChannels()
       for (const subscription of subscriptions) subscription.close()

@@ -18,7 +18,8 @@ const files = {
   bridgeOpen: 'bridge-open',
   bridgeExchange: 'bridge-exchange',
   bridgeRead: 'bridge-read',
-  bridgeCommit: 'bridge-commit'
+  bridgeCommit: 'bridge-commit',
+  storeTime: 'store-time'
 } as const
 
 /**

@@ -4,7 +4,7 @@ import { pageOf } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { presenceCalls, presenceSchemas } from './schema.js'
 
-function routes({ store, presence, now }: AdminDependencies): FastifyPluginAsyncTypebox {
+function routes({ store, presence, steadyNow }: AdminDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.get('/channels/:channel/presence', { schema: presenceCalls.list }, async request => {
       const { channel } = request.params
@@ -14,7 +14,7 @@ function routes({ store, presence, now }: AdminDependencies): FastifyPluginAsync
           `no presence is kept of ${channel}: add a matching pattern to COUNTERSIGN_PRESENCE`
         )
       }
-      const at = now()
+      const at = steadyNow()
       const [count, page] = await Promise.all([
         store.presence.count(channel, at),
         pageOf(

@@ -5,13 +5,15 @@ import { formatTime, pageOf } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { sessionCalls, sessionSchemas, sessionTag } from './schema.js'
 
-function routes({ registry, store, sessionTimeoutMs, now }: AdminDependencies): FastifyPluginAsyncTypebox {
+function routes({ registry, store, sessionTimeoutMs, now, steadyNow }: AdminDependencies): FastifyPluginAsyncTypebox {
   function formatSession({ openedAt, expiresAt, deadline, ...entry }: SessionEntry) {
+    // Deadlines are times of the steady clock; operators read the wall clock.
+    const silentMs = Math.max(0, steadyNow() - (deadline - sessionTimeoutMs[entry.transport]))
     return {
       ...entry,
       openedAt: formatTime(openedAt),
       expiresAt: formatTime(expiresAt),
-      lastSeenAt: formatTime(Math.min(deadline - sessionTimeoutMs[entry.transport], now()))
+      lastSeenAt: formatTime(now() - silentMs)
     }
   }
 

@@ -1,0 +1,45 @@
+/** A gap between two beats above this means that the process did not run: it was stopped, or its event loop was blocked. */
+export const pauseMs = 2500
+/** The most that peers get to be heard after a pause. */
+export const maxGraceMs = 30_000
+/** Added to each grace: what arrived meanwhile must be read first. */
+const momentMs = 1000
+/** Time between two beats. */
+const beatEveryMs = 1000
+
+export interface PauseDetectorOptions {
+  /** Milliseconds of a clock that never jumps. */
+  readonly monotonicNow: () => number
+  /** Called once per pause. @param ms  how long the process did not run, about */
+  readonly onPause: (ms: number) => void
+}
+
+/**
+ * Notices pauses of this process. While it did not run, it could hear nobody: silence in that time says nothing about a
+ * peer. So after a pause peers get as long as it lasted, and a moment, before any of them is judged.
+ */
+export class PauseDetector {
+  readonly #options: PauseDetectorOptions
+  #beatAt: number | undefined
+  #graceEndsAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: PauseDetectorOptions) {
+    this.#options = options
+  }
+
+  /** Call it about once a second. */
+  beat(): void {
+    const at = this.#options.monotonicNow()
+    const gapMs = at - (this.#beatAt ?? at)
+    this.#beatAt = at
+    if (gapMs <= pauseMs) return
+    this.#graceEndsAt = Math.max(this.#graceEndsAt, at + Math.min(gapMs, maxGraceMs) + momentMs)
+    this.#options.onPause(gapMs - beatEveryMs)
+  }
+
+  /** Whether peers may not be judged yet. Also true when a pause has just ended and no beat has noticed it. */
+  readonly isGracePeriod = (): boolean => {
+    const at = this.#options.monotonicNow()
+    return at < this.#graceEndsAt || at - (this.#beatAt ?? at) > pauseMs
+  }
+}
