@@ -20,6 +20,8 @@ export interface HandshakeDependencies extends StoredChallengeDependencies {
   readonly settings: { readonly limits: Limits }
   readonly registry: StoredChallengeDependencies['registry'] & CredentialSource
   readonly log: { info(fields: object, message: string): void }
+  /** Unix milliseconds of the wall clock. */
+  readonly now: () => number
   /** Returns this number of random bytes in base64url. */
   readonly randomText: (bytes: number) => string
 }
@@ -49,7 +51,7 @@ export interface Authenticated {
  * @throws StoreUnavailable
  */
 export async function issueChallenge(
-  dependencies: StoredChallengeDependencies & Pick<HandshakeDependencies, 'randomText'>,
+  dependencies: StoredChallengeDependencies & Pick<HandshakeDependencies, 'now' | 'randomText'>,
   binding: string
 ): Promise<DownstreamMessages['challenge']> {
   const challengeToken = dependencies.randomText(challengeTokenBytes)

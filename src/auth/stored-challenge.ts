@@ -15,8 +15,8 @@ export interface ChallengeSigner {
 export interface StoredChallengeDependencies {
   readonly store: { readonly challenges: ChallengeStore }
   readonly registry: ChallengeSigner
-  /** Unix milliseconds. */
-  readonly now: () => number
+  /** Unix milliseconds of the steady clock, which instances share. */
+  readonly steadyNow: () => number
 }
 
 const lifeMs = challengeSeconds * 1000
@@ -35,18 +35,18 @@ function textOf(token: string, binding: string, issuedAt: number): string {
 
 /** @param binding  where it may be answered: a socket's id, or the bridge @throws StoreUnavailable */
 export async function storeChallenge(
-  { store, registry, now }: StoredChallengeDependencies,
+  { store, registry, steadyNow }: StoredChallengeDependencies,
   token: string,
   binding: string
 ): Promise<void> {
-  const issuedAt = now()
+  const issuedAt = steadyNow()
   const signature = registry.signChallenge(textOf(token, binding, issuedAt))
   await store.challenges.put(token, `${issuedAt} ${signature} ${binding}`, lifeMs)
 }
 
 /** Consumes a challenge, whatever the outcome. @throws StoreUnavailable */
 export async function consumeChallenge(
-  { store, registry, now }: StoredChallengeDependencies,
+  { store, registry, steadyNow }: StoredChallengeDependencies,
   token: string,
   binding: string
 ): Promise<ConsumedChallenge> {
@@ -56,6 +56,6 @@ export async function consumeChallenge(
   const issuedAt = Number(issuedText)
   if (!registry.hasSignedChallenge(textOf(token, boundTo, issuedAt), signature)) return 'forged challenge'
   // Another instance may have issued it, whose clock may be ahead of this one's.
-  if (Math.abs(now() - issuedAt) > lifeMs) return 'late challenge'
+  if (Math.abs(steadyNow() - issuedAt) > lifeMs) return 'late challenge'
   return boundTo === binding ? 'valid' : 'foreign challenge'
 }

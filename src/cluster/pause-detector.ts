@@ -15,8 +15,8 @@ export interface PauseDetectorOptions {
 }
 
 /**
- * Notices pauses of this process. While it did not run, it could hear nobody: silence in that time says nothing about a
- * peer. So after a pause peers get as long as it lasted, and a moment, before any of them is judged.
+ * Notices pauses of this process. While it did not run, it could hear nobody: silence in that time shows nothing about a
+ * peer. So after a pause peers get as long as it lasted, and a moment, before any of them counts as silent.
  */
 export class PauseDetector {
   readonly #options: PauseDetectorOptions
@@ -37,7 +37,7 @@ export class PauseDetector {
     this.#options.onPause(gapMs - beatEveryMs)
   }
 
-  /** Whether peers may not be judged yet. Also true when a pause has just ended and no beat has noticed it. */
+  /** Whether no peer counts as silent yet. Also true when a pause has just ended and no beat has noticed it. */
   readonly isGracePeriod = (): boolean => {
     const at = this.#options.monotonicNow()
     return at < this.#graceEndsAt || at - (this.#beatAt ?? at) > pauseMs

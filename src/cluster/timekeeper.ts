@@ -17,11 +17,11 @@ export interface TimekeeperOptions {
   readonly onPause: () => void
 }
 
-/** A slower reading of the store's clock tells too little: it may be wrong by half of this. */
+/** A slower reading of the store's clock is not used: it may be wrong by half of this. */
 const maxRoundTripMs = 500
 
 /**
- * The times by which this instance judges its peers. Its steady clock follows the store's clock, which all instances share,
+ * The times by which this instance decides which peers are silent. Its steady clock follows the store's clock, which all instances share,
  * or the wall clock of a single instance. After a pause of this process it grants peers time to be heard.
  */
 export class Timekeeper {

@@ -119,7 +119,7 @@ export class ConnectedSessions implements SessionSource {
   async expire({ sessionId, clientId, instanceId, transport }: SessionEntry): Promise<boolean> {
     if (this.#index.has(sessionId)) return true
     const { store, log, observer, settings } = this.#dependencies
-    // An instance that is alive judges its own sessions: it alone has heard their peers.
+    // An instance that is alive expires its own sessions: it alone has heard their peers.
     if (instanceId !== settings.instanceId && (await store.bridge.isAlive(instanceId))) return false
     await store.licenseSlots.releaseAll(sessionId)
     if (await store.sessions.end(sessionId)) {

@@ -55,7 +55,7 @@ export interface SessionDependencies {
   readonly now: () => number
   /** Unix milliseconds of the steady clock: for who is silent, and for rates. */
   readonly steadyNow: () => number
-  /** Whether silent peers may not be judged yet, because this process was paused and could not hear them. */
+  /** Whether no peer counts as silent yet, because this process was paused and could not hear them. */
   readonly isGracePeriod: () => boolean
   /** Returns this number of random bytes in base64url. */
   readonly randomText: (bytes: number) => string

@@ -242,10 +242,9 @@ export class Session implements LiveSession {
   /** Ends an expired or silent session, and sends the next fresh challenge. Called about once a second. */
   tick(times: TickTimes): void {
     const { now, steadyNow, isGracePeriod } = times
-    const silentMs = steadyNow - this.lastSeenAt
+    const deadline = this.lastSeenAt + this.#dependencies.settings.heartbeatTimeoutSeconds * 1000
     if (now >= this.#expiresAt) this.end('SESSION_EXPIRED')
-    else if (silentMs >= this.#dependencies.settings.heartbeatTimeoutSeconds * 1000 && !isGracePeriod) {
-      this.end('HEARTBEAT_LOST')
-    } else this.#challenges.tick(times)
+    else if (steadyNow >= deadline && !isGracePeriod) this.end('HEARTBEAT_LOST')
+    else this.#challenges.tick(times)
   }
 }

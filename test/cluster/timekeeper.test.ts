@@ -18,7 +18,7 @@ function start(time?: () => Promise<number>) {
   return { monotonic, wall, keeper, state }
 }
 
-t.test('instances with different wall clocks judge by the time of their store', async t => {
+t.test('instances with different wall clocks follow the time of their store', async t => {
   const storeTime = 5_000_000
   const [a, b] = [start(async () => storeTime), start(async () => storeTime)]
   b.wall.advance(600_000)
@@ -39,7 +39,7 @@ t.test('a single instance follows its wall clock', async t => {
   t.same(keeper.times(), { now: 1_060_000, steadyNow: 1_001_050, isGracePeriod: false })
 })
 
-t.test('the clock runs on while the store does not answer, or too slowly to tell', async t => {
+t.test('the clock runs on while the store does not answer, or answers too slowly', async t => {
   const state = { fails: false }
   const { keeper, monotonic } = start(async () => {
     if (state.fails) throw new StoreUnavailable()

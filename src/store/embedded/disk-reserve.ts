@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 /** A protective change takes a few pages of 4 KiB, most of which LMDB uses again: enough for hundreds of them. */
 export const reserveBytes = 1_048_576
 
-/** A file that keeps room on the disk. It is given up when the disk is full and a change must be written all the same. */
+/** A file that keeps space on the disk. It is given up when the disk is full and a change must be written all the same. */
 export class DiskReserve {
   readonly #path: string
 
@@ -18,8 +18,8 @@ export class DiskReserve {
     return statSync(this.#path, { throwIfNoEntry: false })?.size === reserveBytes
   }
 
-  /** Whether the disk has room for as much as the reserve. Quotas are unknown to it. */
-  get hasRoom(): boolean {
+  /** Whether the disk has space for as much as the reserve. Quotas are unknown to it. */
+  get hasSpace(): boolean {
     const { bavail, bsize } = statfsSync(dirname(this.#path))
     return bavail * bsize >= reserveBytes
   }
@@ -43,7 +43,7 @@ export class DiskReserve {
     }
   }
 
-  /** Gives up the room. @returns whether there was any */
+  /** Gives up the space. @returns whether there was any */
   release(): boolean {
     const wasHeld = this.isHeld
     rmSync(this.#path, { force: true })

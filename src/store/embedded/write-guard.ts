@@ -15,7 +15,7 @@ export interface WriteGuardOptions {
 
 /**
  * Lets writes through to the disk. After a failure, such as a full disk, ordinary writes are refused until one succeeds
- * again and the disk has room for the reserve. Protective ones are always tried, in the end with the room of the reserve.
+ * again and the disk has space for the reserve. Protective ones are always tried, in the end with the space of the reserve.
  */
 export class WriteGuard {
   readonly #options: WriteGuardOptions
@@ -63,15 +63,15 @@ export class WriteGuard {
     }
   }
 
-  /** While writes fail: whether it is time for another attempt, and whether there is room. @throws StoreUnavailable */
+  /** While writes fail: whether it is time for another attempt, and whether there is space. @throws StoreUnavailable */
   #prepare(): void {
     if (this.#failure === undefined) return
     const { reserve, monotonicNow } = this.#options
     const { error, at } = this.#failure
     if (monotonicNow() - at < retryEveryMs) throw new StoreUnavailable(error, 'unsent')
     try {
-      // A small write may succeed on a full disk, in pages that the database has freed: that is no sign of room.
-      if (!reserve.hasRoom) throw error
+      // A small write may succeed on a full disk, in pages that the database has freed: that is no sign of space.
+      if (!reserve.hasSpace) throw error
       reserve.hold()
     } catch (cause) {
       const failure = cause instanceof WriteFailure ? cause : describe(cause)
