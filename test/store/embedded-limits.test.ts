@@ -20,7 +20,7 @@ t.test('keeps rate limits for a limited number of names, and drops idle ones fir
 
 t.test('limits the number of live tickets; expired ones free capacity', async t => {
   const clock = createClock()
-  const tickets = createEmbeddedTickets(clock.now)
+  const tickets = createEmbeddedTickets(clock.now, Number.POSITIVE_INFINITY)
   for (let i = 0; i < maxLiveTickets; i++) await tickets.put(`t${i}`, '', 1000, 'a')
   await t.rejects(tickets.put('one more', '', 1000, 'a'), { name: 'StoreUnavailable' })
   t.equal(await tickets.get('t0'), '')

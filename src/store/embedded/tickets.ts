@@ -8,6 +8,8 @@ export const maxLiveTickets = 500_000
 /** Most bytes of live tickets: an eighth of the heap, and this at most. */
 const maxTicketBytes = 512 * 1024 * 1024
 const ticketHeapShare = 1 / 8
+/** One owner's part of these bytes, at most: the rest is for the others. */
+const ownerShare = 1 / 4
 /** Ended tickets are looked for this often at most, since that reads all of them. In milliseconds. */
 const sweepEveryMs = 1000
 
@@ -67,9 +69,9 @@ class TicketTable {
     for (const [keyId, { endsAt }] of this.#live) if (endsAt <= now) this.remove(keyId)
   }
 
-  /** Whether an owner has at least as much as an equal share of all tickets would be. */
-  hasShare(owner: string): boolean {
-    return (this.#bytesByOwner.get(owner) ?? 0) * this.#bytesByOwner.size >= this.bytes
+  /** Bytes of an owner's tickets. */
+  bytesOfOwner(owner: string): number {
+    return this.#bytesByOwner.get(owner) ?? 0
   }
 
   #add(owner: string, bytes: number): void {
@@ -95,9 +97,10 @@ export function createEmbeddedTickets(
 
   return {
     async put(keyId, text, lifeMs, owner) {
-      if (isFull()) table.removeEnded(now())
+      const hasShare = () => table.bytesOfOwner(owner) >= maxBytes * ownerShare
+      if (isFull() || hasShare()) table.removeEnded(now())
+      if (hasShare()) throw new ShareExceeded('tickets', table.size)
       if (isFull()) {
-        if (table.hasShare(owner)) throw new ShareExceeded('tickets', table.size)
         throw new StoreUnavailable(new Error(`${table.size} live tickets, the most that are kept`), 'unsent')
       }
       const number = table.get(keyId)?.number ?? ++created
