@@ -56,10 +56,10 @@ export async function fuzzHandshakes({ gateway, credential, mutator, report, pro
   await Promise.all(Array.from({ length: lanes }, lane))
 }
 
-async function runSession({ gateway, credential, mutator, report, progress }, take) {
+async function runSession({ gateway, credential, mutator, report, progress }, claim) {
   const { socket, clientKey, seq } = await openRawSocket(gateway.url, credential)
   let next = seq
-  for (let i = 0; i < maxMessages && socket.readyState === WebSocket.OPEN && !progress.isOver() && take(); i++) {
+  for (let i = 0; i < maxMessages && socket.readyState === WebSocket.OPEN && !progress.isOver() && claim(); i++) {
     const { type, ...members } = mutator.pick(messages)
     const bytes = mutator.bytesOf({ type, seq: next, ...members })
     const signed = signText(clientKey, bytes)
@@ -75,10 +75,10 @@ async function runSession({ gateway, credential, mutator, report, progress }, ta
 
 export async function fuzzSocket(run) {
   let left = run.count
-  const take = () => left-- > 0
+  const claim = () => left-- > 0
   async function lane() {
     while (left > 0 && !run.progress.isOver()) {
-      await runSession(run, take).catch(error => run.report('handshake', String(error)))
+      await runSession(run, claim).catch(error => run.report('handshake', String(error)))
     }
   }
   await Promise.all(Array.from({ length: lanes }, lane))
