@@ -4,8 +4,13 @@ import { createClock } from '../helper/clock.js'
 import { type Gateway, startGateway } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
 import { until } from '../helper/until.js'
+import type { Message } from '../helper/wire.js'
 
 /** A client loses the permission to subscribe to some channels while its session lives (PROTOCOL §10). */
+
+/** The order of channels is open: a hash of Redis has none. */
+const byChannel = (frames: readonly Message[]) =>
+  [...frames].sort((a, b) => (String(a['channel']) < String(b['channel']) ? -1 : 1))
 
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(`permissions that become narrower, ${kind}`, async t => {
@@ -34,7 +39,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       await until('the poll is held', async () => gateway.app.heldPolls() === 1)
       await narrow(other)
       const { frames, polled } = await held
-      t.match(frames.slice(0, -1), [
+      t.match(byChannel(frames.slice(0, -1)), [
         { type: 'unsubscribed', channel: 'lost:1', code: 'PERMISSION_DENIED' },
         { type: 'unsubscribed', channel: 'lost:2', code: 'PERMISSION_DENIED' }
       ])
@@ -73,11 +78,11 @@ for (const [kind, openStore] of Object.entries(stores)) {
       await gateway.app.server.close()
       await narrow(later)
       const { frames } = await wire.exchange([], { url: later.url })
-      t.match(frames, [
+      t.match(byChannel(frames.slice(0, -1)), [
         { type: 'unsubscribed', channel: 'lost:1', code: 'PERMISSION_DENIED' },
-        { type: 'unsubscribed', channel: 'lost:2', code: 'PERMISSION_DENIED' },
-        { type: 'polled' }
+        { type: 'unsubscribed', channel: 'lost:2', code: 'PERMISSION_DENIED' }
       ])
+      t.equal(frames.at(-1)?.type, 'polled')
     })
   })
 }
