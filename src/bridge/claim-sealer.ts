@@ -1,7 +1,10 @@
 import type { SessionKeys } from '../protocol/handshake.js'
 import { deriveKey, openText, sealText } from '../registry/aead.js'
 
-/** Seals the messages that the store keeps with their claims: a `validate` holds a license key and a hwid. */
+/**
+ * Seals the messages that the store keeps with their claims, where a `validate` holds a license key and a hwid, and the
+ * open fresh challenge.
+ */
 export interface ClaimSealer {
   seal(seq: number, text: string): string
   /** @throws CannotUnseal when it was changed in the store */

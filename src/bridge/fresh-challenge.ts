@@ -2,32 +2,46 @@ import {
   type FreshChallengeState,
   isChallengeDue,
   isChallengeOverdue,
-  issueFreshChallenge
+  issueFreshChallenge,
+  type OpenChallenge
 } from '../auth/fresh-challenge.js'
 import { challengeSeconds } from '../protocol/limits.js'
+import { CannotUnseal } from '../registry/aead.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import type { ChallengeState } from '../store/bridge.js'
+import type { ClaimSealer } from './claim-sealer.js'
 import type { PendingCommit } from './pending-commit.js'
 import type { BridgeSession } from './session.js'
 
 /** Fresh challenges of the bridge: the store keeps their state with the session, so that any instance checks answers. */
 
-export function decodeChallenge({ nextAt, open }: ChallengeState): FreshChallengeState {
-  return open === undefined ? { nextAt } : { nextAt, open: JSON.parse(open) }
+/** What an open challenge is sealed as. No message of a session has this seq. */
+const challengeSeq = 0
+/** Stands for a challenge that was changed in the store: nothing answers it, and its time is over. */
+const unreadable: OpenChallenge = { token: '', expected: '', endsAt: 0 }
+
+export function decodeChallenge({ nextAt, open }: ChallengeState, sealer: ClaimSealer): FreshChallengeState {
+  if (open === undefined) return { nextAt }
+  try {
+    return { nextAt, open: JSON.parse(sealer.open(challengeSeq, open)) }
+  } catch (error) {
+    if (!(error instanceof CannotUnseal)) throw error
+    return { nextAt, open: unreadable }
+  }
 }
 
-export function encodeChallenge({ nextAt, open }: FreshChallengeState): ChallengeState {
-  return open === undefined ? { nextAt } : { nextAt, open: JSON.stringify(open) }
+export function encodeChallenge({ nextAt, open }: FreshChallengeState, sealer: ClaimSealer): ChallengeState {
+  return open === undefined ? { nextAt } : { nextAt, open: sealer.seal(challengeSeq, JSON.stringify(open)) }
 }
 
 /** Whether the session left a challenge unanswered. @param now Unix milliseconds */
-export function isOverdue(state: ChallengeState, now: number): boolean {
-  return state.open !== undefined && isChallengeOverdue(decodeChallenge(state), now)
+export function isOverdue(state: ChallengeState, sealer: ClaimSealer, now: number): boolean {
+  return state.open !== undefined && isChallengeOverdue(decodeChallenge(state, sealer), now)
 }
 
 /** Whether the next challenge should be sent. @param now Unix milliseconds */
-export function isDue(state: ChallengeState, now: number, intervalMs: number): boolean {
-  return isChallengeDue(decodeChallenge(state), now, intervalMs)
+export function isDue({ nextAt, open }: ChallengeState, now: number, intervalMs: number): boolean {
+  return open === undefined && isChallengeDue({ nextAt }, now, intervalMs)
 }
 
 /**
@@ -49,7 +63,7 @@ export async function sendFreshChallenge(dependencies: SessionDependencies, sess
     answered: [],
     outgoing: [{ type: 'challenge', challengeToken, expiresIn: challengeSeconds }],
     positions: new Map(),
-    challenge: encodeChallenge(issued)
+    challenge: encodeChallenge(issued, session.claims)
   }
   // Another exchange, here or on another instance, may have sent one meanwhile: one is open at a time.
   const build = ({ challenge }: { readonly challenge: ChallengeState }) =>

@@ -139,9 +139,9 @@ class Batch {
 
   #answerChallenge(token: string, signature: string): boolean {
     const { steadyNow, settings } = this.#dependencies
-    const open = decodeChallenge(this.#challenge)
+    const open = decodeChallenge(this.#challenge, this.#session.claims)
     const { state, isCorrect } = answerFreshChallenge(open, token, signature, steadyNow(), settings.freshChallengeMs)
-    this.#challenge = encodeChallenge(state)
+    this.#challenge = encodeChallenge(state, this.#session.claims)
     this.#isChallengeAnswered = true
     return isCorrect
   }

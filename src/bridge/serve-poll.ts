@@ -46,7 +46,8 @@ function endIfDue({ dependencies, session }: ExchangeContext, messages: Exchange
   // A message that was answered before proves nothing again: only one that still has its claim can be the response.
   const mayRespond = (message: BatchMessage) =>
     answersChallenge(message) && claims.some(({ seq }) => seq === message.seq)
-  if (isOverdue(challenge, steadyNow()) && !messages.some(mayRespond) && !isGracePeriod()) session.end('HEARTBEAT_LOST')
+  if (isOverdue(challenge, session.claims, steadyNow()) && !messages.some(mayRespond) && !isGracePeriod())
+    session.end('HEARTBEAT_LOST')
   session.requireLive()
 }
 

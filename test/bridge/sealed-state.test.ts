@@ -94,3 +94,26 @@ t.test('a claim that was changed in Redis is answered UNAVAILABLE with an unknow
   gate.open()
   await held
 })
+
+t.test('bug: malformed text in place of an open fresh challenge was answered with a 500', async t => {
+  const { gateway, other, redis } = await startTwo(t)
+  for (const text of ['{', '', 'null', '{"token":"a","expected":"b","endsAt":9e15}']) {
+    const wire = await open({ gateway })
+    const key = `cs:bridge:{${wire.sessionId}}`
+    await redis.hset(key, 'challengeAt', '0', 'challenge', text)
+    const { status, frames } = await wire.exchange([], { url: other.url })
+    if (text === '') t.match(frames, [{ type: 'challenge' }, { type: 'polled' }], 'no challenge is open')
+    else t.match({ status, frames }, { status: 410, frames: [{ code: 'HEARTBEAT_LOST' }] })
+  }
+})
+
+t.test('an open fresh challenge does not show its response', async t => {
+  const { gateway, redis } = await startTwo(t)
+  const wire = await open({ gateway })
+  const key = `cs:bridge:{${wire.sessionId}}`
+  await redis.hset(key, 'challengeAt', '0')
+  t.match((await wire.exchange([])).frames, [{ type: 'challenge' }, { type: 'polled' }])
+  const stored = await redis.hget(key, 'challenge')
+  t.match(stored, /^.{40,}$/)
+  t.notMatch(stored, /expected|token/)
+})
