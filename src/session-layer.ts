@@ -16,8 +16,10 @@ import { defaultLimits, type Limits } from './protocol/limits.js'
 import { openRegistry } from './registry/index.js'
 import { ConnectedSessions } from './session/connected-sessions.js'
 import type { Log, SessionDependencies, SessionSettings } from './session/dependencies.js'
+import { OutboxBudget } from './session/outbox-budget.js'
 import { SessionRegistry } from './session/session-registry.js'
 import type { SteadyClock } from './steady-clock.js'
+import { shareOfHeap } from './store/memory-cost.js'
 import type { Store } from './store/store.js'
 
 /** Composes what lies below HTTP: the sessions of both transports and everything that they share. */
@@ -44,6 +46,10 @@ export interface SessionLayerOptions {
   /** Random bytes in base64url. Default: node:crypto. */
   readonly randomText?: (bytes: number) => string
 }
+
+/** The part of the heap that unsent frames of all WebSocket sessions may take, and the most in bytes. */
+const outboxShare = 1 / 8
+const maxOutboxBytes = 512 * 1024 * 1024
 
 const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
 
@@ -101,6 +107,7 @@ async function createDependencies(
     store,
     registry: await openRegistry(store, masterKeys, now, log),
     channels,
+    outboxes: new OutboxBudget(shareOfHeap(outboxShare, maxOutboxBytes)),
     presence,
     observer: metrics.observer,
     log,
@@ -156,7 +163,11 @@ export async function createSessionLayer(
     channels: store.channels.counts,
     unhandledRejections,
     http: { edge, droppedLogLines },
-    bounds: () => [...store.bounds(), { name: 'quota_owners', used: quotas.size, limit: maxQuotaOwners }]
+    bounds: () => [
+      ...store.bounds(),
+      { name: 'quota_owners', used: quotas.size, limit: maxQuotaOwners },
+      { name: 'outbox_bytes', used: dependencies.outboxes.usedBytes, limit: dependencies.outboxes.maxBytes }
+    ]
   })
   const quotas = createQuotas(options, metrics)
   const timekeeper = createTimekeeper(options, () => member.registerAgain())

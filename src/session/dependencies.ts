@@ -3,6 +3,7 @@ import type { CodeName, ValidationCode } from '../protocol/codes.js'
 import type { Limits } from '../protocol/limits.js'
 import type { Registry } from '../registry/index.js'
 import type { Store } from '../store/store.js'
+import type { OutboxBudget } from './outbox-budget.js'
 import type { PresenceTracker } from './presence.js'
 
 /** The part of a pino logger that sessions use. */
@@ -48,6 +49,7 @@ export interface SessionDependencies {
   readonly store: Store
   readonly registry: Registry
   readonly channels: ChannelBroker
+  readonly outboxes: OutboxBudget
   readonly presence: PresenceTracker
   readonly observer: SessionObserver
   readonly log: Log

@@ -2,6 +2,7 @@ import { signMessage, signText } from '../protocol/frame.js'
 import { outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import type { Downstream } from '../protocol/messages.js'
+import type { OutboxAccount, OutboxBudget } from './outbox-budget.js'
 import type { Transport } from './transport.js'
 
 type WithoutSeq<Message> = Message extends unknown ? Omit<Message, 'seq'> : never
@@ -9,28 +10,45 @@ type WithoutSeq<Message> = Message extends unknown ? Omit<Message, 'seq'> : neve
 export type Outgoing = WithoutSeq<Downstream>
 
 /** Numbers, signs and sends the downstream frames of one session. */
-export class Outbox {
+export class Outbox implements OutboxAccount {
+  /** Of {@link OutboxBudget}. */
+  countedBytes = 0
   readonly #transport: Transport
   readonly #signer: Mac
+  readonly #budget: OutboxBudget
   #sent = 0
 
-  constructor(transport: Transport, signer: Mac) {
+  /** @param budget  of all sessions of this process */
+  constructor(transport: Transport, signer: Mac, budget: OutboxBudget) {
     this.#transport = transport
     this.#signer = signer
+    this.#budget = budget
   }
 
-  send(message: Outgoing): void {
+  /** @returns whether the client has left more unread than it may, see {@link refresh} */
+  send(message: Outgoing): boolean {
     this.#transport.send(signMessage(this.#signer, Object.assign({ type: message.type, seq: ++this.#sent }, message)))
+    return this.refresh()
   }
 
-  /** @param members  see `publicationMembers` */
-  sendPublication(members: string): void {
+  /**
+   * @param members  see `publicationMembers`
+   * @returns as {@link send}
+   */
+  sendPublication(members: string): boolean {
     this.#transport.send(signText(this.#signer, `{"type":"publication","seq":${++this.#sent},${members}`))
+    return this.refresh()
   }
 
-  /** Whether the client has left more unread than the outbox may hold (PROTOCOL §11). */
-  get isOverfull(): boolean {
+  /** Counts what is unsent. @returns whether the client has left more unread than it may (PROTOCOL §11) */
+  refresh(): boolean {
     const { bufferedBytes, bufferedFrames } = this.#transport
-    return bufferedBytes > outboxBytes || bufferedFrames > outboxFrames
+    this.#budget.count(this, bufferedBytes)
+    return bufferedBytes > outboxBytes || bufferedFrames > outboxFrames || this.#budget.isOverShare(this)
+  }
+
+  /** The session has ended: its connection is cut soon, whatever it has unread. */
+  release(): void {
+    this.#budget.count(this, 0)
   }
 }

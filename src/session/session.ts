@@ -62,7 +62,7 @@ export class Session implements LiveSession {
     this.#dependencies = dependencies
     this.#transport = transport
     this.#reader = new FrameReader(createNodeMac(keys.clientKey), settings.limits.depth)
-    this.#outbox = new Outbox(transport, createNodeMac(keys.serverKey))
+    this.#outbox = new Outbox(transport, createNodeMac(keys.serverKey), dependencies.outboxes)
     this.#challenges = new SessionChallenges(dependencies, this)
     this.#bucket = new TokenBucket(settings.framesPerSecond, this.lastSeenAt)
     this.#onEnd = onEnd
@@ -110,15 +110,13 @@ export class Session implements LiveSession {
   /** Signs and sends. A client that reads too slowly loses its session (PROTOCOL §11, SLOW_CONSUMER). */
   send(message: Outgoing): void {
     if (this.#ended) return
-    this.#outbox.send(message)
-    if (this.#outbox.isOverfull) this.end('SLOW_CONSUMER')
+    if (this.#outbox.send(message)) this.end('SLOW_CONSUMER')
   }
 
   /** @param members  see `publicationMembers` */
   #sendPublication(members: string): void {
     if (this.#ended) return
-    this.#outbox.sendPublication(members)
-    if (this.#outbox.isOverfull) this.end('SLOW_CONSUMER')
+    if (this.#outbox.sendPublication(members)) this.end('SLOW_CONSUMER')
   }
 
   /** Joins the session's own channels. Await it before {@link welcome}. @throws StoreUnavailable */
@@ -234,6 +232,7 @@ export class Session implements LiveSession {
     if (this.#ended) return
     this.#ended = true
     this.#subscriptions.close()
+    this.#outbox.release()
     this.#dependencies.observer.ended(this.#transport.name, ending)
     this.log.info({ ending }, 'session ended')
     this.#onEnd(this, ending)
@@ -242,6 +241,7 @@ export class Session implements LiveSession {
   /** Ends an expired or silent session, and sends the next fresh challenge. Called about once a second. */
   tick(times: TickTimes): void {
     const { now, steadyNow, isGracePeriod } = times
+    this.#outbox.refresh()
     const deadline = this.lastSeenAt + this.#dependencies.settings.heartbeatTimeoutSeconds * 1000
     if (now >= this.#expiresAt) this.end('SESSION_EXPIRED')
     else if (steadyNow >= deadline && !isGracePeriod) this.end('HEARTBEAT_LOST')

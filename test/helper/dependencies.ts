@@ -5,6 +5,7 @@ import { createPresenceTracker } from '../../src/cluster/presence.js'
 import { defaultLimits } from '../../src/protocol/limits.js'
 import { openRegistry } from '../../src/registry/index.js'
 import type { Log, SessionDependencies } from '../../src/session/dependencies.js'
+import { OutboxBudget } from '../../src/session/outbox-budget.js'
 import { createClock } from './clock.js'
 import { stores } from './stores.js'
 
@@ -25,6 +26,7 @@ export async function createTestDependencies(t: Test): Promise<SessionDependenci
       ...{ store: store.channels, now, random: () => 0, log },
       observer: { delivered() {}, missed() {}, lost() {} }
     }),
+    outboxes: new OutboxBudget(Number.MAX_SAFE_INTEGER),
     presence: createPresenceTracker(store.presence, [], now),
     observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
     log,

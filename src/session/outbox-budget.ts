@@ -1,0 +1,40 @@
+/** Bytes that sessions have sent and the network has not taken yet: of one session, as last counted. */
+export interface OutboxAccount {
+  countedBytes: number
+}
+
+/**
+ * Bounds the outboxes of all sessions of this process together: many sessions that read nothing would fill its memory,
+ * each within its own bound (PROTOCOL §11). Counts are taken when a session sends and at every tick, so they are at most
+ * a second too high.
+ */
+export class OutboxBudget {
+  readonly maxBytes: number
+  #usedBytes = 0
+  /** Sessions with unsent bytes. */
+  #holders = 0
+
+  /** @param maxBytes  of all sessions together */
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** Counts what a session has unsent now; 0 when it has ended. */
+  count(account: OutboxAccount, bytes: number): void {
+    const before = account.countedBytes
+    if (before === bytes) return
+    if (before === 0) this.#holders++
+    else if (bytes === 0) this.#holders--
+    this.#usedBytes += bytes - before
+    account.countedBytes = bytes
+  }
+
+  /** Whether the total is above its bound and this session has more than an equal part of it. */
+  isOverShare({ countedBytes }: OutboxAccount): boolean {
+    return this.#usedBytes > this.maxBytes && countedBytes * this.#holders > this.maxBytes
+  }
+}
