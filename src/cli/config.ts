@@ -1,6 +1,7 @@
-import { ConfigError, loadConfig } from '../config/load.js'
+import { ConfigError, loadSources } from '../config/load.js'
 import { settingsSchema } from '../config/schema.js'
-import { lookUp, mergeSources, type Origin, type Sources } from '../config/sources.js'
+import { lookUp, type Origin, type Sources } from '../config/sources.js'
+import { showSetting } from '../config/store-url.js'
 import type { Invocation } from './command.js'
 import { adminTokenFile, masterKeyFile } from './first-start.js'
 import { columns, note, printJson, tablePrinter } from './output.js'
@@ -13,11 +14,6 @@ const secretFiles: Readonly<Record<string, string>> = {
   COUNTERSIGN_ADMIN_TOKEN: adminTokenFile
 }
 
-/** Hides passwords in URLs. */
-export function maskUrls(text: string): string {
-  return text.replace(/([a-z+]+:\/\/)[^/\s]*@/gi, '$1***@')
-}
-
 interface Row {
   readonly name: string
   readonly value: string | number | null
@@ -27,7 +23,8 @@ interface Row {
 function rowOf(sources: Sources, name: string, schema: object): Row {
   const found = lookUp(sources, name)
   const file = secretFiles[name]
-  if (found !== undefined) return { name, value: file === undefined ? maskUrls(found.value) : '***', from: found.from }
+  if (found !== undefined)
+    return { name, value: file === undefined ? showSetting(name, found.value) : '***', from: found.from }
   if (file !== undefined)
     return { name, value: `generated on first start: ${file} in the data folder`, from: 'default' }
   const preset = 'default' in schema ? schema.default : undefined
@@ -41,10 +38,10 @@ export async function showConfig({ io, options, settings }: Invocation): Promise
   let faults: readonly string[] = []
   let warnings: readonly string[] = []
   try {
-    warnings = loadConfig(mergeSources(sources)).warnings
+    warnings = loadSources(sources).warnings
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    faults = error.problems.map(maskUrls)
+    faults = error.problems
   }
   if (options.json) await printJson(io, { settings: rows, faults, warnings })
   else {

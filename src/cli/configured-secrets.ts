@@ -1,15 +1,5 @@
 import type { Config } from '../config/load.js'
-
-/** The password of a Redis URL, as it is written and as it is sent. */
-export function passwordsOf(url: string): string[] {
-  const [, written] = /:\/\/[^:@/]*:([^@/]*)@/.exec(url) ?? []
-  if (written === undefined) return []
-  try {
-    return [written, decodeURIComponent(written)]
-  } catch {
-    return [written]
-  }
-}
+import { passwordsOf } from '../config/store-url.js'
 
 /** The secrets of the configuration, in the forms in which they could get into a text. */
 export function configuredSecrets({

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
+import { passwordsOf } from '../config/store-url.js'
 import { messageOf } from '../log/error-serializer.js'
 import { Redactor } from '../log/redactor.js'
-import { passwordsOf } from './configured-secrets.js'
 
 /** Checks that Redis is set up as docs/operating.md requires, before the store is opened. */
 

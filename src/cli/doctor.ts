@@ -4,13 +4,11 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import { type Config, ConfigError, loadConfig } from '../config/load.js'
-import { mergeSources } from '../config/sources.js'
+import { type Config, ConfigError, loadSources } from '../config/load.js'
 import { checkMasterKeys, WrongMasterKey } from '../registry/index.js'
 import { openStore } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
 import type { Invocation, Io } from './command.js'
-import { maskUrls } from './config.js'
 import { type Check, checkRedis } from './doctor-redis.js'
 import { adminTokenFile, masterKeyFile, readMasterKeyFile } from './first-start.js'
 import { hostToCall } from './locate.js'
@@ -40,13 +38,13 @@ function checkNode(): Check {
 
 function readConfig({ settings }: Invocation): { checks: Check[]; config?: Config } {
   try {
-    const { config, warnings } = loadConfig(mergeSources(settings()))
+    const { config, warnings } = loadSources(settings())
     const text = ['every setting is valid', ...warnings].join('; ')
     return { checks: [pass('configuration', text)], config }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const todo = 'correct it: countersign config shows where each value comes from'
-    return { checks: error.problems.map(problem => fail('configuration', maskUrls(problem), todo)) }
+    return { checks: error.problems.map(problem => fail('configuration', problem, todo)) }
   }
 }
 

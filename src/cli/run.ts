@@ -69,7 +69,13 @@ async function run(command: RunnableCommand, io: Io): Promise<number> {
     return sources
   }
   const options = command.opts()
-  const gateway = new Gateway(io, options, name => lookUp(settings(), name))
+  // `serve`, `config` and `doctor` report the faults of .env with all others.
+  const lookUpSetting = (name: string) => {
+    const { fileFaults } = settings()
+    if (fileFaults.length > 0) throw new ConfigError(fileFaults)
+    return lookUp(settings(), name)
+  }
+  const gateway = new Gateway(io, options, lookUpSetting)
   return (await spec.run({ io, args, repeated, options, settings, gateway })) ?? 0
 }
 

@@ -3,11 +3,13 @@ import closeWithGrace from 'close-with-grace'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import { type App, buildApp } from '../app.js'
-import { type Config, ConfigError, loadConfig } from '../config/load.js'
-import { flagOf, mergeSources, type Sources } from '../config/sources.js'
+import { type Config, ConfigError, loadSources } from '../config/load.js'
+import { flagOf, type Sources } from '../config/sources.js'
 import { createLogDestination } from '../log/log-destination.js'
 import { loggerOptions } from '../log/logger-options.js'
+import { createOutages } from '../log/outages.js'
 import { Redactor } from '../log/redactor.js'
+import { createRepeatedEvents } from '../log/repeated-events.js'
 import { WrongMasterKey } from '../registry/index.js'
 import { SteadyClock } from '../steady-clock.js'
 import { openStore, type StoreEvents } from '../store/open.js'
@@ -72,9 +74,27 @@ function warnOfSecrets({ flags }: Sources): string[] {
     .map(name => `--${flagOf(name)} can be read by others on this machine: use the environment`)
 }
 
-function storeEvents(logger: FastifyBaseLogger): StoreEvents {
+/** What the store reports, for the log. Call `tick` about once a second. */
+function storeEvents(logger: FastifyBaseLogger): StoreEvents & { tick(): void } {
+  const outages = createOutages(
+    monotonicNow,
+    reason => logger.warn({ reason }, 'the connection to Redis failed: an outage begins'),
+    outage => logger.warn(outage, 'the connection to Redis works again: the outage has ended')
+  )
+  const refusals = createRepeatedEvents(monotonicNow, (reason, suppressed) =>
+    logger.warn({ reason, suppressed }, 'Redis refused more of the connections')
+  )
   return {
-    connectionFailed: error => logger.warn({ err: error }, 'the connection to Redis failed'),
+    connectionFailed(error) {
+      if (error.name !== 'ReplyError') return outages.failed(error)
+      // Redis answers, so that this is a fault of its own, e.g. a wrong password.
+      const reason = error.message.split(' ', 1)[0] ?? ''
+      refusals.record(reason, () => logger.warn({ reason: error.message }, 'Redis refused the connection'))
+    },
+    tick() {
+      outages.tick()
+      refusals.tick()
+    },
     writesFail: error => logger.error({ err: error }, `changes are refused: ${error.message}`),
     writesWork: () => logger.info({}, 'changes are accepted again')
   }
@@ -102,14 +122,15 @@ function openLog(config: Config): ProcessLog {
 async function start(
   config: Config,
   log: ProcessLog,
-  rejections: UnhandledRejections
+  rejections: UnhandledRejections,
+  events: StoreEvents
 ): Promise<{ app: App; url: string }> {
   const { logger, redactor, droppedLogLines } = log
   const warn = (message: string) => logger.warn({}, message)
   let store: Store | undefined
   try {
     const steadyClock = new SteadyClock(monotonicNow, Date.now())
-    store = await openStore(config, steadyClock.now, storeEvents(logger))
+    store = await openStore(config, steadyClock.now, events)
     const masterKeys = config.masterKeys ?? readMasterKeyFile(config.dataDir, warn)
     const adminToken = config.adminToken ?? readAdminTokenFile(config.dataDir, warn)
     for (const secret of configuredSecrets({ ...config, masterKeys, adminToken })) redactor.add(secret)
@@ -131,8 +152,16 @@ async function start(
  * ends, in order; a rejection ends nothing (see UnhandledRejections).
  * @returns the exit code
  */
-function runUntilStopped(app: App, config: Config, logger: FastifyBaseLogger): Promise<number> {
-  const tick = () => void app.tick().catch((error: unknown) => logger.error({ err: error }, 'a tick failed'))
+function runUntilStopped(
+  app: App,
+  config: Config,
+  logger: FastifyBaseLogger,
+  events: { tick(): void }
+): Promise<number> {
+  const tick = () => {
+    events.tick()
+    void app.tick().catch((error: unknown) => logger.error({ err: error }, 'a tick failed'))
+  }
   // The first one at once: a pause can be noticed from then on.
   tick()
   const timer = setInterval(tick, tickEveryMs)
@@ -154,16 +183,17 @@ function runUntilStopped(app: App, config: Config, logger: FastifyBaseLogger): P
  * @throws ConfigError with every fault of the configuration
  */
 export async function serve(sources: Sources): Promise<number> {
-  const { config, warnings } = loadConfig(mergeSources(sources))
+  const { config, warnings } = loadSources(sources)
   const log = openLog(config)
   const { logger } = log
   for (const warning of [...warnings, ...warnOfSecrets(sources)]) logger.warn({}, warning)
   const rejections = new UnhandledRejections(logger)
   process.on('unhandledRejection', rejections.record)
+  const events = storeEvents(logger)
   try {
-    const { app, url } = await start(config, log, rejections)
+    const { app, url } = await start(config, log, rejections, events)
     process.stderr.write(greeting(config, url))
-    return runUntilStopped(app, config, logger)
+    return runUntilStopped(app, config, logger, events)
   } catch (error) {
     const known = explain(error, config)
     if (known === undefined) throw error

@@ -64,8 +64,8 @@ function isForeignFile({ file }: FoundSecret, { url }: FoundUrl): boolean {
 export function checkTrust(target: FoundUrl, secret: FoundSecret): void {
   if (target.trust === trust.caller) return
   if (target.trust >= secret.trust && !isForeignFile(secret, target)) return
-  const advice = secret.kind === 'token' ? 'pass --url or --token' : 'pass --url'
+  // Nothing but a URL of the caller's own helps: another token or credential of theirs is refused like this one.
   throw new Failure(
-    `the ${secret.kind} from ${secret.from} is not sent to ${target.url}, which comes from ${target.from}: ${advice}`
+    `the ${secret.kind} from ${secret.from} is not sent to ${target.url}, which comes from ${target.from}: pass --url`
   )
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
 import { ConfigError } from './config-error.js'
+import { type EnvFile, parseEnvLines } from './env-lines.js'
 
 /** Reads `.env` files. What cannot be read completely is refused: a setting that is skipped would pass for its default. */
 
@@ -15,14 +15,25 @@ function startsWith(bytes: Uint8Array, mark: Uint8Array): boolean {
   return mark.every((byte, i) => bytes[i] === byte)
 }
 
+/** Without its mark UTF-16 is valid UTF-8 with a NUL beside each ASCII letter: all in even places, or all in odd ones. */
+function isUnmarkedUtf16(bytes: Uint8Array): boolean {
+  const nuls = [0, 0]
+  for (const [i, byte] of bytes.entries()) if (byte === 0) nuls[i % 2] = (nuls[i % 2] ?? 0) + 1
+  return Math.min(...nuls) === 0 && Math.max(...nuls) > bytes.length / 4
+}
+
 /** @returns the text without a byte order mark. @throws ConfigError for any encoding but UTF-8 */
 function decode(path: string, bytes: Uint8Array): string {
   if (bytes.length > maxEnvFileBytes) {
     throw new ConfigError([`${path}: ${bytes.length} bytes; the limit is ${maxEnvFileBytes}`])
   }
-  // Without its mark UTF-16 is valid UTF-8 with a NUL after each letter.
-  if (startsWith(bytes, bigEndianMark) || startsWith(bytes, littleEndianMark) || bytes.includes(0)) {
+  if (startsWith(bytes, bigEndianMark) || startsWith(bytes, littleEndianMark) || isUnmarkedUtf16(bytes)) {
     throw new ConfigError([`${path}: is UTF-16, not UTF-8: ${advice}`])
+  }
+  const nulAt = bytes.indexOf(0)
+  if (nulAt !== -1) {
+    const line = bytes.subarray(0, nulAt).filter(byte => byte === 0x0a).length + 1
+    throw new ConfigError([`${path} line ${line}: holds a NUL byte: remove it`])
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -43,10 +54,10 @@ function readBytes(path: string): Uint8Array | undefined {
 
 /**
  * @param path  a file that need not exist
- * @returns its variables; none without the file
+ * @returns its variables and the faults of its lines; none without the file
  * @throws ConfigError if it cannot be read or is not UTF-8
  */
-export function readEnvFile(path: string): Readonly<Record<string, string | undefined>> {
+export function readEnvFile(path: string): EnvFile {
   const bytes = readBytes(path)
-  return bytes === undefined ? {} : parseEnv(decode(path, bytes))
+  return bytes === undefined ? { variables: {}, faults: [] } : parseEnvLines(path, decode(path, bytes))
 }

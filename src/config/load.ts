@@ -5,7 +5,8 @@ import { type OriginRule, originRuleOf } from './origins.js'
 import { checkRules, isRedis, presencePatterns, splitList, trustedProxies } from './rules.js'
 import { type Settings, settingsSchema } from './schema.js'
 import { isServiceLink, serviceLinkWarning } from './service-links.js'
-import { type SettingTexts, settingPrefix } from './sources.js'
+import { mergeSources, type SettingTexts, type Sources, settingPrefix } from './sources.js'
+import { showSetting } from './store-url.js'
 
 /** Turns the settings into the gateway's configuration. Every fault is reported at once, and the result is frozen. */
 
@@ -61,9 +62,9 @@ function checkNames(source: SettingTexts, problems: string[], warnings: string[]
   if (warning !== undefined) warnings.push(warning)
 }
 
-/** What a setting must be and what it is. Keys and tokens are not repeated, nor is the password in a URL. */
+/** What a setting must be and what it is. Keys and tokens are not repeated, nor is what may be the password in a URL. */
 function describeFault(name: string, text: string, schema: TSchema): string {
-  const shown = /KEY|TOKEN/.test(name) ? '' : ` It is ${JSON.stringify(text.replace(/\/\/.*@/, '//…@').slice(0, 64))}.`
+  const shown = /KEY|TOKEN/.test(name) ? '' : ` It is ${JSON.stringify(showSetting(name, text).slice(0, 64))}.`
   const range =
     'minimum' in schema && 'maximum' in schema ? ` An integer from ${schema.minimum} to ${schema.maximum}.` : ''
   return `${name}: ${'description' in schema ? schema.description : ''}${range}${shown}`
@@ -129,11 +130,15 @@ function toConfig(settings: Settings): Config {
 /**
  * Checks the settings and converts them to a configuration.
  * @param source  texts by the name of the setting, merged by precedence (sources.ts); other names are ignored
+ * @param faults  what is already known to be wrong with the sources
  * @returns the frozen configuration, and warnings for the log
  * @throws ConfigError with every fault
  */
-export function loadConfig(source: SettingTexts): { config: Config; warnings: readonly string[] } {
-  const problems: string[] = []
+export function loadConfig(
+  source: SettingTexts,
+  faults: readonly string[] = []
+): { config: Config; warnings: readonly string[] } {
+  const problems: string[] = [...faults]
   const warnings: string[] = []
   checkNames(source, problems, warnings)
   const settings = parseSettings(source, problems)
@@ -142,4 +147,9 @@ export function loadConfig(source: SettingTexts): { config: Config; warnings: re
   problems.push(...checkRules(settings).filter(problem => !faulty.has(settingOf(problem))))
   if (problems.length > 0) throw new ConfigError(problems)
   return { config: Object.freeze(toConfig(settings)), warnings }
+}
+
+/** As {@link loadConfig}, with the faults of the sources themselves. @throws ConfigError with every fault */
+export function loadSources(sources: Sources): ReturnType<typeof loadConfig> {
+  return loadConfig(mergeSources(sources), sources.fileFaults)
 }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { checkOriginList } from './origins.js'
 import type { Settings } from './schema.js'
+import { isAmbiguous, showItem } from './store-url.js'
 
 /** Rules that the schema cannot express: the contents of lists, and rules across several settings. */
 
@@ -49,6 +50,11 @@ function checkStore({ COUNTERSIGN_STORE: store }: Settings): string[] {
     faults.push('COUNTERSIGN_STORE: redis+sentinel://… must end in /<name of the primary>')
   }
   if (/^redis\+(sentinel|cluster):\/\/([^@/]*@)?(\/|$)/.test(store)) faults.push('COUNTERSIGN_STORE: no host')
+  if (isAmbiguous(store)) {
+    faults.push(
+      'COUNTERSIGN_STORE: percent-encode `/`, `?`, `#` and `@` in the user and password, and `@` after the host'
+    )
+  }
   return faults
 }
 
@@ -64,12 +70,19 @@ export function trustedProxies({ COUNTERSIGN_TRUST_PROXY: text }: Settings): str
 }
 
 function checkTrustProxy(settings: Settings): string[] {
+  const { COUNTERSIGN_TRUST_PROXY: text } = settings
   return trustedProxies(settings)
     .filter(proxy => !isAddressOrCidr(proxy))
-    .map(proxy => `COUNTERSIGN_TRUST_PROXY: ${JSON.stringify(proxy)} is not an address or CIDR`)
+    .map(
+      proxy =>
+        `COUNTERSIGN_TRUST_PROXY: ${JSON.stringify(showItem('COUNTERSIGN_TRUST_PROXY', text, proxy))} is not an address or CIDR`
+    )
 }
 
 function checkOrigins({ COUNTERSIGN_ALLOWED_ORIGINS: text }: Settings): string[] {
+  // They mark the user info and query of a URL, which no message may repeat.
+  const fault = 'COUNTERSIGN_ALLOWED_ORIGINS: no origin holds `@` or `?`: write one like https://example.com'
+  if (/[@?]/.test(text)) return [fault]
   return checkOriginList(splitList(text)).map(fault => `COUNTERSIGN_ALLOWED_ORIGINS: ${fault}`)
 }
 
@@ -78,13 +91,14 @@ export function presencePatterns({ COUNTERSIGN_PRESENCE: text }: Settings): stri
 }
 
 function checkPresence(settings: Settings): string[] {
+  const { COUNTERSIGN_PRESENCE: text } = settings
   const patterns = presencePatterns(settings)
   const faults = patterns
     .filter(pattern => pattern === 'none' || !channelPattern.test(pattern))
     .map(pattern =>
       pattern === 'none'
         ? 'COUNTERSIGN_PRESENCE: `none` must stand alone'
-        : `COUNTERSIGN_PRESENCE: ${JSON.stringify(pattern)} is not a pattern of channels like match:*`
+        : `COUNTERSIGN_PRESENCE: ${JSON.stringify(showItem('COUNTERSIGN_PRESENCE', text, pattern))} is not a pattern of channels like match:*`
     )
   return patterns.length > maxPresencePatterns
     ? [`COUNTERSIGN_PRESENCE: at most ${maxPresencePatterns} patterns`, ...faults]

@@ -40,7 +40,8 @@ t.test('shows each value with its origin, and no secret', async t => {
   for (const name of ['config', 'doctor']) {
     const { code, out, err } = await cli([name], odd)
     t.equal(code, 1)
-    t.match(out + err, 'redis+x://***@h')
+    t.match(out + err, '(hidden: not a valid URL)')
+    t.notMatch(out + err, 'hidden@h')
   }
   t.equal((await cli(['config', '--dance'])).code, 1, 'the same code as a wrong setting')
 })
@@ -53,4 +54,48 @@ t.test('an option wins over the environment, and a wrong option is a failure', a
   t.match(await cli(['config', '--prot', '1']), { code: 1, err: /unknown option '--prot' \(Did you mean --port\?\)/ })
   t.match(await cli(['config', 'extra']), { code: 1, err: /too many arguments/ })
   t.match(await cli(['config', '--port']), { code: 1, err: /'--port <value>' needs a value/ })
+})
+
+t.test('config, doctor and serve print no password of a store, also of a URL that does not parse', async t => {
+  const stores = [
+    'redis://:hunter2/y@127.0.0.1:1',
+    'redis:/:hunter2@h',
+    ':hunter2@h:1',
+    'redis://127.0.0.1:1?password=hunter2'
+  ]
+  for (const store of stores) {
+    for (const args of [
+      ['config'],
+      ['config', '--json'],
+      ['doctor'],
+      ['serve', '--port', 'x'],
+      ['config', '--host', store]
+    ]) {
+      const { out, err } = await cli(args, { env: { COUNTERSIGN_STORE: store } })
+      t.notMatch(out + err, 'hunter2', `${args.join(' ')} with ${store}`)
+    }
+  }
+})
+
+t.test('a line of .env that is not NAME=value stops every command, with all other faults at once', async t => {
+  const cwd = tempDir(t)
+  writeFileSync(
+    join(cwd, '.env'),
+    '// production\nCOUNTERSIGN_STORE=redis://10.0.0.1:6379\nCOUNTERSIGN_PORT: hunter2\n'
+  )
+  const back = process.cwd()
+  process.chdir(cwd)
+  t.teardown(() => process.chdir(back))
+  for (const name of ['serve', 'config', 'doctor']) {
+    const { code, out, err } = await cli([name], { env: { COUNTERSIGN_PROT: '1' } })
+    t.equal(code, 1, name)
+    const faults =
+      /\.env line 1: the line is not NAME=value[\s\S]+\.env line 3: COUNTERSIGN_PORT: [\s\S]+PROT[\s\S]+MASTER_KEY/
+    t.match(out + err, faults, name)
+    t.notMatch(out + err, 'hunter2')
+  }
+  const sent: unknown[] = []
+  const fake: typeof fetch = async input => new Response(String(sent.push(input)))
+  t.match(await cli(['clients', 'list', '--token', 'x'.repeat(40)], { fetch: fake }), { code: 1, err: /\.env line 1/ })
+  t.same(sent, [])
 })

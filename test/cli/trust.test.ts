@@ -67,7 +67,7 @@ t.test("a .env never sends the environment's admin token to the host that it nam
       t.equal(code, 1)
       t.match(
         err,
-        /^countersign: the token from .+ is not sent to http:.+ COUNTERSIGN_(HOST|PORT) in \.env: pass --url or --token\n$/
+        /^countersign: the token from .+ is not sent to http:.+ COUNTERSIGN_(HOST|PORT) in \.env: pass --url\n$/
       )
       t.notMatch(err, token)
     }
@@ -137,5 +137,19 @@ t.test('a .env never sends a credential to the host that it names', async t => {
     t.equal(code, 1)
     t.match(err, /^countersign: the credential from .+ is not sent to http.+ COUNTERSIGN_HOST in \.env: pass --url\n$/)
     t.notMatch(err, 'hunter2')
+  }
+})
+
+t.test('the advice of a refusal is true: --url helps whatever the token came from', async t => {
+  const { ask } = folderWith(t, { PORT: '9999' })
+  for (const [args, env] of [
+    [list, { COUNTERSIGN_ADMIN_TOKEN: token }],
+    [[...list, '--token', token], {}],
+    [[...list, '--data-dir', addToken(join(tempDir(t), 'mine'))], {}]
+  ] as const) {
+    t.match((await ask(args, env)).err, /: pass --url\n$/)
+    const { code, sent } = await ask([...args, '--url', 'http://127.0.0.1:9999'], env)
+    t.equal(code, 0)
+    t.equal(sent.length, 1)
   }
 })

@@ -13,8 +13,11 @@ function write(t: Test, content: Uint8Array | string): string {
 const text = 'COUNTERSIGN_PORT=9000\nCOUNTERSIGN_HOST=::1\n'
 
 t.test('a byte order mark does not drop the first setting', async t => {
-  t.match(readEnvFile(write(t, `\ufeff${text}`)), { COUNTERSIGN_PORT: '9000', COUNTERSIGN_HOST: '::1' })
-  t.match(readEnvFile(write(t, text.replaceAll('\n', '\r\n'))), { COUNTERSIGN_PORT: '9000', COUNTERSIGN_HOST: '::1' })
+  t.match(readEnvFile(write(t, `\ufeff${text}`)).variables, { COUNTERSIGN_PORT: '9000', COUNTERSIGN_HOST: '::1' })
+  t.match(readEnvFile(write(t, text.replaceAll('\n', '\r\n'))).variables, {
+    COUNTERSIGN_PORT: '9000',
+    COUNTERSIGN_HOST: '::1'
+  })
 })
 
 t.test('refuses UTF-16, with and without its mark', async t => {
@@ -33,7 +36,7 @@ t.test('refuses what is not valid UTF-8, without repeating it', async t => {
 
 t.test('refuses a file above its bound, and a folder', async t => {
   const line = 'A=1\n'
-  t.match(readEnvFile(write(t, line.repeat(maxEnvFileBytes / line.length))), { A: '1' })
+  t.match(readEnvFile(write(t, line.repeat(maxEnvFileBytes / line.length))).variables, { A: '1' })
   t.throws(() => readEnvFile(write(t, `${line.repeat(maxEnvFileBytes / line.length)}#`)), { message: /the limit is/ })
   const folder = join(tempDir(t), '.env')
   mkdirSync(folder)
@@ -41,5 +44,9 @@ t.test('refuses a file above its bound, and a folder', async t => {
 })
 
 t.test('a missing file has no settings', async t => {
-  t.same(readEnvFile(join(tempDir(t), '.env')), {})
+  t.same(readEnvFile(join(tempDir(t), '.env')), { variables: {}, faults: [] })
+})
+
+t.test('a NUL byte is not called UTF-16', async t => {
+  t.throws(() => readEnvFile(write(t, 'A=1\nB=\0\n')), { message: /\.env line 2: holds a NUL byte/ })
 })

@@ -53,7 +53,7 @@ t.test('reports every fault at once and repeats no secret', async t => {
 
 t.test('reports a wrong store without its password', async t => {
   const [problem] = problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hunter2@host' })
-  t.match(problem, /redis\+x:\/\/…@host/)
+  t.match(problem, /COUNTERSIGN_STORE: .+\(hidden: not a valid URL\)/)
   t.notMatch(problem, /hunter2/)
   t.notMatch(problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hun@ter2@host' })[0], /ter2/, 'a password with an @')
   t.equal(

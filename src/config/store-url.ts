@@ -1,0 +1,63 @@
+/** Shows settings without what may be a secret: the user info and the query of a URL, also when it does not parse. */
+
+const hidden = '(hidden: not a valid URL)'
+
+const address = String.raw`(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?`
+const userInfo = String.raw`(?<userInfo>[^@/?#\s]*@)?`
+/** The known forms. The addresses of the last two are lists, and a primary's name follows those of Sentinel. */
+const forms = [
+  new RegExp(String.raw`^(?<scheme>rediss?:)//${userInfo}(?<rest>${address}(?:/\d{0,5})?)(?<query>\?[^@#]*)?$`),
+  new RegExp(
+    String.raw`^(?<scheme>rediss?\+sentinel:)//${userInfo}(?<rest>${address}(?:,${address})*/[\w.-]+)(?<query>\?[^@#]*)?$`
+  ),
+  new RegExp(
+    String.raw`^(?<scheme>rediss?\+cluster:)//${userInfo}(?<rest>${address}(?:,${address})*/?)(?<query>\?[^@#]*)?$`
+  )
+]
+
+/**
+ * @param text  a value of COUNTERSIGN_STORE, valid or not
+ * @returns its scheme, addresses and path, if it is strictly one of the known forms; else nothing of it
+ */
+function showStoreUrl(text: string): string {
+  if (text === 'embedded') return text
+  for (const form of forms) {
+    const { scheme, userInfo, rest, query } = form.exec(text)?.groups ?? {}
+    if (scheme === undefined) continue
+    return `${scheme}//${userInfo === undefined ? '' : '***@'}${rest}${query === undefined ? '' : '?***'}`
+  }
+  return hidden
+}
+
+/**
+ * The value of a setting, for messages. A URL of a store may have got into any of them.
+ * @param name  of a setting that holds no secret itself
+ */
+export function showSetting(name: string, text: string): string {
+  if (name === 'COUNTERSIGN_STORE') return showStoreUrl(text)
+  return /@|redis[a-z+]*:\/|password/i.test(text) && /[:?]/.test(text) ? showStoreUrl(text) : text
+}
+
+/** An item of a list, as {@link showSetting}: a comma in a URL may have made it of the middle of a password. */
+export function showItem(name: string, list: string, item: string): string {
+  return showSetting(name, list) === list ? item : hidden
+}
+
+/** Whether what precedes an `@` reaches into the path or query: then a password ends where its `/`, `?` or `#` stands. */
+export function isAmbiguous(storeUrl: string): boolean {
+  return /^[a-z+]+:\/\/[^/?#]*[/?#].*@/s.test(storeUrl)
+}
+
+/** The password of a URL, as it is written and as it is sent. */
+export function passwordsOf(url: string): string[] {
+  const [, written] = /:\/\/[^:@/]*:([^/]*)@/.exec(url) ?? []
+  const queries = [...url.matchAll(/[?&]password=([^&#]*)/gi)].map(([, value]) => value)
+  return [written, ...queries].flatMap(text => {
+    if (text === undefined || text === '') return []
+    try {
+      return [text, decodeURIComponent(text)]
+    } catch {
+      return [text]
+    }
+  })
+}

@@ -1,0 +1,60 @@
+/** Failures further apart than this belong to two outages. Above a connection's timeout and its pause together. */
+export const quietMs = 5000
+/** Reasons that the end of an outage counts apart; any more share `other`. */
+const maxReasons = 8
+
+/** What the line at the end of an outage reports. */
+export interface Outage {
+  readonly failures: number
+  readonly reasons: Readonly<Record<string, number>>
+  /** From the first failure to the last. */
+  readonly lastedMs: number
+}
+
+/** Turns failures that repeat for as long as an outage lasts into one report when it begins and one when it ends. */
+export interface Outages {
+  failed(error: Error): void
+  /** Reports the end of an outage. Call it about once a second. */
+  tick(): void
+}
+
+/** A connection's errors have no use for a stack. An AggregateError has a code and no message. */
+export function reasonOf(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return error.message === '' ? code || error.name : error.message
+}
+
+/**
+ * @param now     milliseconds of a monotonic clock
+ * @param begins  called at the first failure
+ * @param ends    called once there was none for {@link quietMs}
+ */
+export function createOutages(
+  now: () => number,
+  begins: (reason: string) => void,
+  ends: (outage: Outage) => void
+): Outages {
+  let current:
+    | { readonly since: number; last: number; failures: number; readonly reasons: Map<string, number> }
+    | undefined
+  return {
+    failed(error) {
+      const reason = reasonOf(error)
+      const at = now()
+      const isFirst = current === undefined
+      current ??= { since: at, last: at, failures: 0, reasons: new Map() }
+      const { reasons } = current
+      const counted = reasons.has(reason) || reasons.size < maxReasons ? reason : 'other'
+      reasons.set(counted, (reasons.get(counted) ?? 0) + 1)
+      current.last = at
+      current.failures++
+      if (isFirst) begins(reason)
+    },
+    tick() {
+      if (current === undefined || now() - current.last < quietMs) return
+      const { since, last, failures, reasons } = current
+      current = undefined
+      ends({ failures, reasons: Object.fromEntries(reasons), lastedMs: Math.round(last - since) })
+    }
+  }
+}
