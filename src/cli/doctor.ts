@@ -13,6 +13,7 @@ import { type Check, checkRedis } from './doctor-redis.js'
 import { adminTokenFile, masterKeyFile, readMasterKeyFile } from './first-start.js'
 import { hostToCall } from './locate.js'
 import { clean, isRecord, painter, printJson, printLine } from './output.js'
+import { isOpenToOthers } from './secret-file.js'
 
 /** `countersign doctor`: finds what keeps a gateway from running, and suggests what to do. It changes nothing. */
 
@@ -58,7 +59,7 @@ function checkDataDir({ dataDir }: Config): Check[] {
   // Windows has no file modes.
   if (process.platform === 'win32') return [pass(name, dataDir)]
   const paths = [dataDir, ...[masterKeyFile, adminTokenFile, databaseFile].map(file => join(dataDir, file))]
-  const open = paths.filter(path => existsSync(path) && (statSync(path).mode & 0o077) !== 0)
+  const open = paths.filter(path => existsSync(path) && isOpenToOthers(statSync(path)))
   if (open.length === 0) return [pass(name, `${dataDir}, closed to others`)]
   return open.map(path => fail(name, `others can access ${path}`, `chmod ${path === dataDir ? 700 : 600} ${path}`))
 }

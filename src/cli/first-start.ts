@@ -19,7 +19,7 @@ function readOrCreate(path: string, create: () => string, warn: Warn | undefined
 /**
  * @param warn  receives what was wrong with the modes of the file or its folder; absent: modes are left alone
  * @returns 32 bytes each, the encrypting key first
- * @throws ConfigError if the file holds something else, or is open to others and not ours to close
+ * @throws ConfigError if the file holds something else, or others can write to it and it cannot be closed
  */
 export function readMasterKeyFile(dataDir: string, warn?: Warn): readonly Uint8Array[] {
   ensureDataFolder(dataDir, warn)
@@ -33,7 +33,7 @@ export function readMasterKeyFile(dataDir: string, warn?: Warn): readonly Uint8A
 
 /**
  * @param warn  see {@link readMasterKeyFile}
- * @throws ConfigError if the file holds something else, or is open to others and not ours to close
+ * @throws ConfigError if the file holds something else, or others can write to it and it cannot be closed
  */
 export function readAdminTokenFile(dataDir: string, warn?: Warn): string {
   ensureDataFolder(dataDir, warn)

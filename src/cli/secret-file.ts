@@ -1,5 +1,4 @@
 import {
-  chmodSync,
   closeSync,
   constants,
   fchmodSync,
@@ -25,6 +24,7 @@ export type Warn = (message: string) => void
 const secretMode = 0o600
 const forOthers = 0o077
 const writableForOthers = 0o022
+const readableForGroup = 0o040
 /** Far more than a list of master keys. */
 const maxSecretFileBytes = 65_536
 
@@ -40,10 +40,43 @@ function octal({ mode }: Stats): string {
   return `0${(mode & 0o777).toString(8)}`
 }
 
-/** Whether this process may change the modes of a file. */
-function isOwn({ uid }: Stats): boolean {
-  const own = process.geteuid?.()
-  return own === 0 || own === uid
+/** Whether a file can be read only by its owner and a group of this process, as Kubernetes mounts secrets with `fsGroup`. */
+function isOfOwnGroup({ gid, mode }: Stats): boolean {
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])]
+  return (mode & forOthers & ~readableForGroup) === 0 && groups.includes(gid)
+}
+
+/** Whether others can access a file, other than a group that its owner has let this process read it with. */
+export function isOpenToOthers(stats: Stats): boolean {
+  return (stats.mode & forOthers) !== 0 && (stats.uid === process.geteuid?.() || !isOfOwnGroup(stats))
+}
+
+/** Changes the modes of what is open, never of what has meanwhile taken its place. @returns why they cannot be changed */
+function changeMode(file: number, mode: number): string | undefined {
+  try {
+    fchmodSync(file, mode)
+    return undefined
+  } catch (error) {
+    // A read-only mount, the file of another user, a file system without modes.
+    const code = String(codeOf(error))
+    if (!['EROFS', 'EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error
+    return code
+  }
+}
+
+function closeFolder(path: string): void {
+  let folder: number
+  try {
+    folder = openSync(path, constants.O_RDONLY)
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES') throw error
+    return // another user's, and not for this one to list
+  }
+  try {
+    changeMode(folder, fstatSync(folder).mode & 0o777 & ~writableForOthers)
+  } finally {
+    closeSync(folder)
+  }
 }
 
 /**
@@ -56,7 +89,7 @@ export function ensureDataFolder(path: string, warn?: Warn): void {
   const stats = statSync(path)
   if (!stats.isDirectory()) throw new ConfigError([`${path} is not a folder: set COUNTERSIGN_DATA_DIR to another one`])
   if (warn === undefined || !hasModes || (stats.mode & writableForOthers) === 0) return
-  if (isOwn(stats)) chmodSync(path, stats.mode & 0o777 & ~writableForOthers)
+  closeFolder(path)
   const isClosed = (statSync(path).mode & writableForOthers) === 0
   warn(
     isClosed
@@ -100,15 +133,24 @@ export function createSecretFile(path: string, text: string, warn: Warn): void {
   renameSync(temporary, path)
 }
 
-/** Closes an open file to others, where its modes can be changed. @throws ConfigError if others could read it and still can */
-function closeToOthers(path: string, file: number, stats: Stats, warn: Warn): void {
+/** What is left to do about a file that cannot be closed. @throws ConfigError if others can write to it */
+function decideOnOpenFile(path: string, stats: Stats, why: string, warn: Warn): void {
+  if (isOfOwnGroup(stats)) return
+  const what = `(mode ${octal(stats)}, of user ${stats.uid}), and it cannot be closed to them (${why})`
+  const todo = `run chmod 600 ${path} as its owner, or mount it with mode 0400`
+  if ((stats.mode & writableForOthers) !== 0) throw new ConfigError([`others can change ${path} ${what}: ${todo}`])
+  warn(`others can read ${path} ${what}: ${todo}`)
+}
+
+/** Closes an open file to others, where its modes can be changed. @throws ConfigError if others can write to it and still can */
+function closeToOthers(path: string, { file, isLink }: OpenFile, stats: Stats, warn: Warn): void {
   if (!hasModes || (stats.mode & forOthers) === 0) return
-  if (!isOwn(stats)) {
-    throw new ConfigError([
-      `others can access ${path} (mode ${octal(stats)}, of user ${stats.uid}): run chmod 600 ${path}`
-    ])
+  // What a symlink leads to may be anything.
+  const why = isLink ? 'it is a symlink' : changeMode(file, secretMode)
+  if (why !== undefined) {
+    decideOnOpenFile(path, stats, why, warn)
+    return
   }
-  fchmodSync(file, secretMode)
   const isClosed = (fstatSync(file).mode & forOthers) === 0
   const advice = 'if others use this machine, replace the secret'
   warn(
@@ -118,21 +160,39 @@ function closeToOthers(path: string, file: number, stats: Stats, warn: Warn): vo
   )
 }
 
+interface OpenFile {
+  readonly file: number
+  /** Whether a symlink led to it, as in Kubernetes' mounts. */
+  readonly isLink: boolean
+}
+
+function openToRead(path: string): OpenFile {
+  const flags = constants.O_RDONLY | noWait
+  try {
+    return { file: openSync(path, flags | noFollow), isLink: false }
+  } catch (error) {
+    // FreeBSD reports EMLINK.
+    if (!['ELOOP', 'EMLINK'].includes(String(codeOf(error)))) throw error
+    return { file: openSync(path, flags), isLink: true }
+  }
+}
+
 /**
- * Reads a file that holds a secret.
+ * Reads a file that holds a secret, also through a symlink.
  * @param warn  receives what was wrong with its modes; absent: modes are neither checked nor changed
  * @returns its text without surrounding space
- * @throws ConfigError if it is no file, too large, or open to others and not ours to close
+ * @throws ConfigError if it is no file, too large, or others can write to it and it cannot be closed
  */
 export function readSecretFile(path: string, warn?: Warn): string {
-  const file = openSync(path, constants.O_RDONLY | noWait)
+  const open = openToRead(path)
+  const { file } = open
   try {
     const stats = fstatSync(file)
     if (!stats.isFile()) throw new ConfigError([`${path} is not a file: move it away`])
     if (stats.size > maxSecretFileBytes) {
       throw new ConfigError([`${path} has ${stats.size} bytes; the limit is ${maxSecretFileBytes}: it holds no secret`])
     }
-    if (warn !== undefined) closeToOthers(path, file, stats, warn)
+    if (warn !== undefined) closeToOthers(path, open, stats, warn)
     return readFileSync(file, 'utf8').trim()
   } finally {
     closeSync(file)

@@ -13,7 +13,7 @@ import { createRepeatedEvents } from '../log/repeated-events.js'
 import { WrongMasterKey } from '../registry/index.js'
 import { SteadyClock } from '../steady-clock.js'
 import { openStore, type StoreEvents } from '../store/open.js'
-import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
+import { DataDirInUse, DataDirUnusable, type Store, StoreUnavailable } from '../store/store.js'
 import { configuredSecrets } from './configured-secrets.js'
 import { adminTokenFile, readAdminTokenFile, readMasterKeyFile } from './first-start.js'
 import { UnhandledRejections } from './unhandled-rejections.js'
@@ -25,15 +25,27 @@ const tickEveryMs = 1000
 const monotonicNow = () => performance.now()
 /** Time for stopping, in addition to the drain, before the process is ended. */
 const stopGraceMs = 10_000
+/** As the embedded store reports it. */
+const diskIsFull = "the data folder's disk is full"
+/** 1 MiB for the disk reserve, the rest for the database. */
+const freeMore = 'free at least 2 MiB'
+
+function explainStore({ cause }: StoreUnavailable, { store }: Config): string {
+  if (store.kind === 'redis') return 'Redis does not answer: is it running, and is COUNTERSIGN_STORE right?'
+  const reason = cause instanceof Error ? cause.message : 'the embedded store does not answer'
+  return `could not start: ${reason}${reason === diskIsFull ? `: ${freeMore}` : ''}`
+}
 
 /** Why the start failed and what to do, in one line. @returns undefined for an unexpected error */
 function explain(error: unknown, config: Config): string | undefined {
-  if (error instanceof ConfigError || error instanceof WrongMasterKey) return error.message
+  if (error instanceof ConfigError || error instanceof WrongMasterKey || error instanceof DataDirUnusable)
+    return error.message
   if (error instanceof DataDirInUse) {
     return `another countersign process uses ${config.dataDir}: stop it, or set COUNTERSIGN_DATA_DIR to another folder`
   }
-  if (error instanceof StoreUnavailable) {
-    return 'Redis does not answer: is it running, and is COUNTERSIGN_STORE right?'
+  if (error instanceof StoreUnavailable) return explainStore(error, config)
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+    return `could not start: ${diskIsFull}: ${freeMore}`
   }
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return `${config.host}:${config.port} is in use: stop the program that listens there, or set COUNTERSIGN_PORT`

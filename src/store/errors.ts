@@ -27,6 +27,11 @@ export class ShareExceeded extends StoreUnavailable {
   }
 }
 
+/** The files of the data folder, or its disk, do not let the store open. The message states what to do. */
+export class DataDirUnusable extends Error {
+  override readonly name = 'DataDirUnusable'
+}
+
 /** Another process uses the data folder. */
 export class DataDirInUse extends Error {
   override readonly name = 'DataDirInUse'

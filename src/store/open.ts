@@ -22,7 +22,7 @@ export interface StoreEvents {
 /**
  * Opens the store that the configuration names.
  * @param now  unix milliseconds of a clock that decides what has ended
- * @throws DataDirInUse, StoreUnavailable
+ * @throws DataDirInUse, DataDirUnusable, StoreUnavailable
  */
 export async function openStore(
   { store, dataDir, history }: StoreChoice,

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -9,10 +11,11 @@ import {
   writeFileSync
 } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { readAdminTokenFile, readMasterKeyFile } from '../../src/cli/first-start.js'
 import { ConfigError } from '../../src/config/load.js'
 import { tempDir } from '../helper/process.js'
+import { mountSmallDisk } from '../helper/small-disk.js'
 
 /** Secrets in the data folder, where others may have made files before. */
 
@@ -99,27 +102,109 @@ t.test('the data folder is made with mode 0700, and closed when others can write
   t.equal(modeOf(folder), 0o755)
 })
 
-t.test('a file of another user that others can read is refused, with the command that closes it', async t => {
-  if (process.getuid?.() !== 0 || process.seteuid === undefined) {
-    t.pass('only root can act as another user')
-    return
+/** Reads the master key of a folder as another user; only root can. */
+function readAs(uid: number, folder: string): string[] {
+  const lines: string[] = []
+  process.setegid?.(uid)
+  process.seteuid?.(uid)
+  try {
+    readMasterKeyFile(folder, line => lines.push(line))
+  } finally {
+    process.seteuid?.(0)
+    process.setegid?.(0)
   }
+  return lines
+}
+
+const isRoot = process.platform !== 'win32' && process.getuid?.() === 0
+const skip = isRoot ? false : 'only root can act as another user'
+
+function folderWithKey(t: Test, mode: number): { folder: string; key: string } {
   const folder = tempDir(t)
   readMasterKeyFile(folder)
-  chmodSync(folder, 0o777)
-  chmodSync(join(folder, 'master.key'), 0o644)
-  const lines: string[] = []
-  process.seteuid(65_534)
-  try {
-    t.throws(() => readMasterKeyFile(folder, line => lines.push(line)), {
-      name: 'ConfigError',
-      message: new RegExp(`others can access .* \\(mode 0644, of user 0\\): run chmod 600 ${folder}/master.key`)
-    })
-  } finally {
-    process.seteuid(0)
-  }
-  t.match(lines, [/others can change files in .* \(mode 0777\), the master key included: run chmod 700 /])
+  chmodSync(folder, 0o755)
+  const key = join(folder, 'master.key')
+  chmodSync(key, mode)
+  return { folder, key }
+}
+
+t.test('bug: a master key of another user that others can only read refused the start', { skip }, async t => {
+  const { folder, key } = folderWithKey(t, 0o644)
+  t.match(readAs(65_534, folder), [/^others can read .* \(mode 0644, of user 0\), .* \(EPERM\): run chmod 600 /])
+  t.equal(modeOf(key), 0o644)
 })
+
+t.test('a master key of another user that others can change is refused', { skip }, async t => {
+  const { folder } = folderWithKey(t, 0o646)
+  t.throws(() => readAs(65_534, folder), { name: 'ConfigError', message: /others can change .*: run chmod 600 / })
+})
+
+t.test('bug: a Kubernetes secret with fsGroup, root:1000 0440, refused the start of user 1000', { skip }, async t => {
+  const { folder, key } = folderWithKey(t, 0o440)
+  chownSync(key, 0, 1000)
+  t.same(readAs(1000, folder), [], 'its owner lets this group read it')
+})
+
+t.test(
+  'the folder of another user that others can change is left, with the command that closes it',
+  { skip },
+  async t => {
+    const { folder } = folderWithKey(t, 0o644)
+    chmodSync(folder, 0o777)
+    t.match(readAs(65_534, folder), [
+      /others can change files in .* \(mode 0777\), the master key included: run chmod 700 /,
+      /others can read /
+    ])
+  }
+)
+
+const disk = mountSmallDisk(t, 1)
+
+t.test(
+  'bug: a master key on a read-only mount refused the start with EROFS',
+  { skip: typeof disk === 'string' ? disk : false },
+  async t => {
+    if (typeof disk === 'string') return
+    const { folder } = disk
+    const key = join(folder, 'master.key')
+    readMasterKeyFile(folder)
+    const readReadOnly = (mode: number) => {
+      execFileSync('mount', ['-o', 'remount,rw', folder])
+      chmodSync(key, mode)
+      execFileSync('mount', ['-o', 'remount,ro', folder])
+      const lines: string[] = []
+      readMasterKeyFile(folder, line => lines.push(line))
+      return lines
+    }
+    t.match(readReadOnly(0o644), [/^others can read .* \(EROFS\): run chmod 600 .*, or mount it with mode 0400/])
+    t.same(readReadOnly(0o440), [])
+    t.throws(() => readReadOnly(0o666), { name: 'ConfigError', message: /others can change .* \(EROFS\)/ })
+  }
+)
+
+for (const [name, read] of Object.entries(files)) {
+  t.test(`bug: a ${name} that is a symlink closed what it leads to`, async t => {
+    const [folder, other] = [tempDir(t), tempDir(t)]
+    const secret = read(other)
+    const victim = join(other, name)
+    symlinkSync(victim, join(folder, name))
+    const readLinked = (mode: number) => {
+      chmodSync(victim, mode)
+      const lines: string[] = []
+      t.same(
+        read(folder, line => lines.push(line)),
+        secret,
+        'reading through it works'
+      )
+      return lines
+    }
+    t.same(readLinked(0o600), [])
+    t.match(readLinked(0o644), [/^others can read .* \(it is a symlink\): /])
+    t.throws(() => readLinked(0o666), { name: 'ConfigError', message: /others can change .* \(it is a symlink\)/ })
+    t.equal(modeOf(victim), 0o666)
+    t.ok(lstatSync(join(folder, name)).isSymbolicLink())
+  })
+}
 
 t.test('without a receiver of warnings no mode is changed: doctor changes nothing', async t => {
   const folder = tempDir(t)

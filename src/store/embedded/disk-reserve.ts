@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, lstatSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** A protective change takes a few pages of 4 KiB, most of which LMDB uses again: enough for hundreds of them. */
 export const reserveBytes = 1_048_576
+
+// Windows has none of these.
+const { O_NOFOLLOW: noFollow = 0 }: { O_NOFOLLOW?: number } = constants
 
 /** A file that keeps space on the disk. It is given up when the disk is full and a change must be written all the same. */
 export class DiskReserve {
@@ -15,7 +18,8 @@ export class DiskReserve {
   }
 
   get isHeld(): boolean {
-    return statSync(this.#path, { throwIfNoEntry: false })?.size === reserveBytes
+    const stats = lstatSync(this.#path, { throwIfNoEntry: false })
+    return stats?.isFile() === true && stats.size === reserveBytes
   }
 
   /** Whether the disk has space for as much as the reserve. Quotas are unknown to it. */
@@ -28,7 +32,10 @@ export class DiskReserve {
   hold(): void {
     if (this.isHeld) return
     try {
-      const file = openSync(this.#path, 'w', 0o600)
+      // A partial one, or a link that others made: only what is created here is written to.
+      rmSync(this.#path, { force: true })
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | noFollow
+      const file = openSync(this.#path, flags, 0o600)
       try {
         // Random, since some file systems store zeros in no space.
         const bytes = randomBytes(reserveBytes)

@@ -1,5 +1,8 @@
 import { type DurableStore, maxChangeEvents } from '../durable.js'
+import { StoreUnavailable } from '../errors.js'
+import { prepareDatabaseFiles } from './database-files.js'
 import { DiskReserve } from './disk-reserve.js'
+import { describe } from './lmdb-commit.js'
 import { RecordDatabase } from './record-database.js'
 import { WriteGuard } from './write-guard.js'
 
@@ -18,13 +21,24 @@ export interface EmbeddedDurableOptions {
   readonly onWrites?: (failure: Error | undefined) => void
 }
 
+/** LMDB writes when it opens new files, and may find the disk full. */
+function openDatabase(path: string, maxEvents: number): RecordDatabase {
+  prepareDatabaseFiles(path)
+  try {
+    return new RecordDatabase(path, maxEvents)
+  } catch (error) {
+    throw new StoreUnavailable(describe(error))
+  }
+}
+
 /**
  * Opens the durable state of a single process.
  * @param path  the database file; its folder must exist. The reserve is kept beside it, as `<path>.reserve`
+ * @throws DataDirUnusable, StoreUnavailable
  */
 export function openEmbeddedDurable(path: string, options: EmbeddedDurableOptions = {}): EmbeddedDurable {
   const { maxEvents = maxChangeEvents, monotonicNow = () => performance.now(), onWrites = () => {} } = options
-  const database = new RecordDatabase(path, maxEvents)
+  const database = openDatabase(path, maxEvents)
   const listeners = new Set<() => void>()
   const guard = new WriteGuard({ reserve: new DiskReserve(`${path}.reserve`), monotonicNow, onChange: onWrites })
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Store } from '../store.js'
 import { createEmbeddedBridge } from './bridge.js'
 import { createEmbeddedChannels, type EmbeddedChannelsOptions } from './channels.js'
-import { type EmbeddedDurableOptions, openEmbeddedDurable } from './durable.js'
+import { type EmbeddedDurable, type EmbeddedDurableOptions, openEmbeddedDurable } from './durable.js'
 import {
   createEmbeddedChallenges,
   createEmbeddedLicenseSlots,
@@ -14,11 +14,20 @@ import { lockDataDir } from './lock.js'
 import { createEmbeddedPresence } from './presence.js'
 import { createEmbeddedTickets } from './tickets.js'
 
+function openDurable(dataDir: string, options: EmbeddedDurableOptions, unlock: () => void): EmbeddedDurable {
+  try {
+    return openEmbeddedDurable(join(dataDir, 'countersign.mdb'), options)
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
 /**
  * Opens the store of a single process: durable state in `dataDir`, ephemeral state in memory.
  * @param dataDir  created if it does not exist
  * @param now      unix milliseconds
- * @throws DataDirInUse
+ * @throws DataDirInUse, DataDirUnusable, StoreUnavailable
  */
 export function openEmbeddedStore(
   dataDir: string,
@@ -27,7 +36,7 @@ export function openEmbeddedStore(
 ): Store {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(join(dataDir, 'countersign.lock'))
-  const durable = openEmbeddedDurable(join(dataDir, 'countersign.mdb'), options)
+  const durable = openDurable(dataDir, options, unlock)
   const channelStore = createEmbeddedChannels(now, options)
   const tickets = createEmbeddedTickets(now)
   let closed: Promise<void> | undefined

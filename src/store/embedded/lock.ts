@@ -1,15 +1,20 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { tryLock } from 'fs-native-extensions'
 import { DataDirInUse } from '../errors.js'
+import { refuseOddFile } from './database-files.js'
+
+// Windows has none of these.
+const { O_NOFOLLOW: noFollow = 0 }: { O_NOFOLLOW?: number } = constants
 
 /**
  * Locks a data folder for this process. The operating system releases the lock when the process ends, even if killed.
  * @param path  the lock file
  * @returns unlocks the folder
- * @throws DataDirInUse
+ * @throws DataDirInUse, DataDirUnusable
  */
 export function lockDataDir(path: string): () => void {
-  const file = openSync(path, 'a+', 0o600)
+  refuseOddFile(path)
+  const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | noFollow, 0o600)
   if (!tryLock(file)) {
     closeSync(file)
     throw new DataDirInUse()

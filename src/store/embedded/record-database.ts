@@ -1,4 +1,3 @@
-import { chmodSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { formatChangeEvent, parseChangeEvent, type SequencedChange } from '../change-event.js'
 import type { AuditHead, Change, RecordKey, StoredRecord } from '../durable.js'
@@ -32,17 +31,21 @@ export class RecordDatabase {
   readonly #eventBySeq: Database<string, string>
   readonly #meta: Database<AuditHead, string>
 
-  /** @param path  the database file; its folder must exist */
+  /** @param path  the database file; {@link prepareDatabaseFiles} has looked at it */
   constructor(path: string, maxChangeEvents: number) {
     // Without overlapping syncs a transaction's promise means that it is on disk, not merely in the page cache.
     this.#env = open({ path, maxDbs: 8, overlappingSync: false, noSubdir: true })
-    for (const file of [path, `${path}-lock`]) chmodSync(file, 0o600)
     this.#maxChangeEvents = maxChangeEvents
-    this.#records = this.#env.openDB({ name: 'records' })
-    this.#audit = this.#env.openDB({ name: 'audit', encoding: 'string' })
-    this.#seqByEvent = this.#env.openDB({ name: 'topics' })
-    this.#eventBySeq = this.#env.openDB({ name: 'topicsBySeq', encoding: 'string' })
-    this.#meta = this.#env.openDB({ name: 'meta' })
+    try {
+      this.#records = this.#env.openDB({ name: 'records' })
+      this.#audit = this.#env.openDB({ name: 'audit', encoding: 'string' })
+      this.#seqByEvent = this.#env.openDB({ name: 'topics' })
+      this.#eventBySeq = this.#env.openDB({ name: 'topicsBySeq', encoding: 'string' })
+      this.#meta = this.#env.openDB({ name: 'meta' })
+    } catch (error) {
+      void this.#env.close()
+      throw error
+    }
   }
 
   get(key: RecordKey): StoredRecord | undefined {
