@@ -94,11 +94,19 @@ async function registerTransports(
   })
 }
 
-async function registerApi(server: FastifyInstance, layer: SessionLayer, options: AppOptions): Promise<void> {
+async function registerApi(
+  server: FastifyInstance,
+  layer: SessionLayer,
+  { edge }: HttpParts,
+  options: AppOptions
+): Promise<void> {
   const { config, store, adminToken } = options
   const { metrics, drain } = layer
   const { registry, channels, presence, settings, now, steadyNow } = layer.dependencies
-  const requireScope = createAuth({ adminToken, tokens: registry.tokens, allowInsecureHttp: config.allowInsecureHttp })
+  const requireScope = createAuth({
+    ...{ adminToken, tokens: registry.tokens, verified: edge.verifiedTokens },
+    allowInsecureHttp: config.allowInsecureHttp
+  })
   const admin = {
     ...{ registry, store, presence, now, steadyNow },
     sessionTimeoutMs: {
@@ -135,14 +143,14 @@ async function registerPages(server: FastifyInstance, folder: URL): Promise<void
 async function registerFoundation(
   server: FastifyInstance,
   { connected, metrics }: SessionLayer,
-  { refused }: HttpParts,
+  { edge, refused }: HttpParts,
   config: Config
 ): Promise<void> {
   // The rate limit's hook on the WebSocket route needs the websocket plugin before it and the route after it.
   await server.register(wsServer, { sessions: connected, frameBytes: config.frameBytes })
   // After the websocket plugin, which closes the socket of an upgrade that is refused in a later hook.
   await server.register(requestRules, { allowedOrigins: config.allowedOrigins })
-  if (config.rateLimit) await registerRateLimit(server)
+  if (config.rateLimit) await registerRateLimit(server, edge.verifiedTokens)
   await server.register(errors, { failures: refused, rateLimit: config.rateLimit })
   server.addHook('onResponse', (request, reply, done) => {
     const refusal = refusalOf(request, reply)
@@ -198,7 +206,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const parts = { edge, refused }
   await registerFoundation(server, layer, parts, config)
   await registerTransports(server, layer, parts, config)
-  await registerApi(server, layer, options)
+  await registerApi(server, layer, parts, options)
   if (pagesFolder !== undefined) await registerPages(server, pagesFolder)
   closeWithServer(server, layer, store)
   return {

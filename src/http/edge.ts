@@ -8,6 +8,7 @@ import {
   maxUnverifiedSockets,
   type UnverifiedSockets
 } from './unverified-sockets.js'
+import { VerifiedTokens } from './verified-tokens.js'
 
 /** What bounds the cost of peers that are not authenticated, before any route is reached. */
 export interface HttpEdge {
@@ -15,6 +16,7 @@ export interface HttpEdge {
   readonly budget: BodyBudget
   readonly readBody: ReadBody
   readonly onPipelined: () => void
+  readonly verifiedTokens: VerifiedTokens
   /** Sockets that were refused or destroyed since the start, by reason. */
   readonly refusedSockets: Readonly<Record<SocketRefusal, number>>
 }
@@ -66,6 +68,7 @@ export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: Http
     budget,
     readBody: createBodyReader(budget),
     onPipelined: () => refusedSockets.pipelined++,
+    verifiedTokens: new VerifiedTokens(),
     refusedSockets
   }
 }

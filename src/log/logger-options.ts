@@ -11,22 +11,17 @@ const redact = {
 /** What is logged of a request. */
 interface LoggedRequest {
   readonly method?: string
-  readonly url?: string
+  readonly routeOptions?: { readonly url?: string | undefined }
   readonly host?: string
   readonly ip?: string
   readonly socket?: { readonly remotePort?: number }
 }
 
-/** A hwid is part of the path that resets or bans it; a query may hold anything. */
-function pathOf(url: string): string {
-  const [path = '', query] = url.split('?', 2)
-  return path.replace(/\/hwids\/[^/]+/g, '/hwids/…') + (query === undefined ? '' : '?…')
-}
-
-function serializeRequest({ method, url, host, ip, socket }: LoggedRequest): object {
+/** The route stands for the path, which may hold a hwid, or a secret by mistake. */
+function serializeRequest({ method, routeOptions, host, ip, socket }: LoggedRequest): object {
   return {
     method,
-    url: url === undefined ? undefined : pathOf(url),
+    route: routeOptions?.url ?? 'none',
     host,
     remoteAddress: ip,
     remotePort: socket?.remotePort

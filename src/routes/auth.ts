@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import ipaddr from 'ipaddr.js'
 import { ApiError, apiErrors } from '../errors.js'
 import { markVerified } from '../http/unverified-sockets.js'
+import { bearerOf, type VerifiedTokens } from '../http/verified-tokens.js'
 import type { Scope, Token, Tokens } from '../registry/tokens.js'
 
 /** Bearer authentication of the HTTP API (PROTOCOL §12). */
@@ -31,6 +32,8 @@ export const adminActor = 'admin'
 export interface AuthOptions {
   readonly adminToken: string
   readonly tokens: Tokens
+  /** Remembers the tokens whose requests were accepted. */
+  readonly verified: VerifiedTokens
   /** Accept plain HTTP from other machines. */
   readonly allowInsecureHttp: boolean
 }
@@ -45,14 +48,18 @@ export type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<vo
 export type RequireScope = (needed: (request: FastifyRequest) => readonly Scope[]) => Guard
 
 /** Makes guards that accept the admin token, or an API token with a sufficient scope. */
-export function createAuth({ adminToken, tokens, allowInsecureHttp }: AuthOptions): RequireScope {
+export function createAuth({ adminToken, tokens, verified, allowInsecureHttp }: AuthOptions): RequireScope {
   // timingSafeEqual needs equal lengths. Comparing digests does not reveal the token's length.
   const expected = digest(adminToken)
+  verified.remember(adminToken)
 
-  async function identify(request: FastifyRequest): Promise<Token | 'admin' | undefined> {
-    const bearer = /^Bearer +([!-~]+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  async function identify({ headers }: FastifyRequest): Promise<Token | 'admin' | undefined> {
+    const bearer = bearerOf(headers)
     if (bearer === undefined) return undefined
-    return timingSafeEqual(digest(bearer), expected) ? 'admin' : tokens.find(bearer)
+    if (timingSafeEqual(digest(bearer), expected)) return 'admin'
+    const token = await tokens.find(bearer)
+    if (token !== undefined) verified.remember(bearer)
+    return token
   }
 
   return needed => async (request, reply) => {

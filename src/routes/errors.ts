@@ -63,7 +63,9 @@ export interface ErrorOptions {
 async function errors(app: FastifyInstance, { failures, rateLimit }: ErrorOptions): Promise<void> {
   app.setErrorHandler((error: Error, request: FastifyRequest, reply: FastifyReply) => {
     const { status, body } = responseTo(error)
-    noteRefusal(request, { code: body.code, reason: body.message, cause: error.cause })
+    // What was not found is named in the answer only: it may be a hwid, or a secret by mistake.
+    const reason = body.code === 'NOT_FOUND' ? undefined : body.message
+    noteRefusal(request, { code: body.code, reason, cause: error.cause })
     if (body.code === 'INTERNAL') failures.record(error.name, () => request.log.error({ err: error }, 'request failed'))
     if (error instanceof RateLimited) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000))
     if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', unavailableRetrySeconds)

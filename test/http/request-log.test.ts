@@ -2,6 +2,8 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import type { Config } from '../../src/config/load.js'
+import { loggerOptions } from '../../src/log/logger-options.js'
+import { Redactor } from '../../src/log/redactor.js'
 import { loggedPerMinute } from '../../src/log/repeated-events.js'
 import { type Gateway, startGateway, testAdminToken } from '../helper/gateway.js'
 import { until } from '../helper/until.js'
@@ -19,7 +21,7 @@ async function startLogged(t: Test, config: Partial<Config> = {}): Promise<{ gat
       done()
     }
   })
-  const gateway = await startGateway(t, { logger: pino({ level: 'info' }, stream), config })
+  const gateway = await startGateway(t, { logger: pino(loggerOptions('info', new Redactor([])), stream), config })
   lines.length = 0
   return { gateway, lines }
 }
@@ -36,7 +38,7 @@ t.test('bug: health, metrics and refused requests wrote a line each', async t =>
   }
   await until('the last is logged', () => lines.length === 2 * loggedPerMinute)
   const [notFound, unauthorized] = lines
-  t.match(notFound, { msg: 'request refused', code: 'NOT_FOUND', req: { method: 'GET', url: '/nothing/0' } })
+  t.match(notFound, { msg: 'request refused', code: 'NOT_FOUND', req: { method: 'GET', route: 'none' } })
   t.match(unauthorized, { msg: 'request refused', code: 'UNAUTHORIZED', reason: /needs a bearer token/ })
   gateway.clock.advance(60_000)
   await gateway.app.tick()
@@ -55,9 +57,28 @@ t.test('logs a request that is served once', async t => {
   await fetch(`${gateway.url}/v1/admin/clients`, { headers: { authorization: `Bearer ${testAdminToken}` } })
   await until('it is logged', () => lines.length > 0)
   t.match(lines, [
-    { msg: 'request completed', req: { method: 'GET', url: '/v1/admin/clients' }, res: { statusCode: 200 } }
+    { msg: 'request completed', req: { method: 'GET', route: '/v1/admin/clients' }, res: { statusCode: 200 } }
   ])
   t.notMatch(JSON.stringify(lines), testAdminToken)
+})
+
+t.test('bug: a hwid that is not bound was logged with the reason of the refusal', async t => {
+  const { gateway, lines } = await startLogged(t)
+  const headers = { authorization: `Bearer ${testAdminToken}` }
+  const { body: license } = await gateway.admin('POST', '/licenses', { serviceId: 's' })
+  const hwids = `${gateway.url}/v1/admin/licenses/${license.licenseId}`
+  for (const path of [
+    'hwids/HWIDSECRET',
+    'Hwids/HWIDSECRET',
+    'hwids//HWIDSECRET',
+    '%68wids/HWIDSECRET',
+    'hwids%2FHWIDSECRET'
+  ]) {
+    t.equal((await fetch(`${hwids}/${path}`, { method: 'DELETE', headers })).status, 404, path)
+  }
+  t.equal((await fetch(`${gateway.url}/v1/admin/licenses/HWIDSECRET`, { headers })).status, 404)
+  await until('all are logged', () => lines.filter(({ msg }) => msg === 'request refused').length === 6)
+  t.notMatch(JSON.stringify(lines), 'HWIDSECRET')
 })
 
 t.test('bug: exchanges that do not verify wrote a line each', async t => {

@@ -92,10 +92,19 @@ t.test('cuts what a server repeats of a command, long texts, and long chains of 
   t.match(formatError(new Error('a', { cause: new Error('b') }), serialize), /Error: a\n[\s\S]*caused by Error: b/)
 })
 
-t.test('a request is logged without its query, and without the hwid in its path', async t => {
+t.test('bug: a hwid in an unusual path was logged; a request is logged by its route', async t => {
   const { logger, lines } = createLog()
   const url = `/v1/admin/licenses/lic_1/hwids/${secret}?after=${secret}`
-  logger.info({ req: { method: 'PUT', url, headers: { authorization: secret }, ip: '127.0.0.1' } }, 'incoming request')
+  const request = { method: 'PUT', url, headers: { authorization: secret }, ip: '127.0.0.1' }
+  const route = '/v1/admin/licenses/:licenseId/hwids/:hwid'
+  logger.info({ req: { ...request, routeOptions: { url: route } } }, 'incoming request')
+  logger.info({ req: { ...request, routeOptions: { url: undefined } } }, 'incoming request')
   t.notMatch(lines.join(), secret)
-  t.match(JSON.parse(lines[0] ?? '').req, { method: 'PUT', url: '/v1/admin/licenses/lic_1/hwids/…?…' })
+  t.match(
+    lines.map(line => JSON.parse(line).req),
+    [
+      { method: 'PUT', route },
+      { method: 'PUT', route: 'none' }
+    ]
+  )
 })
