@@ -1,3 +1,4 @@
+import { challengeSeconds } from '../protocol/limits.js'
 import type { ExchangeOutcome } from '../store/bridge.js'
 import { type ExchangeAnswer, polledAnswer, supersededAnswer } from './answer.js'
 import { DeliveryTicket } from './delivery.js'
@@ -22,7 +23,7 @@ export async function servePoll(
   holdMs: number
 ): Promise<ExchangeAnswer> {
   const { session } = context
-  endIfDue(context, messages)
+  endIfDue(context, messages, isNewPoll)
 
   // Supersedes the held poll on arrival (rule f), and keeps the wake reasons that come before it waits.
   const held = isNewPoll && holdMs > 0 ? session.holdPoll(poll) : undefined
@@ -38,16 +39,22 @@ export async function servePoll(
   }
 }
 
-/** Ends a session that expired or left a fresh challenge unanswered. @throws SessionEnded */
-function endIfDue({ dependencies, session }: ExchangeContext, messages: ExchangeBody['messages']): void {
-  const { now, steadyNow, isGracePeriod } = dependencies
+/** Ends a session that expired, left a fresh challenge unanswered, or avoids one. @throws SessionEnded */
+function endIfDue(
+  { dependencies, session }: ExchangeContext,
+  messages: ExchangeBody['messages'],
+  isNewPoll: boolean
+): void {
+  const { now, steadyNow, isGracePeriod, settings } = dependencies
   if (now() >= session.expiresAt) session.end('SESSION_EXPIRED')
   const { challenge, claims } = session.state.current
+  // Only the answer to a new poll carries a challenge: a client that sends messages with old polls alone avoids it.
+  const isAvoided = !isNewPoll && isDue(challenge, steadyNow() - challengeSeconds * 1000, settings.freshChallengeMs)
   // A message that was answered before proves nothing again: only one that still has its claim can be the response.
   const mayRespond = (message: BatchMessage) =>
     answersChallenge(message) && claims.some(({ seq }) => seq === message.seq)
-  if (isOverdue(challenge, session.claims, steadyNow()) && !messages.some(mayRespond) && !isGracePeriod())
-    session.end('HEARTBEAT_LOST')
+  const isUnanswered = isOverdue(challenge, session.claims, steadyNow()) && !messages.some(mayRespond)
+  if ((isUnanswered || isAvoided) && !isGracePeriod()) session.end('HEARTBEAT_LOST')
   session.requireLive()
 }
 

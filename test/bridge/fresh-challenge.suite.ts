@@ -30,6 +30,17 @@ export function freshChallengeSuite(t: Test, openStore: OpenStoreForTest): void 
     })
   })
 
+  t.test('bug: messages with an old poll number kept a session alive that no fresh challenge reached', async t => {
+    const two = await startTwo(t, openStore, { config: { freshChallengeMs: 20_000 } })
+    const wire = await open(two)
+    await wire.exchange([], { poll: 1 })
+    const heartbeat = () => wire.exchange([frame(wire, { type: 'heartbeat' })], { poll: 1 })
+    two.clock.advance(79_999)
+    t.match(await heartbeat(), { status: 200, polled: { superseded: true } })
+    two.clock.advance(1)
+    t.match(await heartbeat(), { status: 410, frames: [{ code: 'HEARTBEAT_LOST' }] })
+  })
+
   t.test('accepts a response whose first request was lost, and repeats of it', async t => {
     const two = await startTwo(t, openStore, { config: { freshChallengeMs: 20_000 } })
     const credential = await two.gateway.createClient(permissions)
