@@ -71,14 +71,14 @@ function sessionSettingsOf(config: Config, instanceId: string): SessionSettings 
   }
 }
 
-function createQuotas(options: SessionLayerOptions, metrics: Metrics): ClientQuotas {
-  const { config, store, logger: log = silentLog, now = Date.now } = options
+function createQuotas(options: SessionLayerOptions, metrics: Metrics, steadyNow: () => number): ClientQuotas {
+  const { config, store, logger: log = silentLog } = options
   return new ClientQuotas({
     limits: quotaLimits(config, store.bounds()),
     historyLifeMs: config.history.lifeMs,
     store: store.quotas,
     onRefusal: metrics.quotaRefused,
-    ...{ now, log }
+    ...{ now: steadyNow, log }
   })
 }
 
@@ -169,9 +169,9 @@ export async function createSessionLayer(
       { name: 'outbox_bytes', used: dependencies.outboxes.usedBytes, limit: dependencies.outboxes.maxBytes }
     ]
   })
-  const quotas = createQuotas(options, metrics)
   const timekeeper = createTimekeeper(options, () => member.registerAgain())
   await timekeeper.synchronize()
+  const quotas = createQuotas(options, metrics, timekeeper.steadyNow)
   const presence = createPresenceTracker(store.presence, config.presence, timekeeper.steadyNow)
   const dependencies = await createDependencies(options, metrics, presence, quotas, timekeeper)
   const connected = new ConnectedSessions(dependencies)

@@ -20,7 +20,7 @@ export interface ClientQuotasOptions {
   readonly historyLifeMs: number
   /** Where instances add up their amounts. Undefined: there is one instance. */
   readonly store: QuotaStore | undefined
-  /** Unix milliseconds. */
+  /** Unix milliseconds of the steady clock: a step of the wall clock would stop or free every client. */
   readonly now: () => number
   readonly log: QuotaLog
   /** A request was refused. @param quota  its name in metrics, e.g. `channels` */

@@ -37,6 +37,14 @@ export function clockSuite(t: Test, { openStore, startGateway, endsWith }: Trans
     })
   }
 
+  t.test('bug: a step of the wall clock back stopped all publishing', async t => {
+    const { wall, gateway } = await start(t)
+    const wire = await gateway.session(await gateway.createClient({ publish: ['*'] }))
+    t.match(await wire.ask({ type: 'publish', channel: 'c', data: 1 }), { type: 'published' })
+    wall.advance(-600_000)
+    t.match(await wire.ask({ type: 'publish', channel: 'c', data: 2 }), { type: 'published' })
+  })
+
   t.test('after a pause of the gateway a session whose timeout was near gets time to be heard', async t => {
     const { wall, monotonic, wire, pass, gateway } = await start(t)
     const silent = await gateway.session(await gateway.createClient())
