@@ -2,7 +2,17 @@
 // declarations, which the npm package needs and a start does not. Builds in a temporary folder and renames it, so an
 // interrupted build leaves the previous dist/ intact.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync
+} from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -48,6 +58,8 @@ function emitTypes() {
 function place() {
   const old = `${out}-old`
   if (existsSync(`${root}dist`)) renameSync(`${root}dist`, old)
+  // mkdtemp closes its folder to others, but another user may run the program: an image is built as root.
+  chmodSync(out, 0o755)
   renameSync(out, `${root}dist`)
   rmSync(old, { recursive: true, force: true })
 }
