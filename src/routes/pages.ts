@@ -6,6 +6,9 @@ import type { FastifyPluginAsync } from 'fastify'
 const files = {
   '/demo': { name: 'demo.html', type: 'text/html; charset=utf-8' },
   '/demo/demo.js': { name: 'demo.js', type: 'text/javascript; charset=utf-8' },
+  '/demo/demo-elements.js': { name: 'demo-elements.js', type: 'text/javascript; charset=utf-8' },
+  '/demo/demo-frames.js': { name: 'demo-frames.js', type: 'text/javascript; charset=utf-8' },
+  '/demo/demo-interception.js': { name: 'demo-interception.js', type: 'text/javascript; charset=utf-8' },
   '/demo/demo.css': { name: 'demo.css', type: 'text/css; charset=utf-8' },
   '/demo/countersign-client.js': { name: 'countersign-client.js', type: 'text/javascript; charset=utf-8' }
 } as const

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import Fastify from 'fastify'
 import t from 'tap'
 import { pageRoutes } from '../../src/routes/pages.js'
@@ -23,5 +23,12 @@ t.test('serves the demo with a strict content security policy', async t => {
       { statusCode: 200, headers: { 'x-content-type-options': 'nosniff' } },
       path
     )
+  }
+  for (const name of readdirSync('web').filter(name => name.startsWith('demo') && name.endsWith('.js'))) {
+    const { body } = await server.inject(`/demo/${name}`)
+    t.equal(body, readFileSync(`web/${name}`, 'utf8'), name)
+    for (const [, imported = ''] of body.matchAll(/from '\.\/([^']+)'/g)) {
+      t.equal((await server.inject(`/demo/${imported}`)).statusCode, 200, `${name} imports ${imported}`)
+    }
   }
 })
