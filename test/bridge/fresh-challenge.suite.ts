@@ -5,7 +5,8 @@ import { frame, open, permissions, startTwo } from './harness.js'
 
 /** Fresh challenges on the bridge, where a message may arrive more than once (PROTOCOL §6.2, §9.4 b). */
 export function freshChallengeSuite(t: Test, openStore: OpenStoreForTest): void {
-  t.test('bug: a challengeResponse that was answered before counted as the response to a later challenge', async t => {
+  /** A session with its first fresh challenge, and the frame that answers it. */
+  async function challenged(t: Test) {
     const two = await startTwo(t, openStore, { config: { freshChallengeMs: 20_000 } })
     const credential = await two.gateway.createClient(permissions)
     const wire = await open(two, credential)
@@ -17,6 +18,11 @@ export function freshChallengeSuite(t: Test, openStore: OpenStoreForTest): void 
       challengeToken: token,
       challengeSignature: hmac(credential.secret, token)
     })
+    return { two, wire, response }
+  }
+
+  t.test('bug: a challengeResponse that was answered before counted as the response to a later challenge', async t => {
+    const { two, wire, response } = await challenged(t)
     t.match((await wire.exchange([response])).frames, [{ type: 'ack' }, { type: 'polled' }])
     two.clock.advance(20_000)
     t.match((await wire.exchange([])).frames, [{ type: 'challenge' }, { type: 'polled' }])
@@ -42,17 +48,7 @@ export function freshChallengeSuite(t: Test, openStore: OpenStoreForTest): void 
   })
 
   t.test('accepts a response whose first request was lost, and repeats of it', async t => {
-    const two = await startTwo(t, openStore, { config: { freshChallengeMs: 20_000 } })
-    const credential = await two.gateway.createClient(permissions)
-    const wire = await open(two, credential)
-    two.clock.advance(20_000)
-    const { frames } = await wire.exchange([])
-    const token = String(frames.find(({ type }) => type === 'challenge')?.['challengeToken'])
-    const response = frame(wire, {
-      type: 'challengeResponse',
-      challengeToken: token,
-      challengeSignature: hmac(credential.secret, token)
-    })
+    const { two, wire, response } = await challenged(t)
     two.clock.advance(59_000)
     t.match(await wire.exchange([response]), { status: 200 })
     t.match(await wire.exchange([response], { url: two.other.url }), { status: 200 })

@@ -1,5 +1,6 @@
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { authenticateFrame, openRawBridge, signText } from '../helper/raw-client.mjs'
+import { send } from './http-client.mjs'
 import { messages } from './messages.mjs'
 
 /** The bridge: wrong handshakes, and exchanges that are signed and wrong. */
@@ -9,22 +10,7 @@ const answerMs = 15_000
 const handshakeShare = 0.1
 const lineFeed = Buffer.from('\n')
 
-function post(agent, url, body) {
-  return new Promise(resolve => {
-    const outgoing = request(url, { agent, method: 'POST', timeout: answerMs }, answer => {
-      const chunks = []
-      answer.on('data', chunk => chunks.push(chunk))
-      answer.on('end', () => resolve({ status: answer.statusCode, text: Buffer.concat(chunks).toString() }))
-      answer.on('error', () => resolve({ status: 0, text: 'cut' }))
-    })
-    outgoing.on('timeout', () => {
-      outgoing.destroy()
-      resolve({ status: 599, text: `no answer in ${answerMs} ms` })
-    })
-    outgoing.on('error', () => resolve({ status: 0, text: 'refused' }))
-    outgoing.end(body)
-  })
-}
+const post = (agent, url, body) => send(url, { agent, method: 'POST', body, answerMs })
 
 function checkAnswer(report, input, { status, text }) {
   if (status >= 500 || text.includes('"INTERNAL"')) report(input, `${status} ${text}`)

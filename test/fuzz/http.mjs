@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
+import { send } from './http-client.mjs'
 
 /** Valid HTTP with wrong paths, queries, headers and JSON, mostly with a token that may do everything. */
 
@@ -44,28 +45,6 @@ const headers = [
   ['if-none-match', '*']
 ]
 
-function ask(agent, port, method, path, body, fields) {
-  return new Promise(resolve => {
-    const outgoing = request(
-      { agent, host: '127.0.0.1', port, method, path, headers: fields, timeout: answerMs },
-      answer => {
-        let text = ''
-        answer.setEncoding('latin1').on('data', data => {
-          text += data.slice(0, 300)
-        })
-        answer.on('end', () => resolve({ status: answer.statusCode, text }))
-        answer.on('error', () => resolve({ status: 0, text: 'cut' }))
-      }
-    )
-    outgoing.on('timeout', () => {
-      outgoing.destroy()
-      resolve({ status: 599, text: `no answer in ${answerMs} ms` })
-    })
-    outgoing.on('error', () => resolve({ status: 0, text: 'refused' }))
-    outgoing.end(body)
-  })
-}
-
 /** A path with a few odd characters, still one that node:http accepts. */
 function changePath({ random, below, pick }, path) {
   if (random() < 0.6) return path
@@ -85,7 +64,7 @@ export async function fuzzHttp({ gateway, mutator, report, progress, count }) {
       const body = message === undefined ? undefined : mutator.bytesOf(message)
       const fields = { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
       if (mutator.random() < 0.1) Object.assign(fields, Object.fromEntries([mutator.pick(headers)]))
-      const { status, text } = await ask(agent, gateway.port, method, path, body, fields)
+      const { status, text } = await send(gateway.url, { agent, method, path, headers: fields, body, answerMs })
       if (status >= 500) report(`${method} ${path} ${body ?? ''}`, `${status} ${text}`)
       progress.done++
     }

@@ -88,6 +88,23 @@ function createFindings() {
   }
 }
 
+/** What shows that inputs reached the code behind each door. */
+const reached = [
+  'countersign_frames_received_total{type="publish"}',
+  'countersign_frames_refused_total{code="INVALID_MESSAGE"}',
+  'countersign_handshakes_total{result="welcome"}',
+  'countersign_handshakes_total{result="AUTHENTICATION_FAILED"}',
+  'countersign_http_requests_refused_total{code="BAD_REQUEST"}',
+  'countersign_sessions_ended_total{transport="bridge"',
+  'countersign_sessions_ended_total{transport="ws"'
+]
+
+/** @returns {Promise<string[]>} metrics of {@link reached} that are missing: without them a run would prove nothing */
+async function findUnreached(gateway) {
+  const text = await (await fetch(`${gateway.url}/metrics`)).text()
+  return reached.filter(name => !text.includes(name))
+}
+
 async function fuzzStore(store, count) {
   const gateway = await startObserved({ settings: await settingsOf(store) })
   const permissions = { clientId: 'fuzz', subscribe: ['*'], publish: ['*'] }
@@ -110,6 +127,11 @@ async function fuzzStore(store, count) {
   const seconds = Math.round((performance.now() - since) / 1000)
   process.stdout.write(`${store}: ${progress.done} inputs in ${seconds} s\n`)
   check('the gateway is still running', gateway.isRunning())
+  const unreached = gateway.isRunning() ? await findUnreached(gateway) : reached
+  check(
+    `inputs of every kind were handled${unreached.map(name => `, but not ${name}`).join('')}`,
+    unreached.length === 0
+  )
   check('no input is answered with a 5xx or INTERNAL, or not at all', findings.all.length === 0)
   for (const finding of findings.all) process.stdout.write(`          ${finding}\n`)
   const errors = gateway.output.log.match(/"level":(50|60).*/g) ?? []
