@@ -42,13 +42,14 @@ export abstract class Calls extends Emitter<ClientEvents> {
   }
 
   /**
-   * Publishes data once, even if the client reconnects before the answer.
+   * Publishes data once, even if the client reconnects before the answer, or if the gateway is unavailable for a while:
+   * until the time is up, every attempt has the same idempotency key.
    * @param channel         1 to 128 of letters, digits, `_`, `.`, `:`, `-`
    * @param data            any value that JSON can represent, except `undefined`
    * @param idempotencyKey  1 to 64 characters; pass one to repeat a publish that timed out, within 5 minutes. Default: a
    *   unique one
    * @param timeoutMs       default 10,000
-   * @throws RequestError; TypeError for data that JSON cannot represent
+   * @throws RequestError, its `outcome` states whether the data may have been published; TypeError for data that JSON cannot represent
    */
   async publish(
     channel: string,

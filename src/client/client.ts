@@ -162,12 +162,13 @@ export class CountersignClient extends Calls {
   }
 
   /** PROTOCOL §5.3, rows 4 to 7. */
-  #onError(connection: Connection, { code, message, re, retryAfterMs }: DownstreamMessages['error']): void {
+  #onError(connection: Connection, error: DownstreamMessages['error']): void {
+    const { code, message, re, retryAfterMs } = error
     const ending = endingClassOf(code)
     const isAnswer = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
     if (ending === 'none' || isAnswer) {
       if (this.#channels.onRefused(re, code, retryAfterMs)) return
-      this.#requests.settle(re, request => request.reject(new RequestError(code, message, retryAfterMs)))
+      this.#requests.refuse(error, this.#sendIfOpen)
     } else if (ending === 'transient') this.#lose(connection, `${code}: ${message}`, retryAfterMs)
     else {
       this.#isRunning = false
@@ -214,7 +215,7 @@ export class CountersignClient extends Calls {
     this.#next?.end(closeNormal)
     this.#current = undefined
     this.#next = undefined
-    this.#requests.rejectAll(new RequestError(code, message))
+    this.#requests.rejectAll(code, message)
     this.#setState('disconnected')
   }
 
@@ -229,11 +230,12 @@ export class CountersignClient extends Calls {
   }
 
   protected override request(message: Request['message'], timeoutMs: number): Promise<Downstream> {
-    if (!this.#isRunning)
-      return Promise.reject(new RequestError('CLOSED', 'the client is not running: call connect() first'))
-    return this.#requests.open(message, timeoutMs, request => {
-      if (this.#current !== undefined) this.#sendRequest(this.#current, request)
-    })
+    if (this.#isRunning) return this.#requests.open(message, timeoutMs, this.#sendIfOpen)
+    return Promise.reject(new RequestError('CLOSED', 'the client is not running: call connect() first'))
+  }
+
+  readonly #sendIfOpen = (request: Request): void => {
+    if (this.#current !== undefined) this.#sendRequest(this.#current, request)
   }
 
   #sendRequest(connection: Connection, request: Request): void {

@@ -1,8 +1,13 @@
-import type { Downstream } from '../protocol/messages.js'
+import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
 import type { Platform } from './options.js'
 
 /** Bound of concurrent requests. */
 export const maxPendingRequests = 256
+/** Pause before an unavailable request is repeated if the gateway gives none, and its bounds, in milliseconds. */
+const repeatAfterMs = { default: 1000, min: 100, max: 30_000 }
+
+/** Whether a failed request may have taken effect. */
+export type RequestOutcome = 'unknown' | 'unsent'
 
 /** A request was refused, timed out, or its client was closed. */
 export class RequestError extends Error {
@@ -11,24 +16,51 @@ export class RequestError extends Error {
   readonly code: string
   /** The earliest time to repeat the request, in milliseconds from its answer. */
   readonly retryAfterMs: number | undefined
+  /** With UNAVAILABLE, TIMEOUT and CLOSED: `unsent` only where the request certainly had no effect. */
+  readonly outcome: RequestOutcome | undefined
 
-  constructor(code: string, message: string, retryAfterMs?: number) {
+  constructor(code: string, message: string, retryAfterMs?: number, outcome?: RequestOutcome) {
     super(message)
     this.code = code
     this.retryAfterMs = retryAfterMs
+    this.outcome = outcome
   }
 }
+
+type ErrorMessage = Pick<DownstreamMessages['error'], 'code' | 'message' | 're' | 'retryAfterMs' | 'outcome'>
 
 export interface Request {
   readonly message: { readonly type: string; readonly [member: string]: unknown }
   resolve(answer: Downstream): void
   reject(error: RequestError): void
   timer: unknown
+  /** Until an unavailable request is sent again. */
+  repeatTimer: unknown
+  /** Sent in the current session and not answered there. */
+  isSent: boolean
+  /** Whether an attempt that is over may have run. */
+  mayHaveRun: boolean
+  /** The answer to the last attempt, if it was UNAVAILABLE. */
+  refusal: ErrorMessage | undefined
+}
+
+function outcomeOf({ isSent, mayHaveRun }: Request): RequestOutcome {
+  return isSent || mayHaveRun ? 'unknown' : 'unsent'
+}
+
+function timeoutError(request: Request, timeoutMs: number): RequestError {
+  const outcome = outcomeOf(request)
+  if (request.refusal === undefined) {
+    return new RequestError('TIMEOUT', `no answer within ${timeoutMs} ms`, undefined, outcome)
+  }
+  const { code, message, retryAfterMs } = request.refusal
+  return new RequestError(code, `${message} (refused for ${timeoutMs} ms)`, retryAfterMs, outcome)
 }
 
 /**
  * The requests that are not answered yet. All of them may be repeated (PROTOCOL §5.4), so those of a session that ended are
- * sent in the next one, until they time out.
+ * sent in the next one, until they time out. A publish that is answered UNAVAILABLE may have run (PROTOCOL §7.1), so it
+ * is repeated too, with the idempotency key of its first attempt: a second publish by the caller would have another one.
  */
 export class Requests {
   readonly #platform: Pick<Platform, 'setTimer' | 'clearTimer'>
@@ -49,10 +81,13 @@ export class Requests {
       if (this.#pending.size >= maxPendingRequests) {
         return reject(new RequestError('TOO_MANY', `${maxPendingRequests} requests are pending already`))
       }
-      const request: Request = { message, resolve, reject, timer: undefined }
+      const request: Request = {
+        ...{ message, resolve, reject },
+        ...{ timer: undefined, repeatTimer: undefined, isSent: false, mayHaveRun: false, refusal: undefined }
+      }
       request.timer = this.#platform.setTimer(() => {
-        this.#pending.delete(request)
-        reject(new RequestError('TIMEOUT', `no answer within ${timeoutMs} ms`))
+        this.#remove(request)
+        reject(timeoutError(request, timeoutMs))
       }, timeoutMs)
       this.#pending.add(request)
       send(request)
@@ -61,6 +96,8 @@ export class Requests {
 
   /** A request was sent in the current session with this `seq`. */
   onSent(request: Request, seq: number): void {
+    request.isSent = true
+    request.refusal = undefined
     this.#bySeq.set(seq, request)
   }
 
@@ -69,23 +106,55 @@ export class Requests {
     const request = re === undefined ? undefined : this.#bySeq.get(re)
     if (request === undefined || re === undefined) return
     this.#bySeq.delete(re)
-    this.#pending.delete(request)
-    this.#platform.clearTimer(request.timer)
+    this.#remove(request)
     settle(request)
+  }
+
+  /**
+   * An error answers the request `re`. A publish that is UNAVAILABLE is sent again, until it times out.
+   * @param send  sends the request if there is a session
+   */
+  refuse(error: ErrorMessage, send: (request: Request) => void): void {
+    const { re, code, message, retryAfterMs, outcome } = error
+    const request = re === undefined ? undefined : this.#bySeq.get(re)
+    if (request === undefined || re === undefined) return
+    if (code !== 'UNAVAILABLE' || request.message.type !== 'publish') {
+      const known = outcome === 'unknown' || outcome === 'unsent' ? outcome : undefined
+      this.settle(re, () => request.reject(new RequestError(code, message, retryAfterMs, known)))
+      return
+    }
+    this.#bySeq.delete(re)
+    request.isSent = false
+    // PROTOCOL §7.1: an absent outcome counts as unknown.
+    request.mayHaveRun ||= outcome !== 'unsent'
+    request.refusal = error
+    const { default: preset, min, max } = repeatAfterMs
+    const afterMs = Math.min(Math.max(retryAfterMs ?? preset, min), max)
+    request.repeatTimer = this.#platform.setTimer(() => send(request), afterMs)
   }
 
   /** The session is over. @returns the requests to send in the next one */
   restart(): readonly Request[] {
     this.#bySeq = new Map()
+    for (const request of this.#pending) {
+      this.#platform.clearTimer(request.repeatTimer)
+      request.mayHaveRun ||= request.isSent
+      request.isSent = false
+    }
     return [...this.#pending]
   }
 
   /** Rejects all requests. */
-  rejectAll(error: RequestError): void {
+  rejectAll(code: string, message: string): void {
     for (const request of this.restart()) {
-      this.#platform.clearTimer(request.timer)
-      request.reject(error)
+      this.#remove(request)
+      request.reject(new RequestError(code, message, undefined, outcomeOf(request)))
     }
-    this.#pending.clear()
+  }
+
+  #remove(request: Request): void {
+    this.#pending.delete(request)
+    this.#platform.clearTimer(request.timer)
+    this.#platform.clearTimer(request.repeatTimer)
   }
 }
