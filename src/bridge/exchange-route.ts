@@ -66,10 +66,20 @@ export async function answerExchange(
   // The session may have been forgotten here while the body arrived.
   const session = options.sessions.known(request.params.sessionId) ?? (await findSession(options, request))
   if (!(session instanceof BridgeSession)) return session
-  const { ip: address, raw } = request
-  const onDisconnect = (listener: () => void) => void reply.raw.once('close', listener)
-  const context = { dependencies, settings, session, lifecycle, unverified, refused, address, onDisconnect }
-  return exchange({ ...context, socket: raw.socket }, bodyOf(request))
+  return exchange(
+    {
+      dependencies,
+      settings,
+      session,
+      lifecycle,
+      unverified,
+      refused,
+      address: request.ip,
+      socket: request.raw.socket,
+      onDisconnect: listener => void reply.raw.once('close', listener)
+    },
+    bodyOf(request)
+  )
 }
 
 /** The session, or the answer to a request for it while it cannot be found. */

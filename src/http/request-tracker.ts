@@ -17,25 +17,42 @@ interface TrackedRequest {
   held: Releasable | undefined
 }
 
-const requestsBySocket = new WeakMap<Socket, Set<TrackedRequest>>()
-const tracked = new WeakMap<IncomingMessage, TrackedRequest>()
+// Members of the request and the socket: a WeakMap's entries cost the garbage collector several times as much.
+const trackedRequest = Symbol('trackedRequest')
+const requestsInFlight = Symbol('requestsInFlight')
 
-function requestsOf(socket: Socket): Set<TrackedRequest> {
-  const known = requestsBySocket.get(socket)
+declare module 'node:http' {
+  interface IncomingMessage {
+    [trackedRequest]?: TrackedRequest
+  }
+}
+
+declare module 'node:net' {
+  interface Socket {
+    [requestsInFlight]?: TrackedRequest[]
+  }
+}
+
+function requestsOf(socket: Socket): TrackedRequest[] {
+  const known = socket[requestsInFlight]
   if (known !== undefined) return known
-  const requests = new Set<TrackedRequest>()
-  requestsBySocket.set(socket, requests)
+  const requests: TrackedRequest[] = []
+  socket[requestsInFlight] = requests
   // Responses that wait behind another one are never closed when the socket is.
   socket.once('close', () => {
     for (const { held } of requests) held?.release()
-    requests.clear()
+    requests.length = 0
   })
   return requests
 }
 
 function end(this: ServerResponse): void {
-  const request = tracked.get(this.req)
-  if (request === undefined || requestsBySocket.get(this.req.socket)?.delete(request) !== true) return
+  const request = this.req[trackedRequest]
+  const requests = this.req.socket[requestsInFlight]
+  if (request === undefined || requests === undefined) return
+  const at = requests.indexOf(request)
+  if (at < 0) return
+  requests.splice(at, 1)
   request.held?.release()
 }
 
@@ -50,14 +67,14 @@ export function trackRequests(handler: RequestListener, onExceeded: () => void):
     // The rest of a chunk that was read before the socket was destroyed.
     if (socket.destroyed) return
     const requests = requestsOf(socket)
-    if (requests.size >= maxRequestsInFlight) {
+    if (requests.length >= maxRequestsInFlight) {
       onExceeded()
       socket.destroy()
       return
     }
     const entry: TrackedRequest = { response, held: undefined }
-    requests.add(entry)
-    tracked.set(request, entry)
+    requests.push(entry)
+    request[trackedRequest] = entry
     response.once('close', end)
     handler(request, response)
   }
@@ -65,7 +82,7 @@ export function trackRequests(handler: RequestListener, onExceeded: () => void):
 
 /** Whether a part of a response has left on this socket and the rest has not. */
 export function isAnswering(socket: Socket): boolean {
-  for (const { response } of requestsBySocket.get(socket) ?? []) if (response.headersSent) return true
+  for (const { response } of socket[requestsInFlight] ?? []) if (response.headersSent) return true
   return false
 }
 
@@ -74,7 +91,7 @@ export function isAnswering(socket: Socket): boolean {
  * @returns false if the request did not come from a socket: then nothing is kept
  */
 export function holdUntilAnswered(request: IncomingMessage, held: Releasable): boolean {
-  const entry = tracked.get(request)
+  const entry = request[trackedRequest]
   if (entry === undefined) return false
   entry.held = held
   return true
