@@ -9,6 +9,8 @@ import { isAmbiguous, showItem } from './store-url.js'
 const maxMasterKeys = 8
 /** Every channel that a session joins is matched against each of them. */
 const maxPresencePatterns = 64
+/** A silent client is asked for a heartbeat 5 s after its interval; it has as long again to answer (PROTOCOL §6.1). */
+const pingAnswerSeconds = 10
 /** Canonical base64 of exactly 32 bytes: `Buffer.from` silently drops what does not decode. */
 export const masterKeyPattern = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 const channelPattern = /^(?=.)[A-Za-z0-9_.:-]{0,128}\*?$/
@@ -110,8 +112,11 @@ function checkPairs(settings: Settings): string[] {
   if ((settings.COUNTERSIGN_TLS_CERT === undefined) !== (settings.COUNTERSIGN_TLS_KEY === undefined)) {
     faults.push('COUNTERSIGN_TLS_CERT and COUNTERSIGN_TLS_KEY: set both or neither')
   }
-  if (settings.COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS <= settings.COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS) {
-    faults.push('COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: must be longer than COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS')
+  const { COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS: interval, COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: timeout } = settings
+  if (timeout <= interval + pingAnswerSeconds) {
+    faults.push(
+      `COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: must be longer than COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS + ${pingAnswerSeconds}`
+    )
   }
   return faults
 }

@@ -63,7 +63,12 @@ export const settingsSchema = Type.Object({
     15,
     'Seconds between heartbeats, as announced in the welcome.'
   ),
-  COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: integer(2, 7200, 45, 'Seconds of silence after which a session ends.'),
+  COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: integer(
+    2,
+    7200,
+    45,
+    'Seconds of silence after which a session ends. It must be longer than the heartbeat interval + 10.'
+  ),
   COUNTERSIGN_BRIDGE_TIMEOUT_SECONDS: integer(
     30,
     7200,

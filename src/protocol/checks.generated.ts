@@ -78,6 +78,9 @@ export const downstreamMembers = {
     { name: 're', required: false, expected: 'an integer from 1 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 9007199254740991 },
     { name: 'serverTime', required: true, expected: 'an integer from 0 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991 }
   ],
+  ping: [
+    { name: 'seq', required: true, expected: 'an integer from 1 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 9007199254740991 }
+  ],
   validation: [
     { name: 'seq', required: true, expected: 'an integer from 1 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 9007199254740991 },
     { name: 're', required: false, expected: 'an integer from 1 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 9007199254740991 },

@@ -39,6 +39,8 @@ export const authenticateBytes = 4096
 export const challengeSeconds = 60
 /** Seconds from the opening of a socket to a verified authenticate (PROTOCOL §4.4). */
 export const handshakeSeconds = 10
+/** Seconds after a missed heartbeat until the gateway asks a silent ws client for one (PROTOCOL §6.1). */
+export const pingAfterSeconds = 5
 /** Longest lifetime of a session in seconds (PROTOCOL §4.5). */
 export const sessionSeconds = 24 * 60 * 60
 /** Frames that the gateway queues for a session; above that SLOW_CONSUMER (PROTOCOL §11). */

@@ -130,6 +130,7 @@ export const downstream = {
     )
   }),
   heartbeat: message({ type: Type.Literal('heartbeat'), seq, re, serverTime: time }),
+  ping: message({ type: Type.Literal('ping'), seq }),
   validation: message({
     type: Type.Literal('validation'),
     seq,

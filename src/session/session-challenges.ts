@@ -8,30 +8,38 @@ import {
   scheduleChallenge
 } from '../auth/fresh-challenge.js'
 import { challengeTokenBytes } from '../auth/handshake.js'
-import { challengeSeconds } from '../protocol/limits.js'
+import { challengeSeconds, pingAfterSeconds } from '../protocol/limits.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 import type { Outgoing } from './outbox.js'
 import type { TickTimes } from './session-source.js'
 
-/** The session that is challenged. */
+/** The session that is challenged and pinged. */
 export interface ChallengedSession {
+  /** Unix milliseconds of the steady clock. */
+  readonly lastSeenAt: number
+  /** Whether the client has its welcome, and the session goes on. */
+  readonly welcomed: boolean
   readonly peer: { readonly clientId: string; readonly keyId: string }
   readonly log: Log
   send(message: Outgoing): void
   end(code: 'HEARTBEAT_LOST' | 'SESSION_REVOKED', message?: string): void
 }
 
-/** Fresh challenges of a session that one instance serves (PROTOCOL §6). */
+/** Fresh challenges and pings of a session that one instance serves (PROTOCOL §6). */
 export class SessionChallenges {
   readonly #dependencies: Pick<SessionDependencies, 'registry' | 'randomText' | 'steadyNow'>
   readonly #intervalMs: number
   readonly #session: ChallengedSession
   #state: FreshChallengeState
   #isIssuing = false
+  readonly #pingAfterMs: number
+  /** The `lastSeenAt` for which a ping was sent: one ping is outstanding at a time. */
+  #pingedFor: number | undefined
 
   constructor(dependencies: SessionDependencies, session: ChallengedSession) {
     this.#dependencies = dependencies
     this.#intervalMs = dependencies.settings.freshChallengeMs
+    this.#pingAfterMs = (dependencies.settings.heartbeatIntervalSeconds + pingAfterSeconds) * 1000
     this.#session = session
     this.#state = scheduleChallenge(dependencies.steadyNow(), this.#intervalMs)
   }
@@ -44,8 +52,17 @@ export class SessionChallenges {
     return answer.isCorrect
   }
 
-  /** Ends the session if its challenge is overdue, and sends the next one when it is due. */
+  /** Browsers throttle the timers of hidden pages, so a client's own heartbeat may be late (PROTOCOL §6.1). */
+  #pingIfSilent(steadyNow: number): void {
+    const { lastSeenAt, welcomed } = this.#session
+    if (!welcomed || steadyNow < lastSeenAt + this.#pingAfterMs || this.#pingedFor === lastSeenAt) return
+    this.#pingedFor = lastSeenAt
+    this.#session.send({ type: 'ping' })
+  }
+
+  /** Pings a silent client. Ends the session if its challenge is overdue, and sends the next one when it is due. */
   tick({ steadyNow, isGracePeriod }: Pick<TickTimes, 'steadyNow' | 'isGracePeriod'>): void {
+    this.#pingIfSilent(steadyNow)
     if (isChallengeOverdue(this.#state, steadyNow) && !isGracePeriod) {
       this.#session.end('HEARTBEAT_LOST', 'a challenge was not answered in time')
     } else if (isChallengeDue(this.#state, steadyNow, this.#intervalMs) && !this.#isIssuing) {

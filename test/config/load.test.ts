@@ -51,6 +51,15 @@ t.test('reports every fault at once and repeats no secret', async t => {
   t.match(problemsOf({ COUNTERSIGN_RATE_LIMIT: 'no' }), [/`on`, or `off`.+It is "no"/], 'it tells the valid values')
 })
 
+t.test('refuses a heartbeat timeout that leaves a pinged client no time to answer', async t => {
+  const settings = (timeout: number) => ({
+    COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS: '15',
+    COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: String(timeout)
+  })
+  t.match(problemsOf(settings(25)), [/HEARTBEAT_TIMEOUT_SECONDS: must be longer than .+ \+ 10/])
+  t.equal(loadConfig(settings(26)).config.heartbeatTimeoutSeconds, 26)
+})
+
 t.test('reports a wrong store without its password', async t => {
   const [problem] = problemsOf({ COUNTERSIGN_STORE: 'redis+x://user:hunter2@host' })
   t.match(problem, /COUNTERSIGN_STORE: .+\(hidden: not a valid URL\)/)

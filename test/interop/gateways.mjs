@@ -58,7 +58,7 @@ export async function openEach(storeSettings) {
     COUNTERSIGN_RATE_LIMIT: 'off',
     COUNTERSIGN_FRESH_CHALLENGE_SECONDS: `${freshSeconds}`,
     COUNTERSIGN_HEARTBEAT_INTERVAL_SECONDS: '2',
-    COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: '5',
+    COUNTERSIGN_HEARTBEAT_TIMEOUT_SECONDS: '13',
     ...(await storeSettings())
   })
   const long = await open({ ...unlimited, ...(await storeSettings()) })
