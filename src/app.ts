@@ -177,12 +177,12 @@ async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
   clearTimeout(timer)
 }
 
-function closeWithServer(server: FastifyInstance, { connected, member }: SessionLayer, store: Store): void {
+function closeWithServer(server: FastifyInstance, { connected, member, quotas }: SessionLayer, store: Store): void {
   server.addHook('preClose', async () => {
     setTimeout(() => server.server.closeAllConnections(), closeGraceMs).unref()
   })
   server.addHook('onClose', async () => {
-    await within(closeGraceMs, Promise.all([connected.settled(), member.stop()]))
+    await within(closeGraceMs, Promise.all([connected.settled(), member.stop(), quotas.tick()]))
     await store.close()
   })
 }
@@ -198,7 +198,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     logger?.info({ reason, suppressed }, 'more requests were refused in the last minute than are logged')
   )
   const layer = await createSessionLayer({ ...options, edge })
-  const { connected, member, bridgeSessions, drain, dependencies, quotas, timekeeper } = layer
+  const { connected, member, bridgeSessions, drain, dependencies, quotas, capacity, timekeeper } = layer
   const server = createServer({
     ...{ ...config, logger, edge, refused, timeouts, refuseBridgePath, bridgePrefix },
     depth: dependencies.settings.limits.depth
@@ -219,7 +219,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       const times = timekeeper.times()
       for (const connection of server.waitingConnections) connection.tick(times)
       const storeWork = [member.tick(), dependencies.channels.tick(), quotas.tick(), timekeeper.synchronize()]
-      await Promise.all(storeWork)
+      await Promise.all([...storeWork, capacity.tick()])
     },
     async stop() {
       await drain.run()

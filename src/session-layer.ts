@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { createHandshakeLimiter, type HandshakeLimiter } from './auth/handshake-limiter.js'
 import { BridgeSessions } from './bridge/sessions.js'
 import { type BridgeSettings, defaultAnswerWithinMs } from './bridge/settings.js'
+import { CapacityWatcher } from './channels/capacity-watcher.js'
 import { createChannelBroker } from './channels/channel-broker.js'
-import { ClientQuotas, maxQuotaOwners } from './channels/client-quotas.js'
+import { ClientQuotas } from './channels/client-quotas.js'
+import { maxQuotaOwners } from './channels/quota-owners.js'
 import { quotaLimits } from './channels/quotas.js'
 import { ClusterMember } from './cluster/cluster-member.js'
 import { createDrain, type Drain } from './cluster/drain.js'
@@ -82,6 +84,17 @@ function createQuotas(options: SessionLayerOptions, metrics: Metrics, steadyNow:
   })
 }
 
+function createCapacityWatcher(options: SessionLayerOptions, quotas: ClientQuotas, now: () => number): CapacityWatcher {
+  const { config, store, logger: log = silentLog } = options
+  return new CapacityWatcher({
+    ...{ store, now, log },
+    limitsOf: maxBytes => quotaLimits(config, store.bounds(), maxBytes),
+    onLimits: limits => {
+      quotas.limits = limits
+    }
+  })
+}
+
 /** @throws WrongMasterKey, StoreUnavailable */
 async function createDependencies(
   options: SessionLayerOptions,
@@ -143,6 +156,7 @@ export interface SessionLayer {
   readonly metrics: Metrics
   readonly dependencies: SessionDependencies
   readonly quotas: ClientQuotas
+  readonly capacity: CapacityWatcher
   readonly timekeeper: Timekeeper
   readonly connected: ConnectedSessions
   readonly member: ClusterMember
@@ -166,12 +180,15 @@ export async function createSessionLayer(
     bounds: () => [
       ...store.bounds(),
       { name: 'quota_owners', used: quotas.size, limit: maxQuotaOwners },
-      { name: 'outbox_bytes', used: dependencies.outboxes.usedBytes, limit: dependencies.outboxes.maxBytes }
+      { name: 'outbox_bytes', used: dependencies.outboxes.usedBytes, limit: dependencies.outboxes.maxBytes },
+      ...capacity.bounds()
     ]
   })
   const timekeeper = createTimekeeper(options, () => member.registerAgain())
   await timekeeper.synchronize()
   const quotas = createQuotas(options, metrics, timekeeper.steadyNow)
+  const capacity = createCapacityWatcher(options, quotas, timekeeper.steadyNow)
+  await capacity.tick()
   const presence = createPresenceTracker(store.presence, config.presence, timekeeper.steadyNow)
   const dependencies = await createDependencies(options, metrics, presence, quotas, timekeeper)
   const connected = new ConnectedSessions(dependencies)
@@ -187,6 +204,7 @@ export async function createSessionLayer(
     metrics,
     dependencies,
     quotas,
+    capacity,
     timekeeper,
     connected,
     member,

@@ -17,6 +17,8 @@ export interface Credentials {
   /** Attributes on record. They override those that the peer sends. */
   readonly attributes: Attributes
   readonly credentials: readonly Credential[]
+  /** See `Peer`. */
+  readonly ticketOwner?: string
 }
 
 /** Where handshakes and fresh challenges find the secrets that they check. */

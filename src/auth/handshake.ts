@@ -108,7 +108,8 @@ export async function authenticate(
   const message = readAuthenticate(frame, settings.limits.depth)
   const { clientId, keyId, challengeToken, attributes = {} } = message
   const challenge = await consumeChallenge(dependencies, challengeToken, binding)
-  const { capabilities, credentials, attributes: recorded } = await registry.credentials(clientId, keyId)
+  const found = await registry.credentials(clientId, keyId)
+  const { capabilities, credentials, attributes: recorded, ticketOwner } = found
   const proof = findProof(frame, message, credentials)
   if (challenge !== 'valid' || proof === undefined) {
     const reason = challenge === 'valid' ? 'no valid proof' : challenge
@@ -124,7 +125,8 @@ export async function authenticate(
       keyId: credential.keyId,
       capabilities,
       attributes: { ...attributes, ...recorded },
-      remoteAddress
+      remoteAddress,
+      ...(ticketOwner === undefined ? {} : { ticketOwner })
     },
     keys,
     expiresAt: Math.min(latest, credential.expiresAt ?? latest)

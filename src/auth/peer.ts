@@ -9,4 +9,6 @@ export interface Peer {
   readonly capabilities: Capabilities
   readonly attributes: Attributes
   readonly remoteAddress: string
+  /** Counts what all tickets of one token do, see store/owners.ts. Absent: a key, or a ticket of the admin token. */
+  readonly ticketOwner?: string
 }

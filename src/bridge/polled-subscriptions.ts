@@ -41,8 +41,8 @@ export class PolledSubscriptions implements Subscriptions {
     return this.#positions.has(channel)
   }
 
-  async join(channel: string, recover?: Position, owner?: string): Promise<Joined> {
-    const options = { fresh: true, ...(owner === undefined ? {} : { owner }) }
+  async join(channel: string, recover?: Position, owners?: string): Promise<Joined> {
+    const options = { fresh: true, ...(owners === undefined ? {} : { owners }) }
     const { top, publications } = await this.#channels.readAfter(channel, recover, this.#recoverLimit, options)
     const recovered = recover !== undefined && publications !== undefined
     this.moveTo(channel, top)

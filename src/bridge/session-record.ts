@@ -20,6 +20,8 @@ interface StoredRecord extends Capabilities {
   readonly keyId: string
   readonly attributes: Attributes
   readonly remoteAddress: string
+  /** See `Peer`. Earlier versions stored none. */
+  readonly ticketOwner?: string
   readonly openedAt: number
   readonly expiresAt: number
   /** Base64. */
@@ -29,9 +31,10 @@ interface StoredRecord extends Capabilities {
 }
 
 export function encodeRecord(registry: Registry, { peer, keys, openedAt, expiresAt }: SessionRecord): string {
-  const { sessionId, clientId, keyId, capabilities, attributes, remoteAddress } = peer
+  const { sessionId, clientId, keyId, capabilities, attributes, remoteAddress, ticketOwner } = peer
   const stored: StoredRecord = {
     ...{ clientId, keyId, ...capabilities, attributes, remoteAddress, expiresAt, openedAt },
+    ...(ticketOwner === undefined ? {} : { ticketOwner }),
     clientKey: Buffer.from(keys.clientKey).toString('base64'),
     serverKey: Buffer.from(keys.serverKey).toString('base64')
   }
@@ -42,9 +45,11 @@ export function encodeRecord(registry: Registry, { peer, keys, openedAt, expires
 export function decodeRecord(registry: Registry, sessionId: string, text: string): SessionRecord {
   const stored: StoredRecord = JSON.parse(registry.unsealSession(sessionId, text))
   const { clientId, keyId, attributes, remoteAddress, openedAt, expiresAt, subscribe, publish, services } = stored
+  const { ticketOwner } = stored
   return {
     peer: {
       ...{ sessionId, clientId, keyId, attributes, remoteAddress },
+      ...(ticketOwner === undefined ? {} : { ticketOwner }),
       capabilities: { subscribe, publish, services }
     },
     keys: { clientKey: Buffer.from(stored.clientKey, 'base64'), serverKey: Buffer.from(stored.serverKey, 'base64') },

@@ -37,14 +37,14 @@ class LocalChannelBroker implements ChannelBroker {
     return this.#gate.publish(channel, data, { ...request, publishedAt: this.#options.now() })
   }
 
-  async join(subscriber: Subscriber, channel: string, recover?: Position, owner?: string): Promise<Joined> {
-    if (owner !== undefined) await this.#gate.requireChannel(owner, channel)
+  async join(subscriber: Subscriber, channel: string, recover?: Position, owners?: string): Promise<Joined> {
+    if (owners !== undefined) await this.#gate.requireChannel(owners, channel)
     const stream = this.#manager.tryOpen(channel)
     if (stream === undefined) {
       throw new ProtocolError('UNAVAILABLE', `this instance has ${this.#bounds.streams} channels in use, its limit`)
     }
     return this.#use(stream, async () => {
-      await this.#manager.refresh(stream, this.#gate.onCreated(owner))
+      await this.#manager.refresh(stream, this.#gate.onCreated(owners))
       if (recover === undefined) return this.#joinAtTop(subscriber, stream)
       const { top, publications } = await this.#readFrom(stream, recover, this.#bounds.recover)
       const isRecoverable = publications !== undefined && isWithin(publications, this.#bounds.recoverBytes)
@@ -71,14 +71,14 @@ class LocalChannelBroker implements ChannelBroker {
     limit: number,
     options?: ReadOptions
   ): Promise<ChannelState> {
-    const owner = options?.owner
-    if (owner !== undefined) await this.#gate.requireChannel(owner, channel)
+    const owners = options?.owners
+    if (owners !== undefined) await this.#gate.requireChannel(owners, channel)
     const stream = this.#manager.tryOpen(channel)
-    if (stream === undefined) return this.#gate.read(channel, position, limit, owner)
+    if (stream === undefined) return this.#gate.read(channel, position, limit, owners)
     return this.#use(stream, async () => {
       const isBehind = position !== undefined && !stream.hasReached(position)
       const isUncertain = !stream.isOpen || isBehind || stream.hasGap || !this.#store.isReceiving
-      if (options?.fresh === true || isUncertain) await this.#manager.refresh(stream, this.#gate.onCreated(owner))
+      if (options?.fresh === true || isUncertain) await this.#manager.refresh(stream, this.#gate.onCreated(owners))
       return position === undefined ? { top: stream.top } : await this.#readFrom(stream, position, limit)
     })
   }

@@ -1,21 +1,27 @@
-import { publishedLifeMs, unpublishedLifeMs } from '../store/channels.js'
-import { StoreUnavailable } from '../store/errors.js'
+import { type Dropped, publishedLifeMs, unpublishedLifeMs } from '../store/channels.js'
+import { isTicketsOwner, ownersOf } from '../store/owners.js'
 import type { QuotaStore } from '../store/quotas.js'
-import { QuotaOwner } from './quota-owner.js'
+import type { QuotaOwner } from './quota-owner.js'
+import { QuotaOwners } from './quota-owners.js'
 import { type QuotaLog, QuotaRefusals } from './quota-refusals.js'
-import { burstSeconds, type KeptQuota, type QuotaLimits, type QuotaRules, quotaRules } from './quotas.js'
+import {
+  burstSeconds,
+  type KeptQuota,
+  type OwnerLimits,
+  type QuotaLimits,
+  type QuotaRules,
+  quotaRules,
+  tokenMultipleSetting
+} from './quotas.js'
 
 /**
- * Owners that are remembered, each with some 500 bytes. Above, the one that has been quiet for the longest time is
- * forgotten; if one of the {@link maxEvictionScan} quietest uses nothing, that one.
+ * The part of a quota that an owner may use here before the store has answered what it uses on other instances, or used
+ * before a restart. What exceeds it waits for the store's answer.
  */
-export const maxQuotaOwners = 50_000
-const maxEvictionScan = 16
-/** Owners whose amounts one tick adds to the store; the others wait for the next. */
-const maxFlushedOwners = 2000
+export const unknownShare = 1 / 256
 
 export interface ClientQuotasOptions {
-  readonly limits: QuotaLimits
+  readonly limits: OwnerLimits
   /** How long a publication is kept, in milliseconds. */
   readonly historyLifeMs: number
   /** Where instances add up their amounts. Undefined: there is one instance. */
@@ -38,33 +44,31 @@ export interface PublicationCost {
   readonly hasKey: boolean
 }
 
-/** A publication that was counted before the store was asked. */
-export interface PublicationCharge {
-  /** Corrects the count by what the publication dropped from the history, or by what it did not add. */
-  settle(outcome: { readonly duplicate: boolean; readonly droppedBytes: number; readonly droppedAt: number }): void
-  /** The publication was not made. */
-  cancel(): void
-}
+/** Amounts that something is about to add. */
+export type QuotaAmounts = Partial<Record<KeptQuota, number>>
 
 /**
  * What each client uses of what all clients share. Requests are checked against what this instance knows, without asking the
  * store; about once a second it adds its amounts to those of the other instances and reads theirs.
  *
- * An owner is a client id, or `token:<tokenId>`. Amounts leave the count by themselves when they end (see QuotaLedger).
+ * What a session with a ticket does counts for two: its client, and all tickets of the token that made it. Parameters
+ * `owners` are texts of store/owners.ts. Amounts leave the count by themselves when they end (see QuotaLedger).
  */
 export class ClientQuotas {
+  /** May change while the gateway runs. */
+  limits: OwnerLimits
   readonly #options: ClientQuotasOptions
   readonly #rules: QuotaRules
   readonly #refusals: QuotaRefusals
-  // The one that has been quiet for the longest time first.
-  readonly #owners = new Map<string, QuotaOwner>()
-  /** Owners with amounts that the store does not have yet. */
-  readonly #pending = new Set<QuotaOwner>()
+  readonly #owners: QuotaOwners
 
   constructor(options: ClientQuotasOptions) {
+    const { historyLifeMs, limits, log, now, onRefusal } = options
     this.#options = options
-    this.#rules = quotaRules(options.historyLifeMs)
-    this.#refusals = new QuotaRefusals(options.log, options.now, options.onRefusal)
+    this.limits = limits
+    this.#rules = quotaRules(historyLifeMs)
+    this.#refusals = new QuotaRefusals(log, now, onRefusal)
+    this.#owners = new QuotaOwners({ ...options, rules: this.#rules })
   }
 
   /** Owners that are remembered. */
@@ -72,130 +76,133 @@ export class ClientQuotas {
     return this.#owners.size
   }
 
-  /** What an owner uses of a quota. */
+  /** What one owner uses of a quota. */
   used(name: string, quota: KeptQuota): number {
     return this.#owners.get(name)?.used(quota, this.#options.now()) ?? 0
   }
 
-  /** Counts a publication. @throws RateLimited; nothing is counted then */
-  chargePublication(name: string, cost: PublicationCost): PublicationCharge {
-    const { dataBytes, keptBytes, publishedAt, hasKey } = cost
-    const owner = this.#use(name)
-    this.#require(owner, 'historyBytes', keptBytes)
-    if (hasKey) this.#require(owner, 'idempotencyResults', 1)
-    this.#spend(owner, dataBytes)
-    const { historyLifeMs } = this.#options
-    const add = (sign: 1 | -1) => {
-      this.#add(owner, 'historyBytes', sign * keptBytes, publishedAt + historyLifeMs)
-      if (hasKey) this.#add(owner, 'idempotencyResults', sign, publishedAt + this.#rules.idempotencyResults.maxLifeMs)
-    }
-    add(1)
-    return {
-      cancel: () => add(-1),
-      settle: ({ duplicate, droppedBytes, droppedAt }) => {
-        if (duplicate) add(-1)
-        else if (droppedBytes > 0) this.#add(owner, 'historyBytes', -droppedBytes, droppedAt + historyLifeMs)
-      }
-    }
+  /**
+   * To be awaited before amounts are charged: reads from the store what unknown owners use, if these amounts are large.
+   * @returns undefined if nothing has to be read
+   * @throws StoreUnavailable
+   */
+  readUnknown(owners: string, amounts: QuotaAmounts): Promise<unknown> | undefined {
+    if (this.#options.store === undefined) return undefined
+    const unread = this.#use(owners).filter(owner => this.#mustRead(owner, amounts))
+    return unread.length === 0 ? undefined : Promise.all(unread.map(owner => this.#owners.read(owner)))
   }
 
-  /** Whether an owner may create one more channel. */
-  mayCreateChannel(name: string): boolean {
-    const { channels } = this.#options.limits
-    return channels === 0 || this.used(name, 'channels') < channels
+  /** Counts a publication. @throws RateLimited; nothing is counted then. @returns cancels it: nothing was published */
+  chargePublication(owners: string, cost: PublicationCost): () => void {
+    const { dataBytes, keptBytes, publishedAt, hasKey } = cost
+    const charged = this.#use(owners)
+    for (const owner of charged) {
+      this.#require(owner, 'historyBytes', keptBytes)
+      if (hasKey) this.#require(owner, 'idempotencyResults', 1)
+    }
+    this.#spend(charged, dataBytes)
+    const { historyLifeMs } = this.#options
+    const add = (sign: 1 | -1) => {
+      for (const owner of charged) {
+        this.#owners.add(owner, 'historyBytes', sign * keptBytes, publishedAt + historyLifeMs)
+        const keyEndsAt = publishedAt + this.#rules.idempotencyResults.maxLifeMs
+        if (hasKey) this.#owners.add(owner, 'idempotencyResults', sign, keyEndsAt)
+      }
+    }
+    add(1)
+    return () => add(-1)
+  }
+
+  /** Counts no longer what a history has dropped, whoever made it do so. */
+  creditDropped({ owners, bytes, publishedAt }: Dropped): void {
+    const endsAt = publishedAt + this.#options.historyLifeMs
+    if (owners === '' || endsAt + this.#rules.historyBytes.bucketMs <= this.#options.now()) return
+    for (const owner of this.#use(owners)) this.#owners.add(owner, 'historyBytes', -bytes, endsAt)
+  }
+
+  /** Whether owners may create one more channel. */
+  mayCreateChannel(owners: string): boolean {
+    return ownersOf(owners).every(name => {
+      const { channels } = this.#limitsOf(name)
+      return channels === 0 || this.used(name, 'channels') < channels
+    })
   }
 
   /** @throws RateLimited unless {@link mayCreateChannel} */
-  requireChannel(name: string): void {
-    this.#require(this.#use(name), 'channels', 1)
+  requireChannel(owners: string): void {
+    for (const owner of this.#use(owners)) this.#require(owner, 'channels', 1)
   }
 
-  /** Counts a channel that an owner created. @param isPublished  whether it was published to: then it lives longer */
-  chargeChannel(name: string, isPublished: boolean): void {
+  /** Counts a channel that was created. @param isPublished  whether it was published to: then it lives longer */
+  chargeChannel(owners: string, isPublished: boolean): void {
     const lifeMs = isPublished ? publishedLifeMs : unpublishedLifeMs
-    this.#add(this.#use(name), 'channels', 1, this.#options.now() + lifeMs)
+    for (const owner of this.#use(owners)) this.#owners.add(owner, 'channels', 1, this.#options.now() + lifeMs)
   }
 
   /** Counts a ticket. @param endsAt  unix milliseconds. @throws RateLimited; nothing is counted then */
-  chargeTicket(name: string, endsAt: number): void {
-    const owner = this.#use(name)
-    this.#require(owner, 'tickets', 1)
-    this.#add(owner, 'tickets', 1, endsAt)
+  chargeTicket(owners: string, endsAt: number): void {
+    for (const owner of this.#use(owners)) {
+      this.#require(owner, 'tickets', 1)
+      this.#owners.add(owner, 'tickets', 1, endsAt)
+    }
   }
 
   /** Adds this instance's amounts to the store and reads those of the others. To be called about once a second. */
-  async tick(): Promise<void> {
-    const { store } = this.#options
-    if (store === undefined) return
-    const owners = [...this.#pending].slice(0, maxFlushedOwners)
-    for (const owner of owners) this.#pending.delete(owner)
-    await Promise.all(owners.map(owner => this.#flush(owner, store)))
+  tick(): Promise<void> {
+    return this.#owners.tick()
   }
 
-  async #flush(owner: QuotaOwner, store: QuotaStore): Promise<void> {
-    const { update, restore } = owner.beginUpdate()
-    try {
-      owner.store(await store.add(update), this.#options.now())
-    } catch (error) {
-      this.#options.log.debug({ err: error }, 'could not add up quotas')
-      // If the store may have got them, the next answer shows it.
-      if (!(error instanceof StoreUnavailable) || error.outcome === 'unknown') return
-      restore()
-      this.#pending.add(owner)
-    }
+  #use(owners: string): readonly QuotaOwner[] {
+    return ownersOf(owners).map(name => this.#owners.use(name))
   }
 
-  #use(name: string): QuotaOwner {
-    const owner = this.#owners.get(name) ?? new QuotaOwner(name, this.#rules)
-    if (!this.#owners.delete(name) && this.#owners.size >= maxQuotaOwners) this.#evict()
-    this.#owners.set(name, owner)
-    return owner
+  #limitsOf(name: string): QuotaLimits {
+    return isTicketsOwner(name) ? this.limits.perToken : this.limits.perClient
   }
 
-  #evict(): void {
-    const now = this.#options.now()
-    let [forgotten] = this.#owners.values()
-    let scanned = 0
-    for (const owner of this.#owners.values()) {
-      if (scanned++ === maxEvictionScan) break
-      if (!owner.isIdle(now)) continue
-      forgotten = owner
-      break
-    }
-    if (forgotten !== undefined) this.#owners.delete(forgotten.name)
-  }
-
-  #add(owner: QuotaOwner, quota: KeptQuota, amount: number, endsAt: number): void {
-    owner.add(quota, amount, endsAt, this.#options.now())
-    if (this.#options.store !== undefined) this.#pending.add(owner)
+  #mustRead(owner: QuotaOwner, amounts: QuotaAmounts): boolean {
+    if (!this.#owners.isUnknown(owner)) return false
+    const limits = this.#limitsOf(owner.name)
+    return (Object.keys(amounts) as KeptQuota[]).some(quota => {
+      const limit = limits[quota]
+      return limit > 0 && owner.pending(quota) + (amounts[quota] ?? 0) > limit * unknownShare
+    })
   }
 
   /** @throws RateLimited if an owner may not use so much more of a quota */
   #require(owner: QuotaOwner, quota: KeptQuota, amount: number): void {
-    const limit = this.#options.limits[quota]
+    const limit = this.#limitsOf(owner.name)[quota]
     const now = this.#options.now()
     if (limit === 0 || owner.used(quota, now) + amount <= limit) return
     const { what, setting, name } = this.#rules[quota]
     throw this.#refusals.refuse({
-      ...{ owner: owner.name, quota: name, limit },
-      message: `this client has used up its quota: ${limit} ${what}${setting === undefined ? '' : ` (${setting})`}`,
-      retryAfterMs: owner.nextEnd(quota) - now
+      ...{ owner: owner.name, quota: name, limit, retryAfterMs: owner.nextEnd(quota) - now },
+      message: usedUp(owner, `${limit} ${what}`, setting)
     })
   }
 
-  /** Spends bytes of the rate. @throws RateLimited */
-  #spend(owner: QuotaOwner, bytes: number): void {
-    const { bytesPerSecond } = this.#options.limits
-    if (bytesPerSecond === 0) return
+  /** Spends bytes of the rate. @throws RateLimited; nothing is spent then */
+  #spend(owners: readonly QuotaOwner[], bytes: number): void {
     const now = this.#options.now()
-    const next = Math.max(owner.arrival, now) + (bytes / bytesPerSecond) * 1000
-    const waitMs = next - burstSeconds * 1000 - now
-    if (waitMs > 0) {
+    const arrivals = owners.map(owner => {
+      const { bytesPerSecond } = this.#limitsOf(owner.name)
+      if (bytesPerSecond === 0) return owner.arrival
+      const next = Math.max(owner.arrival, now) + (bytes / bytesPerSecond) * 1000
+      const retryAfterMs = next - burstSeconds * 1000 - now
+      if (retryAfterMs <= 0) return next
       throw this.#refusals.refuse({
-        ...{ owner: owner.name, quota: 'bytes_per_second', limit: bytesPerSecond, retryAfterMs: waitMs },
-        message: `this client publishes too fast: ${bytesPerSecond} bytes a second (COUNTERSIGN_CLIENT_BYTES_PER_SECOND)`
+        ...{ owner: owner.name, quota: 'bytes_per_second', limit: bytesPerSecond, retryAfterMs },
+        message: usedUp(owner, `${bytesPerSecond} published bytes a second`, 'COUNTERSIGN_CLIENT_BYTES_PER_SECOND')
       })
-    }
-    owner.arrival = next
+    })
+    for (const [i, owner] of owners.entries()) owner.arrival = arrivals[i] ?? owner.arrival
   }
+}
+
+/** @param setting  the one to raise; undefined: the limit is fixed */
+function usedUp({ name }: QuotaOwner, what: string, setting: string | undefined): string {
+  if (isTicketsOwner(name)) {
+    return `all tickets of this token together have used up their quota: ${what} (${tokenMultipleSetting})`
+  }
+  return `this client has used up its quota: ${what}${setting === undefined ? '' : ` (${setting})`}`
 }

@@ -1,12 +1,12 @@
 import { RateLimited } from '../protocol/protocol-error.js'
 import type { ChannelState, ChannelStore, Position, Published, PublishOptions } from '../store/channels.js'
 import { ShareExceeded, StoreUnavailable } from '../store/errors.js'
-import type { ClientQuotas, PublicationCharge } from './client-quotas.js'
+import type { ClientQuotas, QuotaAmounts } from './client-quotas.js'
 
 /** When to try again while the store has no capacity for more results of idempotency keys, in milliseconds. */
 const retryFullStoreMs = 5000
 
-/** Asks the quotas of an owner before the store is asked, and counts what the store then did. */
+/** Asks the quotas of owners before the store is asked, and counts what the store then did. */
 export class QuotaGate {
   readonly #quotas: ClientQuotas | undefined
   readonly #store: ChannelStore
@@ -20,36 +20,44 @@ export class QuotaGate {
     this.#quotas = quotas
     this.#store = store
     this.#isKnown = isKnown
+    if (quotas !== undefined) store.onDrop(dropped => quotas.creditDropped(dropped))
   }
 
   /** See `ChannelBroker`. @throws StoreUnavailable, RateLimited */
   async publish(channel: string, data: string, options: PublishOptions): Promise<Published | 'conflict'> {
-    const { owner } = options
-    if (owner === undefined || this.#quotas === undefined) return this.#store.publish(channel, data, options)
-    let charge: PublicationCharge
+    const { owners } = options
+    if (owners === undefined || this.#quotas === undefined) return this.#store.publish(channel, data, options)
+    const keptBytes = this.#store.bytesOf(data, owners)
+    const hasKey = options.idempotencyKey !== '' && options.sessionId === undefined
+    let cancel: () => void
     try {
-      await this.requireChannel(owner, channel)
-      charge = this.#quotas.chargePublication(owner, {
-        dataBytes: Buffer.byteLength(data),
-        keptBytes: this.#store.bytesOf(data),
-        publishedAt: options.publishedAt,
-        hasKey: options.idempotencyKey !== '' && options.sessionId === undefined
-      })
+      const amounts = { historyBytes: keptBytes, idempotencyResults: hasKey ? 1 : 0 }
+      await this.requireChannel(owners, channel, amounts)
+      const { publishedAt } = options
+      const cost = { dataBytes: Buffer.byteLength(data), keptBytes, publishedAt, hasKey }
+      cancel = this.#quotas.chargePublication(owners, cost)
     } catch (error) {
       return this.#answerRepeat(channel, data, options, error)
     }
-    return this.#publishCharged(channel, data, { ...options, owner }, charge)
+    return this.#publishCharged(channel, data, { ...options, owners }, cancel)
   }
 
-  /** @throws RateLimited if the owner may create no more channels and this one is unknown. @throws StoreUnavailable */
-  async requireChannel(owner: string, channel: string): Promise<void> {
-    if (this.#quotas === undefined || this.#quotas.mayCreateChannel(owner) || this.#isKnown(channel)) return
-    if (!(await this.#store.exists(channel))) this.#quotas.requireChannel(owner)
+  /**
+   * @param amounts  what else is about to be charged
+   * @throws RateLimited if the owners may create no more channels and this one is unknown. @throws StoreUnavailable
+   */
+  async requireChannel(owners: string, channel: string, amounts: QuotaAmounts = {}): Promise<void> {
+    const quotas = this.#quotas
+    if (quotas === undefined) return
+    const reading = quotas.readUnknown(owners, { ...amounts, channels: 1 })
+    if (reading !== undefined) await reading
+    if (quotas.mayCreateChannel(owners) || this.#isKnown(channel)) return
+    if (!(await this.#store.exists(channel))) quotas.requireChannel(owners)
   }
 
-  /** What to call when a channel was created for an owner. */
-  onCreated(owner: string | undefined): (() => void) | undefined {
-    return owner === undefined ? undefined : () => this.#quotas?.chargeChannel(owner, false)
+  /** What to call when a channel was created for its owners. */
+  onCreated(owners: string | undefined): (() => void) | undefined {
+    return owners === undefined ? undefined : () => this.#quotas?.chargeChannel(owners, false)
   }
 
   /** Reads a channel from the store, and counts it if that created it. @throws StoreUnavailable */
@@ -57,30 +65,27 @@ export class QuotaGate {
     channel: string,
     after: Position | undefined,
     limit: number,
-    owner: string | undefined
+    owners: string | undefined
   ): Promise<ChannelState> {
     const created = new Set<string>()
     const state = await this.#store.read(channel, after, limit, created)
-    if (created.size > 0) this.onCreated(owner)?.()
+    if (created.size > 0) this.onCreated(owners)?.()
     return state
   }
 
   async #publishCharged(
     channel: string,
     data: string,
-    options: PublishOptions & { readonly owner: string },
-    charge: PublicationCharge
+    options: PublishOptions & { readonly owners: string },
+    cancel: () => void
   ): Promise<Published | 'conflict'> {
     try {
       const published = await this.#store.publish(channel, data, options)
-      if (published === 'conflict') charge.cancel()
-      else {
-        charge.settle(published)
-        if (published.offset === 1 && !published.duplicate) this.#quotas?.chargeChannel(options.owner, true)
-      }
+      if (published === 'conflict' || published.duplicate) cancel()
+      else if (published.offset === 1) this.#quotas?.chargeChannel(options.owners, true)
       return published
     } catch (error) {
-      if (error instanceof StoreUnavailable && error.outcome === 'unsent') charge.cancel()
+      if (error instanceof StoreUnavailable && error.outcome === 'unsent') cancel()
       if (error instanceof ShareExceeded) throw new RateLimited(`too many ${error.what}`, retryFullStoreMs)
       throw error
     }

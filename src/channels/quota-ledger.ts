@@ -37,15 +37,17 @@ export class QuotaLedger {
     const end = bucket * this.#bucketMs
     if (amount === 0 || end <= now) return
     this.used(now)
-    // Something that was freed may have been another owner's: no bucket falls below 0.
-    const added = Math.max(amount, -this.#at(bucket))
-    this.#pending.set(bucket, (this.#pending.get(bucket) ?? 0) + added)
-    this.#used += added
+    const before = this.#at(bucket)
+    this.#pending.set(bucket, (this.#pending.get(bucket) ?? 0) + amount)
+    this.#used += this.#at(bucket) - before
     this.#validUntil = Math.min(this.#validUntil, end)
   }
 
-  get hasPending(): boolean {
-    return this.#pending.size > 0
+  /** What was added and not yet sent to the store, without what was freed. */
+  get pending(): number {
+    let sum = 0
+    for (const amount of this.#pending.values()) if (amount > 0) sum += amount
+    return sum
   }
 
   /** The pending amounts by bucket, which are then no longer pending but counted until {@link store}. */
@@ -74,8 +76,9 @@ export class QuotaLedger {
     this.#validUntil = 0
   }
 
+  /** An amount may be freed here before the instance that counted it has sent it: until then the sum is below 0. */
   #at(bucket: number): number {
-    return Math.max(0, this.#stored.get(bucket) ?? 0) + (this.#pending.get(bucket) ?? 0)
+    return Math.max(0, (this.#stored.get(bucket) ?? 0) + (this.#pending.get(bucket) ?? 0))
   }
 
   #sum(now: number): void {
@@ -83,7 +86,7 @@ export class QuotaLedger {
     this.#used = 0
     this.#validUntil = Number.POSITIVE_INFINITY
     const stored = new Map<number, number>()
-    for (const [bucket, amount] of this.#stored) if (bucket >= first && amount > 0) stored.set(bucket, amount)
+    for (const [bucket, amount] of this.#stored) if (bucket >= first && amount !== 0) stored.set(bucket, amount)
     for (const bucket of this.#pending.keys()) if (bucket < first) this.#pending.delete(bucket)
     this.#stored = stored
     for (const bucket of new Set([...stored.keys(), ...this.#pending.keys()])) {

@@ -9,11 +9,15 @@ export interface AmountsToAdd {
   readonly restore: () => void
 }
 
-/** One owner of amounts: a client id, or a token. */
+/** One owner of amounts: a client, a token, or all tickets of a token. */
 export class QuotaOwner {
   readonly name: string
   /** The theoretical arrival time of the next byte (generic cell rate algorithm), unix milliseconds. */
   arrival = 0
+  /** When the store last returned what all instances counted, unix milliseconds. */
+  readAt = Number.NEGATIVE_INFINITY
+  /** The read under way. */
+  reading: Promise<void> | undefined
   readonly #rules: QuotaRules
   readonly #ledgers = new Map<KeptQuota, QuotaLedger>()
   #endedFields: readonly string[] = []
@@ -25,6 +29,11 @@ export class QuotaOwner {
 
   used(quota: KeptQuota, now: number): number {
     return this.#ledgers.get(quota)?.used(now) ?? 0
+  }
+
+  /** What this instance added to a quota and has not yet sent to the store. */
+  pending(quota: KeptQuota): number {
+    return this.#ledgers.get(quota)?.pending ?? 0
   }
 
   /** When some of what it uses of a quota ends, unix milliseconds; 0 if it uses nothing. */
@@ -64,6 +73,7 @@ export class QuotaOwner {
   /** Sets the amounts of all instances, as the store has them. */
   store(stored: ReadonlyMap<string, number>, now: number): void {
     const ended: string[] = []
+    this.readAt = now
     for (const quota of keptQuotas) {
       const { name, bucketMs } = this.#rules[quota]
       const byBucket = new Map<number, number>()

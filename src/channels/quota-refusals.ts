@@ -1,4 +1,5 @@
 import { RateLimited } from '../protocol/protocol-error.js'
+import { describeOwner } from '../store/owners.js'
 
 export interface QuotaLog {
   debug(fields: object, message: string): void
@@ -58,8 +59,10 @@ export class QuotaRefusals {
     const [oldest] = this.#logged.keys()
     if (this.#logged.size >= maxRemembered && oldest !== undefined) this.#logged.delete(oldest)
     this.#logged.set(key, { at: this.#now(), refusals: 0 })
-    const who = owner.includes(':') ? { actor: owner } : { clientId: owner }
     const refusedSince = last === undefined ? {} : { refusedSince: last.refusals }
-    this.#log.warn({ ...who, quota, limit, ...refusedSince }, 'a quota is used up: requests are refused')
+    this.#log.warn(
+      { ...describeOwner(owner), quota, limit, ...refusedSince },
+      'a quota is used up: requests are refused'
+    )
   }
 }

@@ -16,6 +16,14 @@ export interface QuotaLimits {
   readonly tickets: number
 }
 
+/** Limits by what an owner is. */
+export interface OwnerLimits {
+  /** Of a client, and of what a token publishes itself. */
+  readonly perClient: QuotaLimits
+  /** Of all tickets of one token together, whatever their client ids: several times those of a client. */
+  readonly perToken: QuotaLimits
+}
+
 /** Quotas of which amounts are kept until they end. */
 export type KeptQuota = Exclude<keyof QuotaLimits, 'bytesPerSecond'>
 
@@ -74,33 +82,86 @@ export function quotaRules(historyLifeMs: number): QuotaRules {
   }
 }
 
-/** A client's part of the bytes that the embedded store keeps. */
+/** A client's part of the bytes in histories, and what all tickets of one token may have of any quota. */
 const historyShare = 1 / 4
-/** The same with Redis, in bytes: the gateway does not know how much memory that has. */
-const redisHistoryBytes = 256 * 1024 * 1024
-/** A client's part of the idempotency results that the embedded store keeps, and the number with Redis. */
+const tokenShare = 1 / 2
+/** A client's part of the idempotency results, and the most with Redis. */
 const resultShare = 1 / 10
 const redisResults = 30_000
+
+/** The part of Redis' `maxmemory` that is meant for the histories of channels, and the most bytes. */
+const redisHistoryShare = 1 / 2
+const redisHistoryBytes = 1024 * 1024 * 1024
+/** What a channel (two keys), or an idempotency result (one), takes in Redis, in bytes; see scripts/measure-memory.mjs. */
+const redisChannelBytes = 512
+const redisResultBytes = 256
+/** The part of the same bytes that all channels, or all idempotency results, may take beside the histories. */
+const redisCountShare = 1 / 4
+
+/** The setting of {@link QuotaSettings.clientQuotas.tokenMultiple}. */
+export const tokenMultipleSetting = 'COUNTERSIGN_TOKEN_QUOTA_MULTIPLE'
 
 export interface QuotaSettings {
   /** Off lifts rates and counts; sizes stay bounded. */
   readonly rateLimit: boolean
   /** `historyBytes` 0: derived from the store. */
-  readonly clientQuotas: Pick<QuotaLimits, 'bytesPerSecond' | 'historyBytes' | 'channels'>
+  readonly clientQuotas: Pick<QuotaLimits, 'bytesPerSecond' | 'historyBytes' | 'channels'> & {
+    /** How many times the quotas of one client all tickets of a token may use together. */
+    readonly tokenMultiple: number
+  }
 }
 
-/** @param bounds  of the store: empty with Redis */
-export function quotaLimits(settings: QuotaSettings, bounds: readonly StoreBound[]): QuotaLimits {
-  const { rateLimit, clientQuotas } = settings
-  const limitOf = (name: string) => bounds.find(bound => bound.name === name)?.limit
-  const kept = limitOf('history_bytes')
-  const results = limitOf('idempotency_results')
-  const derived = kept === undefined ? redisHistoryBytes : Math.floor(kept * historyShare)
-  const historyBytes = clientQuotas.historyBytes === 0 ? derived : clientQuotas.historyBytes
-  if (!rateLimit) return { bytesPerSecond: 0, historyBytes, channels: 0, idempotencyResults: 0, tickets: 0 }
+/** How much of each quota the store has for all together. */
+type StoreCapacity = Pick<QuotaLimits, 'historyBytes' | 'channels' | 'idempotencyResults'>
+
+/** @param maxMemoryBytes  undefined: unlimited, or unknown */
+function redisCapacity(maxMemoryBytes = Number.POSITIVE_INFINITY): StoreCapacity {
+  const historyBytes = Math.floor(Math.min(redisHistoryBytes, maxMemoryBytes * redisHistoryShare))
   return {
-    ...{ bytesPerSecond: clientQuotas.bytesPerSecond, historyBytes, channels: clientQuotas.channels },
-    idempotencyResults: results === undefined ? redisResults : Math.floor(results * resultShare),
-    tickets: maxTicketsPerToken
+    historyBytes,
+    channels: Math.floor((historyBytes * redisCountShare) / redisChannelBytes),
+    idempotencyResults: Math.floor((historyBytes * redisCountShare) / redisResultBytes)
+  }
+}
+
+function capacityOf(bounds: readonly StoreBound[], maxMemoryBytes: number | undefined): StoreCapacity {
+  const limitOf = (name: string) => bounds.find(bound => bound.name === name)?.limit
+  const inRedis = redisCapacity(maxMemoryBytes)
+  return {
+    historyBytes: limitOf('history_bytes') ?? inRedis.historyBytes,
+    channels: limitOf('channels') ?? inRedis.channels,
+    idempotencyResults:
+      limitOf('idempotency_results') ?? Math.min(redisResults / resultShare, inRedis.idempotencyResults)
+  }
+}
+
+/**
+ * @param bounds          of the store: of what Redis keeps there are none
+ * @param maxMemoryBytes  of Redis; undefined: unlimited, unknown, or another store
+ */
+export function quotaLimits(
+  { rateLimit, clientQuotas }: QuotaSettings,
+  bounds: readonly StoreBound[],
+  maxMemoryBytes?: number
+): OwnerLimits {
+  const { bytesPerSecond, channels, tokenMultiple } = clientQuotas
+  const capacity = capacityOf(bounds, maxMemoryBytes)
+  const derived = Math.floor(capacity.historyBytes * historyShare)
+  const historyBytes = clientQuotas.historyBytes === 0 ? derived : clientQuotas.historyBytes
+  const idempotencyResults = Math.floor(capacity.idempotencyResults * resultShare)
+  const ofTickets = (quota: keyof StoreCapacity, ofClient: number) =>
+    Math.max(ofClient, Math.min(ofClient * tokenMultiple, Math.floor(capacity[quota] * tokenShare)))
+  const sizes = { historyBytes: ofTickets('historyBytes', historyBytes) }
+  const none = { bytesPerSecond: 0, channels: 0, idempotencyResults: 0, tickets: 0 }
+  if (!rateLimit) return { perClient: { ...none, historyBytes }, perToken: { ...none, ...sizes } }
+  return {
+    perClient: { bytesPerSecond, historyBytes, channels, idempotencyResults, tickets: maxTicketsPerToken },
+    perToken: {
+      ...sizes,
+      bytesPerSecond: bytesPerSecond * tokenMultiple,
+      channels: ofTickets('channels', channels),
+      idempotencyResults: ofTickets('idempotencyResults', idempotencyResults),
+      tickets: maxTicketsPerToken
+    }
   }
 }

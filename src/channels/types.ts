@@ -20,16 +20,16 @@ export interface Joined {
 export interface ReadOptions {
   /** Asks the store even if memory has an answer. A recovery needs it, because memory may lag. */
   readonly fresh: boolean
-  /** Whose quota counts a channel that this read creates; absent: nobody's. */
-  readonly owner?: string
+  /** Whose quotas count a channel that this read creates, see store/owners.ts; absent: nobody's. */
+  readonly owners?: string
 }
 
 /** Who publishes. */
 export interface PublishRequest {
   /** Unique across channels; '' if the call will not be repeated. */
   readonly idempotencyKey: string
-  /** A client id or `token:<tokenId>`, whose quotas count the publication; absent: nobody's. */
-  readonly owner?: string
+  /** Whose quotas count the publication, see store/owners.ts; absent: nobody's. */
+  readonly owners?: string
   /** The key is the gateway's own for a message of this bridge session. */
   readonly sessionId?: string
 }
@@ -42,7 +42,7 @@ export interface ChannelBroker {
   /**
    * @param data  JSON text
    * @throws StoreUnavailable
-   * @throws RateLimited if the owner's quotas are used up; a repeat is answered even then
+   * @throws RateLimited if a quota of the owners is used up; a repeat is answered even then
    */
   publish(channel: string, data: string, request: PublishRequest): Promise<Published | 'conflict'>
 
@@ -50,12 +50,12 @@ export interface ChannelBroker {
    * Joins, or moves a subscriber that has joined, without a race: every publication after `position` reaches it. It
    * receives nothing before `release`, which is to be called when its peer knows `position`.
    * @param recover  a position to continue from
-   * @param owner    whose quota counts the channel if it is created; absent: nobody's
+   * @param owners   whose quotas count the channel if it is created; absent: nobody's
    * @throws StoreUnavailable; the subscriber keeps its former position
    * @throws ProtocolError UNAVAILABLE if this instance has too many channels in use
-   * @throws RateLimited if the channel is unknown and the owner may create no more
+   * @throws RateLimited if the channel is unknown and the owners may create no more
    */
-  join(subscriber: Subscriber, channel: string, recover?: Position, owner?: string): Promise<Joined>
+  join(subscriber: Subscriber, channel: string, recover?: Position, owners?: string): Promise<Joined>
   /** Delivers what was withheld since `join`. */
   release(subscriber: Subscriber, channel: string): void
   /** @returns whether it had joined */
@@ -68,7 +68,7 @@ export interface ChannelBroker {
    * answer comes from memory if this instance has a stream of the channel, otherwise from the store. The stream stays
    * open for a while after each call.
    * @throws StoreUnavailable
-   * @throws RateLimited if the channel is unknown and the owner may create no more
+   * @throws RateLimited if the channel is unknown and the owners may create no more
    */
   readAfter(
     channel: string,

@@ -44,7 +44,12 @@ export interface Config {
   /** Bytes of request bodies that this process holds at once. */
   readonly pendingBodyBytes: number
   /** What one client may use. `historyBytes` 0: the store's default. */
-  readonly clientQuotas: { readonly bytesPerSecond: number; readonly historyBytes: number; readonly channels: number }
+  readonly clientQuotas: {
+    readonly bytesPerSecond: number
+    readonly historyBytes: number
+    readonly channels: number
+    readonly tokenMultiple: number
+  }
   /** Patterns of the channels whose members are recorded. */
   readonly presence: readonly string[]
   readonly history: { readonly size: number; readonly lifeMs: number }
@@ -120,7 +125,8 @@ function toConfig(settings: Settings): Config {
     clientQuotas: {
       bytesPerSecond: settings.COUNTERSIGN_CLIENT_BYTES_PER_SECOND,
       historyBytes: settings.COUNTERSIGN_CLIENT_HISTORY_BYTES,
-      channels: settings.COUNTERSIGN_CLIENT_CHANNELS
+      channels: settings.COUNTERSIGN_CLIENT_CHANNELS,
+      tokenMultiple: settings.COUNTERSIGN_TOKEN_QUOTA_MULTIPLE
     },
     presence: presencePatterns(settings),
     history: { size: settings.COUNTERSIGN_HISTORY_SIZE, lifeMs: settings.COUNTERSIGN_HISTORY_SECONDS * 1000 }

@@ -119,13 +119,19 @@ export const settingsSchema = Type.Object({
     0,
     68_719_476_736,
     0,
-    'Bytes that the publications of one client may take in the histories of channels, on all instances together; 0: a quarter of what the embedded store keeps, 256 MiB with Redis.'
+    'Bytes that the publications of one client may take in the histories of channels, on all instances together; 0: a quarter of what the embedded store keeps; with Redis an eighth of its `maxmemory`, 256 MiB at most.'
   ),
   COUNTERSIGN_CLIENT_CHANNELS: integer(
     1,
     10_000_000,
     20_000,
     'Channels that one client may create within the time for which unused channels are kept, on all instances together.'
+  ),
+  COUNTERSIGN_TOKEN_QUOTA_MULTIPLE: integer(
+    1,
+    1_000_000,
+    16,
+    'How many times the quotas of one client all tickets of one token may use together, whatever their clientIds; half of what the store keeps at most.'
   ),
   COUNTERSIGN_PRESENCE: Type.String({
     default: 'none',

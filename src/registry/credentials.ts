@@ -1,4 +1,5 @@
 import type { Credential, Credentials } from '../auth/credential.js'
+import { ticketsOwner } from '../store/owners.js'
 import type { StoredRecord } from '../store/store.js'
 import { CannotUnseal } from './aead.js'
 import { isLive, type KeySealer, maxLiveKeys, type SealedKey } from './client-keys.js'
@@ -54,11 +55,13 @@ export class CredentialSource {
     // Also for a ticket that is there, so that both cost the same.
     const decoys = this.#ofClient(client, clientId, keyId)
     if (ticket === undefined || client === 'unreadable' || client?.status === 'suspended') return decoys
-    const { subscribe, publish, services, attributes, secret, expiresAt } = ticket
+    const { subscribe, publish, services, attributes, secret, expiresAt, createdBy } = ticket
+    const ticketOwner = ticketsOwner(createdBy)
     return {
       capabilities: { subscribe, publish, services },
       attributes,
-      credentials: [{ keyId, secret, usable: true, expiresAt }]
+      credentials: [{ keyId, secret, usable: true, expiresAt }],
+      ...(ticketOwner === undefined ? {} : { ticketOwner })
     }
   }
 

@@ -26,10 +26,17 @@ export interface Ticket extends Capabilities {
 interface TicketRecord extends Ticket {
   readonly secret: string
   readonly revokedAt?: number
+  /** Who created it, as the audit log names callers. Earlier versions stored none. */
+  readonly createdBy?: string
 }
 
 export interface TicketWithSecret extends Ticket {
   readonly secret: string
+}
+
+/** A ticket as a handshake finds it. */
+export interface OpenedTicket extends TicketWithSecret {
+  readonly createdBy?: string
 }
 
 export interface NewTicket extends Partial<Capabilities> {
@@ -106,7 +113,7 @@ export class Tickets {
     const lifeMs = ttlSeconds * 1000
     const times = { createdAt, expiresAt: createdAt + lifeMs }
     const ticket: Ticket = { clientId, keyId, subscribe, publish, services, attributes, ...times }
-    await this.#store.put(keyId, this.#seal({ ...ticket, secret }), lifeMs, actor)
+    await this.#store.put(keyId, this.#seal({ ...ticket, secret, createdBy: actor }), lifeMs, actor)
     return { ...ticket, secret }
   }
 
@@ -114,12 +121,12 @@ export class Tickets {
   async get(clientId: string, keyId: string): Promise<Ticket | undefined> {
     const record = await this.#readValid(clientId, keyId)
     if (record === undefined) return undefined
-    const { secret: _, ...ticket } = record
+    const { secret: _, createdBy: __, ...ticket } = record
     return ticket
   }
 
   /** The ticket with its secret, unless it has expired or was revoked, or does not open. */
-  open(clientId: string, keyId: string): Promise<TicketWithSecret | undefined> {
+  open(clientId: string, keyId: string): Promise<OpenedTicket | undefined> {
     return this.#readValid(clientId, keyId)
   }
 

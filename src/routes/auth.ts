@@ -6,6 +6,7 @@ import { ApiError, apiErrors } from '../errors.js'
 import { markVerified } from '../http/unverified-sockets.js'
 import { bearerOf, type VerifiedTokens } from '../http/verified-tokens.js'
 import type { Scope, Token, Tokens } from '../registry/tokens.js'
+import { tokenOwner } from '../store/owners.js'
 
 /** Bearer authentication of the HTTP API (PROTOCOL §12). */
 
@@ -86,7 +87,7 @@ export function createAuth({ adminToken, tokens, verified, allowInsecureHttp }: 
     if (!isAdmin && !wanted.some(scope => caller.scopes.includes(scope))) {
       throw new ApiError('PERMISSION_DENIED', `this token lacks the scope ${['admin', ...wanted].join(' or ')}`)
     }
-    request.bodyOwner = request.actor = `token:${caller.tokenId}`
+    request.bodyOwner = request.actor = tokenOwner(caller.tokenId)
     request.limitedBy = isAdmin ? undefined : caller
   }
 }

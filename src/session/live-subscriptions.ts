@@ -51,8 +51,8 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     return this.#joined.has(channel)
   }
 
-  async join(channel: string, recover?: Position, owner?: string): Promise<Joined> {
-    const joined = await this.#channels.join(this, channel, recover, owner)
+  async join(channel: string, recover?: Position, owners?: string): Promise<Joined> {
+    const joined = await this.#channels.join(this, channel, recover, owners)
     if (this.#closed) this.#channels.leave(this, channel)
     else {
       this.#requireStillPermitted(channel)

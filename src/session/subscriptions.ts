@@ -8,9 +8,9 @@ export interface Subscriptions {
   has(channel: string): boolean
   /**
    * Joins a channel, or moves the position of a joined one.
-   * @param owner  whose quota counts the channel if it is created
+   * @param owners  whose quotas count the channel if it is created, see store/owners.ts
    * @throws StoreUnavailable, RateLimited
    */
-  join(channel: string, recover?: Position, owner?: string): Promise<Joined>
+  join(channel: string, recover?: Position, owners?: string): Promise<Joined>
   leave(channel: string): void
 }

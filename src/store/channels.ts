@@ -18,15 +18,23 @@ export interface StoredPublication {
   readonly data: string
   /** Unix milliseconds. */
   readonly publishedAt: number
+  /** Whose quotas count it, see owners.ts. Absent: nobody's, or an earlier version stored it. */
+  readonly owners?: string
 }
 
 export interface Published extends Position {
   /** The idempotency key was used before with the same data; the position is that of the earlier publication. */
   readonly duplicate: boolean
-  /** Bytes of older publications that the channel's history dropped, as {@link ChannelStore.bytesOf} counts them. */
-  readonly droppedBytes: number
-  /** When the newest of these was published, unix milliseconds; 0 if none was dropped. */
-  readonly droppedAt: number
+}
+
+/** A publication that a history no longer keeps. */
+export interface Dropped {
+  /** Whose quotas counted it, see owners.ts; '' if that is unknown. */
+  readonly owners: string
+  /** As {@link ChannelStore.bytesOf} counts them. */
+  readonly bytes: number
+  /** When it was published, unix milliseconds. */
+  readonly publishedAt: number
 }
 
 /** A channel as one read found it. */
@@ -48,8 +56,8 @@ export interface PublishOptions {
    * {@link idempotencyLifeMs} (PROTOCOL §7).
    */
   readonly idempotencyKey: string
-  /** Whose share the key's result counts towards: a client id, or a token. Default ''. */
-  readonly owner?: string
+  /** Stored with the publication, see owners.ts. The result of the key counts towards the share of the first. Default ''. */
+  readonly owners?: string
   /**
    * The key is the gateway's own for a message of this bridge session, not the client's: the result lives no longer than
    * the session, and {@link sessionResultLifeMs} at most.
@@ -118,8 +126,14 @@ export interface ChannelStore {
    * @throws StoreUnavailable
    */
   findRepeat(channel: string, data: string, options: PublishOptions): Promise<Published | 'conflict' | undefined>
-  /** Bytes that a publication costs the store while it is in a history. @param data  JSON text */
-  bytesOf(data: string): number
+  /** Bytes that a publication costs the store while it is in a history. @param data  JSON text. @param owners  default '' */
+  bytesOf(data: string, owners?: string): number
+  /**
+   * Sets a listener for the publications that a call of this instance drops from a history, by a bound or with their
+   * channel; others that are dropped for their age or with the store's state may be left out. To be called once. It is
+   * called synchronously, before the call is answered, and may not throw.
+   */
+  onDrop(listener: (dropped: Dropped) => void): void
   /**
    * Reads a channel's top and, given `after`, all that was published after it. An unknown channel is created with a new
    * epoch and offset 0.

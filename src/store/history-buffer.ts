@@ -14,6 +14,8 @@ export interface HistoryBufferOptions {
   /** Most bytes, as `publicationBytes` counts them. */
   readonly maxBytes: number
   readonly budget: HistoryBudget
+  /** Called for each publication that is dropped, for whatever reason. @param bytes  as `publicationBytes` counts them */
+  readonly onDrop?: (publication: StoredPublication, bytes: number) => void
 }
 
 /** Places of dropped publications that an array keeps before it is copied. */
@@ -26,10 +28,6 @@ export class HistoryBuffer {
   #publications: (StoredPublication | undefined)[] = []
   #first = 0
   #bytes = 0
-  /** Bytes that were dropped so far for the sake of newer publications or because of their age. */
-  droppedBytes = 0
-  /** When the newest of them was published, unix milliseconds. */
-  droppedAt = 0
 
   constructor(options: HistoryBufferOptions) {
     this.#options = options
@@ -51,7 +49,7 @@ export class HistoryBuffer {
 
   push(publication: StoredPublication): void {
     this.#publications.push(publication)
-    this.#add(publicationBytes(publication.data))
+    this.#add(publicationBytes(publication.data, publication.owners))
     while (this.#count > 0 && this.#isOverBound) this.#dropOldest()
     this.#compact()
   }
@@ -74,10 +72,9 @@ export class HistoryBuffer {
     const oldest = this.#publications[this.#first]
     if (oldest === undefined) return
     this.#publications[this.#first++] = undefined
-    const bytes = publicationBytes(oldest.data)
+    const bytes = publicationBytes(oldest.data, oldest.owners)
     this.#add(-bytes)
-    this.droppedBytes += bytes
-    this.droppedAt = oldest.publishedAt
+    this.#options.onDrop?.(oldest, bytes)
   }
 
   /** Copies the array once per as many drops as it holds publications, instead of shifting it each time. */
@@ -94,6 +91,7 @@ export class HistoryBuffer {
   }
 
   clear(): void {
+    if (this.#options.onDrop !== undefined) while (this.#count > 0) this.#dropOldest()
     this.#add(-this.#bytes)
     this.#publications = []
     this.#first = 0

@@ -7,6 +7,8 @@ import { getHeapStatistics } from 'node:v8'
 
 /** A publication beside its text: 80 measured, and its place in an array that grows by half. */
 export const publicationOverheadBytes = 112
+/** The owners of a publication beside their text, which is ASCII: a property and the header of a string. */
+export const ownersOverheadBytes = 24
 /** A channel without publications, beside its name. */
 export const channelOverheadBytes = 224
 /** The buffer of a channel that has publications, and its place in the order of ends. */
@@ -21,9 +23,10 @@ export function textBytes(text: string): number {
   return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length
 }
 
-/** Bytes that a publication costs while it is kept. @param data  JSON text */
-export function publicationBytes(data: string): number {
-  return publicationOverheadBytes + textBytes(data)
+/** Bytes that a publication costs while it is kept. @param data  JSON text. @param owners  see owners.ts */
+export function publicationBytes(data: string, owners = ''): number {
+  const ownersBytes = owners === '' ? 0 : ownersOverheadBytes + owners.length
+  return publicationOverheadBytes + ownersBytes + textBytes(data)
 }
 
 /**

@@ -24,6 +24,13 @@ export interface StoreBound {
   readonly limit: number
 }
 
+/** Memory of a store that bounds it by itself. */
+export interface StoreMemory {
+  readonly usedBytes: number
+  /** Above, it refuses what needs memory. */
+  readonly maxBytes: number
+}
+
 /**
  * Everything that the gateway keeps. There are two implementations: `embedded/` (one process, no other service) and
  * `redis/` (any number of instances). Both pass the suites in `test/store/*.suite.ts`.
@@ -45,6 +52,14 @@ export interface Store {
   readonly quotas?: QuotaStore
   /** Bounds of what the store keeps in this process; empty with Redis, which has its own. */
   bounds(): readonly StoreBound[]
+  /**
+   * The memory that the store may use. Absent: see {@link bounds}.
+   * @returns undefined if it is unlimited
+   * @throws StoreUnavailable, also if the store hides it
+   */
+  memory?(): Promise<StoreMemory | undefined>
+  /** Whether the store lately refused calls for lack of memory. It may accept smaller ones, and those that protect. */
+  readonly isFull: boolean
   /** Resolves if the store works at this moment. @throws StoreUnavailable after at most a second */
   ping(): Promise<void>
   /** The clock that all instances share, in unix milliseconds. Absent: this process is alone. @throws StoreUnavailable */

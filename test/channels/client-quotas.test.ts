@@ -1,6 +1,7 @@
 import t from 'tap'
-import { ClientQuotas, maxQuotaOwners } from '../../src/channels/client-quotas.js'
+import { ClientQuotas } from '../../src/channels/client-quotas.js'
 import { QuotaLedger } from '../../src/channels/quota-ledger.js'
+import { maxQuotaOwners } from '../../src/channels/quota-owners.js'
 import type { RateLimited } from '../../src/protocol/protocol-error.js'
 import { StoreUnavailable } from '../../src/store/errors.js'
 import type { QuotaStore, QuotaUpdate } from '../../src/store/quotas.js'
@@ -8,7 +9,8 @@ import { createClock } from '../helper/clock.js'
 
 /** Counts per client, without a gateway. */
 
-const limits = { bytesPerSecond: 1000, historyBytes: 10_000, channels: 4, idempotencyResults: 2, tickets: 2 }
+const perClient = { bytesPerSecond: 1000, historyBytes: 10_000, channels: 4, idempotencyResults: 2, tickets: 2 }
+const limits = { perClient, perToken: { ...perClient, historyBytes: 20_000 } }
 const historyLifeMs = 80_000
 const refusal = { code: 'RATE_LIMITED' }
 
@@ -60,17 +62,17 @@ t.test('counts an amount until its end, and at most one bucket longer', async t 
 
 t.test('counts what a publication adds to a history, and what it drops from it', async t => {
   const { clock, quotas, publish } = start()
-  publish('a', 6000).settle({ duplicate: false, droppedBytes: 0, droppedAt: 0 })
+  publish('a', 6000)
   const droppedAt = clock.now()
   t.throws(() => publish('a', 4001), refusal)
   publish('b', 9000)
-  publish('a', 4000).settle({ duplicate: true, droppedBytes: 0, droppedAt: 0 })
-  t.equal(quotas.used('a', 'historyBytes'), 6000, 'a repeat adds nothing')
-  publish('a', 4000).cancel()
-  t.equal(quotas.used('a', 'historyBytes'), 6000)
+  publish('a', 4000)()
+  t.equal(quotas.used('a', 'historyBytes'), 6000, 'what was cancelled adds nothing')
   clock.advance(historyLifeMs / 2)
-  publish('a', 3000).settle({ duplicate: false, droppedBytes: 2000, droppedAt })
+  publish('a', 3000)
+  quotas.creditDropped({ owners: 'a', bytes: 2000, publishedAt: droppedAt })
   t.equal(quotas.used('a', 'historyBytes'), 7000)
+  t.equal(quotas.used('b', 'historyBytes'), 9000)
   clock.advance(historyLifeMs / 2 + historyLifeMs / 8)
   t.equal(quotas.used('a', 'historyBytes'), 3000)
 })
@@ -135,6 +137,62 @@ t.test('instances add up what a client uses', async t => {
   await two.quotas.tick()
   t.equal(two.quotas.used('a', 'historyBytes'), 2)
   t.ok((shared.amounts.get('a')?.size ?? 0) <= 1, 'fields that have ended are removed from the store')
+})
+
+t.test('bug: a restart gave a client its quota again for a second', async t => {
+  const clock = createClock()
+  const shared = new SharedAmounts()
+  const before = start(shared, clock)
+  before.publish('a', 10_000)
+  await before.quotas.tick()
+  const after = start(shared, clock)
+  t.equal(after.quotas.readUnknown('a', { historyBytes: 39 }), undefined, 'a small amount asks nobody')
+  after.publish('a', 30)
+  const [first, second] = [1, 2].map(() => after.quotas.readUnknown('a', { historyBytes: 10 }))
+  await Promise.all([first, second])
+  t.equal(shared.updates.length, 2, 'concurrent requests share one read')
+  t.throws(() => after.publish('a', 1), refusal)
+  t.equal(after.quotas.readUnknown('a', { historyBytes: 5000 }), undefined, 'a known owner costs no read')
+  clock.advance(10_000)
+  const again = after.quotas.readUnknown('a', { historyBytes: 5000 })
+  t.ok(again, 'after 10 s without an answer it is unknown again')
+  await again
+  shared.failure = new StoreUnavailable(undefined, 'unsent')
+  await t.rejects(
+    start(shared, clock).quotas.readUnknown('a', { historyBytes: 5000 }) ?? Promise.resolve(),
+    shared.failure
+  )
+})
+
+t.test('an amount that is freed on another instance, before its own has sent it, is not lost', async t => {
+  const clock = createClock()
+  const shared = new SharedAmounts()
+  const one = start(shared, clock)
+  const two = start(shared, clock)
+  one.publish('a', 6000)
+  one.publish('a', 1000)
+  two.quotas.creditDropped({ owners: 'a', bytes: 6000, publishedAt: clock.now() })
+  t.equal(two.quotas.used('a', 'historyBytes'), 0, 'never less than nothing')
+  await two.quotas.tick()
+  await one.quotas.tick()
+  t.equal(one.quotas.used('a', 'historyBytes'), 1000)
+})
+
+t.test('counts what a ticket does for its client and for all tickets of its token', async t => {
+  const { quotas, publish, lines } = start()
+  const owners = (client: string) => `${client},tickets:tok_1`
+  publish(owners('a'), 9000)
+  t.throws(() => publish(owners('a'), 2000), { message: /this client/ })
+  publish(owners('b'), 9000)
+  t.throws(() => publish(owners('c'), 3000), {
+    message: /all tickets of this token.*20000.*COUNTERSIGN_TOKEN_QUOTA_MULTIPLE/
+  })
+  t.equal(quotas.used('c', 'historyBytes'), 0, 'what is refused counts for nobody')
+  publish('token:tok_1', 9000)
+  t.match(lines, [{ clientId: 'a' }, { ticketsOf: 'tok_1' }])
+  for (const client of 'abcd') quotas.chargeChannel(owners(client), false)
+  t.equal(quotas.mayCreateChannel(owners('e')), false)
+  t.equal(quotas.mayCreateChannel('e'), true)
 })
 
 t.test('remembers a bounded number of owners, those that use nothing last', async t => {

@@ -66,7 +66,7 @@ export class FakeStore implements ChannelStore {
     channel.history.push(publication)
     if (channel.history.length > this.#historySize) channel.history.shift()
     if (this.listened.has(name)) this.notifications.push({ channel: name, epoch: channel.epoch, publication })
-    return { offset: channel.offset, epoch: channel.epoch, duplicate: false, droppedBytes: 0, droppedAt: 0 }
+    return { offset: channel.offset, epoch: channel.epoch, duplicate: false }
   }
 
   async read(name: string, after: Position | undefined, limit: number): Promise<ChannelState> {
@@ -92,6 +92,8 @@ export class FakeStore implements ChannelStore {
   bytesOf(data: string): number {
     return data.length
   }
+
+  onDrop(): void {}
 
   async exists(name: string): Promise<boolean> {
     return this.#channels.has(name)

@@ -19,6 +19,10 @@ export interface StoreUnderTest {
 
 export interface TestStoreOptions {
   readonly history?: HistoryBounds
+  /** Most bytes of one channel's history. */
+  readonly channelBytes?: number
+  /** Most channels; embedded only. */
+  readonly channels?: number
   /** Most results of idempotency keys; embedded only. */
   readonly idempotencyResults?: number
 }
@@ -47,7 +51,8 @@ export const stores: Readonly<Record<'embedded' | 'redis', OpenStoreForTest>> = 
     const open = async () => {
       const store = await openRedisStore(redisUrl(), {
         prefix,
-        ...(options.history === undefined ? {} : { history: options.history })
+        ...(options.history === undefined ? {} : { history: options.history }),
+        ...(options.channelBytes === undefined ? {} : { channelBytes: options.channelBytes })
       })
       t.teardown(() => store.close())
       return store

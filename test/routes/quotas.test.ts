@@ -9,7 +9,7 @@ import { caller } from './each-store.js'
 /** Quotas of tokens. */
 
 t.test('a token that publishes too much gets 429 with retry-after; the admin token has no quotas', async t => {
-  const clientQuotas = { bytesPerSecond: 1000, historyBytes: 5000, channels: 1000 }
+  const clientQuotas = { bytesPerSecond: 1000, historyBytes: 5000, channels: 1000, tokenMultiple: 2 }
   const gateway = await startGateway(t, { config: { rateLimit: true, clientQuotas } })
   const made = await gateway.admin('POST', '/tokens', { name: 't', scopes: ['publish'], publish: ['*'] })
   const publish = () =>

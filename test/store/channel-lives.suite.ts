@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import {
+  type Dropped,
   maxAgedDrops,
   publishedLifeMs,
   type StoredPublication,
@@ -18,23 +19,39 @@ export function channelLivesSuite(t: Test, open: OpenChannelsForTest): void {
     const first = await at(1_000_000)
     if (first === 'conflict') throw new Error('conflict')
     const { epoch } = first
-    t.match(await at(1_060_000), { droppedBytes: 0, droppedAt: 0 })
+    const drops: Dropped[] = []
+    channels.onDrop(dropped => void drops.push(dropped))
     const bytes = channels.bytesOf('"x"')
-    t.match(await at(1_060_001), { droppedBytes: bytes, droppedAt: 1_000_000 })
+    await at(1_060_000)
+    t.same(drops, [])
+    await at(1_060_001)
+    t.same(drops.splice(0), [{ owners: '', bytes, publishedAt: 1_000_000 }])
     t.equal((await channels.read('a', { offset: 0, epoch }, 99)).publications, undefined)
     t.same(offsetsOf((await channels.read('a', { offset: 1, epoch }, 99)).publications), [2, 3])
     for (let i = 0; i < maxAgedDrops + 10; i++) await at(1_060_001)
-    t.match(await at(1_200_000), { droppedBytes: maxAgedDrops * bytes }, 'a bounded number at once')
-    t.match(await at(1_200_000), { droppedBytes: 12 * bytes, droppedAt: 1_060_001 })
+    t.same(drops.splice(0), [])
+    await at(1_200_000)
+    t.equal(drops.splice(0).length, maxAgedDrops, 'a bounded number at once')
+    await at(1_200_000)
+    t.same(drops.slice(11), [{ owners: '', bytes, publishedAt: 1_060_001 }])
     t.same(offsetsOf((await channels.read('a', { offset: maxAgedDrops + 13, epoch }, 99)).publications)?.length, 2)
   })
 
   t.test('reports what a publication dropped because there were too many', async t => {
     const { channels } = await open(t, { size: 2, lifeMs: 60_000 })
-    await publish(channels, 'a', '"1"')
-    await publish(channels, 'a', '"22"')
-    const third = await channels.publish('a', '"3"', { publishedAt: 1, idempotencyKey: '' })
-    t.match(third, { droppedBytes: channels.bytesOf('"1"'), droppedAt: 1 })
+    const drops: Dropped[] = []
+    channels.onDrop(dropped => void drops.push(dropped))
+    const as = (owners: string, data: string, publishedAt: number) =>
+      channels.publish('a', data, { publishedAt, idempotencyKey: '', owners })
+    const longest = `${'z'.repeat(64)},tickets:tok_${'0'.repeat(32)}`
+    await as(longest, '"1"', 1_700_000_000_123)
+    await as('b', '"22"', 1_700_000_000_124)
+    await as('c', '"3"', 1_700_000_000_125)
+    const bytes = channels.bytesOf('"1"', longest)
+    t.ok(bytes >= channels.bytesOf('"1"') + longest.length, 'owners are counted')
+    t.same(drops.splice(0), [{ owners: longest, bytes, publishedAt: 1_700_000_000_123 }])
+    await as('', '"4"', 1_700_000_000_126)
+    t.same(drops, [{ owners: 'b', bytes: channels.bytesOf('"22"', 'b'), publishedAt: 1_700_000_000_124 }])
   })
 
   t.test('bug: a channel that was only joined was kept for a day', async t => {

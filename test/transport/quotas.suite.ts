@@ -1,12 +1,32 @@
 import type { Test } from 'tap'
 import { createClock } from '../helper/clock.js'
-import { startGateway } from '../helper/gateway.js'
+import { type Gateway, startGateway } from '../helper/gateway.js'
 import { allPermissions, type ChannelHarness, positionOf } from './channel-harness.js'
 
 /** What one client may use of what all share (PROTOCOL §11). */
 
-const quotas = { bytesPerSecond: 1_000_000, historyBytes: 10_000_000, channels: 1000 }
+const quotas = { bytesPerSecond: 1_000_000, historyBytes: 10_000_000, channels: 1000, tokenMultiple: 2 }
 const kilobyte = 'x'.repeat(1000)
+
+interface Ticket {
+  readonly clientId: string
+  readonly keyId: string
+  readonly secret: string
+}
+
+/** Makes a token. @returns makes tickets with it */
+async function ticketsOf(gateway: Gateway): Promise<(clientId: string) => Promise<Ticket>> {
+  const lists = { clients: ['*'], publish: ['*'], subscribe: ['*'] }
+  const { body } = await gateway.admin('POST', '/tokens', { name: 't', scopes: ['tickets'], ...lists })
+  return async clientId => {
+    const answer = await fetch(`${gateway.url}/v1/tickets`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${body.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ clientId, publish: ['*'], subscribe: ['*'] })
+    })
+    return (await answer.json()) as Ticket
+  }
+}
 
 export function quotaSuite(t: Test, { start, openStore, transport }: ChannelHarness): void {
   t.test('bug: one publisher filled the histories of all', async t => {
@@ -101,8 +121,30 @@ export function quotaSuite(t: Test, { start, openStore, transport }: ChannelHarn
     t.match(await publish(other, 'k0'), { type: 'published' })
   })
 
+  t.test('bug: one token evaded every quota with tickets for invented clients', async t => {
+    const clientQuotas = { ...quotas, historyBytes: 5000, channels: 4 }
+    const gateway = await start(t, { config: { rateLimit: true, clientQuotas } })
+    const makeTicket = await ticketsOf(gateway)
+    const publishAs = async (clientId: string, channel: string, data: string) => {
+      const wire = await gateway.session(await makeTicket(clientId))
+      return wire.ask({ type: 'publish', channel, data })
+    }
+    const answers = []
+    for (let i = 0; i < 10; i++) answers.push(await publishAs(`invented-${i}`, 'shared', kilobyte))
+    t.equal(answers[7]?.type, 'published', 'twice what one client may keep')
+    t.match(answers[9], { code: 'RATE_LIMITED', message: /all tickets of this token.*TOKEN_QUOTA_MULTIPLE/ })
+    const otherTicket = await (await ticketsOf(gateway))('honest')
+    const honest = await gateway.session(otherTicket)
+    t.match(await honest.ask({ type: 'publish', channel: 'shared', data: kilobyte }), { type: 'published' })
+    for (let i = 0; i < 8; i++) {
+      const wire = await gateway.session(await makeTicket(`joiner-${i}`))
+      const answer = await wire.ask({ type: 'subscribe', channel: `new-${i}` })
+      t.match(answer, i < 7 ? { type: 'subscribed' } : { code: 'RATE_LIMITED' }, `${i + 1} new channels, besides one`)
+    }
+  })
+
   t.test('sizes stay bounded without rate limits', async t => {
-    const clientQuotas = { bytesPerSecond: 1, historyBytes: 5000, channels: 1 }
+    const clientQuotas = { ...quotas, bytesPerSecond: 1, historyBytes: 5000, channels: 1 }
     const gateway = await start(t, { config: { rateLimit: false, clientQuotas } })
     const publisher = await gateway.session(await gateway.createClient(allPermissions))
     const answers = []

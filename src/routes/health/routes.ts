@@ -5,7 +5,7 @@ import type { Resource } from '../common/resource.js'
 import { healthCalls, healthSchemas, healthTag } from './schema.js'
 
 export interface HealthDependencies {
-  readonly store: Pick<Store, 'ping' | 'channels'>
+  readonly store: Pick<Store, 'ping' | 'channels' | 'isFull'>
   readonly metrics: {
     readonly contentType: string
     render(): Promise<string>
@@ -31,12 +31,21 @@ function renderAtMostOnce({ metrics, now }: Pick<HealthDependencies, 'metrics' |
   }
 }
 
-async function checkStore({ store }: HealthDependencies): Promise<string> {
+interface StoreCheck {
+  readonly state: string
+  readonly isReady: boolean
+}
+
+/** Whether small writes still work decides readiness: near its bound, a store refuses large publications only. */
+const fullState = 'full: the store lately refused what needs memory, such as publications; revocations still work'
+
+async function checkStore({ store }: HealthDependencies): Promise<StoreCheck> {
   try {
     await store.ping()
-    return 'ok'
+    return { state: store.isFull ? fullState : 'ok', isReady: true }
   } catch (error) {
-    return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+    const reason = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+    return { state: store.isFull ? fullState : reason, isReady: false }
   }
 }
 
@@ -51,12 +60,13 @@ function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
     app.get('/livez', { config, schema: healthCalls.alive }, () => ({ status: 'ok' as const }))
 
     app.get('/readyz', { config, schema: healthCalls.ready }, async (_request, reply) => {
+      const { state, isReady } = await checkStore(dependencies)
       const checks = {
-        store: await checkStore(dependencies),
+        store: state,
         channels: store.channels.isReceiving ? 'ok' : 'publications do not arrive from the store',
         drain: isDraining() ? 'this instance is stopping' : 'ok'
       }
-      const ready = Object.values(checks).every(check => check === 'ok')
+      const ready = isReady && checks.channels === 'ok' && checks.drain === 'ok'
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable', checks })
     })
 

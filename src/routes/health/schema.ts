@@ -13,7 +13,8 @@ const readinessSchema = Type.Object(
     checks: Type.Unsafe<Readonly<Record<string, string>>>({
       type: 'object',
       additionalProperties: { type: 'string' },
-      description: 'The state of `store`, `channels` and `drain`: `ok`, or the problem.',
+      description:
+        'The state of `store`, `channels` and `drain`: `ok`, or the problem. `store` begins with `full` after it refused what needs memory; with 200 it still accepts small writes.',
       examples: [{ store: 'ok', channels: 'ok', drain: 'ok' }]
     })
   },

@@ -57,7 +57,7 @@ function routes({ channels, limits, guard }: PublishDependencies): FastifyPlugin
       const key = idempotencyKey === undefined ? '' : `a:${actor}:${idempotencyKey}`
       const published = await channels.publish(channel, text, {
         idempotencyKey: key,
-        ...(actor === adminActor ? {} : { owner: actor })
+        ...(actor === adminActor ? {} : { owners: actor })
       })
       if (published === 'conflict') {
         throw new ApiError('BAD_REQUEST', `idempotencyKey ${idempotencyKey} was used with other data`)

@@ -12,7 +12,7 @@ import { ticketCalls, ticketSchemas, ticketTag } from './schema.js'
 
 export interface TicketDependencies {
   readonly tickets: Pick<Tickets, 'create'>
-  readonly quotas: Pick<ClientQuotas, 'chargeTicket'>
+  readonly quotas: Pick<ClientQuotas, 'chargeTicket' | 'readUnknown'>
   /** Unix milliseconds. */
   readonly now: () => number
   /** Requires the scope `tickets`. */
@@ -40,6 +40,7 @@ function routes({ tickets, quotas, now, guard }: TicketDependencies): FastifyPlu
       if (request.limitedBy !== undefined) requireWithin(request.limitedBy, rest)
       const wanted = { ...rest, ...(ttl === undefined ? {} : { ttlSeconds: ttl }) }
       const { actor } = request
+      if (actor !== adminActor) await quotas.readUnknown(actor, { tickets: 1 })
       if (actor !== adminActor) quotas.chargeTicket(actor, now() + (ttl ?? ticketSeconds.default) * 1000)
       const { clientId, keyId, secret, expiresAt } = await tickets.create(wanted, actor)
       request.log.info({ clientId, keyId, actor }, 'ticket created')

@@ -2,6 +2,7 @@ import { mayPublish } from '../../auth/permissions.js'
 import type { PublishRequest } from '../../channels/types.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
+import { ownersOfSession } from '../../store/owners.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 
 /**
@@ -10,10 +11,11 @@ import type { Handler, HandlerContext, Reply } from './handler.js'
  */
 function requestOf({ peer, mayRunAgain }: HandlerContext, seq: number, given: string | undefined): PublishRequest {
   const { clientId, sessionId } = peer
+  const owners = ownersOfSession(clientId, peer.ticketOwner)
   // The first letter keeps the two kinds apart. No id contains a `:`.
-  if (given !== undefined) return { idempotencyKey: `c:${clientId}:${given}`, owner: clientId }
-  if (!mayRunAgain) return { idempotencyKey: '', owner: clientId }
-  return { idempotencyKey: `s:${sessionId}:${seq}`, owner: clientId, sessionId }
+  if (given !== undefined) return { idempotencyKey: `c:${clientId}:${given}`, owners }
+  if (!mayRunAgain) return { idempotencyKey: '', owners }
+  return { idempotencyKey: `s:${sessionId}:${seq}`, owners, sessionId }
 }
 
 /** PROTOCOL §10.2: publishes to all sessions that have joined the channel. */

@@ -4,6 +4,7 @@ import type { Limits } from '../../protocol/limits.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { StoredPublication } from '../../store/channels.js'
+import { ownersOfSession } from '../../store/owners.js'
 import type { Answer, FollowUp, Handler, HandlerContext } from './handler.js'
 
 /** A `subscribed` nests data in the frame, the list and the item; a `publication` only in the frame. */
@@ -64,8 +65,9 @@ export const subscribe: Handler<UpstreamMessages['subscribe']> = async (context,
   const { channel, recover } = message
   requireMayJoin(context, channel)
   const { peer, subscriptions } = context
-  const owner = ownChannels(peer).includes(channel) ? undefined : peer.clientId
-  const { position, recovered, publications } = await subscriptions.join(channel, recover, owner)
+  const isOwn = ownChannels(peer).includes(channel)
+  const owners = isOwn ? undefined : ownersOfSession(peer.clientId, peer.ticketOwner)
+  const { position, recovered, publications } = await subscriptions.join(channel, recover, owners)
   const { epoch } = position
   if (recover === undefined || !recovered || publications.length === 0) {
     return { type: 'subscribed', channel, ...position, recovered }

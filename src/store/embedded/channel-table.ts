@@ -1,6 +1,6 @@
 import { channelLifeMs, type HistoryBounds, maxAgedDrops, type Position, type StoredPublication } from '../channels.js'
 import { newEpoch } from '../epochs.js'
-import { type HistoryBudget, HistoryBuffer } from '../history-buffer.js'
+import { type HistoryBudget, HistoryBuffer, type HistoryBufferOptions } from '../history-buffer.js'
 import { channelOverheadBytes, historyOverheadBytes, textBytes } from '../memory-cost.js'
 
 export interface ChannelTableOptions {
@@ -11,6 +11,8 @@ export interface ChannelTableOptions {
   readonly totalBytes: number
   /** Most channels. */
   readonly maxChannels: number
+  /** See `HistoryBuffer`. */
+  readonly onDrop: NonNullable<HistoryBufferOptions['onDrop']>
 }
 
 /** Channels and histories that one call of `removeExpired` frees, at most. */
@@ -29,9 +31,6 @@ interface Channel {
 export interface Appended {
   readonly epoch: string
   readonly publication: StoredPublication
-  /** See `Published`. */
-  readonly droppedBytes: number
-  readonly droppedAt: number
 }
 
 function topOf({ offset, epoch }: Channel): Position {
@@ -115,12 +114,12 @@ export class ChannelTable {
     return channel.history.newest(count)
   }
 
-  append(name: string, data: string, publishedAt: number): Appended {
+  /** @param owners  see owners.ts */
+  append(name: string, data: string, publishedAt: number, owners: string): Appended {
     const channel = this.#use(name)
     if (channel.historyEndsAt <= this.#now()) this.#dropHistory(name, channel)
     const history = channel.history ?? this.#createHistory(channel)
-    const before = history.droppedBytes
-    const publication = { offset: ++channel.offset, data, publishedAt }
+    const publication = { offset: ++channel.offset, data, publishedAt, ...(owners === '' ? {} : { owners }) }
     history.dropBefore(publishedAt - this.#options.history.lifeMs, maxAgedDrops)
     history.push(publication)
     if (channel.offset === 1 && this.#unpublished.delete(name)) this.#idle.set(name, channel)
@@ -128,8 +127,7 @@ export class ChannelTable {
     this.#histories.delete(name)
     this.#histories.set(name, channel)
     if (this.#budget.bytes > this.#options.totalBytes) this.#evict(channel)
-    const droppedBytes = history.droppedBytes - before
-    return { epoch: channel.epoch, publication, droppedBytes, droppedAt: droppedBytes > 0 ? history.droppedAt : 0 }
+    return { epoch: channel.epoch, publication }
   }
 
   /** Frees histories and channels whose time is over, a bounded number of them. */
@@ -184,9 +182,9 @@ export class ChannelTable {
   }
 
   #createHistory(channel: Channel): HistoryBuffer {
-    const { history: bounds, channelBytes } = this.#options
+    const { history: bounds, channelBytes, onDrop } = this.#options
     this.#budget.bytes += historyOverheadBytes
-    channel.history = new HistoryBuffer({ maxCount: bounds.size, maxBytes: channelBytes, budget: this.#budget })
+    channel.history = new HistoryBuffer({ maxCount: bounds.size, maxBytes: channelBytes, budget: this.#budget, onDrop })
     return channel.history
   }
 

@@ -1,13 +1,17 @@
 import {
+  type ChannelState,
   type ChannelStore,
+  type Dropped,
   defaultHistory,
   type HistoryBounds,
   historyBytes,
+  type Position,
   type Published,
   type PublishOptions
 } from '../channels.js'
 import { dataDigest } from '../data-digest.js'
 import { publicationBytes, resultOverheadBytes, shareOfHeap } from '../memory-cost.js'
+import { firstOwnerOf } from '../owners.js'
 import type { StoreBound } from '../store.js'
 import { type Appended, ChannelTable } from './channel-table.js'
 import { ClientResults, SessionResults } from './idempotency-results.js'
@@ -47,8 +51,8 @@ export interface EmbeddedChannels extends ChannelStore {
   bounds(): readonly StoreBound[]
 }
 
-function publishedOf({ publication, epoch, droppedBytes, droppedAt }: Appended): Published {
-  return { offset: publication.offset, epoch, duplicate: false, droppedBytes, droppedAt }
+function publishedOf({ publication, epoch }: Appended): Published {
+  return { offset: publication.offset, epoch, duplicate: false }
 }
 
 /** Results of idempotency keys, whoever gave them. */
@@ -66,12 +70,12 @@ class Results {
     const first = sessionId === undefined ? this.ofClients.get(key) : this.ofSessions.get(sessionId, key)
     if (first === undefined) return undefined
     if (first.digest !== digest) return 'conflict'
-    return { offset: first.offset, epoch: first.epoch, duplicate: true, droppedBytes: 0, droppedAt: 0 }
+    return { offset: first.offset, epoch: first.epoch, duplicate: true }
   }
 
   /** To be called before {@link add}. @throws ShareExceeded */
-  makeCapacity({ sessionId, owner = '' }: PublishOptions): void {
-    if (sessionId === undefined) this.ofClients.makeCapacity(owner)
+  makeCapacity({ sessionId, owners = '' }: PublishOptions): void {
+    if (sessionId === undefined) this.ofClients.makeCapacity(firstOwnerOf(owners))
   }
 
   removeExpired(): void {
@@ -79,10 +83,23 @@ class Results {
     this.ofSessions.removeExpired(maxRemovals)
   }
 
-  add(key: string, digest: string, { sessionId, owner = '' }: PublishOptions, published: Published): void {
-    if (sessionId === undefined) this.ofClients.add(key, owner, digest, published)
+  add(key: string, digest: string, { sessionId, owners = '' }: PublishOptions, published: Published): void {
+    if (sessionId === undefined) this.ofClients.add(key, firstOwnerOf(owners), digest, published)
     else this.ofSessions.add(sessionId, key, digest, published)
   }
+}
+
+function readFrom(
+  table: ChannelTable,
+  top: Position,
+  name: string,
+  after: Position | undefined,
+  limit: number
+): ChannelState {
+  if (after === undefined || after.epoch !== top.epoch || after.offset > top.offset) return { top }
+  const missed = top.offset - after.offset
+  const publications = missed > limit ? undefined : table.newest(name, missed)
+  return publications === undefined ? { top } : { top, publications }
 }
 
 /** Results that fit into their share of the heap. @param most  however large the heap is */
@@ -102,13 +119,17 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
     channels: maxChannels = defaultMaxChannels,
     idempotencyResults = fittingResults(maxClientResults)
   } = options
-  const table = new ChannelTable(now, { history, channelBytes, totalBytes, maxChannels })
+  let dropListener: ((dropped: Dropped) => void) | undefined
+  const table = new ChannelTable(now, {
+    ...{ history, channelBytes, totalBytes, maxChannels },
+    onDrop: ({ owners = '', publishedAt }, bytes) => dropListener?.({ owners, bytes, publishedAt })
+  })
   const results = new Results(now, idempotencyResults)
   const notifier = new PublicationNotifier(name => table.isListening(name))
 
   return {
     async publish(name, data, publish) {
-      const { publishedAt, idempotencyKey } = publish
+      const { publishedAt, idempotencyKey, owners = '' } = publish
       const key = idempotencyKey === '' ? undefined : `${name}\n${idempotencyKey}`
       const digest = key === undefined ? '' : dataDigest(data)
       if (key !== undefined) {
@@ -116,7 +137,7 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
         if (repeat !== undefined) return repeat
         results.makeCapacity(publish)
       }
-      const appended = table.append(name, data, publishedAt)
+      const appended = table.append(name, data, publishedAt, owners)
       const published = publishedOf(appended)
       if (key !== undefined) results.add(key, digest, publish, published)
       if (table.isListening(name)) notifier.notify(name, appended.epoch, appended.publication)
@@ -125,13 +146,10 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
     findRepeat: async (name, data, publish) =>
       results.find(`${name}\n${publish.idempotencyKey}`, dataDigest(data), publish),
     bytesOf: publicationBytes,
-    async read(name, after, limit, created) {
-      const top = table.top(name, created)
-      if (after === undefined || after.epoch !== top.epoch || after.offset > top.offset) return { top }
-      const missed = top.offset - after.offset
-      const publications = missed > limit ? undefined : table.newest(name, missed)
-      return publications === undefined ? { top } : { top, publications }
+    onDrop(listener) {
+      dropListener = listener
     },
+    read: async (name, after, limit, created) => readFrom(table, table.top(name, created), name, after, limit),
     tops: async (names, created) => names.map(name => table.top(name, created)),
     exists: async name => table.has(name),
     removeExpired() {

@@ -52,6 +52,8 @@ export function openEmbeddedStore(
     presence: createEmbeddedPresence(),
     bridge: createEmbeddedBridge(now, sessionId => channelStore.endSession(sessionId)),
     bounds: () => [...channelStore.bounds(), ...tickets.bounds()],
+    // It drops what is older, or refuses by share.
+    isFull: false,
     ping: durable.ping,
     close() {
       closed ??= durable.close().then(unlock)

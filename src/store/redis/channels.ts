@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import {
   type ChannelStore,
   channelLifeMs,
+  type Dropped,
   defaultHistory,
   type HistoryBounds,
   historyBytes,
@@ -17,6 +18,7 @@ import { parseHistory } from './channel-messages.js'
 import type { RedisClient } from './client.js'
 import { connectOnce } from './connections.js'
 import type { Keys } from './keys.js'
+import { encodedOwnersBytes, encodeOwners, parseHead } from './owners-suffix.js'
 import { PublicationReceiver } from './pubsub/publication-receiver.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
 
@@ -66,25 +68,31 @@ class ChannelScripts {
     this.#channelBytes = channelBytes ?? historyBytes
   }
 
-  readonly publish: ChannelStore['publish'] = async (channel, data, { publishedAt, idempotencyKey, sessionId }) => {
+  dropListener: ((dropped: Dropped) => void) | undefined
+
+  readonly publish: ChannelStore['publish'] = async (channel, data, options) => {
+    const { publishedAt, idempotencyKey, sessionId, owners = '' } = options
     const lifeMs = this.#lifeOf(channel)
     const touched = this.#keysOf(channel)
     const historyLifeMs = Math.min(this.#history.lifeMs, lifeMs)
     const args = [
       ...[data, publishedAt, newEpoch(), this.#history.size, this.#channelBytes, historyLifeMs, lifeMs],
-      ...[maxAgedDrops, entryOverheadBytes]
+      ...[maxAgedDrops, entryOverheadBytes, encodeOwners(owners)]
     ]
     if (idempotencyKey !== '') {
       touched.push(this.#keys.channelResult(channel, idempotencyKey))
       args.push(dataDigest(data), sessionId === undefined ? idempotencyLifeMs : sessionResultLifeMs)
     }
-    const [code, offset, epoch, bytes = 0, droppedAt = 0] = listOf(
-      await this.#redis.script('channelPublish', touched, args)
-    )
+    const [code, offset, epoch, dropped] = listOf(await this.#redis.script('channelPublish', touched, args))
     if (code === -1) return 'conflict'
-    return {
-      ...{ offset: integerOf(offset), epoch: textOf(epoch), duplicate: code === 0 },
-      ...{ droppedBytes: integerOf(bytes), droppedAt: integerOf(droppedAt) }
+    if (dropped !== undefined) this.#reportDropped(listOf(dropped))
+    return { offset: integerOf(offset), epoch: textOf(epoch), duplicate: code === 0 }
+  }
+
+  /** @param dropped  per entry: its head, its bytes */
+  #reportDropped(dropped: readonly unknown[]): void {
+    for (let i = 0; i + 1 < dropped.length; i += 2) {
+      this.dropListener?.({ ...parseHead(textOf(dropped[i])), bytes: integerOf(dropped[i + 1]) })
     }
   }
 
@@ -93,10 +101,11 @@ class ChannelScripts {
     if (typeof result !== 'string') return undefined
     const [digest, offset, epoch = ''] = result.split(':')
     if (digest !== dataDigest(data)) return 'conflict'
-    return { offset: Number(offset), epoch, duplicate: true, droppedBytes: 0, droppedAt: 0 }
+    return { offset: Number(offset), epoch, duplicate: true }
   }
 
-  readonly bytesOf: ChannelStore['bytesOf'] = data => entryOverheadBytes + Buffer.byteLength(data)
+  readonly bytesOf: ChannelStore['bytesOf'] = (data, owners = '') =>
+    entryOverheadBytes + Buffer.byteLength(data) + encodedOwnersBytes(owners)
 
   readonly read: ChannelStore['read'] = async (channel, after, limit, created) => {
     const position = after === undefined ? [] : [after.offset, after.epoch]
@@ -161,6 +170,9 @@ export function createRedisChannels(
       publish,
       findRepeat,
       bytesOf,
+      onDrop(listener) {
+        scripts.dropListener = listener
+      },
       read,
       tops,
       exists,

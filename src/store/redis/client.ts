@@ -4,11 +4,13 @@ import { StoreUnavailable } from '../errors.js'
 import { commandTimeoutMs, connectForCommands } from './connections.js'
 import { withoutCommand } from './errors.js'
 import { generationKey } from './keys.js'
-import { outcomeOf } from './outcome.js'
+import { isOutOfMemory, outcomeOf } from './outcome.js'
 import { loadScripts, type ScriptName } from './scripts.js'
 import { within } from './within.js'
 
 const generationBytes = 8
+/** After Redis refused a command for lack of memory, it counts as full for this long, in milliseconds. */
+const fullForMs = 10_000
 
 type Argument = string | number
 type ScriptRunner = (keyCount: number, ...args: Argument[]) => Promise<unknown>
@@ -20,6 +22,7 @@ export class RedisClient {
   /** A Cluster's own queue has no timeout; the commands of a single connection have theirs. */
   readonly #limitMs: number | undefined
   readonly #setFromReserve: string
+  #refusedForMemoryAt = Number.NEGATIVE_INFINITY
 
   /**
    * @param url      one of the forms of COUNTERSIGN_STORE
@@ -42,6 +45,18 @@ export class RedisClient {
   /** Whether keys are spread over several servers, so that a script's keys must share a slot. */
   get isCluster(): boolean {
     return this.#client instanceof Cluster
+  }
+
+  /** Whether Redis lately refused a command because it has reached `maxmemory`. */
+  get isFull(): boolean {
+    return performance.now() - this.#refusedForMemoryAt < fullForMs
+  }
+
+  /** A section of INFO, of each server that accepts writes. @throws StoreUnavailable */
+  infos(section: string): Promise<readonly string[]> {
+    const client = this.#client
+    const nodes = client instanceof Cluster ? client.nodes('master') : [client]
+    return this.#settle(client.status, Promise.all(nodes.map(node => node.info(section))))
   }
 
   /** Runs one command. @throws StoreUnavailable for every error */
@@ -95,6 +110,7 @@ export class RedisClient {
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error
       withoutCommand(error)
+      if (isOutOfMemory(error)) this.#refusedForMemoryAt = performance.now()
       const outcome = outcomeOf(error, statusAtCall, this.isCluster)
       // ioredis' own message for this names an option of its constructor.
       const cause = this.#client.status === 'ready' ? error : new Error('no connection', { cause: error })

@@ -13,6 +13,7 @@ import {
 } from './ephemeral.js'
 import { withoutCommand } from './errors.js'
 import { createKeys } from './keys.js'
+import { readRedisMemory } from './memory.js'
 import { createRedisPresence } from './presence.js'
 import { createRedisQuotas } from './quotas.js'
 import { integerOf } from './replies.js'
@@ -78,6 +79,10 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     bridge: createRedisBridge(redis, keys, subscribeTo),
     quotas: createRedisQuotas(redis, keys),
     bounds: () => [],
+    memory: () => readRedisMemory(redis),
+    get isFull() {
+      return redis.isFull
+    },
     // A write, because a server that is read-only, full or paused still answers PING.
     async ping() {
       await within(pingTimeoutMs, redis.command('SET', keys.probe, '1', 'PX', probeLifeMs))

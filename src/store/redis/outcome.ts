@@ -13,6 +13,15 @@ const neverWritten = [
  */
 const refusals = ['CLUSTERDOWN', 'LOADING', 'MASTERDOWN', 'MISCONF', 'NOAUTH', 'NOREPLICAS', 'OOM', 'READONLY']
 
+function codeOf(error: Error): string {
+  return error.message.split(' ', 1)[0] ?? ''
+}
+
+/** Whether Redis refused a command because it has reached `maxmemory`. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && codeOf(error) === 'OOM'
+}
+
 /**
  * Whether a failed command may have run.
  * @param error        ioredis' error
@@ -23,6 +32,5 @@ export function outcomeOf(error: unknown, statusAtCall: string, isQueueing: bool
   if (statusAtCall === 'end' || (!isQueueing && statusAtCall !== 'ready')) return 'unsent'
   if (!(error instanceof Error)) return 'unknown'
   if (neverWritten.some(start => error.message.startsWith(start))) return 'unsent'
-  const [code = ''] = error.message.split(' ', 1)
-  return refusals.includes(code) ? 'unsent' : 'unknown'
+  return refusals.includes(codeOf(error)) ? 'unsent' : 'unknown'
 }

@@ -1,7 +1,8 @@
 --[[
 A channel is a hash: epoch, offset (of its newest publication), identity (of the server that the epoch belongs to),
 bytes (of its history), oldest (when the oldest entry of its history was published, unix ms, or an earlier time). Its
-history is a list of `<unix ms>:<data>`: the publications up to offset, without a gap.
+history is a list of `<unix ms><owners>:<data>`: the publications up to offset, without a gap. `<unix ms><owners>`, the
+head, has its owners as decimals or not at all (see owners-suffix.ts).
 
   local offset, epoch, isNew, bytes, oldest = readChannel(channel, history, here, newEpoch)
 
