@@ -10,21 +10,19 @@ declare namespace Countersign {
     expiresAt?: string
   }
 
-  /** A code of PROTOCOL §7.3, or TIMEOUT, CLOSED, TOO_MANY. */
-  interface RequestError {
-    code: string
-    message: string
-    retryAfterMs?: number
-    /** The request may or may not have run. */
-    outcome?: 'unknown'
-  }
-
   interface Failure {
+    /** A code of PROTOCOL §7.3, or TIMEOUT, CLOSED, TOO_MANY, CHANNEL_LIMIT, SESSION_LOST, LISTENER_FAILED. */
     code: string
     message: string
-    /** The client has stopped for good. */
-    fatal: boolean
+    /** The part of the arguments that is wrong, e.g. `data.items[3]`. */
+    path?: string
+    /** Of a request: it may have run, or it certainly has not. */
+    outcome?: 'unknown' | 'unsent'
+    retryAfterMs?: number
     channel?: string
+    error?: { code: string; message: string }
+    /** In `Client.Error`: the client has stopped for good. */
+    fatal?: boolean
   }
 
   interface Validation {
@@ -97,7 +95,7 @@ declare namespace Countersign {
     /** Instead of `getTicket`: a permanent credential. */
     credential?: Credential
     attributes?: Record<string, string>
-    /** 30 to 500, default 300. */
+    /** Of all clients of a game server: 30 to 500, default 300. */
     budgetPerMinute?: number
     /** 1 to 25, default 20. */
     holdSeconds?: number
@@ -105,6 +103,24 @@ declare namespace Countersign {
     coalesceSeconds?: number
     /** 1 to 300, default 30. */
     timeoutSeconds?: number
+    /** For `getTicket`: 1 to 300, default 15. */
+    credentialTimeoutSeconds?: number
+  }
+
+  interface RequestOptions {
+    /** At most 300; default: that of the client. */
+    timeoutSeconds?: number
+  }
+
+  interface PublishOptions extends RequestOptions {
+    /** 1 to 64 characters; default: a unique one for each call. */
+    idempotencyKey?: string
+  }
+
+  interface Subscription {
+    readonly Channel: string
+    readonly Connected: boolean
+    Disconnect(): void
   }
 
   interface TicketOptions {
@@ -116,35 +132,43 @@ declare namespace Countersign {
     subscribe?: string[]
     publish?: string[]
     services?: string[]
+    call?: string[]
+    presence?: string[]
     attributes?: Record<string, string>
   }
 
   interface Client {
     readonly State: State
+    /** Of the current session; each session has another. */
+    readonly SessionId?: string
     readonly StateChanged: Signal<[state: State, previous: State]>
     readonly Message: Signal<[publication: Publication]>
     readonly Gap: Signal<[channel: string, position: Position]>
     readonly Error: Signal<[failure: Failure]>
     readonly Budget: Budget
-    Subscribe<T = unknown>(
+    Subscribe<T = unknown>(channel: string, listener: (data: T, publication: Publication<T>) => void): Subscription
+    /** Yields until the channel is joined. */
+    SubscribeAsync<T = unknown>(
       channel: string,
-      listener: (data: T, publication: Publication<T>) => void
-    ): { Disconnect(): void }
+      listener: (data: T, publication: Publication<T>) => void,
+      options?: RequestOptions
+    ): LuaTuple<[Subscription | undefined, Failure | undefined]>
     /** Yields. */
-    Publish(
+    PublishAsync(
       channel: string,
       data: defined,
-      idempotencyKey?: string
-    ): LuaTuple<[Published | undefined, RequestError | undefined]>
+      options?: PublishOptions
+    ): LuaTuple<[Published | undefined, Failure | undefined]>
     /** Yields. */
-    Validate(
+    ValidateAsync(
       serviceId: string,
       hwid: string | undefined,
-      key: string
-    ): LuaTuple<[Validation | undefined, RequestError | undefined]>
+      key: string,
+      options?: RequestOptions
+    ): LuaTuple<[Validation | undefined, Failure | undefined]>
     Destroy(): void
     /** Yields. */
-    Close(seconds?: number): void
+    Close(): void
   }
 
   interface Signer {
