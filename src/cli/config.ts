@@ -13,6 +13,8 @@ const secretFiles: Readonly<Record<string, string>> = {
   COUNTERSIGN_MASTER_KEY: masterKeyFile,
   COUNTERSIGN_ADMIN_TOKEN: adminTokenFile
 }
+/** Settings whose value is a secret. */
+const secrets = [...Object.keys(secretFiles), 'COUNTERSIGN_SENTINEL_PASSWORD']
 
 interface Row {
   readonly name: string
@@ -24,7 +26,7 @@ function rowOf(sources: Sources, name: string, schema: object): Row {
   const found = lookUp(sources, name)
   const file = secretFiles[name]
   if (found !== undefined)
-    return { name, value: file === undefined ? showSetting(name, found.value) : '***', from: found.from }
+    return { name, value: secrets.includes(name) ? '***' : showSetting(name, found.value), from: found.from }
   if (file !== undefined)
     return { name, value: `generated on first start: ${file} in the data folder`, from: 'default' }
   const preset = 'default' in schema ? schema.default : undefined

@@ -11,6 +11,6 @@ export function configuredSecrets({
   return [
     ...keys.flatMap(key => [key.toString('base64'), key.toString('base64url'), key.toString('hex')]),
     ...(adminToken === undefined ? [] : [adminToken]),
-    ...(store.kind === 'redis' ? passwordsOf(store.url) : [])
+    ...(store.kind === 'redis' ? [...passwordsOf(store.url), ...[store.sentinelPassword ?? []].flat()] : [])
   ]
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Origin } from '../config/sources.js'
+import type { FoundSetting, Origin } from '../config/sources.js'
 import type { OptionValues } from './command.js'
 import { Failure } from './errors.js'
 import { adminTokenFile } from './first-start.js'
@@ -8,7 +8,7 @@ import { type FoundSecret, type FoundUrl, trust, trustOf } from './trust.js'
 
 /** Finds the running gateway and a token for it, by precedence: option, environment, `.env`, default. */
 
-export type LookUpSetting = (name: string) => { readonly value: string; readonly from: Origin } | undefined
+export type LookUpSetting = (name: string) => FoundSetting | undefined
 
 /** The host to call for an address to listen on. */
 export function hostToCall(address: string): string {
@@ -66,7 +66,13 @@ function locateToken(options: OptionValues, lookUp: LookUpSetting): FoundToken {
   const set = lookUp('COUNTERSIGN_ADMIN_TOKEN')
   if (set !== undefined && options.dataDir === undefined) {
     const from = settingIn('COUNTERSIGN_ADMIN_TOKEN', set.from)
-    return { kind, token: set.value, from, trust: trustOf(set.from) }
+    return {
+      kind,
+      token: set.value,
+      from,
+      trust: trustOf(set.from),
+      ...(set.path === undefined ? {} : { file: set.path })
+    }
   }
   const folder = lookUp('COUNTERSIGN_DATA_DIR')
   const path = join(options.dataDir ?? folder?.value ?? './data', adminTokenFile)

@@ -73,6 +73,8 @@ async function run(command: RunnableCommand, io: Io): Promise<number> {
   const lookUpSetting = (name: string) => {
     const { fileFaults } = settings()
     if (fileFaults.length > 0) throw new ConfigError(fileFaults)
+    const fault = settings().secretFiles[name]?.fault
+    if (fault !== undefined) throw new ConfigError([fault])
     return lookUp(settings(), name)
   }
   const gateway = new Gateway(io, options, lookUpSetting)

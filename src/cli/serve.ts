@@ -13,7 +13,7 @@ import { createRepeatedEvents } from '../log/repeated-events.js'
 import { WrongMasterKey } from '../registry/index.js'
 import { SteadyClock } from '../steady-clock.js'
 import { openStore, type StoreEvents } from '../store/open.js'
-import { DataDirInUse, DataDirUnusable, type Store, StoreUnavailable } from '../store/store.js'
+import { DataDirInUse, DataDirUnusable, type Store, StoreMisconfigured, StoreUnavailable } from '../store/store.js'
 import { configuredSecrets } from './configured-secrets.js'
 import { adminTokenFile, readAdminTokenFile, readMasterKeyFile } from './first-start.js'
 import { UnhandledRejections } from './unhandled-rejections.js'
@@ -31,7 +31,8 @@ const diskIsFull = "the data folder's disk is full"
 const freeMore = 'free at least 2 MiB'
 
 function explainStore({ cause }: StoreUnavailable, { store }: Config): string {
-  if (store.kind === 'redis') return 'Redis does not answer: is it running, and is COUNTERSIGN_STORE right?'
+  if (store.kind === 'redis')
+    return `could not start: ${cause instanceof Error ? cause.message : 'Redis does not answer'}`
   const reason = cause instanceof Error ? cause.message : 'the embedded store does not answer'
   return `could not start: ${reason}${reason === diskIsFull ? `: ${freeMore}` : ''}`
 }
@@ -40,6 +41,7 @@ function explainStore({ cause }: StoreUnavailable, { store }: Config): string {
 function explain(error: unknown, config: Config): string | undefined {
   if (error instanceof ConfigError || error instanceof WrongMasterKey || error instanceof DataDirUnusable)
     return error.message
+  if (error instanceof StoreMisconfigured) return error.message
   if (error instanceof DataDirInUse) {
     return `another countersign process uses ${config.dataDir}: stop it, or set COUNTERSIGN_DATA_DIR to another folder`
   }
@@ -80,10 +82,12 @@ function greeting(config: Config, url: string): string {
 }
 
 /** Other users can read a process's command line. */
-function warnOfSecrets({ flags }: Sources): string[] {
-  return ['COUNTERSIGN_MASTER_KEY', 'COUNTERSIGN_ADMIN_TOKEN']
-    .filter(name => flags[name] !== undefined)
-    .map(name => `--${flagOf(name)} can be read by others on this machine: use the environment`)
+function warnOfSecrets({ flags, secretFiles }: Sources): string[] {
+  return ['COUNTERSIGN_MASTER_KEY', 'COUNTERSIGN_ADMIN_TOKEN', 'COUNTERSIGN_SENTINEL_PASSWORD']
+    .filter(name => flags[name] !== undefined && secretFiles[name] === undefined)
+    .map(
+      name => `--${flagOf(name)} can be read by others on this machine: use --${flagOf(name)}-file or the environment`
+    )
 }
 
 /** What the store reports, for the log. Call `tick` about once a second. */
@@ -101,8 +105,10 @@ function storeEvents(logger: FastifyBaseLogger): StoreEvents & { tick(): void } 
       if (error.name !== 'ReplyError') return outages.failed(error)
       // Redis answers, so that this is a fault of its own, e.g. a wrong password.
       const reason = error.message.split(' ', 1)[0] ?? ''
-      refusals.record(reason, () => logger.warn({ reason: error.message }, 'Redis refused the connection'))
+      // Its message may name the user. What it means is explained by `connectionRefused`.
+      refusals.record(reason, () => logger.warn({ reason }, 'Redis refused the connection'))
     },
+    connectionRefused: (cause, todo) => logger.warn({ cause }, `Redis cannot be used: ${cause}: ${todo}`),
     tick() {
       outages.tick()
       refusals.tick()

@@ -13,10 +13,20 @@ import { showSetting } from './store-url.js'
 export { ConfigError } from './config-error.js'
 export type { OriginRule } from './origins.js'
 
+/** How to reach Redis. */
+export interface RedisChoice {
+  readonly kind: 'redis'
+  /** One of the forms of COUNTERSIGN_STORE. */
+  readonly url: string
+  /** PEM file of the authorities that sign the certificates of Redis and Sentinel. Undefined: those of Node. */
+  readonly caFile?: string
+  readonly sentinelPassword?: string
+}
+
 export interface Config {
   readonly host: string
   readonly port: number
-  readonly store: { readonly kind: 'embedded' } | { readonly kind: 'redis'; readonly url: string }
+  readonly store: { readonly kind: 'embedded' } | RedisChoice
   readonly dataDir: string
   /** 32 bytes each, the encrypting key first. Undefined: generated in the data folder (embedded store only). */
   readonly masterKeys: readonly Uint8Array[] | undefined
@@ -69,7 +79,7 @@ function checkNames(source: SettingTexts, problems: string[], warnings: string[]
 
 /** What a setting must be and what it is. Keys and tokens are not repeated, nor is what may be the password in a URL. */
 function describeFault(name: string, text: string, schema: TSchema): string {
-  const shown = /KEY|TOKEN/.test(name) ? '' : ` It is ${JSON.stringify(showSetting(name, text).slice(0, 64))}.`
+  const shown = /KEY|TOKEN|PASSWORD/.test(name) ? '' : ` It is ${JSON.stringify(showSetting(name, text).slice(0, 64))}.`
   const range =
     'minimum' in schema && 'maximum' in schema ? ` An integer from ${schema.minimum} to ${schema.maximum}.` : ''
   return `${name}: ${'description' in schema ? schema.description : ''}${range}${shown}`
@@ -94,12 +104,22 @@ function settingOf(problem: string): string {
   return problem.slice(0, problem.indexOf(':'))
 }
 
+function toRedisChoice(settings: Settings): RedisChoice {
+  const { COUNTERSIGN_STORE: url, COUNTERSIGN_REDIS_CA: caFile } = settings
+  const { COUNTERSIGN_SENTINEL_PASSWORD: sentinelPassword } = settings
+  return {
+    ...{ kind: 'redis', url },
+    ...(caFile === undefined ? {} : { caFile }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword })
+  }
+}
+
 function toConfig(settings: Settings): Config {
   const { COUNTERSIGN_MASTER_KEY: masterKeys, COUNTERSIGN_TLS_CERT: certFile, COUNTERSIGN_TLS_KEY: keyFile } = settings
   return {
     host: settings.COUNTERSIGN_HOST,
     port: settings.COUNTERSIGN_PORT,
-    store: isRedis(settings) ? { kind: 'redis', url: settings.COUNTERSIGN_STORE } : { kind: 'embedded' },
+    store: isRedis(settings) ? toRedisChoice(settings) : { kind: 'embedded' },
     dataDir: settings.COUNTERSIGN_DATA_DIR,
     masterKeys: masterKeys === undefined ? undefined : splitList(masterKeys).map(key => Buffer.from(key, 'base64')),
     adminToken: settings.COUNTERSIGN_ADMIN_TOKEN,
@@ -149,7 +169,7 @@ export function loadConfig(
   checkNames(source, problems, warnings)
   const settings = parseSettings(source, problems)
   // A setting that does not fit the schema was replaced by its default: rules about it would only repeat the fault.
-  const faulty = new Set(problems.map(settingOf))
+  const faulty = new Set(problems.map(settingOf).flatMap(name => [name, name.replace(/_FILE$/, '')]))
   problems.push(...checkRules(settings).filter(problem => !faulty.has(settingOf(problem))))
   if (problems.length > 0) throw new ConfigError(problems)
   return { config: Object.freeze(toConfig(settings)), warnings }
@@ -157,5 +177,6 @@ export function loadConfig(
 
 /** As {@link loadConfig}, with the faults of the sources themselves. @throws ConfigError with every fault */
 export function loadSources(sources: Sources): ReturnType<typeof loadConfig> {
-  return loadConfig(mergeSources(sources), sources.fileFaults)
+  const secretFaults = Object.values(sources.secretFiles).flatMap(({ fault }) => fault ?? [])
+  return loadConfig(mergeSources(sources), [...sources.fileFaults, ...secretFaults])
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { checkOriginList } from './origins.js'
 import type { Settings } from './schema.js'
-import { isAmbiguous, showItem } from './store-url.js'
+import { isAmbiguous, showItem, storeUrlFault } from './store-url.js'
 
 /** Rules that the schema cannot express: the contents of lists, and rules across several settings. */
 
@@ -45,17 +45,25 @@ function checkRedisSecrets(settings: Settings): string[] {
 }
 
 function checkStore({ COUNTERSIGN_STORE: store }: Settings): string[] {
-  const faults: string[] = []
-  const [firstHost = ''] = store.replace(/^redis\+?[a-z]*:/, 'http:').split(',')
-  if (store !== 'embedded' && !URL.canParse(firstHost)) faults.push('COUNTERSIGN_STORE: not a URL')
-  if (/^redis\+sentinel:\/\/[^/]*\/?$/.test(store)) {
-    faults.push('COUNTERSIGN_STORE: redis+sentinel://… must end in /<name of the primary>')
-  }
-  if (/^redis\+(sentinel|cluster):\/\/([^@/]*@)?(\/|$)/.test(store)) faults.push('COUNTERSIGN_STORE: no host')
+  if (store === 'embedded') return []
   if (isAmbiguous(store)) {
+    return ['COUNTERSIGN_STORE: percent-encode `/`, `?`, `#` and `@` in the user and password, and `@` after the host']
+  }
+  const fault = storeUrlFault(store)
+  return fault === undefined ? [] : [`COUNTERSIGN_STORE: ${fault}`]
+}
+
+/** Settings that the form of the store does not use: it was meant to be another one. */
+function checkStoreForm(settings: Settings): string[] {
+  const { COUNTERSIGN_STORE: store, COUNTERSIGN_REDIS_CA: ca, COUNTERSIGN_SENTINEL_PASSWORD: password } = settings
+  const faults: string[] = []
+  if (ca !== undefined && !/^rediss(\+|:)/.test(store)) {
     faults.push(
-      'COUNTERSIGN_STORE: percent-encode `/`, `?`, `#` and `@` in the user and password, and `@` after the host'
+      'COUNTERSIGN_REDIS_CA: needs a COUNTERSIGN_STORE with TLS: rediss://, rediss+sentinel://, rediss+cluster://'
     )
+  }
+  if (password !== undefined && !/^rediss?\+sentinel:/.test(store)) {
+    faults.push('COUNTERSIGN_SENTINEL_PASSWORD: needs a COUNTERSIGN_STORE with redis+sentinel:// or rediss+sentinel://')
   }
   return faults
 }
@@ -125,6 +133,7 @@ const rules = [
   checkMasterKeys,
   checkRedisSecrets,
   checkStore,
+  checkStoreForm,
   checkTrustProxy,
   checkOrigins,
   checkPairs,

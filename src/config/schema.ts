@@ -5,14 +5,36 @@ import Type, { type Static } from 'typebox'
 const integer = (minimum: number, maximum: number, preset: number, description: string) =>
   Type.Integer({ minimum, maximum, default: preset, description })
 
+/** The form of a secret that names a file. */
+const secretFile = (name: string) =>
+  Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: `File that holds COUNTERSIGN_${name}, instead of it. A final newline is dropped.`
+    })
+  )
+
 export const settingsSchema = Type.Object({
   COUNTERSIGN_HOST: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on.' }),
   COUNTERSIGN_PORT: integer(0, 65_535, 8080, 'Port to listen on; 0 picks a free one.'),
   COUNTERSIGN_STORE: Type.String({
     default: 'embedded',
-    pattern: '^(embedded|(redis|rediss|redis\\+sentinel|redis\\+cluster)://.+)$',
-    description: '`embedded`, or redis://…, rediss://…, redis+sentinel://host:port,…/name, redis+cluster://host:port,…'
+    pattern: '^(embedded|rediss?(\\+sentinel|\\+cluster)?://.+)$',
+    description:
+      '`embedded`, or redis://…, redis+sentinel://host:port,…/name, redis+cluster://host:port,…; each with TLS as rediss….'
   }),
+  COUNTERSIGN_STORE_FILE: secretFile('STORE'),
+  COUNTERSIGN_REDIS_CA: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'PEM file of the authorities that sign the certificates of Redis and Sentinel. Default: the public ones.'
+    })
+  ),
+  COUNTERSIGN_SENTINEL_PASSWORD: Type.Optional(
+    Type.String({ minLength: 1, description: 'Password of the sentinels; the one in the URL is that of Redis.' })
+  ),
+  COUNTERSIGN_SENTINEL_PASSWORD_FILE: secretFile('SENTINEL_PASSWORD'),
   COUNTERSIGN_DATA_DIR: Type.String({
     default: './data',
     minLength: 1,
@@ -24,9 +46,11 @@ export const settingsSchema = Type.Object({
         'Base64 of 32 bytes; several separated by commas: the first encrypts, all decrypt. Required with Redis.'
     })
   ),
+  COUNTERSIGN_MASTER_KEY_FILE: secretFile('MASTER_KEY'),
   COUNTERSIGN_ADMIN_TOKEN: Type.Optional(
     Type.String({ pattern: '^[!-~]{32,256}$', description: '32 to 256 printable characters. Required with Redis.' })
   ),
+  COUNTERSIGN_ADMIN_TOKEN_FILE: secretFile('ADMIN_TOKEN'),
   COUNTERSIGN_LOG_LEVEL: Type.Union(
     ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)),
     { default: 'info', description: 'trace, debug, info, warn, error, fatal or silent.' }

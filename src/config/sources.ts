@@ -1,4 +1,5 @@
 import { readEnvFile } from './env-file.js'
+import { findDoubleSecrets, readSettingFiles, type SettingFile } from './secret-files.js'
 import { isServiceLink } from './service-links.js'
 
 /** Where settings come from, by precedence: flag, environment, `.env` in the working folder, default. */
@@ -15,6 +16,8 @@ interface SettingPlaces {
 export interface Sources extends SettingPlaces {
   /** One sentence for each line of `.env` that sets nothing and is no comment. */
   readonly fileFaults: readonly string[]
+  /** Secrets that are read from files, by the name of their setting. */
+  readonly secretFiles: Readonly<Record<string, SettingFile>>
 }
 
 export type Origin = 'flag' | 'environment' | '.env'
@@ -32,7 +35,19 @@ export function flagOf(setting: string): string {
  */
 export function readSources(flags: SettingTexts, environment: SettingTexts): Sources {
   const { variables, faults } = readEnvFile('.env')
-  return { flags, environment, file: variables, fileFaults: faults }
+  // The first source that names a file decides which one is read.
+  const [byFile, byEnvironment, byFlag] = [variables, environment, flags].map(readSettingFiles)
+  const secretFiles = { ...byFile?.files, ...byEnvironment?.files, ...byFlag?.files }
+  for (const { name, fault } of findDoubleSecrets([flags, environment, variables])) {
+    secretFiles[name] = { path: '', ...secretFiles[name], fault }
+  }
+  return {
+    flags: byFlag?.texts ?? {},
+    environment: byEnvironment?.texts ?? {},
+    file: byFile?.texts ?? {},
+    fileFaults: faults,
+    secretFiles
+  }
 }
 
 /** A variable of Kubernetes never hides the setting of the same name in `.env`. */
@@ -42,11 +57,18 @@ export function mergeSources({ flags, environment, file }: SettingPlaces): Setti
   return { ...file, ...environment, ...Object.fromEntries(hidden), ...flags }
 }
 
+export interface FoundSetting {
+  readonly value: string
+  readonly from: Origin
+  /** The file that holds the value. */
+  readonly path?: string
+}
+
 /** @returns one setting and its origin; undefined when no source sets it, or the first one sets it to an empty text */
 export function lookUp(
-  sources: SettingPlaces,
+  sources: SettingPlaces & Partial<Pick<Sources, 'secretFiles'>>,
   name: string
-): { readonly value: string; readonly from: Origin } | undefined {
+): FoundSetting | undefined {
   const places = [
     ['flag', sources.flags],
     ['environment', sources.environment],
@@ -54,7 +76,9 @@ export function lookUp(
   ] as const
   for (const [from, source] of places) {
     const value = source[name]
-    if (value !== undefined && !isServiceLink(name, value)) return value === '' ? undefined : { value, from }
+    if (value === undefined || isServiceLink(name, value)) continue
+    const path = sources.secretFiles?.[name]?.path
+    return value === '' ? undefined : { value, from, ...(path === undefined ? {} : { path }) }
   }
   return undefined
 }

@@ -43,9 +43,39 @@ export function showItem(name: string, list: string, item: string): string {
   return showSetting(name, list) === list ? item : hidden
 }
 
-/** Whether what precedes an `@` reaches into the path or query: then a password ends where its `/`, `?` or `#` stands. */
+/**
+ * Whether it is unclear where the user info ends: what precedes an `@` reaches into the path or query, or a list of
+ * addresses has a second `@`.
+ */
 export function isAmbiguous(storeUrl: string): boolean {
-  return /^[a-z+]+:\/\/[^/?#]*[/?#].*@/s.test(storeUrl)
+  return /^[a-z+]+:\/\/[^/?#]*[/?#].*@/s.test(storeUrl) || /^rediss?\+[a-z]+:\/\/.*@.*@/s.test(storeUrl)
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const parts =
+  /^rediss?(?:\+(?<kind>sentinel|cluster))?:\/\/(?:(?<userInfo>.*)@)?(?<list>[^/?#]*)(?:\/(?<path>[^?#]*))?/s
+
+/**
+ * @param storeUrl  not ambiguous
+ * @returns what keeps it from being used, without anything of it; undefined if it can be used
+ */
+export function storeUrlFault(storeUrl: string): string | undefined {
+  const { kind, userInfo = '', list = '', path = '' } = parts.exec(storeUrl)?.groups ?? {}
+  if (!isEncoded(userInfo)) return 'a `%` in the user or password must be followed by two hex digits: write %25 for it'
+  if (list === '') return 'no host'
+  const addresses = kind === undefined ? [list] : list.split(',')
+  if (!addresses.every(item => item !== '' && URL.canParse(`tcp://${item}`))) return 'not a URL'
+  if (kind === undefined && !URL.canParse(storeUrl)) return 'not a URL'
+  if (kind === 'sentinel' && path === '') return 'redis+sentinel://… must end in /<name of the primary>'
+  return undefined
 }
 
 /** The password of a URL, as it is written and as it is sent. */

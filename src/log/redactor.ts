@@ -20,7 +20,7 @@ export class Redactor {
 
   /** Replaces the secrets that it knows, and the user info of every URL. */
   readonly redact = (text: string): string => {
-    let redacted = text.includes('@') ? text.replace(/:\/\/[^/\s"@]*@/g, '://***@') : text
+    let redacted = text.includes('@') ? text.replace(/:\/\/[^/\s"]*@/g, '://***@') : text
     for (const secret of this.#secrets) {
       if (redacted.includes(secret)) redacted = redacted.replaceAll(secret, mark)
     }

@@ -32,6 +32,11 @@ export class DataDirUnusable extends Error {
   override readonly name = 'DataDirUnusable'
 }
 
+/** A setting of the store cannot be used. The message names it, and states what to do. */
+export class StoreMisconfigured extends Error {
+  override readonly name = 'StoreMisconfigured'
+}
+
 /** Another process uses the data folder. */
 export class DataDirInUse extends Error {
   override readonly name = 'DataDirInUse'

@@ -1,10 +1,23 @@
+import { readFileSync } from 'node:fs'
 import type { HistoryBounds } from './channels.js'
 import { openEmbeddedStore } from './embedded/index.js'
+import { StoreMisconfigured } from './errors.js'
+import type { RedisConnection } from './redis/connection-url.js'
 import { openRedisStore } from './redis/index.js'
 import type { Store } from './store.js'
 
+/** How to reach Redis, as it is configured. */
+export interface RedisChoice {
+  readonly kind: 'redis'
+  /** One of the forms of COUNTERSIGN_STORE. */
+  readonly url: string
+  /** PEM file of the authorities that are trusted. */
+  readonly caFile?: string
+  readonly sentinelPassword?: string
+}
+
 export interface StoreChoice {
-  readonly store: { readonly kind: 'embedded' } | { readonly kind: 'redis'; readonly url: string }
+  readonly store: { readonly kind: 'embedded' } | RedisChoice
   readonly dataDir: string
   readonly history: HistoryBounds
 }
@@ -13,16 +26,39 @@ export interface StoreChoice {
 export interface StoreEvents {
   /** A connection failed; the store reconnects by itself. */
   connectionFailed?(error: Error): void
+  /** Redis is there and refuses connections; the texts state why and what to do. At most once a minute. */
+  connectionRefused?(cause: string, todo: string): void
   /** Writes to the disk begin to fail. The message states why. */
   writesFail?(error: Error): void
   /** Writes to the disk work again. */
   writesWork?(): void
 }
 
+function readCa(path: string): string {
+  const fault = (why: string) => new StoreMisconfigured(`COUNTERSIGN_REDIS_CA: ${path} ${why}`)
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw fault(`cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'})`)
+  }
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw fault('holds no certificate: it must be a PEM file')
+  return text
+}
+
+/** @throws StoreMisconfigured if the file of the authorities cannot be used */
+export function redisConnectionOf({ url, caFile, sentinelPassword }: RedisChoice): RedisConnection {
+  return {
+    url,
+    ...(caFile === undefined ? {} : { caPem: readCa(caFile) }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword })
+  }
+}
+
 /**
  * Opens the store that the configuration names.
  * @param now  unix milliseconds of a clock that decides what has ended
- * @throws DataDirInUse, DataDirUnusable, StoreUnavailable
+ * @throws DataDirInUse, DataDirUnusable, StoreMisconfigured, StoreUnavailable
  */
 export async function openStore(
   { store, dataDir, history }: StoreChoice,
@@ -33,5 +69,11 @@ export async function openStore(
     const onWrites = (failure?: Error) => (failure === undefined ? events.writesWork?.() : events.writesFail?.(failure))
     return openEmbeddedStore(dataDir, now, { history, onWrites })
   }
-  return openRedisStore(store.url, { onError: error => events.connectionFailed?.(error), history })
+  const { url, ...connection } = redisConnectionOf(store)
+  return openRedisStore(url, {
+    ...connection,
+    history,
+    onError: error => events.connectionFailed?.(error),
+    onRefused: ({ cause, todo }) => events.connectionRefused?.(cause, todo)
+  })
 }

@@ -14,7 +14,14 @@ export type {
   SessionStore,
   TicketStore
 } from './ephemeral.js'
-export { DataDirInUse, DataDirUnusable, ShareExceeded, type StoreOutcome, StoreUnavailable } from './errors.js'
+export {
+  DataDirInUse,
+  DataDirUnusable,
+  ShareExceeded,
+  StoreMisconfigured,
+  type StoreOutcome,
+  StoreUnavailable
+} from './errors.js'
 
 /** How much of a bound is used: of something that the store keeps in this process. */
 export interface StoreBound {

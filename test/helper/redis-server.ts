@@ -25,6 +25,12 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
+/** How a test reaches a server. */
+export interface RedisAccess {
+  readonly password?: string
+  readonly tls?: { readonly ca: string }
+}
+
 export interface RedisServer {
   readonly url: string
   readonly pid: number
@@ -39,10 +45,12 @@ export interface RedisServer {
 /**
  * @param args     options besides port and folder, e.g. `--appendonly yes`
  * @param prepare  writes a configuration file into the server's folder and returns its path
+ * @param access   how to see that it has started, e.g. its password. A server with `tls` listens for TLS only
  */
 export async function startRedis(
   args: readonly string[] = ['--save', '', '--appendonly', 'no'],
-  prepare?: (dir: string) => string
+  prepare?: (dir: string) => string,
+  access: RedisAccess = {}
 ): Promise<RedisServer> {
   const binary = findRedisBinary()
   if (binary === undefined) throw new Error(howToInstall)
@@ -52,10 +60,11 @@ export async function startRedis(
   let child: ChildProcess | undefined
 
   async function start(): Promise<void> {
-    child = spawn(binary ?? '', [...file, '--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...args], {
+    const listen = access.tls === undefined ? ['--port', String(port)] : ['--port', '0', '--tls-port', String(port)]
+    child = spawn(binary ?? '', [...file, ...listen, '--bind', '127.0.0.1', '--dir', dir, ...args], {
       stdio: 'ignore'
     })
-    const probe = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null, retryStrategy: () => 20 })
+    const probe = new Redis({ ...access, port, host: '127.0.0.1', maxRetriesPerRequest: null, retryStrategy: () => 20 })
     probe.on('error', () => {})
     await probe.ping()
     probe.disconnect()

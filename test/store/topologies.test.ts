@@ -173,15 +173,23 @@ t.test('sentinel: finds the primary by name, and the new one after a failover', 
 })
 
 t.test('parses the forms of COUNTERSIGN_STORE', async t => {
+  const parse = (url: string) => parseConnectionUrl({ url })
   const hosts = [
     { host: 'a', port: 1 },
     { host: 'b', port: 6379 }
   ]
-  t.match(parseConnectionUrl('redis+cluster://u:p%40@a:1,b'), { kind: 'cluster', hosts, username: 'u', password: 'p@' })
-  t.match(parseConnectionUrl('redis+sentinel://a:1,b/main'), { kind: 'sentinel', hosts, name: 'main' })
-  t.match(parseConnectionUrl('redis+sentinel://:p@a:1/main?x'), { kind: 'sentinel', password: 'p', name: 'main' })
-  t.match(parseConnectionUrl('redis+cluster://[::1]:7000'), { hosts: [{ host: '::1', port: 7000 }] })
-  t.match(parseConnectionUrl('rediss://a:1'), { kind: 'single', url: 'rediss://a:1' })
-  t.throws(() => parseConnectionUrl('redis+sentinel://a:1'), /name of the primary/)
-  t.throws(() => parseConnectionUrl('redis+cluster://'), /host/)
+  t.match(parse('redis+cluster://u:p%40@a:1,b'), { kind: 'cluster', hosts, username: 'u', password: 'p@' })
+  t.match(parse('redis+sentinel://a:1,b/main'), { kind: 'sentinel', hosts, name: 'main' })
+  t.match(parse('redis+sentinel://:p@a:1/main?x'), { kind: 'sentinel', password: 'p', name: 'main' })
+  t.match(parse('redis+cluster://[::1]:7000'), { hosts: [{ host: '::1', port: 7000 }] })
+  t.match(parse('rediss://a:1'), { kind: 'single', url: 'redis://a:1', tls: {} })
+  t.match(parse('rediss+sentinel://u:p@a:1,b/main'), { kind: 'sentinel', hosts, name: 'main', username: 'u', tls: {} })
+  t.match(parse('rediss+cluster://a:1,b'), { kind: 'cluster', hosts, tls: {} })
+  t.match(parse('redis://u:p@ss@a:1'), { kind: 'single', url: 'redis://u:p@ss@a:1', tls: undefined })
+  t.match(parseConnectionUrl({ url: 'rediss://a', caPem: 'PEM' }), { tls: { ca: 'PEM' } })
+  t.match(parseConnectionUrl({ url: 'redis+sentinel://:p@a/m', sentinelPassword: 's' }), {
+    ...{ password: 'p', sentinelPassword: 's' }
+  })
+  t.throws(() => parse('redis+sentinel://a:1'), /name of the primary/)
+  t.throws(() => parse('redis+cluster://'), /host/)
 })

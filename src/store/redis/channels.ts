@@ -16,6 +16,7 @@ import { dataDigest } from '../data-digest.js'
 import { newEpoch } from '../epochs.js'
 import { parseHistory } from './channel-messages.js'
 import type { RedisClient } from './client.js'
+import type { RedisConnection } from './connection-url.js'
 import { connectOnce } from './connections.js'
 import type { Keys } from './keys.js'
 import { encodedOwnersBytes, encodeOwners, parseHead } from './owners-suffix.js'
@@ -153,14 +154,14 @@ class ChannelScripts {
 export function createRedisChannels(
   redis: RedisClient,
   keys: Keys,
-  url: string,
+  connection: RedisConnection,
   options: RedisChannelsOptions
 ): RedisChannels {
   const scripts = new ChannelScripts(redis, keys, options)
   const { publish, findRepeat, bytesOf, read, tops, exists, probeChannel } = scripts
   const receiver = new PublicationReceiver({
     ...options,
-    open: attempt => connectOnce(url, attempt),
+    open: attempt => connectOnce(connection, attempt),
     nameOf: keys.channel,
     probeChannel,
     probe: async () => void (await publish(probeChannel, '', { publishedAt: 0, idempotencyKey: '' }))

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Cluster, type Redis } from 'ioredis'
 import { StoreUnavailable } from '../errors.js'
+import type { RedisConnection } from './connection-url.js'
 import { commandTimeoutMs, connectForCommands } from './connections.js'
 import { withoutCommand } from './errors.js'
 import { generationKey } from './keys.js'
@@ -25,11 +26,11 @@ export class RedisClient {
   #refusedForMemoryAt = Number.NEGATIVE_INFINITY
 
   /**
-   * @param url      one of the forms of COUNTERSIGN_STORE
-   * @param onError  called with each connection error
+   * @param connection  how to reach Redis, or only its URL
+   * @param onError     called with each connection error
    */
-  constructor(url: string, onError: (error: Error) => void) {
-    const client = connectForCommands(url)
+  constructor(connection: RedisConnection | string, onError: (error: Error) => void) {
+    const client = connectForCommands(typeof connection === 'string' ? { url: connection } : connection)
     this.#client = client
     this.#limitMs = client instanceof Cluster ? commandTimeoutMs : undefined
     client.on('error', onError)

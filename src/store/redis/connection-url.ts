@@ -1,18 +1,43 @@
-interface Address {
+export interface Address {
   readonly host: string
   readonly port: number
 }
 
-interface Credentials {
+export interface Credentials {
   readonly username?: string
   readonly password?: string
 }
 
+/** How to reach Redis. */
+export interface RedisConnection {
+  /** One of the forms of COUNTERSIGN_STORE. */
+  readonly url: string
+  /** Certificates of the authorities that are trusted, PEM. Default: those of Node. */
+  readonly caPem?: string
+  readonly sentinelPassword?: string
+}
+
+/** Options of `tls.connect`. */
+export interface TlsOptions {
+  readonly ca?: string
+}
+
+interface Tls {
+  /** Absent without TLS. */
+  readonly tls?: TlsOptions
+}
+
 /** What a form of COUNTERSIGN_STORE asks for. */
 export type ConnectionTarget =
-  | { readonly kind: 'single'; readonly url: string }
-  | ({ readonly kind: 'cluster'; readonly hosts: readonly Address[] } & Credentials)
-  | ({ readonly kind: 'sentinel'; readonly hosts: readonly Address[]; readonly name: string } & Credentials)
+  | ({ readonly kind: 'single'; readonly url: string } & Tls)
+  | ({ readonly kind: 'cluster'; readonly hosts: readonly Address[] } & Credentials & Tls)
+  | ({
+      readonly kind: 'sentinel'
+      readonly hosts: readonly Address[]
+      readonly name: string
+      readonly sentinelPassword?: string
+    } & Credentials &
+      Tls)
 
 const defaultPort = 6379
 
@@ -22,22 +47,46 @@ function parseAddress(text: string): Address {
   return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? defaultPort : Number(port) }
 }
 
-/**
- * Reads a form of COUNTERSIGN_STORE: redis://…, rediss://…, redis+sentinel://[user:password@]host:port,…/name,
- * redis+cluster://[user:password@]host:port,…
- * @throws Error if the host or the primary's name is missing
- */
-export function parseConnectionUrl(url: string): ConnectionTarget {
-  const form = /^redis\+(sentinel|cluster):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?]*)(?:\/([^?]*))?/.exec(url)
-  if (form === null) return { kind: 'single', url }
-  const [, kind, username = '', password = '', list = '', name = ''] = form
-  if (list === '') throw new Error(`redis+${kind}:// needs a host`)
-  const hosts = list.split(',').map(parseAddress)
-  const credentials = {
+/** The user info is all up to the last `@`: the config refuses a URL where that is unclear. */
+const form = /^rediss?(?:\+(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^/]*))?@)?([^/?]*)(?:\/([^?]*))?/
+
+/** The parts of a URL. @throws URIError if its user info is not percent-encoded */
+function parseParts(url: string) {
+  const [, kind, username = '', password = '', list = '', path = ''] = form.exec(url) ?? []
+  const credentials: Credentials = {
     ...(username === '' ? {} : { username: decodeURIComponent(username) }),
     ...(password === '' ? {} : { password: decodeURIComponent(password) })
   }
-  if (kind === 'cluster') return { kind, hosts, ...credentials }
-  if (name === '') throw new Error('redis+sentinel://… must end in /<name of the primary>')
-  return { kind: 'sentinel', hosts, name, ...credentials }
+  return { kind, credentials, list, path }
+}
+
+/**
+ * Reads a form of COUNTERSIGN_STORE: redis://…, redis+sentinel://[user:password@]host:port,…/name,
+ * redis+cluster://[user:password@]host:port,…; each of them with TLS as rediss….
+ * @throws Error if the host or the primary's name is missing
+ */
+export function parseConnectionUrl({ url, caPem, sentinelPassword }: RedisConnection): ConnectionTarget {
+  const isTls = url.startsWith('rediss')
+  const tls: Tls = isTls ? { tls: caPem === undefined ? {} : { ca: caPem } } : {}
+  const { kind, credentials, list, path } = parseParts(url)
+  // ioredis would take its own options of TLS from `rediss:`.
+  if (kind === undefined) return { kind: 'single', url: url.replace(/^rediss:/, 'redis:'), ...tls }
+  if (list === '') throw new Error(`redis+${kind}:// needs a host`)
+  const hosts = list.split(',').map(parseAddress)
+  if (kind === 'cluster') return { kind, hosts, ...credentials, ...tls }
+  if (path === '') throw new Error('redis+sentinel://… must end in /<name of the primary>')
+  const ofSentinel = sentinelPassword === undefined ? {} : { sentinelPassword }
+  return { kind: 'sentinel', hosts, name: path, ...credentials, ...ofSentinel, ...tls }
+}
+
+/** The addresses of a target, and what is sent there first. */
+export function addressesOf(target: ConnectionTarget): readonly Address[] {
+  return target.kind === 'single' ? [parseAddress(parseParts(target.url).list)] : target.hosts
+}
+
+/** The user and password of Redis itself. */
+export function credentialsOf(target: ConnectionTarget): Credentials {
+  if (target.kind === 'single') return parseParts(target.url).credentials
+  const { username, password } = target
+  return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
 }

@@ -1,5 +1,5 @@
 import { Cluster, Redis } from 'ioredis'
-import { parseConnectionUrl } from './connection-url.js'
+import { type ConnectionTarget, parseConnectionUrl, type RedisConnection } from './connection-url.js'
 
 /**
  * ioredis queues commands and repeats them by default. These connections never repeat: a command that was written when
@@ -36,7 +36,19 @@ function isDemoted(error: Error): boolean {
   return error.message.startsWith('READONLY')
 }
 
-function connect(url: string, queue: QueueOptions): Redis | Cluster {
+/** ioredis' options for a primary behind sentinels. */
+function sentinelOptions(target: Extract<ConnectionTarget, { kind: 'sentinel' }>) {
+  const { hosts, name, username, password, sentinelPassword, tls } = target
+  return {
+    ...{ sentinels: [...hosts], name, failoverDetector: true },
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    ...(tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true })
+  }
+}
+
+function connect(connection: RedisConnection, queue: QueueOptions): Redis | Cluster {
   const options = {
     ...queue,
     connectTimeout: connectTimeoutMs,
@@ -45,13 +57,15 @@ function connect(url: string, queue: QueueOptions): Redis | Cluster {
     retryStrategy: retryDelay,
     reconnectOnError: isDemoted
   }
-  const target = parseConnectionUrl(url)
-  if (target.kind === 'single') return new Redis(target.url, options)
-  const { kind, hosts, ...rest } = target
-  if (kind === 'sentinel') return new Redis({ ...options, ...rest, sentinels: [...hosts], failoverDetector: true })
+  const target = parseConnectionUrl(connection)
+  if (target.kind === 'single') return new Redis(target.url, { ...options, ...tlsOf(target) })
+  if (target.kind === 'sentinel') return new Redis({ ...options, ...sentinelOptions(target) })
+  const { kind: _kind, hosts, ...rest } = target
   const { enableOfflineQueue: _, retryStrategy, ...redisOptions } = { ...options, ...rest }
   return new Cluster([...hosts], {
     redisOptions,
+    // A certificate is for the name that was given, not for the address that ioredis would look up.
+    ...(target.tls === undefined ? {} : { dnsLookup: (host, done) => done(null, host) }),
     // A node is connected at its first command. That command waits, for as long as a command may take.
     enableOfflineQueue: true,
     clusterRetryStrategy: retryStrategy,
@@ -60,9 +74,13 @@ function connect(url: string, queue: QueueOptions): Redis | Cluster {
   })
 }
 
+function tlsOf({ tls }: ConnectionTarget) {
+  return tls === undefined ? {} : { tls }
+}
+
 /** Opens a connection for commands, by one of the forms of COUNTERSIGN_STORE. */
-export function connectForCommands(url: string): Redis | Cluster {
-  return connect(url, failFast)
+export function connectForCommands(connection: RedisConnection): Redis | Cluster {
+  return connect(connection, failFast)
 }
 
 /**
@@ -70,7 +88,7 @@ export function connectForCommands(url: string): Redis | Cluster {
  * Cluster any node will do, since notifications reach all of them.
  * @param attempt  counts up, so that every node gets its turn
  */
-export function connectOnce(url: string, attempt: number): Redis {
+export function connectOnce(connection: RedisConnection, attempt: number): Redis {
   const options = {
     ...failFast,
     connectTimeout: connectTimeoutMs,
@@ -80,10 +98,10 @@ export function connectOnce(url: string, attempt: number): Redis {
     autoResubscribe: false,
     enableReadyCheck: false
   }
-  const target = parseConnectionUrl(url)
-  if (target.kind === 'single') return new Redis(target.url, options)
-  const { kind, hosts, ...rest } = target
-  if (kind === 'sentinel') return new Redis({ ...options, ...rest, sentinels: [...hosts], failoverDetector: true })
+  const target = parseConnectionUrl(connection)
+  if (target.kind === 'single') return new Redis(target.url, { ...options, ...tlsOf(target) })
+  if (target.kind === 'sentinel') return new Redis({ ...options, ...sentinelOptions(target) })
+  const { kind: _kind, hosts, ...rest } = target
   return new Redis({ ...options, ...rest, ...hosts[attempt % hosts.length] })
 }
 
@@ -102,8 +120,8 @@ export interface Subscription {
  * Subscribes to one channel on a connection of its own: Redis may close it for exceeding its output limits, which must
  * not affect commands.
  */
-export function subscribe(url: string, channel: string, handlers: SubscriptionHandlers): Subscription {
-  const client = connect(url, waitForever)
+export function subscribe(connection: RedisConnection, channel: string, handlers: SubscriptionHandlers): Subscription {
+  const client = connect(connection, waitForever)
   client.on('error', handlers.onError)
   client.on('message', (_channel: string, message: string) => handlers.onMessage(message))
   client.on('ready', handlers.onConnected)

@@ -1,8 +1,11 @@
+import { StoreUnavailable } from '../errors.js'
 import type { Store } from '../store.js'
 import { createRedisBridge } from './bridge.js'
 import { createRedisChannels, type RedisChannelsOptions } from './channels.js'
 import { RedisClient } from './client.js'
+import type { RedisConnection } from './connection-url.js'
 import { type Subscription, subscribe } from './connections.js'
+import { createDiagnoser, diagnose } from './diagnose.js'
 import { createRedisDurable } from './durable.js'
 import {
   createRedisChallenges,
@@ -12,6 +15,7 @@ import {
   createRedisTickets
 } from './ephemeral.js'
 import { withoutCommand } from './errors.js'
+import type { Diagnosis } from './explain-error.js'
 import { createKeys } from './keys.js'
 import { readRedisMemory } from './memory.js'
 import { createRedisPresence } from './presence.js'
@@ -23,32 +27,56 @@ import { within } from './within.js'
 const pingTimeoutMs = 800
 const probeLifeMs = 5000
 
-export interface RedisStoreOptions extends Partial<RedisChannelsOptions> {
+export interface RedisStoreOptions extends Partial<RedisChannelsOptions>, Omit<RedisConnection, 'url'> {
   /** Separates several gateways in one Redis. Default `cs`. */
   readonly prefix?: string
   /** Longest wait for the first connection, in milliseconds. Default 30,000. */
   readonly connectWithinMs?: number
+  /** Redis is there, and refuses connections for a reason that waiting does not mend. At most once a minute. */
+  readonly onRefused?: (diagnosis: Diagnosis) => void
+}
+
+/** @throws StoreUnavailable; the message of its cause states why and what to do */
+async function openClient(
+  connection: RedisConnection,
+  onError: (error: Error) => void,
+  withinMs = 30_000
+): Promise<RedisClient> {
+  const redis = new RedisClient(connection, onError)
+  try {
+    await redis.ready(withinMs)
+    return redis
+  } catch (error) {
+    redis.disconnect()
+    const why = await diagnose(connection)
+    if (why === undefined) throw error
+    throw new StoreUnavailable(new Error(`${why.cause}: ${why.todo}`, { cause: error }), 'unsent')
+  }
 }
 
 /**
  * Opens the store that any number of instances share.
  * @param url  one of the forms of COUNTERSIGN_STORE
- * @throws StoreUnavailable if Redis does not answer within `connectWithinMs`
+ * @throws StoreUnavailable if Redis does not answer within `connectWithinMs`; the message of its cause states why and
+ *   what to do
  */
 export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
-  const { prefix = 'cs', connectWithinMs = 30_000 } = options
-  const onError = (error: Error) => options.onError?.(withoutCommand(error))
-  const keys = createKeys(prefix)
-  const redis = new RedisClient(url, onError)
-  try {
-    await redis.ready(connectWithinMs)
-  } catch (error) {
-    redis.disconnect()
-    throw error
+  const { prefix = 'cs', caPem, sentinelPassword } = options
+  const connection: RedisConnection = {
+    url,
+    ...(caPem === undefined ? {} : { caPem }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword })
   }
+  const keys = createKeys(prefix)
+  const investigate = createDiagnoser(connection, diagnosis => options.onRefused?.(diagnosis))
+  const onError = (error: Error) => {
+    options.onError?.(withoutCommand(error))
+    if (options.onRefused !== undefined) investigate()
+  }
+  const redis = await openClient(connection, onError, options.connectWithinMs)
   const subscriptions = new Set<Subscription>()
   const subscribeTo = (channel: string, onMessage: (message: string) => void, onConnected: () => void) => {
-    const subscription = subscribe(url, channel, { onMessage, onConnected, onError })
+    const subscription = subscribe(connection, channel, { onMessage, onConnected, onError })
     subscriptions.add(subscription)
     return () => {
       subscriptions.delete(subscription)
@@ -60,7 +88,11 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     for (const listener of changeListeners) listener()
   }
   subscribeTo(keys.changeChannel, onChange, onChange)
-  const { channels, started, close: closeChannels } = createRedisChannels(redis, keys, url, { ...options, onError })
+  const {
+    channels,
+    started,
+    close: closeChannels
+  } = createRedisChannels(redis, keys, connection, { ...options, onError })
   await started
 
   return {

@@ -1,0 +1,230 @@
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { Redis } from 'ioredis'
+import {
+  type Address,
+  addressesOf,
+  type ConnectionTarget,
+  type Credentials,
+  credentialsOf,
+  parseConnectionUrl,
+  type RedisConnection,
+  type TlsOptions
+} from './connection-url.js'
+import { type Diagnosis, explainError } from './explain-error.js'
+
+/** Finds out why Redis cannot be used, by asking it directly: what the client reports often hides the cause. */
+
+/** Time for each step, in milliseconds. */
+const stepMs = 2000
+/** How long a server has to send what it sends unasked, in milliseconds. */
+const greetingMs = 300
+const notTls = Object.assign(new Error('the server does not speak TLS'), { code: 'EPROTO' })
+
+export interface Server {
+  readonly address: Address
+  readonly credentials: Credentials
+  readonly tls?: TlsOptions
+}
+
+export function nameOf({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** Opens a connection that neither repeats nor reconnects. The caller must disconnect it. */
+export function openDirectly({ address, credentials, tls }: Server): Redis {
+  return new Redis({
+    ...address,
+    ...credentials,
+    ...(tls === undefined ? {} : { tls }),
+    lazyConnect: true,
+    connectTimeout: stepMs,
+    commandTimeout: stepMs,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null
+  })
+}
+
+/** Runs one command on a connection of its own. @throws the first error, which names the cause best */
+async function ask(server: Server, command: string, ...args: string[]): Promise<unknown> {
+  const redis = openDirectly(server)
+  let first: Error | undefined
+  redis.on('error', error => {
+    first ??= error
+  })
+  try {
+    await redis.connect()
+    return await redis.call(command, ...args)
+  } catch (error) {
+    throw first ?? error
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** What a server sends before it is asked: Redis states so that it has no connection left, and closes. */
+function readGreeting({ address, tls }: Server): Promise<string> {
+  return new Promise(resolve => {
+    const socket: Socket = tls === undefined ? connectTcp(address) : connectTls({ ...address, ...tls })
+    let text = ''
+    const finish = () => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(text)
+    }
+    let timer = setTimeout(finish, stepMs)
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      clearTimeout(timer)
+      timer = setTimeout(finish, greetingMs)
+    })
+    socket.once('data', (chunk: Buffer) => {
+      text = chunk.toString('latin1')
+      finish()
+    })
+    socket.once('error', finish)
+    socket.once('close', finish)
+  })
+}
+
+/** Whether a port speaks TLS, whatever its certificate. */
+function speaksTls(address: Address): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connectTls({ ...address, rejectUnauthorized: false })
+    const finish = (isTls: boolean) => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(isTls)
+    }
+    const timer = setTimeout(() => finish(false), stepMs)
+    socket.once('secureConnect', () => finish(true))
+    socket.once('error', () => finish(false))
+    socket.once('close', () => finish(false))
+  })
+}
+
+/** Whether a port answers PING without TLS: such a server waits for the end of what it takes for a command. */
+function speaksPlainly(address: Address): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connectTcp(address, () => socket.write('PING\r\n'))
+    const finish = (isPlain: boolean) => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(isPlain)
+    }
+    const timer = setTimeout(() => finish(false), stepMs)
+    socket.once('data', (chunk: Buffer) => finish(/^[+-]/.test(chunk.toString('latin1'))))
+    socket.once('error', () => finish(false))
+    socket.once('close', () => finish(false))
+  })
+}
+
+/** Why a server did not answer. @param what  e.g. `Redis` */
+async function diagnoseFailure(what: string, server: Server, error: unknown): Promise<Diagnosis> {
+  const { address, tls } = server
+  const where = `${what} at ${nameOf(address)}`
+  const known = explainError(where, error)
+  const isTimeout = /timed out|ETIMEDOUT/.test(error instanceof Error ? error.message : '')
+  if (tls !== undefined && isTimeout && (await speaksPlainly(address))) return explainError(where, notTls)
+  if (known.isClear) return known
+  if (/max number of clients/.test(await readGreeting(server))) {
+    return explainError(where, new Error('ERR max number of clients reached'))
+  }
+  if (tls === undefined && (await speaksTls(address))) {
+    const todo = 'write rediss in COUNTERSIGN_STORE in place of redis'
+    return { cause: `${where} speaks TLS only`, todo, answers: true }
+  }
+  return known
+}
+
+/** @returns undefined if a server answers */
+async function diagnoseServer(server: Server, isCluster: boolean): Promise<Diagnosis | undefined> {
+  try {
+    await (isCluster ? ask(server, 'CLUSTER', 'SLOTS') : ask(server, 'PING'))
+    return undefined
+  } catch (error) {
+    return diagnoseFailure('Redis', server, error)
+  }
+}
+
+type SentinelTarget = Extract<ConnectionTarget, { kind: 'sentinel' }>
+
+/** The sentinels of a target. Their own password has nothing to do with that of Redis. */
+export function sentinelsOf({ hosts, sentinelPassword, tls }: SentinelTarget): Server[] {
+  const credentials = sentinelPassword === undefined ? {} : { password: sentinelPassword }
+  return hosts.map(address => ({ address, credentials, ...(tls === undefined ? {} : { tls }) }))
+}
+
+/** The address of the primary, or why no sentinel names it. */
+export async function findPrimary(target: SentinelTarget): Promise<Address | Diagnosis> {
+  let why: Diagnosis | undefined
+  for (const sentinel of sentinelsOf(target)) {
+    try {
+      const reply = await ask(sentinel, 'SENTINEL', 'get-master-addr-by-name', target.name)
+      if (Array.isArray(reply)) return { host: String(reply[0]), port: Number(reply[1]) }
+      why = {
+        cause: `Sentinel at ${nameOf(sentinel.address)} knows no primary ${JSON.stringify(target.name)}`,
+        todo: 'end COUNTERSIGN_STORE in the name that `sentinel monitor` gives it',
+        answers: true
+      }
+    } catch (error) {
+      why ??= await diagnoseFailure('Sentinel', sentinel, error)
+    }
+  }
+  return why ?? { cause: 'no sentinel is configured', todo: 'name one in COUNTERSIGN_STORE', answers: false }
+}
+
+/** The servers that hold data: the primary, or the nodes of a Cluster that the URL names. */
+export async function findServers(target: ConnectionTarget): Promise<readonly Server[] | Diagnosis> {
+  const { tls } = target
+  const found = target.kind === 'sentinel' ? await findPrimary(target) : undefined
+  if (found !== undefined && 'cause' in found) return found
+  const addresses = found === undefined ? addressesOf(target) : [found]
+  const credentials = credentialsOf(target)
+  return addresses.map(address => ({ address, credentials, ...(tls === undefined ? {} : { tls }) }))
+}
+
+/**
+ * Asks why Redis cannot be used.
+ * @returns undefined if it answers now. It never holds any part of a user, password or query
+ */
+export async function diagnose(connection: RedisConnection): Promise<Diagnosis | undefined> {
+  const target = parseConnectionUrl(connection)
+  const servers = await findServers(target)
+  if ('cause' in servers) return servers
+  // One node of a Cluster is enough to use it.
+  let why: Diagnosis | undefined
+  for (const server of servers) {
+    const diagnosis = await diagnoseServer(server, target.kind === 'cluster')
+    if (diagnosis === undefined) return undefined
+    why ??= diagnosis
+  }
+  return why
+}
+
+/** Pause between two diagnoses while a connection fails again and again, in milliseconds. */
+const pauseMs = 60_000
+
+/**
+ * Diagnoses connections that fail, at most once a minute, and reports what waiting does not mend: a server that is there
+ * and refuses.
+ * @param now  milliseconds of a monotonic clock
+ */
+export function createDiagnoser(
+  connection: RedisConnection,
+  report: (diagnosis: Diagnosis) => void,
+  now: () => number = () => performance.now()
+): () => void {
+  let lastAt = Number.NEGATIVE_INFINITY
+  return () => {
+    if (now() - lastAt < pauseMs) return
+    lastAt = now()
+    diagnose(connection)
+      .then(diagnosis => {
+        if (diagnosis?.answers === true) report(diagnosis)
+      })
+      // It opens connections of its own; whatever they throw is known already.
+      .catch(() => {})
+  }
+}
