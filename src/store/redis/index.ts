@@ -61,12 +61,8 @@ async function openClient(
  *   what to do
  */
 export async function openRedisStore(url: string, options: RedisStoreOptions = {}): Promise<Store> {
-  const { prefix = 'cs', caPem, sentinelPassword } = options
-  const connection: RedisConnection = {
-    url,
-    ...(caPem === undefined ? {} : { caPem }),
-    ...(sentinelPassword === undefined ? {} : { sentinelPassword })
-  }
+  const { prefix = 'cs' } = options
+  const connection: RedisConnection = { ...options, url }
   const keys = createKeys(prefix)
   const investigate = createDiagnoser(connection, diagnosis => options.onRefused?.(diagnosis))
   const onError = (error: Error) => {
@@ -88,12 +84,8 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     for (const listener of changeListeners) listener()
   }
   subscribeTo(keys.changeChannel, onChange, onChange)
-  const {
-    channels,
-    started,
-    close: closeChannels
-  } = createRedisChannels(redis, keys, connection, { ...options, onError })
-  await started
+  const channels = createRedisChannels(redis, keys, connection, { ...options, onError })
+  await channels.started
 
   return {
     kind: 'redis',
@@ -106,7 +98,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     licenseSlots: createRedisLicenseSlots(redis, keys),
     tickets: createRedisTickets(redis, keys),
     rateLimits: createRedisRateLimits(redis, keys),
-    channels,
+    channels: channels.channels,
     presence: createRedisPresence(redis, keys),
     bridge: createRedisBridge(redis, keys, subscribeTo),
     quotas: createRedisQuotas(redis, keys),
@@ -121,7 +113,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     },
     time: async () => integerOf(await redis.script('storeTime', [keys.sessionDeadlines], [])),
     async close() {
-      closeChannels()
+      channels.close()
       for (const subscription of subscriptions) subscription.close()
       redis.disconnect()
     }
