@@ -25,6 +25,23 @@ async function startFullRedis(t: Test): Promise<FullRedis> {
   return { server, fill: () => setMaxMemory('1kb'), free: () => setMaxMemory('0') }
 }
 
+t.test('bug: nothing showed that publications were refused for lack of memory', async t => {
+  const { server, fill, free } = await startFullRedis(t)
+  const store = await openRedisStore(server.url)
+  const gateway = await startGateway(t, { store })
+  const ready = async () => {
+    const answer = await fetch(`${gateway.url}/readyz`)
+    return { status: answer.status, body: (await answer.json()) as { checks: { store: string } } }
+  }
+  t.match(await ready(), { status: 200, body: { checks: { store: 'ok' } } })
+  t.equal(await store.memory?.(), undefined, 'no maxmemory')
+  await fill()
+  t.match(await store.memory?.(), { usedBytes: Number, maxBytes: 1024 })
+  t.match(await ready(), { status: 503, body: { checks: { store: /^full/ } } }, 'not even a small write')
+  await free()
+  t.match(await ready(), { status: 200, body: { checks: { store: /^full/ } } }, 'lately, though small writes work')
+})
+
 for (const transport of ['ws', 'bridge'] as const) {
   t.test(`bug: ${transport}: with a full Redis even the revocation of a key was answered 503`, async t => {
     const { server, fill, free } = await startFullRedis(t)
