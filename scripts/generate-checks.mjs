@@ -54,8 +54,8 @@ function condition(schema, v, nesting = 0) {
   } else if (schema.type === 'object' && has('properties')) {
     has('required')
     const members = Object.entries(schema.properties).map(([name, member]) => {
-      if (!schema.required?.includes(name)) throw new Error('optional members inside a member are not supported')
-      return condition(member, `${v}['${name}']`, nesting)
+      const check = condition(member, `${v}['${name}']`, nesting)
+      return schema.required?.includes(name) ? check : `(${v}['${name}'] === undefined || (${check}))`
     })
     all.push(`isObject(${v})`, ...members)
   } else throw new Error(`no rule for ${JSON.stringify(schema)}`)

@@ -51,6 +51,8 @@ declare namespace Countersign {
     epoch: string
     /** Unix milliseconds. */
     publishedAt: number
+    /** ClientId of the session that published it. Absent: it was published over HTTP. */
+    publisher?: string
   }
 
   interface Position {

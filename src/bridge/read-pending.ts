@@ -25,7 +25,7 @@ export class HistoryGap extends Error {
 }
 
 /** Bytes of a publication's frame besides its data, estimated. */
-const frameOverheadBytes = 300
+const frameOverheadBytes = 400
 
 /**
  * Reads publications after the positions, channel by channel.

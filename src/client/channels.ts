@@ -132,10 +132,12 @@ export class ClientChannels {
     else this.#unsubscribed(message)
   }
 
-  #onPublication({ channel, offset, epoch, data, publishedAt }: DownstreamMessages['publication']): void {
+  #onPublication(message: DownstreamMessages['publication']): void {
+    const { channel, offset, epoch, data, publishedAt, publisher } = message
     const state = this.#channels.get(channel)
     if (state === undefined) return
-    const publication = { channel, offset, epoch, data, publishedAt }
+    const by = publisher === undefined ? {} : { publisher }
+    const publication = { channel, offset, epoch, data, publishedAt, ...by }
     if (state.isJoined) this.#deliver(state, publication)
     else this.#buffer(state, publication)
   }

@@ -17,7 +17,7 @@ export type Validation = Pick<
 /** A publication on a channel. */
 export type Publication = Pick<
   DownstreamMessages['publication'],
-  'channel' | 'offset' | 'epoch' | 'data' | 'publishedAt'
+  'channel' | 'offset' | 'epoch' | 'data' | 'publishedAt' | 'publisher'
 >
 /** The result of a publish. */
 export type Published = Pick<DownstreamMessages['published'], 'channel' | 'offset' | 'epoch' | 'duplicate'>

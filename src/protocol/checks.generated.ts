@@ -103,7 +103,7 @@ export const downstreamMembers = {
     { name: 'offset', required: true, expected: 'an integer from 0 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991 },
     { name: 'epoch', required: true, expected: 'text of 1 to 64 bytes', check: (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostBytes(v, 64) },
     { name: 'recovered', required: true, expected: 'true or false', check: (v: unknown) => typeof v === 'boolean' },
-    { name: 'publications', required: false, expected: 'publications', check: (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['publishedAt'] === 'number' && Number.isInteger(v1['publishedAt']) && v1['publishedAt'] >= 0 && v1['publishedAt'] <= 9007199254740991) }
+    { name: 'publications', required: false, expected: 'publications', check: (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['publishedAt'] === 'number' && Number.isInteger(v1['publishedAt']) && v1['publishedAt'] >= 0 && v1['publishedAt'] <= 9007199254740991 && (v1['publisher'] === undefined || (typeof v1['publisher'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['publisher'])))) }
   ],
   published: [
     { name: 'seq', required: true, expected: 'an integer from 1 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 9007199254740991 },
@@ -119,7 +119,8 @@ export const downstreamMembers = {
     { name: 'offset', required: true, expected: 'an integer from 0 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991 },
     { name: 'epoch', required: true, expected: 'text of 1 to 64 bytes', check: (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostBytes(v, 64) },
     { name: 'data', required: true, expected: 'any JSON value', check: () => true },
-    { name: 'publishedAt', required: true, expected: 'an integer from 0 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991 }
+    { name: 'publishedAt', required: true, expected: 'an integer from 0 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991 },
+    { name: 'publisher', required: false, expected: 'an identifier: 1 to 64 of letters, digits, ".", "_", "-", the first a letter or digit', check: (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v) }
   ],
   unsubscribed: [
     { name: 'seq', required: true, expected: 'an integer from 1 to 2^53-1', check: (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 9007199254740991 },

@@ -153,7 +153,12 @@ export const downstream = {
     epoch,
     recovered: Type.Boolean({ description: 'true or false' }),
     publications: Type.Optional(
-      Type.Array(Type.Object({ offset, data: Type.Unknown(), publishedAt: time }), { description: 'publications' })
+      Type.Array(
+        Type.Object({ offset, data: Type.Unknown(), publishedAt: time, publisher: Type.Optional(identifier) }),
+        {
+          description: 'publications'
+        }
+      )
     )
   }),
   published: message({
@@ -172,7 +177,8 @@ export const downstream = {
     offset,
     epoch,
     data: Type.Unknown({ description: 'any JSON value' }),
-    publishedAt: time
+    publishedAt: time,
+    publisher: Type.Optional(identifier)
   }),
   unsubscribed: message({ type: Type.Literal('unsubscribed'), seq, channel, code }),
   polled: message({

@@ -49,3 +49,9 @@ export function firstOwnerOf(owners: string): string {
   const end = owners.indexOf(separator)
   return end === -1 ? owners : owners.slice(0, end)
 }
+
+/** The client whose session published; undefined if it was no session. */
+export function publisherOf(owners: string): string | undefined {
+  const first = firstOwnerOf(owners)
+  return first === '' || first.includes(':') ? undefined : first
+}

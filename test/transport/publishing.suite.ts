@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import { StoreUnavailable } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
 import { startGateway } from '../helper/gateway.js'
-import type { Wire } from '../helper/wire.js'
+import type { Message, Wire } from '../helper/wire.js'
 import {
   allPermissions,
   askPast,
@@ -14,6 +14,29 @@ import {
 
 /** Publishing and delivery (PROTOCOL §10.2, §10.4). */
 export function publishingSuite(t: Test, { start, openStore }: ChannelHarness): void {
+  t.test(
+    'every publication names the client whose session published it, and none that was published over HTTP',
+    async t => {
+      const gateway = await start(t)
+      const client = await gateway.createClient(allPermissions)
+      const publisher = await gateway.session(client)
+      const reader = await gateway.session(await gateway.createClient(allPermissions))
+      const joined = await reader.ask({ type: 'subscribe', channel: 'c' })
+      await publisher.ask({ type: 'publish', channel: 'c', data: { publisher: 'forged' }, publisher: 'forged' })
+      await gateway.publish({ channel: 'c', data: 2 })
+      const live = [await reader.next('publication'), await reader.next('publication')]
+      const recover = { offset: joined['offset'], epoch: joined['epoch'] }
+      const recovered = await publisher.ask({ type: 'subscribe', channel: 'c', recover })
+      for (const list of [live, recovered['publications'] as Message[]]) {
+        t.match(list, [
+          { offset: 1, publisher: client.clientId },
+          { offset: 2, data: 2 }
+        ])
+        t.notOk('publisher' in (list[1] ?? {}))
+      }
+    }
+  )
+
   t.test('delivers a publication to every subscriber, the publisher included', async t => {
     const gateway = await start(t)
     const credential = await gateway.createClient(allPermissions)

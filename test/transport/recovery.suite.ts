@@ -22,7 +22,7 @@ export function recoverySuite(t: Test, { start }: ChannelHarness): void {
     t.match(subscribed, { type: 'subscribed', recovered: true, ...missed[1] })
     t.same(
       subscribed['publications'],
-      [2, 3].map(data => ({ offset: data, data, publishedAt: gateway.clock.now() }))
+      [2, 3].map(data => ({ offset: data, data, publishedAt: gateway.clock.now(), publisher: credential.clientId }))
     )
     await publish(4)
     t.match(await wire.next('publication'), { offset: 4, data: 4 })

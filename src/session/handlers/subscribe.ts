@@ -1,11 +1,13 @@
 import { maySubscribe, ownChannels } from '../../auth/permissions.js'
 import { tailBytes } from '../../protocol/frame.js'
 import type { Limits } from '../../protocol/limits.js'
-import type { UpstreamMessages } from '../../protocol/messages.js'
+import type { DownstreamMessages, UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { StoredPublication } from '../../store/channels.js'
-import { ownersOfSession } from '../../store/owners.js'
+import { ownersOfSession, publisherOf } from '../../store/owners.js'
 import type { Answer, FollowUp, Handler, HandlerContext } from './handler.js'
+
+type PublicationItem = NonNullable<DownstreamMessages['subscribed']['publications']>[number]
 
 /** A `subscribed` nests data in the frame, the list and the item; a `publication` only in the frame. */
 const levelsAboveData = 3
@@ -28,9 +30,15 @@ function bareBytes(channel: string, epoch: string): number {
   return Buffer.byteLength(JSON.stringify({ ...bare, publications: [] })) + tailBytes
 }
 
+/** A publication as an item of a list, with its data parsed. */
+function itemOf({ offset, publishedAt, owners = '' }: StoredPublication, data: unknown): PublicationItem {
+  const publisher = publisherOf(owners)
+  return { offset, data, publishedAt, ...(publisher === undefined ? {} : { publisher }) }
+}
+
 /** The most bytes that one item of `publications` adds. */
-function itemBytes({ offset, data, publishedAt }: StoredPublication): number {
-  return Buffer.byteLength(data) + JSON.stringify({ offset, data: 0, publishedAt }).length
+function itemBytes(publication: StoredPublication): number {
+  return Buffer.byteLength(publication.data) + JSON.stringify(itemOf(publication, 0)).length
 }
 
 /** How many publications, from the first on, fit into one frame (PROTOCOL §10.3). */
@@ -79,24 +87,15 @@ export const subscribe: Handler<UpstreamMessages['subscribe']> = async (context,
   ])
   const count = countFitting(parsed, frameBytes - bareBytes(channel, epoch), depth - levelsAboveData)
   const inside = parsed.slice(0, count)
-  const followUps = parsed.slice(count).map(
-    ([{ offset, publishedAt }, data]): FollowUp => ({
-      type: 'publication',
-      channel,
-      offset,
-      epoch,
-      data,
-      publishedAt
-    })
-  )
+  const followUps = parsed
+    .slice(count)
+    .map(([publication, data]): FollowUp => ({ type: 'publication', channel, epoch, ...itemOf(publication, data) }))
   return [
     {
       ...{ type: 'subscribed', channel, epoch, recovered },
       // The position after this frame: the publications that follow it are not included.
       offset: inside.at(-1)?.[0].offset ?? recover.offset,
-      ...(count === 0
-        ? {}
-        : { publications: inside.map(([{ offset, publishedAt }, data]) => ({ offset, data, publishedAt })) })
+      ...(count === 0 ? {} : { publications: inside.map(([publication, data]) => itemOf(publication, data)) })
     },
     ...followUps
   ]
