@@ -88,10 +88,24 @@ t.test('names and versions agree in all manifests', async t => {
   const { version } = JSON.parse(read('package.json'))
   t.match(read('roblox/wally.toml'), `version = "${version}"`)
   t.match(read('roblox/wally.toml'), 'realm = "server"')
+  const repository = JSON.parse(read('roblox/package.json')).repository.url.replace(/^git\+|\.git$/g, '')
+  t.match(read('roblox/wally.toml'), `repository = "${repository}"`)
   t.equal(JSON.parse(read('roblox/package.json')).version, version)
   t.equal(JSON.parse(read('roblox/default.project.json')).tree.$path, 'src')
   const example = JSON.parse(read('roblox/example/default.project.json'))
   t.equal(example.tree.ServerScriptService.Countersign.$path, '../src')
+})
+
+t.test('both packages contain the license', async t => {
+  t.equal(read('roblox/LICENSE'), read('LICENSE'))
+  t.match(read('roblox/wally.toml'), /^include = \[.*"LICENSE"/m)
+  t.ok(JSON.parse(read('roblox/package.json')).files.includes('LICENSE'))
+})
+
+t.test('selene finds the globals of Roblox in the repository', async t => {
+  t.match(read('roblox/selene.toml'), 'std = "roblox"')
+  const globals = new Set([...read('roblox/roblox.yml').matchAll(/^ {2}(\w+)/gm)].map(match => match[1]))
+  for (const name of ['game', 'script', 'task', 'warn', 'Random']) t.ok(globals.has(name), name)
 })
 
 t.test('the types for roblox-ts parse, and declare the members of the Luau modules', async t => {
