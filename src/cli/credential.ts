@@ -122,7 +122,8 @@ function readFile(file: string): Credential {
   const fault = new Failure(`${file} holds no credential: it must be JSON with clientId, keyId and secret`)
   let given: unknown
   try {
-    given = JSON.parse(text)
+    // Windows' editors begin a file with a byte order mark.
+    given = JSON.parse(text.replace(/^\ufeff/, ''))
   } catch {
     throw fault
   }

@@ -193,3 +193,79 @@ t.test('shows twenty faults of a file and sends nothing', async t => {
   t.match(await cli(['licenses', 'import', file], { env }), { code: 1, err: /is not UTF-8/ })
   t.match(await cli(['licenses', 'import', `${file}.csv`], { env }), { code: 1, err: /cannot be read/ })
 })
+
+t.test('bug: keys keep no space, line end or invisible character around them', async t => {
+  const around = ['', ' ', '\t', '\u00a0', '\u200b', '\ufeff', '\n', '\r\n', '\u2060 ']
+  for (const [i, before] of around.entries()) {
+    for (const after of around) {
+      const { licenses, faults } = licensesOf(
+        formatCsv([
+          ['serviceId', 'key'],
+          ['shop', `${before}K ${i}${after}`]
+        ]),
+        'csv'
+      )
+      t.same([licenses, faults], [[{ serviceId: 'shop', key: `K ${i}` }], []], JSON.stringify([before, after]))
+    }
+  }
+  const { trimmedLines, faults } = checkRows(readRows('serviceId,key\nshop,A\nshop,B \nshop,A\u00a0\n', 'csv'))
+  t.same(trimmedLines, [3, 4])
+  t.match(faults, [{ line: 4, text: /same serviceId and key as on line 2/ }], 'compared without them')
+  t.match(faultsOf('{"serviceId":"shop","key":" \u200b"}', 'ndjson'), [/^1: key: a text of 1 to/])
+})
+
+t.test('bug: an invisible character inside a key is refused with its line', async t => {
+  for (const [char, name] of [
+    ['\u200b', 'U+200B'],
+    ['\u00a0', 'U+00A0'],
+    ['\n', 'U+000A'],
+    ['\u0000', 'U+0000'],
+    ['\u202e', 'U+202E']
+  ] as const) {
+    const text = formatCsv([
+      ['serviceId', 'key'],
+      ['shop', 'ok'],
+      ['shop', `A${char}B`]
+    ])
+    t.same(faultsOf(text, 'csv'), [`3: key: holds ${name}, which nobody sees: remove it`])
+  }
+  t.same(
+    faultsOf(
+      formatCsv([
+        ['serviceId', 'key'],
+        ['shop', 'A B-é-🙂-日本']
+      ]),
+      'csv'
+    ),
+    [],
+    'what is seen may be meant'
+  )
+})
+
+t.test('bug: unknown columns and members are named beside a known one', async t => {
+  t.match(faultsOf('serviceId,key,colour,size\n', 'csv'), [/2 unknown columns \("colour", "size"\); known are/])
+  t.match(faultsOf('{"serviceId":"a","key":"b","colour":1}', 'ndjson'), [/1 unknown members \("colour"\)/])
+  const many = faultsOf(`serviceId,key,${Array.from({ length: 12 }, (_, i) => `c${i}`).join()}\n`, 'csv')
+  t.match(many, [/12 unknown columns \("c0", .+ "c9", …\)/])
+  t.notMatch(faultsOf('SECRET-1,SECRET-2\n', 'csv').join(), /SECRET/, 'a first row without a known column may be data')
+})
+
+t.test('bug: licenses create --key - keeps no byte order mark, and refuses what nobody sees', async t => {
+  const create = async (stdin: string, ...args: string[]) => {
+    const sent: unknown[] = []
+    const result = await cli(['licenses', 'create', 'shop', ...args], {
+      env,
+      stdin,
+      fetch: async (_url, init) => {
+        sent.push(JSON.parse(String(init?.body)).key)
+        return Response.json({ licenseId: 'lic_1', serviceId: 'shop', key: 'x' }, { status: 201 })
+      }
+    })
+    return { ...result, sent }
+  }
+  for (const stdin of ['\ufeffK-1\r\n', 'K-1 \n', '\u00a0K-1\u200b'])
+    t.same((await create(stdin, '--key', '-')).sent, ['K-1'])
+  for (const key of ['K-1 ', 'K\u200b1', '\ufeffK']) t.match(await create('', '--key', key), { code: 1, sent: [] }, key)
+  t.match(await create('K\u00a01\n', '--key', '-'), { code: 1, sent: [], err: /holds U\+00A0/ })
+  t.match(await create('\ufeff\n', '--key', '-'), { code: 1, sent: [], err: /empty/ })
+})

@@ -71,3 +71,13 @@ t.test('bug: __proto__ in data was refused on HTTP and accepted on a WebSocket',
   t.match(await wire.nextText(), /"data":\{"__proto__":\{"admin":true\},"constructor":\{"prototype":1\}\}/)
   t.equal(({} as { admin?: boolean }).admin, undefined)
 })
+
+t.test('bug: a refused body names the member that does not belong to it', async t => {
+  const { admin } = await startGateway(t)
+  t.match(await admin('POST', '/clients', { clientId: 'a', colour: 1 }), {
+    status: 400,
+    body: { code: 'BAD_REQUEST', message: 'body must NOT have additional properties: "colour"' }
+  })
+  const long = await admin('POST', '/clients', { clientId: 'a', ['x'.repeat(1000)]: 1 })
+  t.match(long.body.message, /: "x{64}"$/, 'its start')
+})

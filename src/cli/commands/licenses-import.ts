@@ -5,7 +5,7 @@ import { checkRows } from '../import/check.js'
 import { type Fault, formatOf, formats, readRows } from '../import/read.js'
 import { upload } from '../import/upload.js'
 import { gatewayOptions, text, toggle } from '../options.js'
-import { printJson, printLine } from '../output.js'
+import { note, printJson, printLine } from '../output.js'
 import { startProgress } from '../progress.js'
 
 /** Further faults are only counted. */
@@ -51,13 +51,22 @@ function describeFaults(faults: readonly Fault[]): string {
   return [`${total}; nothing was sent:`, ...shown, ...more].join('\n')
 }
 
+function describeTrimmed(lines: readonly number[]): string {
+  const more = lines.length > maxShownFaults ? ` and ${lines.length - maxShownFaults} more` : ''
+  const shown = `${lines.slice(0, maxShownFaults).join(', ')}${more}`
+  return `warning: spaces or invisible characters around the key are left out on line ${shown}`
+}
+
 async function importLicenses({ io, args, options, gateway }: Invocation): Promise<number> {
   const { file = '' } = args
   const format = formats.find(each => each === options.format) ?? formatOf(file)
   if (format === undefined) throw new UsageError(`option '--format' is missing: ${formats.join(', ')}`)
-  const { licenses, faults } = checkRows(readRows(file === '-' ? await readStdin(io) : readFile(file), format))
+  const { licenses, faults, trimmedLines } = checkRows(
+    readRows(file === '-' ? await readStdin(io) : readFile(file), format)
+  )
   if (faults.length > 0) throw new Failure(describeFaults(faults))
   if (licenses.length === 0) throw new Failure(`${file === '-' ? 'stdin' : file} holds no license`)
+  if (trimmedLines.length > 0) await note(io, describeTrimmed(trimmedLines))
   if (options.check) {
     await printLine(io, `${licenses.length} licenses, no fault; nothing was sent`)
     return 0

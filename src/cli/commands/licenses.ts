@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import type { Option } from 'commander'
 import type { CommandSpec, Invocation, Io } from '../command.js'
 import { Failure } from '../errors.js'
+import { invisibleIn, trimKey } from '../import/key-text.js'
 import { attributeOption, integer, orNone, text, time } from '../options.js'
 import { columns } from '../output.js'
 import { changesOf, itemCommands, listCommand, membersOf, requestCommand } from '../resource.js'
@@ -44,9 +45,21 @@ async function firstLine({ stdin }: Io): Promise<string> {
   throw new Failure('--key -: stdin is empty')
 }
 
+/** Only a hash is kept, so a key with what nobody sees could never be entered. @throws Failure */
+async function readKey({ io, options }: Invocation): Promise<string | undefined> {
+  if (options.key === undefined) return undefined
+  // A file may begin with a byte order mark and end in spaces; on a command line they are typed.
+  const key = options.key === '-' ? trimKey(await firstLine(io)) : options.key
+  const char = invisibleIn(key)
+  if (char !== undefined) throw new Failure(`--key: holds ${char}, which nobody sees: remove it`)
+  if (trimKey(key) !== key) throw new Failure('--key: begins or ends in a space or an invisible character: remove it')
+  if (key === '') throw new Failure('--key: is empty')
+  return key
+}
+
 async function newLicense(invocation: Invocation): Promise<object> {
-  const { io, args, options } = invocation
-  const key = options.key === '-' ? await firstLine(io) : options.key
+  const { args } = invocation
+  const key = await readKey(invocation)
   return { ...args, ...(key === undefined ? {} : { key }), ...membersOf(invocation, limits) }
 }
 

@@ -1,11 +1,13 @@
 import { attributeNameBytes, attributePairs, attributeValueBytes, licenseKeyBytes } from '../../protocol/limits.js'
 import { isRecord } from '../output.js'
 import { parseTime } from '../times.js'
+import { invisibleIn, trimKey } from './key-text.js'
+import { listNames } from './names.js'
 import type { Fault, Row, Rows } from './read.js'
 
 /**
  * Applies every rule of the HTTP API to a whole file before anything is sent. No message repeats a value: when columns
- * are mixed up, any of them may be a key.
+ * are mixed up, any of them may be a key. Names of members are shown beside known ones only.
  */
 
 export interface CheckedLicense {
@@ -55,7 +57,7 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
   ],
   key: [
     {
-      isValid: value => value !== '' && isText(value, licenseKeyBytes),
+      isValid: value => isText(value, licenseKeyBytes) && trimKey(value) !== '',
       text: `a text of 1 to ${licenseKeyBytes} bytes`
     }
   ],
@@ -73,15 +75,22 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
   ]
 }
 
+function checkKey({ key }: Row['license']): string[] {
+  const char = typeof key === 'string' ? invisibleIn(key) : undefined
+  return char === undefined ? [] : [`key: holds ${char}, which nobody sees: remove it`]
+}
+
 function checkRow({ line, license }: Row): Fault[] {
   const missing = ['serviceId', 'key'].filter(name => license[name] === undefined).map(name => `${name} is missing`)
-  const unknown = Object.keys(license).filter(name => !Object.hasOwn(rules, name)).length
+  const names = Object.keys(license)
+  const unknown = names.filter(name => !Object.hasOwn(rules, name))
   const wrong = Object.entries(rules).flatMap(([name, rulesOfMember]) => {
     const value = license[name]
     const broken = value === undefined ? undefined : rulesOfMember.find(({ isValid }) => !isValid(value))
     return broken === undefined ? [] : [`${name}: ${broken.text}`]
   })
-  const texts = [...missing, ...(unknown > 0 ? [`${unknown} unknown members`] : []), ...wrong]
+  const members = `${unknown.length} unknown members${listNames(unknown, unknown.length < names.length)}`
+  const texts = [...missing, ...(unknown.length > 0 ? [members] : []), ...wrong, ...checkKey(license)]
   return texts.map(text => ({ line, text }))
 }
 
@@ -91,19 +100,30 @@ function normalize({ line, license }: Row): CheckedLicense {
     const value = license[name]
     return typeof value === 'string' ? [[name, parseTime(value)]] : []
   })
-  return { line, license: { ...license, ...Object.fromEntries(times) } }
+  const { key } = license
+  const trimmed = typeof key === 'string' ? { key: trimKey(key) } : {}
+  return { line, license: { ...license, ...trimmed, ...Object.fromEntries(times) } }
+}
+
+export interface CheckedRows {
+  readonly licenses: readonly CheckedLicense[]
+  readonly faults: readonly Fault[]
+  /** Lines whose keys had invisible characters around them, which are not sent. */
+  readonly trimmedLines: readonly number[]
 }
 
 /** @returns licenses to send, and every fault in the order of lines. If there is a fault, nothing may be sent. */
-export function checkRows({ rows, faults }: Rows): { licenses: readonly CheckedLicense[]; faults: readonly Fault[] } {
+export function checkRows({ rows, faults }: Rows): CheckedRows {
   const found = [...faults]
+  const trimmedLines: number[] = []
   const firstLines = new Map<string, number>()
   for (const row of rows) {
     found.push(...checkRow(row))
     const { serviceId, key } = row.license
     if (typeof serviceId !== 'string' || typeof key !== 'string') continue
     // A valid serviceId has no space.
-    const id = `${serviceId} ${key}`
+    const id = `${serviceId} ${trimKey(key)}`
+    if (trimKey(key) !== key) trimmedLines.push(row.line)
     const first = firstLines.get(id)
     if (first === undefined) firstLines.set(id, row.line)
     else found.push({ line: row.line, text: `the same serviceId and key as on line ${first}` })
@@ -111,5 +131,5 @@ export function checkRows({ rows, faults }: Rows): { licenses: readonly CheckedL
   if (rows.length > maxImportLicenses) {
     found.push({ line: rows.at(-1)?.line ?? 0, text: `more than ${maxImportLicenses} licenses: split the file` })
   }
-  return { licenses: rows.map(normalize), faults: found.sort((a, b) => a.line - b.line) }
+  return { licenses: rows.map(normalize), faults: found.sort((a, b) => a.line - b.line), trimmedLines }
 }

@@ -1,5 +1,6 @@
 import { isRecord } from '../output.js'
 import { CsvFault, type CsvRecord, parseCsv } from './csv.js'
+import { listNames } from './names.js'
 
 /** Reads a file of licenses, each with its line. check.ts checks the values. */
 
@@ -38,8 +39,11 @@ function checkHeader({ fields, line }: CsvRecord): Fault[] {
   const unknown = fields.filter(name => !plainColumns.includes(name) && !attributeColumn.test(name))
   const known = `${plainColumns.join(', ')} and attributes.<name>`
   const texts: string[] = []
-  // Without a header row the first line holds a key, so its cells are not repeated.
-  if (unknown.length > 0) texts.push(`the header row names ${unknown.length} unknown columns; known are ${known}`)
+  // Without a header row the first line holds a key: then no cell is known, and none is repeated.
+  if (unknown.length > 0) {
+    const names = listNames(unknown, unknown.length < fields.length)
+    texts.push(`the header row names ${unknown.length} unknown columns${names}; known are ${known}`)
+  }
   if (new Set(fields).size < fields.length) texts.push('the header row names a column twice')
   const missing = ['serviceId', 'key'].filter(name => !fields.includes(name))
   texts.push(...missing.map(name => `the header row has no column ${name}`))
