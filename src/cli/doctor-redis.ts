@@ -1,7 +1,5 @@
-import { Redis } from 'ioredis'
-import { passwordsOf } from '../config/store-url.js'
-import { messageOf } from '../log/error-serializer.js'
-import { Redactor } from '../log/redactor.js'
+import { inspectRedis, type RedisServerFacts, redisConnectionOf } from '../store/open.js'
+import { type RedisChoice, StoreMisconfigured } from '../store/store.js'
 
 /** Checks that Redis is set up as docs/operating.md requires, before the store is opened. */
 
@@ -13,7 +11,6 @@ export interface Check {
   readonly todo?: string
 }
 
-const connectTimeoutMs = 3000
 /** The gateways expire sessions by their own clocks and Redis by its own: with a larger difference they disagree. */
 const maxClockDifferenceMs = 1000
 
@@ -21,79 +18,59 @@ function check(name: string, ok: boolean, text: string, todo: string): Check {
   return { name, ok, text, ...(ok ? {} : { todo }) }
 }
 
-/** `field:value` of INFO. */
-function fieldOf(info: string, field: string): string | undefined {
-  return new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(info)?.[1]
+function checkVersion({ isValkey, version }: RedisServerFacts, where: string): Check {
+  const ok = Number(version?.split('.')[0]) >= (isValkey ? 8 : 7)
+  const text = `${isValkey ? 'Valkey' : 'Redis'} ${version}${where}`
+  return check('store', ok, text, 'upgrade to Redis 7.0 or newer, or Valkey 8')
 }
 
-function checkVersion(server: string): Check {
-  const valkey = fieldOf(server, 'valkey_version')
-  const version = valkey ?? fieldOf(server, 'redis_version') ?? '?'
-  const wanted = valkey === undefined ? 7 : 8
-  const name = valkey === undefined ? 'Redis' : 'Valkey'
-  const ok = Number(version.split('.')[0]) >= wanted
-  return check('store', ok, `${name} ${version}`, 'upgrade to Redis 7.0 or newer, or Valkey 8')
-}
-
-async function checkDifference(redis: Redis, now: () => number): Promise<Check> {
-  const before = now()
-  const [seconds, micros] = await redis.time()
-  const here = (before + now()) / 2
-  const difference = Math.round(Number(seconds) * 1000 + Number(micros) / 1000 - here)
+function checkClock({ clockDifferenceMs: difference }: RedisServerFacts, where: string): Check {
   const ok = Math.abs(difference) <= maxClockDifferenceMs
-  const text = `Redis' clock is ${Math.abs(difference)} ms ${difference < 0 ? 'behind' : 'ahead'}`
+  const text = `Redis' clock is ${Math.abs(difference)} ms ${difference < 0 ? 'behind' : 'ahead'}${where}`
   return check('clock', ok, text, 'synchronize both machines (NTP)')
 }
 
-/**
- * @param url  COUNTERSIGN_STORE. Sentinel and Cluster are not checked here: there is no single Redis to ask.
- */
-export async function checkRedis(url: string, now: () => number): Promise<Check[]> {
-  if (!/^rediss?:/.test(url)) {
-    const text = 'Sentinel or Cluster: version, appendonly and maxmemory-policy are not checked'
-    return [check('store', true, text, '')]
+/** @param where  names the server where there are several; else empty */
+function checkServer(facts: RedisServerFacts, where: string): Check[] {
+  const { version, appendOnly, evictionPolicy } = facts
+  if (version === undefined) {
+    const text = `the user may not run INFO: version, appendonly and maxmemory-policy are not checked${where}`
+    return [check('store', true, text, ''), checkClock(facts, where)]
   }
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: connectTimeoutMs,
-    commandTimeout: connectTimeoutMs,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null
-  })
-  let last: Error | undefined
-  redis.on('error', error => {
-    last = error
-  })
+  return [
+    checkVersion(facts, where),
+    check(
+      'store',
+      appendOnly === true,
+      `appendonly is ${appendOnly === true ? 'on' : 'off'}${where}`,
+      'set appendonly yes: otherwise a crash of Redis loses changes'
+    ),
+    check(
+      'store',
+      evictionPolicy === 'noeviction',
+      `maxmemory-policy is ${evictionPolicy ?? 'unknown'}${where}`,
+      'set maxmemory-policy noeviction: an evicted license is worse than an error'
+    ),
+    checkClock(facts, where)
+  ]
+}
+
+const kinds = { single: '', sentinel: 'Sentinel', cluster: 'Cluster' } as const
+
+/** Checks each server that a store's form leads to. The texts hold nothing of a user or password. */
+export async function checkRedis(store: RedisChoice, now: () => number): Promise<Check[]> {
   try {
-    await redis.connect()
-    const [server, memory, persistence] = await Promise.all([
-      redis.info('server'),
-      redis.info('memory'),
-      redis.info('persistence')
-    ])
-    const append = fieldOf(persistence, 'aof_enabled') === '1'
-    const policy = fieldOf(memory, 'maxmemory_policy') ?? 'unknown'
+    const facts = await inspectRedis(redisConnectionOf(store), now)
+    if ('cause' in facts) return [check('store', false, `Redis cannot be used: ${facts.cause}`, facts.todo)]
+    const { kind, servers, faults } = facts
+    const isOne = kind === 'single'
     return [
-      checkVersion(server),
-      check(
-        'store',
-        append,
-        `appendonly is ${append ? 'on' : 'off'}`,
-        'set appendonly yes: otherwise a crash of Redis loses changes'
-      ),
-      check(
-        'store',
-        policy === 'noeviction',
-        `maxmemory-policy is ${policy}`,
-        'set maxmemory-policy noeviction: an evicted license is worse than an error'
-      ),
-      await checkDifference(redis, now)
+      ...(isOne ? [] : [check('store', true, `${kinds[kind]}: ${servers.length} primaries`, '')]),
+      ...faults.map(({ cause, todo }) => check('store', false, cause, todo)),
+      ...servers.flatMap(each => checkServer(each, isOne ? '' : ` at ${each.name}`))
     ]
   } catch (error) {
-    const why = messageOf(last ?? error, new Redactor(passwordsOf(url)).redact)
-    const todo = 'is Redis running, and are the address and password in COUNTERSIGN_STORE right?'
-    return [check('store', false, `Redis does not answer: ${why}`, todo)]
-  } finally {
-    redis.disconnect()
+    if (!(error instanceof StoreMisconfigured)) throw error
+    return [check('store', false, error.message, 'correct it')]
   }
 }

@@ -50,8 +50,10 @@ function readConfig({ settings }: Invocation): { checks: Check[]; config?: Confi
 }
 
 /** Only the gateway's user may access the data folder and the secrets in it. */
-function checkDataDir({ dataDir }: Config): Check[] {
+function checkDataDir({ dataDir, store }: Config): Check[] {
   const name = 'data folder'
+  // With Redis the secrets are configured, and nothing is written to the folder.
+  if (store.kind === 'redis') return []
   if (!existsSync(dataDir)) return [pass(name, `${dataDir} is created on the first start`)]
   if (!statSync(dataDir).isDirectory()) {
     return [fail(name, `${dataDir} is not a folder`, 'move it away, or set COUNTERSIGN_DATA_DIR')]
@@ -122,16 +124,16 @@ async function checkEmbedded(config: Config, io: Io): Promise<Check[]> {
 
 async function checkStore(config: Config, io: Io): Promise<Check[]> {
   if (config.store.kind === 'embedded') return checkEmbedded(config, io)
-  const checks = await checkRedis(config.store.url, io.now)
-  if (checks.some(({ ok }) => !ok)) return checks
+  const checks = await checkRedis(config.store, io.now)
+  if (checks.some(({ name, ok }) => name === 'store' && !ok)) return checks
   let store: Store | undefined
   try {
     store = await openStore(config, io.now)
     return [...checks, await checkKeys(config, store)]
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    const todo = 'is Redis running, and is COUNTERSIGN_STORE right?'
-    return [...checks, fail('store', 'Redis does not answer', todo)]
+    const why = error.cause instanceof Error ? error.cause.message : 'Redis does not answer'
+    return [...checks, fail('store', why, 'docs/operating.md lists what the gateway needs of Redis')]
   } finally {
     await store?.close()
   }
@@ -180,6 +182,12 @@ async function checkPort({ host, port, tls }: Config, io: Io): Promise<Check> {
   }
 }
 
+/** The store for `--json`. */
+function describeStore({ store }: Config): { kind: string } {
+  const [, form] = store.kind === 'redis' ? (/^rediss?\+(\w+):/.exec(store.url) ?? []) : []
+  return { kind: form ?? store.kind }
+}
+
 /** @returns the exit code: 0 if every check passes */
 export async function doctor(invocation: Invocation): Promise<number> {
   const { io, options } = invocation
@@ -191,7 +199,8 @@ export async function doctor(invocation: Invocation): Promise<number> {
     checks.push(checkClock(now), await checkPort(config, io))
   }
   const ok = checks.every(check => check.ok)
-  if (options.json) await printJson(io, { ok, checks })
+  if (options.json)
+    await printJson(io, { ok, checks, ...(config === undefined ? {} : { store: describeStore(config) }) })
   else {
     const paint = painter(io.stdout, io.env)
     for (const check of checks) {

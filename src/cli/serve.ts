@@ -15,6 +15,7 @@ import { SteadyClock } from '../steady-clock.js'
 import { openStore, type StoreEvents } from '../store/open.js'
 import { DataDirInUse, DataDirUnusable, type Store, StoreMisconfigured, StoreUnavailable } from '../store/store.js'
 import { configuredSecrets } from './configured-secrets.js'
+import { checkRedis } from './doctor-redis.js'
 import { adminTokenFile, readAdminTokenFile, readMasterKeyFile } from './first-start.js'
 import { UnhandledRejections } from './unhandled-rejections.js'
 
@@ -165,6 +166,18 @@ async function start(
   }
 }
 
+/** Logs once each what `countersign doctor` finds wrong with Redis. */
+async function warnOfStore({ store }: Config, { logger, redactor }: ProcessLog): Promise<void> {
+  if (store.kind !== 'redis') return
+  try {
+    for (const { ok, text, todo } of await checkRedis(store, Date.now)) {
+      if (!ok) logger.warn({ check: 'store' }, redactor.redact(`${text}: ${todo}`))
+    }
+  } catch (error) {
+    logger.debug({ err: error }, 'could not check Redis')
+  }
+}
+
 /**
  * Runs until a signal or an uncaught exception stops it. After an exception anything may be half done, so the process
  * ends, in order; a rejection ends nothing (see UnhandledRejections).
@@ -211,6 +224,7 @@ export async function serve(sources: Sources): Promise<number> {
   try {
     const { app, url } = await start(config, log, rejections, events)
     process.stderr.write(greeting(config, url))
+    void warnOfStore(config, log)
     return runUntilStopped(app, config, logger, events)
   } catch (error) {
     const known = explain(error, config)

@@ -4,17 +4,10 @@ import { openEmbeddedStore } from './embedded/index.js'
 import { StoreMisconfigured } from './errors.js'
 import type { RedisConnection } from './redis/connection-url.js'
 import { openRedisStore } from './redis/index.js'
-import type { Store } from './store.js'
 
-/** How to reach Redis, as it is configured. */
-export interface RedisChoice {
-  readonly kind: 'redis'
-  /** One of the forms of COUNTERSIGN_STORE. */
-  readonly url: string
-  /** PEM file of the authorities that are trusted. */
-  readonly caFile?: string
-  readonly sentinelPassword?: string
-}
+import type { RedisChoice, Store } from './store.js'
+
+export { inspectRedis, type RedisServerFacts } from './redis/inspect.js'
 
 export interface StoreChoice {
   readonly store: { readonly kind: 'embedded' } | RedisChoice

@@ -23,6 +23,16 @@ export {
   StoreUnavailable
 } from './errors.js'
 
+/** How to reach Redis, as it is configured. */
+export interface RedisChoice {
+  readonly kind: 'redis'
+  /** One of the forms of COUNTERSIGN_STORE. */
+  readonly url: string
+  /** PEM file of the authorities that are trusted. */
+  readonly caFile?: string
+  readonly sentinelPassword?: string
+}
+
 /** How much of a bound is used: of something that the store keeps in this process. */
 export interface StoreBound {
   /** A label for metrics, e.g. `history_bytes`. */

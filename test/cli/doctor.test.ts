@@ -1,8 +1,9 @@
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { runGateway, tempDir } from '../helper/process.js'
 import { startRedis } from '../helper/redis-server.js'
+import { until } from '../helper/until.js'
 import { serveHttp, startCommands } from './helper.js'
 
 const { ask, good, json } = await startCommands(t)
@@ -60,5 +61,68 @@ t.test('doctor, with Redis', async t => {
   await redis.stop()
   const gone = await ask(['doctor'], { env: settings })
   t.equal(gone.code, 1)
-  t.match(gone.out, /✗ store: Redis does not answer: .*ECONNREFUSED/)
+  t.match(
+    gone.out,
+    /✗ store: Redis cannot be used: Redis at 127\.0\.0\.1:\d+ accepts no connection\n {2}→ is it running/
+  )
+})
+
+t.test('bug: doctor takes a user without INFO for a Redis that is not running', async t => {
+  const redis = await startRedis(['--save', '', '--appendonly', 'yes'])
+  t.teardown(() => redis.stop())
+  const { Redis } = await import('ioredis')
+  const admin = new Redis(redis.url)
+  t.teardown(() => admin.disconnect())
+  await admin.call('ACL', 'SETUSER', 'gateway', 'on', '>the-password', '~*', '&*', '+@all', '-info')
+  const dataDir = tempDir(t)
+  chmodSync(dataDir, 0o777)
+  const settings = {
+    COUNTERSIGN_STORE: redis.url.replace('//', '//gateway:the-password@'),
+    COUNTERSIGN_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
+    COUNTERSIGN_ADMIN_TOKEN: 'x'.repeat(40),
+    COUNTERSIGN_DATA_DIR: dataDir,
+    COUNTERSIGN_PORT: '0'
+  }
+  const out = await good(t, ['doctor'], { env: settings })
+  t.match(out, /✓ store: the user may not run INFO: version, appendonly and maxmemory-policy are not checked/)
+  t.notMatch(out, /data folder/, 'Redis needs none')
+  t.match(await json(t, ['doctor'], { env: settings }), { store: { kind: 'redis' } })
+
+  const wrong = settings.COUNTERSIGN_STORE.replace('the-password', 'hunter2!')
+  const refused = await ask(['doctor'], { env: { ...settings, COUNTERSIGN_STORE: wrong } })
+  t.match(refused.out, /refuses the user or password\n {2}→ correct them in COUNTERSIGN_STORE/)
+  t.notMatch(refused.out, /hunter2|gateway:/)
+})
+
+t.test('bug: doctor looks at the sentinels and at the primary that they name', async t => {
+  const redis = await startRedis()
+  const sentinel = await startRedis(['--sentinel'], dir => {
+    const path = join(dir, 'sentinel.conf')
+    writeFileSync(path, `sentinel monitor main 127.0.0.1 ${new URL(redis.url).port} 1\n`)
+    return path
+  })
+  t.teardown(() => Promise.all([redis.stop(), sentinel.stop()]))
+  const at = `127.0.0.1:${new URL(sentinel.url).port}`
+  const env = {
+    COUNTERSIGN_STORE: `redis+sentinel://${at},127.0.0.1:1/main`,
+    COUNTERSIGN_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
+    COUNTERSIGN_ADMIN_TOKEN: 'x'.repeat(40),
+    COUNTERSIGN_PORT: '0'
+  }
+  const { out } = await ask(['doctor'], { env })
+  t.match(out, /✓ store: Sentinel: 1 primaries/)
+  t.match(out, /✗ store: Sentinel at 127\.0\.0\.1:1 accepts no connection/)
+  t.match(out, /✗ store: appendonly is off at 127\.0\.0\.1:\d+\n {2}→ set appendonly yes/)
+})
+
+t.test('bug: serve repeats what doctor finds wrong with Redis, once each', async t => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const gateway = await runGateway(t, tempDir(t), {
+    COUNTERSIGN_STORE: redis.url,
+    COUNTERSIGN_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
+    COUNTERSIGN_ADMIN_TOKEN: 'x'.repeat(40)
+  })
+  await until('it is logged', () => gateway.stdout().includes('appendonly is off: set appendonly yes'))
+  t.equal(gateway.stdout().split('appendonly is off').length, 2, 'once')
 })
