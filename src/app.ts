@@ -89,7 +89,7 @@ async function registerTransports(
     ...{ prefix: bridgePrefix, dependencies, limiter, drain },
     settings: layer.bridgeSettings,
     sessions: layer.bridgeSessions,
-    handshakesPerMinute: config.rateLimit ? config.handshakesPerMinute : undefined,
+    rateLimit: config.rateLimit,
     ...{ readBody: edge.readBody, refused }
   })
 }

@@ -199,7 +199,10 @@ export async function createSessionLayer(
   const bridgeSettings = bridgeSettingsOf(options)
   const bridgeSessions = new BridgeSessions(dependencies, bridgeSettings)
   sessions.addSource(bridgeSessions)
-  const failedPerMinute = config.rateLimit ? config.failedHandshakesPerMinute : 0
+  const rates = {
+    failedPerMinute: config.rateLimit ? config.failedHandshakesPerMinute : 0,
+    succeededPerMinute: config.rateLimit ? config.handshakesPerMinute : 0
+  }
   return {
     metrics,
     dependencies,
@@ -210,7 +213,7 @@ export async function createSessionLayer(
     member,
     bridgeSessions,
     bridgeSettings,
-    limiter: createHandshakeLimiter(store.rateLimits, failedPerMinute, dependencies.log),
+    limiter: createHandshakeLimiter(store.rateLimits, rates, timekeeper.steadyNow, dependencies.log),
     // With the embedded store there is no other instance that sessions could move to.
     drain: createDrain(connected, store.kind === 'embedded' ? 0 : config.drainMs)
   }

@@ -4,36 +4,46 @@ import { authenticateBytes, challengeSeconds, type Limits, protocolName, session
 import { constantTimeEqual } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { type Authenticate, type DownstreamMessages, decodeAuthenticate } from '../protocol/messages.js'
-import { ProtocolError } from '../protocol/protocol-error.js'
-import type { Credential, CredentialSource } from './credential.js'
+import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
+import { StoreUnavailable } from '../store/store.js'
+import {
+  type ChallengeDependencies,
+  type CheckedChallenge,
+  checkChallenge,
+  consumeChallenge,
+  type IssuedChallenge,
+  issueChallengeToken
+} from './challenge-token.js'
+import type { Credential, CredentialSource, Credentials } from './credential.js'
+import type { HandshakeLimiter } from './handshake-limiter.js'
 import type { Peer } from './peer.js'
-import { consumeChallenge, type StoredChallengeDependencies, storeChallenge } from './stored-challenge.js'
+import { createSessionId } from './session-id.js'
 
 /** The handshake (PROTOCOL §4), for any transport. */
 
-/** Random bytes of a challenge token, which has 43 base64url characters. */
-export const challengeTokenBytes = 32
-const sessionIdBytes = 24
-
 /** What handshakes need from the rest of the gateway. */
-export interface HandshakeDependencies extends StoredChallengeDependencies {
+export interface HandshakeDependencies extends ChallengeDependencies {
   readonly settings: { readonly limits: Limits }
-  readonly registry: StoredChallengeDependencies['registry'] & CredentialSource
-  readonly log: { info(fields: object, message: string): void }
+  readonly registry: ChallengeDependencies['registry'] & CredentialSource
+  readonly log: {
+    debug(fields: object, message: string): void
+    info(fields: object, message: string): void
+  }
   /** Unix milliseconds of the wall clock. */
   readonly now: () => number
-  /** Returns this number of random bytes in base64url. */
-  readonly randomText: (bytes: number) => string
 }
 
 /** A handshake that failed to authenticate. The client gets one answer for every reason; only the log has the reason. */
 export class AuthenticationFault extends ProtocolError {
   /** As claimed. */
   readonly clientId: string
+  /** The challenge that it used, while it is still to be consumed. */
+  readonly challenge: IssuedChallenge | undefined
 
-  constructor(clientId: string) {
+  constructor(clientId: string, challenge?: IssuedChallenge) {
     super('AUTHENTICATION_FAILED')
     this.clientId = clientId
+    this.challenge = challenge
   }
 }
 
@@ -46,20 +56,18 @@ export interface Authenticated {
 }
 
 /**
- * Issues a challenge.
- * @param binding  what the challenge is good for: one socket's id, or the bridge
+ * Issues a challenge. Nothing is stored for it.
+ * @param isForSocket  whether it is good on the socket that it is sent to only, or else on the bridge
  * @throws StoreUnavailable
  */
 export async function issueChallenge(
-  dependencies: StoredChallengeDependencies & Pick<HandshakeDependencies, 'now' | 'randomText'>,
-  binding: string
+  dependencies: ChallengeDependencies & Pick<HandshakeDependencies, 'now'>,
+  isForSocket: boolean
 ): Promise<DownstreamMessages['challenge']> {
-  const challengeToken = dependencies.randomText(challengeTokenBytes)
-  await storeChallenge(dependencies, challengeToken, binding)
   return {
     type: 'challenge',
     protocol: protocolName,
-    challengeToken,
+    challengeToken: await issueChallengeToken(dependencies, isForSocket),
     expiresIn: challengeSeconds,
     serverTime: dependencies.now()
   }
@@ -90,47 +98,113 @@ function findProof(
   return found
 }
 
+/** Where and from whom a first frame came. */
+export interface HandshakeOrigin {
+  /** The challenge that was sent to the frame's socket; undefined: the frame came over the bridge. */
+  readonly ownToken?: string
+  readonly remoteAddress: string
+}
+
+/** What a first frame shows, once its challenge and its credentials were read. */
+interface Evidence {
+  readonly challenge: CheckedChallenge
+  readonly proof: ReturnType<typeof findProof>
+  readonly found: Pick<Credentials, 'capabilities' | 'attributes' | 'ticketOwner'>
+}
+
 /**
- * Checks a client's first frame. The challenge is consumed first, whatever the outcome.
- * @param frame    as received
- * @param binding  where it was received, see {@link issueChallenge}
+ * Both are read whatever the other one shows, so that all failures take the same time. Only an address that failed too
+ * often gets its refusal sooner: it learns nothing from it.
+ */
+async function examine(
+  dependencies: HandshakeDependencies,
+  limiter: HandshakeLimiter,
+  { frame, message }: { readonly frame: Uint8Array; readonly message: Authenticate },
+  { ownToken, remoteAddress }: HandshakeOrigin
+): Promise<Evidence> {
+  const { clientId, keyId, challengeToken } = message
+  const checking = checkChallenge(dependencies, challengeToken, ownToken)
+  if (limiter.isSlowed(remoteAddress)) {
+    const challenge = await checking
+    if (challenge.fault !== undefined) {
+      return { challenge, proof: undefined, found: nothing }
+    }
+  }
+  const [challenge, found] = await Promise.all([checking, dependencies.registry.credentials(clientId, keyId)])
+  return { challenge, proof: findProof(frame, message, found.credentials), found }
+}
+
+const nothing = { capabilities: { subscribe: [], publish: [], services: [] }, attributes: {} }
+
+/**
+ * Checks a client's first frame, and consumes its challenge if it proves itself. Otherwise the caller passes the error to
+ * {@link recordFailedHandshake}.
+ * @param frame  as received
  * @throws ProtocolError PROTOCOL_ERROR, UNSUPPORTED_PROTOCOL, FRAME_TOO_LARGE
  * @throws AuthenticationFault
+ * @throws RateLimited when too many handshakes of the address have succeeded
  * @throws StoreUnavailable
  */
 export async function authenticate(
   dependencies: HandshakeDependencies,
+  limiter: HandshakeLimiter,
   frame: Uint8Array,
-  binding: string,
-  remoteAddress: string
+  origin: HandshakeOrigin
 ): Promise<Authenticated> {
   const { registry, now, randomText, settings, log } = dependencies
   const message = readAuthenticate(frame, settings.limits.depth)
-  const { clientId, keyId, challengeToken, attributes = {} } = message
-  const challenge = await consumeChallenge(dependencies, challengeToken, binding)
-  const found = await registry.credentials(clientId, keyId)
-  const { capabilities, credentials, attributes: recorded, ticketOwner } = found
-  const proof = findProof(frame, message, credentials)
-  if (challenge !== 'valid' || proof === undefined) {
-    const reason = challenge === 'valid' ? 'no valid proof' : challenge
+  const { clientId, keyId } = message
+  const { remoteAddress } = origin
+  const { challenge, proof, found } = await examine(dependencies, limiter, { frame, message }, origin)
+  const { issued, fault } = challenge
+  const fail = (reason: string, unconsumed?: IssuedChallenge) => {
     log.info({ clientId, keyId, reason, remoteAddress }, 'authentication failed')
-    throw new AuthenticationFault(clientId)
+    return new AuthenticationFault(clientId, unconsumed)
   }
+  if (fault !== undefined || issued === undefined) throw fail(fault ?? 'unknown challenge', issued)
+  if (proof === undefined) throw fail('no valid proof', issued)
+  const waitMs = limiter.retryAfterMs(remoteAddress)
+  if (waitMs > 0) throw new RateLimited(limiter.refusal, waitMs)
+  if (!(await consumeChallenge(dependencies, issued))) throw fail('used challenge')
+  limiter.recordSuccess(remoteAddress)
   const { credential, keys } = proof
+  const { capabilities, attributes, ticketOwner } = found
   const latest = now() + sessionSeconds * 1000
   return {
     peer: {
-      sessionId: randomText(sessionIdBytes),
-      clientId,
-      keyId: credential.keyId,
-      capabilities,
-      attributes: { ...attributes, ...recorded },
-      remoteAddress,
+      ...{ sessionId: createSessionId(registry, randomText), clientId, keyId: credential.keyId },
+      ...{ capabilities, attributes: { ...message.attributes, ...attributes }, remoteAddress },
       ...(ticketOwner === undefined ? {} : { ticketOwner })
     },
     keys,
     expiresAt: Math.min(latest, credential.expiresAt ?? latest)
   }
+}
+
+/**
+ * Counts a handshake that failed through the peer's fault, and consumes its challenge. From an address that failed too
+ * often the challenge stays: its marks in the store are bounded by what it may do in a minute.
+ * @returns 0, or how long the address has to wait, in milliseconds
+ */
+export async function recordFailedHandshake(
+  dependencies: HandshakeDependencies,
+  limiter: HandshakeLimiter,
+  error: ProtocolError,
+  remoteAddress: string
+): Promise<number> {
+  const { clientId, challenge } = error instanceof AuthenticationFault ? error : {}
+  const waitMs = await limiter.recordFailure(remoteAddress, clientId)
+  if (waitMs > 0 || challenge === undefined) return waitMs
+  try {
+    await consumeChallenge(dependencies, challenge)
+  } catch (cause) {
+    if (!(cause instanceof StoreUnavailable)) throw cause
+    dependencies.log.debug(
+      { err: cause },
+      'could not consume the challenge of a failed handshake: it expires by itself'
+    )
+  }
+  return waitMs
 }
 
 /** The members of a welcome that differ by session and transport. */

@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AddressLimiter } from '../auth/address-limiter.js'
+import { isOwnSessionId } from '../auth/session-id.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { StoreUnavailable } from '../store/store.js'
@@ -8,14 +10,14 @@ import type { BridgeLifecycle } from './lifecycle.js'
 import { BridgeSession } from './session.js'
 import type { BridgeSessions } from './sessions.js'
 import { type BridgeSettings, retryAfterMs } from './settings.js'
-import type { UnverifiedRequestLimiter } from './unverified-request-limiter.js'
 
 export interface ExchangeRouteOptions {
   readonly dependencies: SessionDependencies
   readonly settings: BridgeSettings
   readonly sessions: BridgeSessions
   readonly lifecycle: BridgeLifecycle
-  readonly unverified: UnverifiedRequestLimiter
+  /** Counts requests that did not verify. */
+  readonly unverified: AddressLimiter
   /** Bounds the log lines about refused exchanges. */
   readonly refused: RepeatedEvents
 }
@@ -99,13 +101,16 @@ async function findSession(
   }
 }
 
-/** Loads a session that this instance does not know; refused for an address with too many unverified requests. */
+/**
+ * Loads a session that this instance does not know. From an address with too many unverified requests it asks the store
+ * for ids only that a gateway has made.
+ */
 async function loadSession(
-  { sessions, unverified }: ExchangeRouteOptions,
+  { dependencies, sessions, unverified }: ExchangeRouteOptions,
   { ip, params: { sessionId } }: ExchangeRequest
 ): Promise<BridgeSession | ExchangeAnswer> {
   const waitMs = unverified.retryAfterMs(ip)
-  if (waitMs > 0) return unsignedAnswer('RATE_LIMITED', waitMs)
+  if (waitMs > 0 && !isOwnSessionId(dependencies.registry, sessionId)) return unsignedAnswer('RATE_LIMITED', waitMs)
   const found = sessionIdPattern.test(sessionId) ? await sessions.find(sessionId) : undefined
   if (found !== undefined) return found
   unverified.count(ip)

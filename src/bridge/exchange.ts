@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { AddressLimiter } from '../auth/address-limiter.js'
 import { markVerified } from '../http/unverified-sockets.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import { type CodeName, codes } from '../protocol/codes.js'
@@ -18,7 +19,6 @@ import {
   reconnectSpreadMs,
   retryAfterMs
 } from './settings.js'
-import type { UnverifiedRequestLimiter } from './unverified-request-limiter.js'
 
 /** What an exchange needs besides its body. */
 export interface ExchangeContext {
@@ -26,7 +26,8 @@ export interface ExchangeContext {
   readonly settings: BridgeSettings
   readonly session: BridgeSession
   readonly lifecycle: InstanceLifecycle
-  readonly unverified: UnverifiedRequestLimiter
+  /** Counts requests that did not verify. */
+  readonly unverified: AddressLimiter
   /** Bounds the log lines about refused exchanges. */
   readonly refused: RepeatedEvents
   readonly address: string

@@ -1,9 +1,15 @@
-import { AuthenticationFault, authenticate, issueChallenge, welcomeMessage } from '../auth/handshake.js'
+import {
+  AuthenticationFault,
+  authenticate,
+  issueChallenge,
+  recordFailedHandshake,
+  welcomeMessage
+} from '../auth/handshake.js'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
 import { ownChannels } from '../auth/permissions.js'
 import type { CodeName } from '../protocol/codes.js'
 import { signMessage } from '../protocol/frame.js'
-import { ProtocolError } from '../protocol/protocol-error.js'
+import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
@@ -13,8 +19,6 @@ import { type BridgeSettings, retryAfterMs } from './settings.js'
 
 /** The handshake on the bridge (PROTOCOL §4, §9.1): two requests, which may reach two instances. */
 
-/** Challenges of the bridge are valid on the bridge only. */
-const binding = 'bridge'
 const lineFeed = 0x0a
 
 export interface HandshakeContext {
@@ -26,29 +30,31 @@ export interface HandshakeContext {
   readonly remoteAddress: string
 }
 
-/** @throws ProtocolError DRAINING; StoreUnavailable */
-function requireCapacity({ dependencies, sessions, lifecycle }: HandshakeContext): void {
+/** @throws ProtocolError DRAINING, RateLimited; StoreUnavailable */
+function requireCapacity({ dependencies, sessions, lifecycle, limiter, remoteAddress }: HandshakeContext): void {
   if (lifecycle.isDraining) throw new ProtocolError('DRAINING')
   if (sessions.size >= dependencies.settings.maxSessions) {
     throw new StoreUnavailable(new Error(`this instance already serves ${sessions.size} bridge sessions`))
   }
+  const waitMs = limiter.retryAfterMs(remoteAddress)
+  if (waitMs > 0) throw new RateLimited(limiter.refusal, waitMs)
 }
 
 /** `POST /v1/bridge/challenge` */
 export function challenge(context: HandshakeContext): Promise<ExchangeAnswer> {
   return answerHandshake(context, async () => {
     requireCapacity(context)
-    return { status: 200, body: JSON.stringify(await issueChallenge(context.dependencies, binding)) }
+    return { status: 200, body: JSON.stringify(await issueChallenge(context.dependencies, false)) }
   })
 }
 
 /** `POST /v1/bridge/sessions`. @param body one line, with or without LF */
 export function openSession(context: HandshakeContext, body: Uint8Array): Promise<ExchangeAnswer> {
   const frame = body.at(-1) === lineFeed ? body.subarray(0, -1) : body
-  const { dependencies, settings, sessions, remoteAddress } = context
+  const { dependencies, settings, sessions, limiter, remoteAddress } = context
   return answerHandshake(context, async () => {
     requireCapacity(context)
-    const authenticated = await authenticate(dependencies, frame, binding, remoteAddress)
+    const authenticated = await authenticate(dependencies, limiter, frame, { remoteAddress })
     const opened = await sessions.open(authenticated, ownChannels(authenticated.peer))
     if (opened === undefined) throw new ProtocolError('RATE_LIMITED')
     const { session, positions } = opened
@@ -86,9 +92,9 @@ async function refusalOf(context: HandshakeContext, error: unknown): Promise<[co
     return ['UNAVAILABLE', retryAfterMs]
   }
   if (!(error instanceof ProtocolError)) throw error
+  if (error instanceof RateLimited) return ['RATE_LIMITED', error.retryAfterMs]
   const { code } = error
   if (code === 'RATE_LIMITED' || code === 'DRAINING') return [code, retryAfterMs]
-  const claimed = error instanceof AuthenticationFault ? error.clientId : undefined
-  const waitMs = await limiter.recordFailure(remoteAddress, claimed)
+  const waitMs = await recordFailedHandshake(dependencies, limiter, error, remoteAddress)
   return waitMs > 0 ? ['RATE_LIMITED', waitMs] : [code]
 }

@@ -1,9 +1,9 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { createAddressLimiter } from '../auth/address-limiter.js'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
 import type { Drain } from '../cluster/drain.js'
 import { ApiError } from '../errors.js'
 import type { ReadBody } from '../http/body-reader.js'
-import { perMinute } from '../http/rate-limit.js'
 import { noteRefusal } from '../http/request-log.js'
 import { markVerified } from '../http/unverified-sockets.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
@@ -14,8 +14,7 @@ import { admitExchange, answerExchange, bodyOf, type ExchangeRequest } from './e
 import { challenge, type HandshakeContext, openSession } from './handshake.js'
 import { BridgeLifecycle } from './lifecycle.js'
 import type { BridgeSessions } from './sessions.js'
-import { type BridgeSettings, retryAfterMs } from './settings.js'
-import { createUnverifiedRequestLimiter } from './unverified-request-limiter.js'
+import { type BridgeSettings, retryAfterMs, unverifiedPerMinute } from './settings.js'
 
 /** The HTTP long poll as a transport (PROTOCOL §9): three routes, which read bytes whatever their content type. */
 
@@ -25,8 +24,8 @@ export interface BridgeOptions {
   readonly limiter: HandshakeLimiter
   readonly drain: Drain
   readonly settings: BridgeSettings
-  /** Handshakes of one address in a minute; undefined: unlimited, as are requests that do not verify. */
-  readonly handshakesPerMinute: number | undefined
+  /** Whether requests that do not verify are limited by address. */
+  readonly rateLimit: boolean
   readonly readBody: ReadBody
   /** Bounds the log lines about refused exchanges. */
   readonly refused: RepeatedEvents
@@ -49,12 +48,9 @@ function sendAnswer(reply: FastifyReply, { status, code, body, retryAfterSeconds
 type SendAnswer = (reply: FastifyReply, answer: ExchangeAnswer) => FastifyReply
 
 export default async function bridge(app: FastifyInstance, options: BridgeOptions): Promise<void> {
-  const { dependencies, sessions, limiter, drain, settings, handshakesPerMinute } = options
+  const { dependencies, sessions, limiter, drain, settings, rateLimit } = options
   const lifecycle = new BridgeLifecycle(reason => sessions.wakeHeldPolls(reason))
-  const unverified = createUnverifiedRequestLimiter(
-    dependencies.steadyNow,
-    handshakesPerMinute === undefined ? 0 : undefined
-  )
+  const unverified = createAddressLimiter(dependencies.steadyNow, rateLimit ? unverifiedPerMinute : 0)
   const { batchBytes } = dependencies.settings.limits
 
   drain.register(lifecycle)
@@ -75,7 +71,8 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
   }
 
   const handshake = {
-    config: handshakesPerMinute === undefined ? {} : { rateLimit: perMinute(handshakesPerMinute) },
+    // Limited by how the handshake ends: a start costs no more than a refusal, and others share its address.
+    config: { rateLimit: false },
     bodyLimit: authenticateBytes + bodySlackBytes
   }
   app.post('/challenge', handshake, async (request, reply) => send(reply, await challenge(handshakeOf(request))))

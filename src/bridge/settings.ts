@@ -36,3 +36,6 @@ export const drainIdleMs = 2 * drainMaxHoldMs
 export const reconnectSpreadMs = 30_000
 /** After notifications may have been missed, held polls reload at random moments within this time. */
 export const reloadSpreadMs = 5000
+
+/** Requests of one address in a minute that do not verify; above it the address must wait. */
+export const unverifiedPerMinute = 600

@@ -125,7 +125,12 @@ export const settingsSchema = Type.Object({
     20,
     'Failed handshakes that one address may make per minute.'
   ),
-  COUNTERSIGN_HANDSHAKES_PER_MINUTE: integer(1, 1_000_000, 1200, 'Handshakes that one address may start per minute.'),
+  COUNTERSIGN_HANDSHAKES_PER_MINUTE: integer(
+    1,
+    1_000_000,
+    1200,
+    'Handshakes of one address that may succeed per minute. Those that are only started count for nothing.'
+  ),
   COUNTERSIGN_FRAMES_PER_SECOND: integer(1, 1_000_000, 200, 'Frames that one session may send per second, on average.'),
   COUNTERSIGN_PENDING_BODY_BYTES: integer(
     8_388_608,

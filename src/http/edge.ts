@@ -58,7 +58,6 @@ export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: Http
   return {
     sockets: createUnverifiedSockets({
       ...{
-        now: () => performance.now(),
         keyOf,
         maxPerAddress: maxUnverifiedPerAddress,
         maxTotal: maxUnverifiedSockets

@@ -2,22 +2,20 @@ import type { Socket } from 'node:net'
 
 /**
  * Bounds the open sockets that have not carried a verified session or a valid token: per peer address and in total. At a
- * bound the oldest of them is closed for it, unless even that one is so young that its client may be in the middle of its
- * handshake; then the new one is refused.
+ * bound the oldest of them is closed for a new one: whoever holds many mute sockets loses them, and nobody who comes later
+ * is kept out.
  */
 export interface UnverifiedSockets {
   /** Open sockets that nobody has verified. */
   readonly size: number
   readonly maxSize: number
-  /** Counts a new socket. It may be destroyed, or another one instead. */
+  /** Counts a new socket. At a bound another one is destroyed. */
   add(socket: Socket): void
   /** The TLS socket of a counted socket; it is the one that requests know. */
   secured(tls: Socket): void
 }
 
 export interface UnverifiedSocketOptions {
-  /** Monotonic milliseconds. */
-  readonly now: () => number
   /** What a peer address counts by; undefined: not by address, as for a trusted proxy. */
   readonly keyOf: (remoteAddress: string) => string | undefined
   readonly maxPerAddress: number
@@ -30,13 +28,9 @@ export interface UnverifiedSocketOptions {
 export const maxUnverifiedPerAddress = 4096
 /** Unverified sockets of the process. Each costs about 10 KiB. */
 export const maxUnverifiedSockets = 16_384
-/** How long a socket may need for its handshake before it can be the one that is closed, in milliseconds. */
-export const evictableAfterMs = 2000
-
 interface Entry {
   readonly socket: Socket
   readonly key: string | undefined
-  readonly openedAt: number
   readonly release: () => void
 }
 
@@ -61,7 +55,7 @@ function oldestOf(sockets: Iterable<Entry> | undefined): Entry | undefined {
 }
 
 export function createUnverifiedSockets(options: UnverifiedSocketOptions): UnverifiedSockets {
-  const { now, keyOf, maxPerAddress, maxTotal, onRefused } = options
+  const { keyOf, maxPerAddress, maxTotal, onRefused } = options
   // In the order of their arrival.
   const all = new Map<string, Entry>()
   const byAddress = new Map<string, Set<Entry>>()
@@ -74,21 +68,16 @@ export function createUnverifiedSockets(options: UnverifiedSocketOptions): Unver
     if (siblings?.size === 0) byAddress.delete(entry.key)
   }
 
-  /** @returns whether a new socket has a place */
-  function evict(oldest: Entry | undefined, bound: 'address' | 'total'): boolean {
+  function evict(oldest: Entry | undefined, bound: 'address' | 'total'): void {
     onRefused(bound)
-    if (oldest === undefined || now() - oldest.openedAt < evictableAfterMs) return false
-    oldest.release()
-    oldest.socket.destroy()
-    return true
+    oldest?.release()
+    oldest?.socket.destroy()
   }
 
-  function hasPlace(key: string | undefined): boolean {
+  function makePlace(key: string | undefined): void {
     const siblings = key === undefined ? undefined : byAddress.get(key)
-    if (siblings !== undefined && siblings.size >= maxPerAddress && !evict(oldestOf(siblings), 'address')) {
-      return false
-    }
-    return all.size < maxTotal || evict(oldestOf(all.values()), 'total')
+    if (siblings !== undefined && siblings.size >= maxPerAddress) evict(oldestOf(siblings), 'address')
+    if (all.size >= maxTotal) evict(oldestOf(all.values()), 'total')
   }
 
   return {
@@ -99,12 +88,9 @@ export function createUnverifiedSockets(options: UnverifiedSocketOptions): Unver
     add(socket) {
       const { remoteAddress } = socket
       const key = remoteAddress === undefined ? undefined : keyOf(remoteAddress)
-      if (!hasPlace(key)) {
-        socket.destroy()
-        return
-      }
+      makePlace(key)
       const endpoints = endpointsOf(socket)
-      const entry: Entry = { socket, key, openedAt: now(), release: () => remove(endpoints, entry) }
+      const entry: Entry = { socket, key, release: () => remove(endpoints, entry) }
       all.set(endpoints, entry)
       if (key !== undefined) {
         const siblings = byAddress.get(key) ?? new Set()

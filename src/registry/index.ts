@@ -36,10 +36,8 @@ export interface Registry {
   sealSession(sessionId: string, text: string): string
   /** @throws CannotUnseal */
   unsealSession(sessionId: string, sealed: string): string
-  /** See {@link Keyring.signChallenge}. */
-  signChallenge(text: string): string
-  /** See {@link Keyring.hasSignedChallenge}. */
-  hasSignedChallenge(text: string, signature: string): boolean
+  /** See {@link Keyring.hashHandshake}. */
+  hashHandshake(text: string): readonly Uint8Array[]
   /** Completes a change of the master key, see {@link reencryptPage}. @throws RegistryError, StoreUnavailable */
   reencrypt(after: string, limit: number, actor: string): Promise<ReencryptedPage>
 }
@@ -103,8 +101,7 @@ export async function openRegistry(
     credentials: (clientId, keyId) => credentials.find(clientId, keyId),
     sealSession: (sessionId, text) => keyring.seal('session', text, `session:${sessionId}`),
     unsealSession: (sessionId, sealed) => keyring.unseal('session', sealed, `session:${sessionId}`),
-    signChallenge: keyring.signChallenge,
-    hasSignedChallenge: keyring.hasSignedChallenge,
+    hashHandshake: keyring.hashHandshake,
     reencrypt: (after, limit, actor) => reencryptPage(reencryption, after, limit, actor)
   }
 }

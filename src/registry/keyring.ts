@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { CannotUnseal, deriveKey, openText, sealText } from './aead.js'
 
 /**
@@ -24,10 +24,8 @@ export interface Keyring {
   unseal(purpose: SealPurpose, sealed: string, context: string): string
   /** Whether the text was sealed under a key other than the current one, or in the form of an earlier version. */
   isStale(sealed: string): boolean
-  /** A keyed hash (HMAC-SHA-256) of the text of a stored challenge, in base64url. It has no limit of texts per key. */
-  signChallenge(text: string): string
-  /** Whether `signature` was made by {@link signChallenge} under any of the master keys. */
-  hasSignedChallenge(text: string, signature: string): boolean
+  /** Keyed hashes (HMAC-SHA-256) of what handshakes issue, challenges and session ids, one for each master key, the current one first. */
+  hashHandshake(text: string): readonly Uint8Array[]
 }
 
 /** Keyed hash for values that are only compared, one key per purpose. Returns 64 hex characters. */
@@ -37,7 +35,7 @@ interface MasterKey {
   readonly id: string
   readonly sealing: Readonly<Record<SealPurpose, Uint8Array>>
   readonly sealingV1: Uint8Array
-  readonly challenge: Uint8Array
+  readonly handshake: Uint8Array
 }
 
 function expand(masterKey: Uint8Array): MasterKey {
@@ -49,7 +47,7 @@ function expand(masterKey: Uint8Array): MasterKey {
     id: digest.slice(0, 8),
     sealing,
     sealingV1: deriveKey(masterKey, 'seal'),
-    challenge: deriveKey(masterKey, 'v2 challenge')
+    handshake: deriveKey(masterKey, 'v3 handshake')
   }
 }
 
@@ -62,10 +60,6 @@ function unseal(keys: readonly MasterKey[], purpose: SealPurpose, sealed: string
   throw new CannotUnseal()
 }
 
-function hmac({ challenge }: MasterKey, text: string): Buffer {
-  return createHmac('sha256', challenge).update(text).digest()
-}
-
 /** @param masterKeys  32 bytes each; the first one seals, every one unseals */
 export function createKeyring(masterKeys: readonly Uint8Array[]): Keyring {
   const keys = masterKeys.map(expand)
@@ -76,14 +70,8 @@ export function createKeyring(masterKeys: readonly Uint8Array[]): Keyring {
     seal: (purpose, text, context) => freshPrefix + sealText(current.sealing[purpose], text, context),
     unseal: (purpose, sealed, context) => unseal(keys, purpose, sealed, context),
     isStale: sealed => !sealed.startsWith(freshPrefix),
-    signChallenge: text => hmac(current, text).toString('base64url'),
-    hasSignedChallenge(text, signature) {
-      const given = Buffer.from(signature, 'base64url')
-      return keys.some(key => {
-        const expected = hmac(key, text)
-        return given.length === expected.length && timingSafeEqual(given, expected)
-      })
-    }
+    // A keyed hash has no limit of texts per key.
+    hashHandshake: text => keys.map(({ handshake }) => createHmac('sha256', handshake).update(text).digest())
   }
 }
 

@@ -1,4 +1,4 @@
-import { AuthenticationFault, authenticate } from '../auth/handshake.js'
+import { authenticate, recordFailedHandshake } from '../auth/handshake.js'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
 import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
 import { handshakeSeconds } from '../protocol/limits.js'
@@ -15,8 +15,7 @@ import type { Transport } from './transport.js'
 export const maxQueuedFrames = 64
 
 export interface ConnectionPeer {
-  /** Binds the connection's challenge to it: no other connection can use the challenge. */
-  readonly binding: string
+  /** The challenge that the connection was sent. No other connection can use it. */
   readonly challengeToken: string
   readonly remoteAddress: string
   /** Called once, when the handshake has succeeded, and so opened a session, or failed. */
@@ -112,10 +111,10 @@ export class Connection {
   }
 
   async #authenticate(frame: Uint8Array): Promise<void> {
-    const { dependencies } = this.#services
-    const { binding, remoteAddress } = this.#peer
+    const { dependencies, limiter } = this.#services
+    const { challengeToken: ownToken, remoteAddress } = this.#peer
     try {
-      const authenticated = await authenticate(dependencies, frame, binding, remoteAddress)
+      const authenticated = await authenticate(dependencies, limiter, frame, { ownToken, remoteAddress })
       if (this.#state !== 'authenticating') return
       const session = new Session(dependencies, this.#transport, authenticated, ended =>
         this.#services.sessions.remove(ended)
@@ -129,6 +128,11 @@ export class Connection {
   /** @throws StoreUnavailable */
   async #open(session: Session): Promise<void> {
     const { dependencies, sessions } = this.#services
+    // Sockets without a session count for other bounds: they must not keep out those who prove themselves.
+    if (sessions.size >= dependencies.settings.maxSessions) {
+      this.refuse('UNAVAILABLE')
+      return
+    }
     if (!(await sessions.add(session))) {
       this.refuse('RATE_LIMITED')
       return
@@ -162,11 +166,14 @@ export class Connection {
     }
     if (!(error instanceof ProtocolError)) throw error
     const { code, message } = error
+    if (code === 'RATE_LIMITED') {
+      this.refuse(code)
+      return
+    }
     if (code !== 'AUTHENTICATION_FAILED') {
       dependencies.log.info({ code, reason: message, remoteAddress }, 'a handshake was malformed')
     }
-    const claimed = error instanceof AuthenticationFault ? error.clientId : undefined
-    const waitMs = await limiter.recordFailure(remoteAddress, claimed)
+    const waitMs = await recordFailedHandshake(dependencies, limiter, error, remoteAddress)
     this.refuse(waitMs > 0 ? 'RATE_LIMITED' : code)
   }
 
@@ -186,17 +193,8 @@ export class Connection {
 
   #settleHandshake(state: 'open' | 'closed'): void {
     const isSettling = this.#state === 'challenged' || this.#state === 'authenticating'
-    if (this.#state === 'challenged') this.#discardChallenge()
     this.#state = state
     if (isSettling) this.#peer.onSettled(state === 'open')
-  }
-
-  /** Frees the store's memory at once: no other connection can use the challenge. */
-  #discardChallenge(): void {
-    const { store, log } = this.#services.dependencies
-    store.challenges
-      .consume(this.#peer.challengeToken)
-      .catch((error: unknown) => log.debug({ err: error }, 'could not discard a challenge: it expires by itself'))
   }
 
   /** Ends a handshake that takes too long (PROTOCOL §4). A session has timeouts of its own. */

@@ -1,3 +1,4 @@
+import { challengeTokenBytes } from '../auth/challenge-token.js'
 import { findUsableCredential } from '../auth/credential.js'
 import {
   answerFreshChallenge,
@@ -7,7 +8,6 @@ import {
   issueFreshChallenge,
   scheduleChallenge
 } from '../auth/fresh-challenge.js'
-import { challengeTokenBytes } from '../auth/handshake.js'
 import { challengeSeconds, pingAfterSeconds } from '../protocol/limits.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 import type { Outgoing } from './outbox.js'

@@ -1,13 +1,21 @@
-/** State that ends by itself or with its session: challenges, sessions, license slots, tickets and rates. */
+/** State that ends by itself or with its session: used challenges, sessions, license slots, tickets and rates. */
 
+/** Marks of used challenges. Challenges themselves are not stored (see `auth/challenge-token.ts`). */
 export interface ChallengeStore {
   /**
-   * Keeps a challenge until it is consumed or `lifeMs` have passed.
-   * @param text  opaque to the store: where and until when the challenge may be answered
+   * The fence: a text that becomes another one when marks may have been lost, by a restart, a rewind, or because the store
+   * was emptied. Challenges are issued under it, so that one from before is refused.
+   * @throws StoreUnavailable
    */
-  put(token: string, text: string, lifeMs: number): Promise<void>
-  /** Removes a challenge and returns its text; undefined if it is unknown. Of concurrent calls one succeeds. */
-  consume(token: string): Promise<string | undefined>
+  fence(): Promise<string>
+  /**
+   * Marks a challenge as used. Of concurrent calls one succeeds.
+   * @param fence   under which the challenge was checked
+   * @param lifeMs  how long the mark is kept
+   * @returns false if it was marked before, or the fence is another one now
+   * @throws StoreUnavailable
+   */
+  use(token: string, fence: string, lifeMs: number): Promise<boolean>
 }
 
 /** A live session as every instance sees it. Times are in unix milliseconds. */

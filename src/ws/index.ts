@@ -1,10 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
 import { issueChallenge } from '../auth/handshake.js'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
 import type { Config } from '../config/load.js'
 import { ApiError } from '../errors.js'
-import { perMinute } from '../http/rate-limit.js'
 import { markVerified } from '../http/unverified-sockets.js'
 import { closeUnsupportedData } from '../protocol/codes.js'
 import { protocolName } from '../protocol/limits.js'
@@ -16,47 +15,47 @@ import { createWsTransport } from './transport.js'
 
 /** The WebSocket transport (PROTOCOL §8): `GET /v1/ws`. */
 
-/** Random bytes of a binding, which ties a challenge to its socket. */
-const bindingBytes = 16
-
 export interface WsOptions {
   readonly dependencies: SessionDependencies
   readonly sessions: ConnectedSessions
-  readonly config: Pick<Config, 'handshakesPerMinute' | 'maxSessions'>
+  readonly config: Pick<Config, 'maxSessions'>
   readonly limiter: HandshakeLimiter
   /** Whether this instance is stopping. */
   readonly isDraining: () => boolean
 }
 
-interface Handshake {
-  readonly binding: string
-  readonly challenge: DownstreamMessages['challenge']
-}
-
 declare module 'fastify' {
   interface FastifyRequest {
     /** The challenge for the socket that this request is about to open. */
-    handshake: Handshake | undefined
+    challenge: DownstreamMessages['challenge'] | undefined
   }
 }
 
 /** Refuses a connection before its upgrade. @throws ApiError */
-function admit(app: FastifyInstance, { sessions, config, isDraining }: WsOptions, request: FastifyRequest): void {
+function admit(
+  { sessions, config, limiter, isDraining }: WsOptions,
+  request: FastifyRequest,
+  reply: FastifyReply
+): void {
   if (isDraining()) throw new ApiError('DRAINING')
   const offered = request.headers['sec-websocket-protocol']
   if (offered !== undefined && !offered.split(',').some(each => each.trim() === protocolName)) {
     throw new ApiError('UNSUPPORTED_PROTOCOL')
   }
-  if (sessions.size + app.waitingConnections.size >= config.maxSessions) {
+  if (sessions.size >= config.maxSessions) {
     throw new ApiError('UNAVAILABLE', 'this instance has no capacity for another session', { outcome: 'unsent' })
+  }
+  const waitMs = limiter.retryAfterMs(request.ip)
+  if (waitMs > 0) {
+    reply.header('retry-after', Math.ceil(waitMs / 1000))
+    throw new ApiError('RATE_LIMITED', limiter.refusal)
   }
 }
 
 /** Issues the challenge before the upgrade: if the store is unavailable, the client gets a plain 503. */
 async function prepare({ dependencies }: WsOptions, request: FastifyRequest): Promise<void> {
   if (!request.ws) return
-  const binding = `ws:${dependencies.randomText(bindingBytes)}`
-  request.handshake = { binding, challenge: await issueChallenge(dependencies, binding) }
+  request.challenge = await issueChallenge(dependencies, true)
 }
 
 /** Attaches all listeners synchronously: a frame that arrives during an await would be lost. */
@@ -65,11 +64,10 @@ function open(
   { dependencies, sessions, limiter }: WsOptions,
   socket: WebSocket,
   request: FastifyRequest,
-  { binding, challenge }: Handshake
+  challenge: DownstreamMessages['challenge']
 ): void {
   const transport = createWsTransport(socket, request.raw.socket)
   const peer = {
-    binding,
     challengeToken: challenge.challengeToken,
     remoteAddress: request.ip,
     onSettled: (hasSession: boolean) => {
@@ -94,19 +92,19 @@ function bytesOf(data: RawData): Uint8Array {
 }
 
 export default async function ws(app: FastifyInstance, options: WsOptions): Promise<void> {
-  app.decorateRequest('handshake', undefined)
+  app.decorateRequest('challenge', undefined)
   app.route({
     method: 'GET',
     url: '/v1/ws',
-    config: { rateLimit: perMinute(options.config.handshakesPerMinute) },
-    onRequest: async request => admit(app, options, request),
-    // After the rate limit's own hook.
+    // Limited by how its handshake ends: a start costs no more than a refusal, and others share its address.
+    config: { rateLimit: false },
+    onRequest: async (request, reply) => admit(options, request, reply),
     preHandler: request => prepare(options, request),
     handler: (_request, reply) =>
       reply.code(426).header('upgrade', 'websocket').send({ code: 'BAD_REQUEST', message: 'connect with a WebSocket' }),
     wsHandler(socket, request) {
-      if (request.handshake === undefined) socket.terminate()
-      else open(app, options, socket, request, request.handshake)
+      if (request.challenge === undefined) socket.terminate()
+      else open(app, options, socket, request, request.challenge)
     }
   })
 }

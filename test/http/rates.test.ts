@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createUnverifiedRequestLimiter, maxCountedAddresses } from '../../src/bridge/unverified-request-limiter.js'
+import { createAddressLimiter, maxCountedAddresses } from '../../src/auth/address-limiter.js'
 import { monitoringPerMinute, requestsPerMinute } from '../../src/http/rate-limit.js'
 import { createEmbeddedRateLimits, maxRateLimitNames } from '../../src/store/embedded/ephemeral.js'
 import { createClock } from '../helper/clock.js'
@@ -36,7 +36,7 @@ t.test('bug: metrics were rendered for every request', async t => {
 
 t.test('bug: past 100,000 addresses all counts of unverified requests restarted', async t => {
   const clock = createClock()
-  const limiter = createUnverifiedRequestLimiter(clock.now, 1)
+  const limiter = createAddressLimiter(clock.now, 1)
   const addressOf = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`
   limiter.count('198.51.100.1:4711')
   for (let i = 0; i < maxCountedAddresses - 1; i++) limiter.count(addressOf(i))

@@ -50,12 +50,12 @@ t.test('opens the texts of earlier versions where durable data has them, and cou
   }
 })
 
-t.test('signs challenges under the first key and accepts signatures of every key', async t => {
+t.test('hashes what handshakes issue under every master key, the current one first', async t => {
   const keyring = createKeyring([newKey, oldKey])
   const old = createKeyring([oldKey])
-  t.ok(keyring.hasSignedChallenge('text', keyring.signChallenge('text')))
-  t.ok(keyring.hasSignedChallenge('text', old.signChallenge('text')))
-  t.notOk(old.hasSignedChallenge('text', keyring.signChallenge('text')))
-  t.notOk(keyring.hasSignedChallenge('other text', keyring.signChallenge('text')))
-  for (const signature of ['', 'AAAA', 'ä']) t.notOk(keyring.hasSignedChallenge('text', signature))
+  const [current, earlier] = keyring.hashHandshake('text')
+  t.same([earlier], old.hashHandshake('text'))
+  t.notSame(current, earlier)
+  t.equal(current?.length, 32)
+  t.notSame(keyring.hashHandshake('other text'), keyring.hashHandshake('text'))
 })

@@ -4,28 +4,32 @@ import type { OpenStoreForTest } from '../helper/stores.js'
 
 /** Challenges, license slots, tickets and rates, on each store. */
 export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
-  t.test('challenges: one of many concurrent calls consumes a challenge', async t => {
+  t.test('challenges: one of many concurrent calls uses a challenge', async t => {
     const { store, another } = await open(t, Date.now)
     const second = await another()
-    await store.challenges.put('token', 'ws:1', 60_000)
-    const attempts = Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? store : second).challenges.consume('token'))
-    const consumed = (await Promise.all(attempts)).filter(binding => binding !== undefined)
-    t.same(consumed, ['ws:1'])
-    t.equal(await store.challenges.consume('token'), undefined)
-    t.equal(await store.challenges.consume('unknown'), undefined)
+    const fence = await store.challenges.fence()
+    t.equal(await second.challenges.fence(), fence, 'all instances have one fence')
+    const attempts = Array.from({ length: 50 }, (_, i) =>
+      (i % 2 === 0 ? store : second).challenges.use('token', fence, 60_000)
+    )
+    t.equal((await Promise.all(attempts)).filter(used => used).length, 1)
+    t.equal(await store.challenges.use('token', fence, 60_000), false)
+    t.equal(await store.challenges.use('other', 'another fence', 60_000), false)
+    t.equal(await store.challenges.use('other', fence, 60_000), true)
   })
 
-  t.test('challenges: end with their life', async t => {
+  t.test('challenges: their marks end with their life', async t => {
     const clock = createClock(Date.now())
     const { store } = await open(t, clock.now)
-    await store.challenges.put('short', 'ws:1', 1)
-    await store.challenges.put('long', 'ws:1', 60_000)
+    const fence = await store.challenges.fence()
+    await store.challenges.use('short', fence, 1)
+    await store.challenges.use('long', fence, 60_000)
     clock.advance(2)
     // Redis has its own clock: wait for its next millisecond.
     const deadline = Date.now() + 2
     while (Date.now() <= deadline) await store.ping()
-    t.equal(await store.challenges.consume('short'), undefined)
-    t.equal(await store.challenges.consume('long'), 'ws:1')
+    t.equal(await store.challenges.use('short', fence, 60_000), true)
+    t.equal(await store.challenges.use('long', fence, 60_000), false)
   })
 
   t.test('license slots: acquires up to the limit, keeps, and releases', async t => {

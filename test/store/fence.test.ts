@@ -54,21 +54,37 @@ async function startWithoutInfo(t: Test): Promise<{ server: RedisServer; url: st
   return { server, root: await admin(t, server), url }
 }
 
-t.test('refuses challenges from before a rewind, consumed or not', async t => {
+/** Issues no challenge: uses one that was issued under this fence. */
+const use = (store: Store, token: string, fence: string) => store.challenges.use(token, fence, 60_000)
+
+t.test('refuses challenges from before a rewind, used or not', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const store = await open(t, server.url)
   const root = await admin(t, server)
-  await store.challenges.put('consumed', 'b', 60_000)
-  await store.challenges.put('open', 'b', 60_000)
+  const before = await store.challenges.fence()
   await root.save()
-  t.equal(await store.challenges.consume('consumed'), 'b')
+  t.equal(await use(store, 'used', before), true)
   await rewind(server, store)
-  t.equal(await root.exists('cs:challenge:consumed'), 1, 'it exists again')
-  t.equal(await store.challenges.consume('consumed'), undefined)
-  t.equal(await store.challenges.consume('open'), undefined)
-  await store.challenges.put('later', 'b', 60_000)
-  t.equal(await store.challenges.consume('later'), 'b')
+  t.equal(await root.exists('cs:{challenges}:used'), 0, 'its mark is lost')
+  t.equal(await use(store, 'used', before), false)
+  t.equal(await use(store, 'open', before), false)
+  const after = await store.challenges.fence()
+  t.not(after, before)
+  t.equal(await use(store, 'later', after), true)
+})
+
+t.test('refuses a challenge from before Redis was emptied', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const store = await open(t, server.url)
+  const root = await admin(t, server)
+  const before = await store.challenges.fence()
+  t.equal(await use(store, 'used', before), true)
+  await root.flushall()
+  t.equal(await use(store, 'used', before), false)
+  t.not(await store.challenges.fence(), before)
+  t.equal(await use(store, 'used', before), false)
 })
 
 t.test('refuses a challenge from before a promotion', async t => {
@@ -78,27 +94,24 @@ t.test('refuses a challenge from before a promotion', async t => {
   const root = await admin(t, replica)
   const store = await open(t, primary.url)
   await until('the replica follows', async () => (await root.info('replication')).includes('master_link_status:up'))
-  await store.challenges.put('token', 'b', 60_000)
-  await until('it was replicated', async () => (await root.exists('cs:challenge:token')) === 1)
+  const before = await store.challenges.fence()
+  await until('it was replicated', async () => (await root.exists('cs:{challenges}@fence')) === 1)
   await root.call('REPLICAOF', 'NO', 'ONE')
   const promoted = await open(t, replica.url)
-  t.equal(await promoted.challenges.consume('token'), undefined)
+  t.equal(await use(promoted, 'token', before), false)
 })
 
 t.test('INFO hidden: keeps challenges while connections last, but not over a rewind', async t => {
   const { server, url, root } = await startWithoutInfo(t)
   const store = await open(t, url)
   const another = await open(t, url)
-  await store.challenges.put('a', 'b', 60_000)
-  t.equal(await another.challenges.consume('a'), 'b')
-  await store.challenges.put('consumed', 'b', 60_000)
+  const before = await another.challenges.fence()
+  t.equal(await use(another, 'a', await store.challenges.fence()), true)
   await root.save()
-  t.equal(await store.challenges.consume('consumed'), 'b')
+  t.equal(await use(store, 'used', before), true)
   await rewind(server, store, another)
-  t.equal(await root.exists('cs:challenge:consumed'), 1, 'it exists again')
-  t.equal(await store.challenges.consume('consumed'), undefined)
-  await store.challenges.put('later', 'b', 60_000)
-  t.equal(await another.challenges.consume('later'), 'b')
+  t.equal(await use(store, 'used', before), false)
+  t.equal(await use(another, 'later', await store.challenges.fence()), true)
 })
 
 /** @returns the last position */
@@ -208,7 +221,7 @@ t.test('a Cluster that hides INFO: refuses everything behind the fence', async t
     String(await root.call('CLUSTER', 'INFO')).includes('cluster_state:ok')
   )
   const store = await open(t, node.url.replace('redis://', 'redis+cluster://gateway:secret@'))
-  await t.rejects(store.challenges.put('a', 'b', 60_000), StoreUnavailable)
+  await t.rejects(store.challenges.fence(), StoreUnavailable)
   await t.rejects(publish(store.channels, 'a', '1'), StoreUnavailable)
 })
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import t from 'tap'
-import { maxOpenChallenges } from '../../src/store/embedded/ephemeral.js'
+import { maxUsedChallenges } from '../../src/store/embedded/ephemeral.js'
 import { RedisClient } from '../../src/store/redis/client.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { outcomeOf } from '../../src/store/redis/outcome.js'
@@ -28,7 +28,7 @@ t.test('redis: a command without a connection is unsent', async t => {
     )
   )
   await t.rejects(redis.command('INCR', 'counter'), unsent)
-  await t.rejects(redis.script('challengePut', ['key'], ['binding', 1000]), unsent)
+  await t.rejects(redis.script('quotaAdd', ['key'], [1000, 0, 'field', 1]), unsent)
   redis.disconnect()
   await t.rejects(redis.command('INCR', 'counter'), unsent, 'after the client was closed')
 })
@@ -39,7 +39,7 @@ t.test('redis: a command that times out has an unknown outcome', async t => {
   const store = await openRedisStore(server.url)
   t.teardown(() => store.close())
   process.kill(server.pid, 'SIGSTOP')
-  await Promise.all([t.rejects(store.challenges.put('x', 'b', 1000), unknown), t.rejects(store.ping(), unknown)])
+  await Promise.all([t.rejects(store.challenges.fence(), unknown), t.rejects(store.ping(), unknown)])
   process.kill(server.pid, 'SIGCONT')
 })
 
@@ -77,7 +77,7 @@ t.test('redis: a command that the server refuses for want of memory is unsent', 
   await redis.ready(5000)
   await redis.command('CONFIG', 'SET', 'maxmemory', 1)
   await t.rejects(redis.command('INCR', 'counter'), unsent)
-  await t.rejects(redis.script('challengePut', ['key'], ['binding', 1000]), unsent)
+  await t.rejects(redis.script('quotaAdd', ['key'], [1000, 0, 'field', 1]), unsent)
   t.equal(await redis.command('EXISTS', 'counter', 'key'), 0)
 })
 
@@ -97,8 +97,9 @@ t.test('redis: an error of any other kind has an unknown outcome', t => {
 
 t.test('embedded: a call above a bound is unsent', async t => {
   const { store } = await stores.embedded(t, () => 0)
-  for (let i = 0; i < maxOpenChallenges; i++) await store.challenges.put(`t${i}`, 'b', 60_000)
-  await t.rejects(store.challenges.put('one more', 'b', 60_000), unsent)
+  const fence = await store.challenges.fence()
+  for (let i = 0; i < maxUsedChallenges; i++) await store.challenges.use(`t${i}`, fence, 60_000)
+  await t.rejects(store.challenges.use('one more', fence, 60_000), unsent)
 })
 
 t.test('embedded: a failed transaction has an unknown outcome', async t => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { openEmbeddedDurable } from '../../src/store/embedded/durable.js'
-import { maxOpenChallenges } from '../../src/store/embedded/ephemeral.js'
+import { maxUsedChallenges } from '../../src/store/embedded/ephemeral.js'
 import { openEmbeddedStore } from '../../src/store/embedded/index.js'
 import { RedisClient } from '../../src/store/redis/client.js'
 import { createRedisDurable } from '../../src/store/redis/durable.js'
@@ -58,15 +58,15 @@ t.test('embedded: refuses a second process on the same folder until the first is
   await store.close()
 })
 
-t.test('embedded: bounds open challenges without dropping older ones', async t => {
+t.test('embedded: bounds marks of used challenges without dropping older ones', async t => {
   let time = 0
   const { store } = await stores.embedded(t, () => time)
-  for (let i = 0; i < maxOpenChallenges; i++) await store.challenges.put(`t${i}`, 'b', 60_000)
-  await t.rejects(store.challenges.put('one more', 'b', 60_000), StoreUnavailable)
-  t.equal(await store.challenges.consume('t0'), 'b')
+  const fence = await store.challenges.fence()
+  for (let i = 0; i < maxUsedChallenges; i++) await store.challenges.use(`t${i}`, fence, 60_000)
+  await t.rejects(store.challenges.use('one more', fence, 60_000), StoreUnavailable)
+  t.equal(await store.challenges.use('t0', fence, 60_000), false)
   time = 60_000
-  await store.challenges.put('later', 'b', 60_000)
-  t.equal(await store.challenges.consume('later'), 'b')
+  t.equal(await store.challenges.use('later', fence, 60_000), true)
 })
 
 t.test('drops the oldest change events above the bound', async t => {
@@ -131,7 +131,7 @@ t.test('redis: rejects calls without a server, recovers with it, and runs nothin
   t.teardown(() => store.close())
   const audit = (head: { seq: number }) => ({ hash: `h${head.seq + 1}`, text: 'e' })
   await store.durable.commit({ writes: [{ key: 'client:a', expect: 0, text: 'a' }], audit })
-  await store.challenges.put('token', 'b', 60_000)
+  const fence = await store.challenges.fence()
 
   await server.kill()
   await until('the connection is gone', () =>
@@ -140,7 +140,7 @@ t.test('redis: rejects calls without a server, recovers with it, and runs nothin
       error => error.cause.message === 'no connection'
     )
   )
-  await t.rejects(store.challenges.consume('token'), StoreUnavailable)
+  await t.rejects(store.challenges.use('token', fence, 60_000), StoreUnavailable)
   await t.rejects(store.durable.get('client:a'), StoreUnavailable)
   await t.rejects(store.durable.commit({ writes: [], audit }), StoreUnavailable)
 
@@ -152,7 +152,7 @@ t.test('redis: rejects calls without a server, recovers with it, and runs nothin
     )
   )
   t.equal((await store.durable.get('client:a'))?.text, 'a', 'acknowledged and kept')
-  t.equal(await store.challenges.consume('token'), undefined, 'issued before the restart (PROTOCOL §10.5)')
+  t.equal(await store.challenges.use('token', fence, 60_000), false, 'issued before the restart (PROTOCOL §10.5)')
   t.equal(await store.durable.commit({ writes: [], audit }), 2, 'the rejected change had not run')
 })
 
@@ -165,11 +165,11 @@ t.test('redis: a silent server blocks no caller', async t => {
   // Both reject while the server is silent: readiness within a second, a request within five.
   const order: string[] = []
   await Promise.all([
-    t.rejects(store.challenges.consume('x'), StoreUnavailable).then(() => order.push('request')),
+    t.rejects(store.challenges.fence(), StoreUnavailable).then(() => order.push('request')),
     t.rejects(store.ping(), StoreUnavailable).then(() => order.push('ping'))
   ])
   t.same(order, ['ping', 'request'], 'a ping rejects first')
-  await t.rejects(store.challenges.consume('x'), StoreUnavailable)
+  await t.rejects(store.challenges.fence(), StoreUnavailable)
   process.kill(server.pid, 'SIGCONT')
 })
 

@@ -6,7 +6,7 @@ import { type TransportHarness, validate } from './harness.js'
 
 /** A store that is away, slow, or fails in the middle of an operation (PROTOCOL §7.3, UNAVAILABLE). */
 export function storeFailureSuite(t: Test, harness: TransportHarness): void {
-  const { onSocket, openStore, start, startGateway, refusedUnsigned, pass, slowStore } = harness
+  const { onSocket, openStore, startGateway, refusedUnsigned, pass, slowStore } = harness
 
   onSocket('answers UNAVAILABLE while the store is away, and keeps the session', async t => {
     const clock = createClock()
@@ -17,7 +17,7 @@ export function storeFailureSuite(t: Test, harness: TransportHarness): void {
       ...store,
       durable: { ...store.durable, get: key => orFail(() => store.durable.get(key)) },
       sessions: { ...store.sessions, touch: beats => orFail(() => store.sessions.touch(beats)) },
-      challenges: { ...store.challenges, put: (...all) => orFail(() => store.challenges.put(...all)) }
+      challenges: { ...store.challenges, fence: () => orFail(() => store.challenges.fence()) }
     }
     const gateway = await startGateway(t, { store: unreliable, clock })
     await gateway.admin('POST', '/licenses', { serviceId: 'svc', key: 'key' })
@@ -110,17 +110,5 @@ export function storeFailureSuite(t: Test, harness: TransportHarness): void {
     await refusedUnsigned(t, wire, 'UNAVAILABLE')
     t.equal(gateway.app.sessionCount(), 0)
     await until('the store has no session', async () => (await store.sessions.count()) === 0)
-  })
-
-  onSocket('bug: removes the challenge of a closed socket from the store', async t => {
-    const gateway = await start(t)
-    const wire = await gateway.wire()
-    const { challengeToken } = wire
-    wire.socket.terminate()
-    await until('the challenge is removed', async () => {
-      const other = await gateway.wire()
-      other.socket.terminate()
-      return (await gateway.store.challenges.consume(challengeToken)) === undefined
-    })
   })
 }

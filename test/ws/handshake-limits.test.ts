@@ -81,9 +81,49 @@ t.test('serves a client while another address fails 10,000 handshakes in its nam
   t.ok(seen.refused < 60, 'the limiter refused the rest')
 })
 
-t.test('limits the handshakes that an address begins per minute', async t => {
+t.test('limits the handshakes of an address that succeed per minute', async t => {
   const gateway = await startGateway(t, { config: { rateLimit: true, handshakesPerMinute: 2 } })
-  t.equal((await upgrade(gateway)).status, 101)
-  t.equal((await upgrade(gateway)).status, 101)
-  t.match(await upgrade(gateway), { status: 429, body: { code: 'RATE_LIMITED' } })
+  const credential = await gateway.createClient()
+  const started = await gateway.wire()
+  await gateway.session(credential)
+  await gateway.session(credential)
+  const refused = await upgrade(gateway)
+  t.match(refused, {
+    status: 429,
+    body: { code: 'RATE_LIMITED', message: /limit is 2 \(COUNTERSIGN_HANDSHAKES_PER_MINUTE\)/ }
+  })
+  t.equal(refused.headers['retry-after'], '60')
+  started.authenticate(credential)
+  t.equal((await started.closed()).code, 4529, 'one that was started before')
+  const bridge = await fetch(`${gateway.url}/v1/bridge/challenge`, { method: 'POST' })
+  t.match([bridge.status, await bridge.json()], [429, { code: 'RATE_LIMITED', retryAfterMs: 60_000 }])
+  gateway.clock.advance(60_000)
+  t.ok(await gateway.session(credential))
+})
+
+t.test('bug: started handshakes of one address locked out everybody behind it', async t => {
+  const gateway = await startGateway(t, { config: { rateLimit: true, handshakesPerMinute: 20 } })
+  const credential = await gateway.createClient()
+  const mute = await Promise.all(Array.from({ length: 30 }, () => gateway.wire()))
+  const challenge = () => fetch(`${gateway.url}/v1/bridge/challenge`, { method: 'POST' })
+  for (let i = 0; i < 60; i++) t.equal((await challenge()).status, 200)
+  const garbage = () => fetch(`${gateway.url}/v1/bridge/sessions`, { method: 'POST', body: 'garbage' })
+  for (let i = 0; i < 60; i++) t.ok((await garbage()).status < 500)
+  t.ok(await gateway.session(credential), 'over a WebSocket')
+  const bridge = await connectBridge(gateway.url)
+  bridge.authenticate(credential)
+  t.ok(await bridge.next('welcome'), 'over the bridge')
+  for (const wire of mute) wire.socket.terminate()
+})
+
+t.test('bug: mute sockets took the places of sessions', async t => {
+  const gateway = await startGateway(t, { config: { maxSessions: 2 } })
+  const credential = await gateway.createClient()
+  await Promise.all(Array.from({ length: 5 }, () => gateway.wire()))
+  const started = await gateway.wire()
+  t.ok(await gateway.session(credential))
+  t.ok(await gateway.session(credential))
+  started.authenticate(credential)
+  t.equal((await started.closed()).code, 4513, 'the bound is on sessions')
+  t.match(await upgrade(gateway), { status: 503, body: { code: 'UNAVAILABLE' } })
 })

@@ -50,8 +50,8 @@ t.test('refuses an upgrade of another path, and answers a plain GET with 426', a
 
 t.test('answers an upgrade with 503 while the store is away', async t => {
   const { store } = await stores.embedded(t, Date.now)
-  const put = () => Promise.reject(new StoreUnavailable())
-  const gateway = await startGateway(t, { store: { ...store, challenges: { ...store.challenges, put } } })
+  const fence = () => Promise.reject(new StoreUnavailable())
+  const gateway = await startGateway(t, { store: { ...store, challenges: { ...store.challenges, fence } } })
   t.match(await upgrade(gateway), { status: 503, body: { code: 'UNAVAILABLE' }, headers: { 'retry-after': '1' } })
 })
 
@@ -59,11 +59,11 @@ t.test('answers an upgrade with 503 at the session limit of the instance', async
   const gateway = await startGateway(t, { config: { maxSessions: 2 } })
   const credential = await gateway.createClient()
   await gateway.session(credential)
-  const waiting = await gateway.wire()
+  const second = await gateway.session(credential)
   await gateway.app.tick()
   t.match(await upgrade(gateway), { status: 503, body: { code: 'UNAVAILABLE' } })
-  waiting.socket.terminate()
-  await once(waiting.socket, 'close')
+  second.socket.terminate()
+  await once(second.socket, 'close')
   let status = 503
   while (status === 503) ({ status = 503 } = await upgrade(gateway))
   t.equal(status, 101)

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { ChallengeStore, LicenseSlotStore, RateLimitStore, SessionEntry, SessionStore } from '../ephemeral.js'
 import { StoreUnavailable } from '../errors.js'
 
@@ -6,31 +7,34 @@ import { StoreUnavailable } from '../errors.js'
  * clients then open new sessions, as after any lost connection.
  */
 
-/** Most open challenges. At the bound new ones are refused, so that a flood does not evict those of honest clients. */
-export const maxOpenChallenges = 200_000
+/**
+ * Most marks of used challenges. At the bound further ones are refused, because a challenge without its mark could be used
+ * again. An address reaches it never: its marks are bounded by the handshakes that it may complete.
+ */
+export const maxUsedChallenges = 200_000
+const fenceBytes = 12
 
 export function createEmbeddedChallenges(now: () => number): ChallengeStore {
-  // All have the same life, so they are in the order of their ends.
-  const open = new Map<string, { text: string; endsAt: number }>()
+  const ownFence = randomBytes(fenceBytes).toString('base64url')
+  // When each mark ends. All have the same life, so they are in the order of their ends.
+  const used = new Map<string, number>()
 
   function removeEnded(): void {
-    for (const [token, { endsAt }] of open) {
+    for (const [token, endsAt] of used) {
       if (endsAt > now()) return
-      open.delete(token)
+      used.delete(token)
     }
   }
 
   return {
-    async put(token, text, lifeMs) {
+    fence: async () => ownFence,
+    async use(token, fence, lifeMs) {
       removeEnded()
-      if (open.size >= maxOpenChallenges)
-        throw new StoreUnavailable(new Error(`${maxOpenChallenges} open challenges, the most that are kept`), 'unsent')
-      open.set(token, { text, endsAt: now() + lifeMs })
-    },
-    async consume(token) {
-      const challenge = open.get(token)
-      open.delete(token)
-      return challenge !== undefined && challenge.endsAt > now() ? challenge.text : undefined
+      if (fence !== ownFence || used.has(token)) return false
+      if (used.size >= maxUsedChallenges)
+        throw new StoreUnavailable(new Error(`${maxUsedChallenges} used challenges, the most that are kept`), 'unsent')
+      used.set(token, now() + lifeMs)
+      return true
     }
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type {
   ChallengeStore,
   LicenseSlotStore,
@@ -6,6 +7,7 @@ import type {
   SessionStore,
   TicketStore
 } from '../ephemeral.js'
+import { shareReads } from '../shared-read.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
@@ -16,17 +18,19 @@ const sessionKeyLifeMs = 25 * 60 * 60 * 1000
 
 /** Sessions per script: a JavaScript call takes a limited number of arguments, and Redis waits for the script. */
 const touchBatch = 5000
+const fenceBytes = 12
 
 export function createRedisChallenges(redis: RedisClient, keys: Keys): ChallengeStore {
   return {
-    async put(token, text, lifeMs) {
-      await redis.script('challengePut', [keys.challenge(token)], [text, lifeMs])
-    },
-    async consume(token) {
-      // If the reply is lost the challenge is used up, and the client asks for another.
-      const text = await redis.script('challengeConsume', [keys.challenge(token)], [])
-      return text === null ? undefined : textOf(text)
-    }
+    fence: shareReads(async () => {
+      const random = randomBytes(fenceBytes).toString('base64url')
+      return textOf(await redis.script('challengeFence', [keys.challengeFence], [random]))
+    }),
+    // If the reply is lost the challenge is used up, and the client asks for another.
+    use: async (token, fence, lifeMs) =>
+      integerOf(
+        await redis.script('challengeUse', [keys.usedChallenge(token), keys.challengeFence], [fence, lifeMs])
+      ) === 1
   }
 }
 

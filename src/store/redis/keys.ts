@@ -13,7 +13,9 @@ export interface Keys {
   readonly auditLog: string
   readonly changeEvents: string
   readonly changeChannel: string
-  challenge(token: string): string
+  /** See scripts/challenge-fence.lua. */
+  readonly challengeFence: string
+  usedChallenge(token: string): string
   readonly sessionPrefix: string
   readonly sessionDeadlines: string
   readonly sessionIds: string
@@ -52,6 +54,7 @@ export const generationKey = 'cs:generation'
 export function createKeys(prefix: string): Keys {
   const records = `${prefix}:{records}`
   const sessions = `${prefix}:{sessions}`
+  const challenges = `${prefix}:{challenges}`
   return {
     record: key => `${records}:${key}`,
     index: kind => `${records}@index:${kind}`,
@@ -59,7 +62,8 @@ export function createKeys(prefix: string): Keys {
     auditLog: `${records}@audit:log`,
     changeEvents: `${records}@topics`,
     changeChannel: `${prefix}:topics`,
-    challenge: token => `${prefix}:challenge:${token}`,
+    challengeFence: `${challenges}@fence`,
+    usedChallenge: token => `${challenges}:${token}`,
     sessionPrefix: `${sessions}:`,
     sessionDeadlines: `${sessions}@deadlines`,
     sessionIds: `${sessions}@ids`,

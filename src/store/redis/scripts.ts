@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 
 const files = {
   commit: 'commit',
-  challengePut: 'challenge-put',
-  challengeConsume: 'challenge-consume',
+  challengeFence: 'challenge-fence',
+  challengeUse: 'challenge-use',
   sessionOpen: 'session-open',
   sessionEnd: 'session-end',
   licenseSlotAcquire: 'license-slot-acquire',

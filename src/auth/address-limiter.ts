@@ -1,0 +1,50 @@
+import { limiterKeyOf } from './address.js'
+
+/** Addresses that are counted; at this number the one that was counted longest ago is evicted. */
+export const maxCountedAddresses = 100_000
+const windowMs = 60_000
+
+/** Counts events by address, in this process. Whoever counts decides what happens above the rate. */
+export interface AddressLimiter {
+  /** Counts one event. */
+  count(address: string): void
+  /** How long the address must wait until the next event is within its rate, in milliseconds; 0: it need not. */
+  retryAfterMs(address: string): number
+}
+
+interface Window {
+  readonly endsAt: number
+  events: number
+}
+
+/**
+ * @param now       unix milliseconds of the steady clock
+ * @param perMinute events of one address; 0: unlimited
+ */
+export function createAddressLimiter(now: () => number, perMinute: number): AddressLimiter {
+  // The address that was counted longest ago comes first.
+  const windows = new Map<string, Window>()
+
+  function windowOf(key: string): Window | undefined {
+    const window = windows.get(key)
+    return window === undefined || now() >= window.endsAt ? undefined : window
+  }
+
+  return {
+    count(address) {
+      if (perMinute === 0) return
+      const key = limiterKeyOf(address)
+      const window = windowOf(key) ?? { endsAt: now() + windowMs, events: 0 }
+      window.events++
+      windows.delete(key)
+      const [oldest] = windows.size >= maxCountedAddresses ? windows.keys() : []
+      if (oldest !== undefined) windows.delete(oldest)
+      windows.set(key, window)
+    },
+    retryAfterMs(address) {
+      if (perMinute === 0) return 0
+      const window = windowOf(limiterKeyOf(address))
+      return window !== undefined && window.events >= perMinute ? window.endsAt - now() : 0
+    }
+  }
+}

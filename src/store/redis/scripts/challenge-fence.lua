@@ -1,0 +1,19 @@
+-- include identity
+--[[
+Reads the fence of challenges: it changes when marks of used challenges may have been lost, because Redis was rewound
+(its identity changes) or emptied (the value of its own is gone, and another one is made).
+Input
+  KEYS[1]  the value of its own (string)
+  ARGV[1]  a random value, for when there is none
+Output
+  the fence
+]]
+local own = KEYS[1]
+local random = ARGV[1]
+
+local value = redis.call('GET', own)
+if not value then
+  redis.call('SET', own, random)
+  value = random
+end
+return identity() .. ':' .. value
