@@ -4,7 +4,7 @@ import type { Config } from './config/load.js'
 import { ApiError } from './errors.js'
 import { createHttpEdge, type HttpEdge } from './http/edge.js'
 import type { ServerTimeouts } from './http/node-server.js'
-import { registerRateLimit } from './http/rate-limit.js'
+import { createRequestCount, registerRateLimit } from './http/rate-limit.js'
 import { refusalOf } from './http/request-log.js'
 import requestRules from './http/request-rules.js'
 import { createServer } from './http/server.js'
@@ -149,8 +149,8 @@ async function registerFoundation(
   // The rate limit's hook on the WebSocket route needs the websocket plugin before it and the route after it.
   await server.register(wsServer, { sessions: connected, frameBytes: config.frameBytes })
   // After the websocket plugin, which closes the socket of an upgrade that is refused in a later hook.
-  await server.register(requestRules, { allowedOrigins: config.allowedOrigins })
   if (config.rateLimit) await registerRateLimit(server, edge.verifiedTokens)
+  await server.register(requestRules, { allowedOrigins: config.allowedOrigins })
   await server.register(errors, { failures: refused, rateLimit: config.rateLimit })
   server.addHook('onResponse', (request, reply, done) => {
     const refusal = refusalOf(request, reply)
@@ -158,8 +158,10 @@ async function registerFoundation(
     done()
   })
   // @fastify/websocket would accept an upgrade on any route.
+  const count = createRequestCount(server)
   server.addHook('onRequest', (request, _reply, done) => {
-    done(request.ws && request.routeOptions.url !== '/v1/ws' ? new ApiError('NOT_FOUND') : undefined)
+    if (!request.ws || request.routeOptions.url === '/v1/ws') return done()
+    count(request).then(refusal => done(refusal ?? new ApiError('NOT_FOUND')), done)
   })
   server.decorateRequest('actor', '')
   server.decorateRequest('limitedBy', undefined)

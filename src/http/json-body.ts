@@ -34,6 +34,16 @@ export function parseJsonBody(body: Buffer, depth: number): unknown {
   }
 }
 
+/** @returns the charset of a content type, shortened, unless it is UTF-8 or a part of it */
+function foreignCharset(contentType = ''): string | undefined {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1]
+  if (charset === undefined || /^(utf-?8|us-ascii|ascii)$/i.test(charset)) return undefined
+  return charset.slice(0, maxShownCharset)
+}
+
+/** Characters of a charset that an error repeats. */
+const maxShownCharset = 64
+
 /**
  * Reads JSON bodies. Many programs send `content-type: application/json` with every request, including a DELETE without
  * a body, so an empty body is accepted where none is expected.
@@ -45,6 +55,10 @@ export function readJsonBodies(app: FastifyInstance, readBody: ReadBody, depth: 
   app.addContentTypeParser('application/json', (request, payload, done) => {
     // The body of a request to a path that does not exist is never read.
     if (request.is404) return done(null, undefined)
+    const charset = foreignCharset(request.headers['content-type'])
+    if (charset !== undefined) {
+      return done(new ApiError('UNSUPPORTED_MEDIA_TYPE', `charset ${charset}: send UTF-8`))
+    }
     readBody(request, payload, (error, body) => {
       if (error !== null || body === undefined) return done(error)
       let value: unknown

@@ -1,10 +1,12 @@
 import { lookup } from 'node:dns'
+import type { EventEmitter } from 'node:events'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { normalizeForwardedFor } from './forwarded-for.js'
 import { trackRequests } from './request-tracker.js'
 import type { UnverifiedSockets } from './unverified-sockets.js'
+import { separateUpgrades } from './upgrades.js'
 
 /** The HTTP server below Fastify: its timeouts, and its bounds on sockets and requests. */
 
@@ -24,13 +26,22 @@ const keepAliveMs = 72_000
 /** Requests that one socket may carry before it is closed. */
 export const maxRequestsPerSocket = 10_000
 
+const upgradesOf = new WeakMap<object, EventEmitter>()
+
+/** Emits `upgrade` for the WebSocket upgrades of a server of {@link createNodeServer}. */
+export function webSocketUpgradesOf(server: object): EventEmitter {
+  const upgrades = upgradesOf.get(server)
+  if (upgrades === undefined) throw new Error('the server was not made by createNodeServer')
+  return upgrades
+}
+
 export interface NodeServerOptions {
   readonly timeouts: ServerTimeouts
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
   /** Whether `x-forwarded-for` is read. */
   readonly hasTrustedProxy: boolean
   readonly sockets: UnverifiedSockets
-  /** Called for each socket that is destroyed because it had too many requests in flight. */
+  /** Called for each socket that had too many requests in flight. */
   readonly onPipelined: () => void
 }
 
@@ -56,7 +67,9 @@ export function createNodeServer(handler: RequestListener, options: NodeServerOp
   server.maxRequestsPerSocket = maxRequestsPerSocket
   // Its last response had `connection: close`. Node itself would answer any number of further requests.
   server.on('dropRequest', (_request, socket) => socket.destroy())
-  if (hasTrustedProxy) server.on('upgrade', normalizeForwardedFor)
+  // An expectation that nobody knows is ignored (RFC 9110 §10.1.1). Node would answer 417 outside of every limit.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  upgradesOf.set(server, separateUpgrades(server, hasTrustedProxy ? normalizeForwardedFor : undefined))
   server.on('connection', (socket: Socket) => sockets.add(socket))
   server.on('secureConnection', (socket: Socket) => sockets.secured(socket))
   return server

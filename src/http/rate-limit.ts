@@ -1,5 +1,5 @@
 import rateLimit, { type RateLimitOptions } from '@fastify/rate-limit'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { limiterKeyOf } from '../auth/address.js'
 import { ApiError } from '../errors.js'
 import type { VerifiedTokens } from './verified-tokens.js'
@@ -10,16 +10,43 @@ import type { VerifiedTokens } from './verified-tokens.js'
 export const maxCountedAddresses = 20_000
 /** Requests of one address, or of one verified token, per minute to the HTTP API and to paths that do not exist. */
 export const requestsPerMinute = 3000
-/** Requests of one address per minute to each of the paths for health and metrics, apart from all others. */
+/**
+ * Requests of one socket per minute to each of the paths for health and metrics, apart from all others. Their answers are
+ * shared and cheap, so a monitor is served on its own socket however much others behind its address ask.
+ */
 export const monitoringPerMinute = 1200
+/** Requests of pages of other origins, by address and minute. They count for nothing else. */
+export const foreignPerMinute = 3000
+
+type RouteRate = RateLimitOptions & { readonly cache: number }
 
 /** A count of its own for one route. @param max  requests of one address in a minute */
-export function perMinute(max: number): RateLimitOptions & { readonly cache: number } {
+function perMinute(max: number): RouteRate {
   return { max, timeWindow: 60_000, cache: maxCountedAddresses }
 }
 
-/** One error for all refusals: a flood would otherwise pay for a stack trace each time. */
-const refusal = new ApiError('RATE_LIMITED')
+/** The rate of a path for health or metrics. */
+export function monitoringRate(): RouteRate {
+  return {
+    ...perMinute(monitoringPerMinute),
+    keyGenerator: ({ ip, socket }: FastifyRequest) => `${limiterKeyOf(ip)} ${socket.remoteAddress} ${socket.remotePort}`
+  }
+}
+
+/** One error for all refusals at a rate: a flood would otherwise pay for a stack trace each time. */
+const refusals = new Map<number, ApiError>()
+
+function refusalAt(max: number): ApiError {
+  const known = refusals.get(max)
+  if (known !== undefined) return known
+  const rate = max.toLocaleString('en-US')
+  const made = new ApiError(
+    'RATE_LIMITED',
+    `more than ${rate} requests within a minute: the limit is ${rate} (COUNTERSIGN_RATE_LIMIT); wait for the seconds in retry-after`
+  )
+  refusals.set(max, made)
+  return made
+}
 
 /** Counts every request of every route, unless the route has a count of its own. */
 export async function registerRateLimit(server: FastifyInstance, tokens: VerifiedTokens): Promise<void> {
@@ -27,6 +54,23 @@ export async function registerRateLimit(server: FastifyInstance, tokens: Verifie
     ...perMinute(requestsPerMinute),
     global: true,
     keyGenerator: request => tokens.limiterKeyOf(request.headers) ?? limiterKeyOf(request.ip),
-    errorResponseBuilder: () => refusal
+    errorResponseBuilder: (_request, { max }) => refusalAt(max)
   })
+}
+
+/**
+ * Counts a request that no route counts.
+ * @returns its refusal, if its address has sent too many
+ */
+export type CountRequest = (request: FastifyRequest) => Promise<ApiError | undefined>
+
+/** @param max  default: the requests count with all others of their address */
+export function createRequestCount(server: FastifyInstance, max?: number): CountRequest {
+  // Absent without rates.
+  if (!server.hasDecorator('createRateLimit')) return async () => undefined
+  const count = server.createRateLimit(max === undefined ? undefined : perMinute(max))
+  return async request => {
+    const outcome = await count(request)
+    return !outcome.isAllowed && outcome.isExceeded ? refusalAt(outcome.max) : undefined
+  }
 }

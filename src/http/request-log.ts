@@ -27,7 +27,7 @@ export function refusalOf(request: FastifyRequest, { statusCode }: FastifyReply)
 const monitoringPaths: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz', '/metrics'])
 
 /**
- * Logs a request once, when its response is sent. Polls and monitors ask thousands of times, so their requests are logged
+ * Logs a request once, when its response is sent. Polls, starts of handshakes and monitors come by the thousand, so they are logged
  * at `debug`; refused requests, which anyone can repeat at will, at `info` up to a number of lines a minute.
  */
 export class RequestLog extends LogController {
@@ -59,5 +59,10 @@ export class RequestLog extends LogController {
 }
 
 function isFrequent(request: FastifyRequest): boolean {
-  return request.raw.url?.endsWith('/exchange') === true || monitoringPaths.has(request.routeOptions.url)
+  const { url } = request.raw
+  return (
+    url?.endsWith('/exchange') === true ||
+    url?.endsWith('/challenge') === true ||
+    monitoringPaths.has(request.routeOptions.url)
+  )
 }

@@ -3,8 +3,9 @@ import fp from 'fastify-plugin'
 import type { OriginRule } from '../config/origins.js'
 import { ApiError } from '../errors.js'
 import { foreignOrigin } from './origin.js'
+import { createRequestCount, foreignPerMinute } from './rate-limit.js'
 
-/** Rules for every request, checked before any limit counts it. */
+/** Rules for every request. What they refuse has rates of its own, so that pages of other sites use up no other. */
 
 const apiPrefix = '/v1/'
 
@@ -19,15 +20,15 @@ function isHostName(name: string | undefined): boolean {
 /**
  * Two Host headers mean that a proxy and the gateway may each read another one. Node checks neither this nor the Host of
  * an upgrade.
- * @throws ApiError BAD_REQUEST
  */
-function requireOneHost({ rawHeaders, headers, httpVersion }: FastifyRequest['raw']): void {
+function hostFault({ rawHeaders, headers, httpVersion }: FastifyRequest['raw']): ApiError | undefined {
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) if (isHostName(rawHeaders[i])) hosts++
-  if (hosts > 1) throw new ApiError('BAD_REQUEST', 'the request has more than one Host header')
+  if (hosts > 1) return new ApiError('BAD_REQUEST', 'the request has more than one Host header')
   if (headers.host === undefined && httpVersion === '1.1') {
-    throw new ApiError('BAD_REQUEST', 'the request has no Host header')
+    return new ApiError('BAD_REQUEST', 'the request has no Host header')
   }
+  return undefined
 }
 
 /** Whether the request is for the API. Its path may be percent-encoded, so the matched route decides as well. */
@@ -36,20 +37,27 @@ function isForApi(request: FastifyRequest): boolean {
 }
 
 async function requestRules(app: FastifyInstance, { allowedOrigins }: RequestRuleOptions): Promise<void> {
+  const count = createRequestCount(app)
+  const countForeign = createRequestCount(app, foreignPerMinute)
   app.addHook('onRequest', (request, reply, done) => {
     // Pages set their own afterwards.
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
-    try {
-      requireOneHost(request.raw)
-    } catch (error) {
-      return done(error as ApiError)
+    const refusal = hostFault(request.raw)
+    if (refusal !== undefined) {
+      count(request).then(tooMany => done(tooMany ?? refusal), done)
+      return
     }
     const { headers } = request
     if (headers.origin === undefined && headers['sec-fetch-site'] === undefined) return done()
     const reason = isForApi(request) ? foreignOrigin(allowedOrigins, headers, request.host) : undefined
-    done(reason === undefined ? undefined : new ApiError('PERMISSION_DENIED', reason))
+    if (reason === undefined) return done()
+    countForeign(request).then(refusal => {
+      // A flood has to pay for a new connection each time.
+      if (refusal !== undefined) reply.header('connection', 'close')
+      done(refusal ?? new ApiError('PERMISSION_DENIED', reason))
+    }, done)
   })
 }
 
-/** Its hook precedes those of routes, and so the rate limits. */
+/** Register it after the rate limit. Its hook precedes those of routes, and so their rates. */
 export default fp(requestRules, { name: 'countersign-request-rules', fastify: '5.x' })

@@ -20,6 +20,7 @@ interface TrackedRequest {
 // Members of the request and the socket: a WeakMap's entries cost the garbage collector several times as much.
 const trackedRequest = Symbol('trackedRequest')
 const requestsInFlight = Symbol('requestsInFlight')
+const isRefused = Symbol('isRefused')
 
 declare module 'node:http' {
   interface IncomingMessage {
@@ -30,6 +31,8 @@ declare module 'node:http' {
 declare module 'node:net' {
   interface Socket {
     [requestsInFlight]?: TrackedRequest[]
+    /** Its last request was refused. */
+    [isRefused]?: true
   }
 }
 
@@ -56,20 +59,34 @@ function end(this: ServerResponse): void {
   request.held?.release()
 }
 
+const exceededBody = JSON.stringify({
+  code: 'RATE_LIMITED',
+  message:
+    `more than ${maxRequestsInFlight} requests of one socket are in flight: the limit is ${maxRequestsInFlight}; ` +
+    'wait for answers before sending more'
+})
+
+/** Answers the first request above the bound. Node sends it after the answers to those ahead, and closes the socket. */
+function refuseLast(response: ServerResponse): void {
+  response.writeHead(429, { 'content-type': 'application/json', connection: 'close' }).end(exceededBody)
+}
+
 /**
- * Bounds the requests of a socket that are in flight. Above the bound the socket is destroyed: HTTP/1.1 has no way to
- * refuse a pipelined request before those ahead of it are answered.
- * @param onExceeded  called once for each socket that is destroyed
+ * Bounds the requests of a socket that are in flight. The first one above the bound is the socket's last: it gets 429 after
+ * those ahead of it are answered. Nothing more is read meanwhile, and what was read already is ignored.
+ * @param onExceeded  called once for each such socket
  */
 export function trackRequests(handler: RequestListener, onExceeded: () => void): RequestListener {
   return (request, response) => {
     const { socket } = request
-    // The rest of a chunk that was read before the socket was destroyed.
-    if (socket.destroyed) return
+    // The rest of a chunk that was read before the socket was refused.
+    if (socket.destroyed || socket[isRefused] === true) return
     const requests = requestsOf(socket)
     if (requests.length >= maxRequestsInFlight) {
       onExceeded()
-      socket.destroy()
+      socket[isRefused] = true
+      socket.pause()
+      refuseLast(response)
       return
     }
     const entry: TrackedRequest = { response, held: undefined }

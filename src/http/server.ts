@@ -8,6 +8,7 @@ import type { RepeatedEvents } from '../log/repeated-events.js'
 import type { HttpEdge } from './edge.js'
 import { readJsonBodies } from './json-body.js'
 import { createNodeServer, defaultTimeouts, listenOnAllLoopback, type ServerTimeouts } from './node-server.js'
+import { type CountRequest, createRequestCount } from './rate-limit.js'
 import { RequestLog } from './request-log.js'
 import { isAnswering } from './request-tracker.js'
 
@@ -39,7 +40,7 @@ export interface ServerOptions {
 export function createServer(options: ServerOptions): FastifyInstance {
   const { logger, tls, trustProxy, edge, refused, depth, timeouts = defaultTimeouts } = options
   const files = tls && { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }
-  const server = Fastify({
+  const server: FastifyInstance = Fastify({
     ...(logger === undefined ? {} : { loggerInstance: logger, logController: new RequestLog(refused) }),
     serverFactory: handler =>
       createNodeServer(handler, { ...edge, timeouts, tls: files, hasTrustedProxy: trustProxy.length > 0 }),
@@ -49,7 +50,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     // While it closes, the routes answer in their own form: the bridge with a signed DRAINING.
     return503OnClosing: false,
-    frameworkErrors: refuseMalformedPath(options),
+    frameworkErrors: refuseMalformedPath(options, () => server),
     schemaErrorFormatter: describeSchemaError,
     clientErrorHandler: answerClientError,
     // Values are accepted as they are or refused: never coerced, never dropped.
@@ -92,9 +93,14 @@ function answerClientError(error: Error & { readonly code?: string }, socket: So
 }
 
 /** Fastify's own response would repeat the path. */
-function refuseMalformedPath({ refuseBridgePath, bridgePrefix }: ServerOptions) {
-  return (_error: Error, request: FastifyRequest, reply: FastifyReply) => {
+function refuseMalformedPath({ refuseBridgePath, bridgePrefix }: ServerOptions, server: () => FastifyInstance) {
+  let count: CountRequest | undefined
+  return async (_error: Error, request: FastifyRequest, reply: FastifyReply) => {
+    count ??= createRequestCount(server())
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+    const refusal = await count(request)
+    if (refusal !== undefined)
+      return reply.code(refusal.statusCode).send({ code: refusal.code, message: refusal.message })
     if (request.raw.url?.startsWith(`${bridgePrefix}/`)) return refuseBridgePath(reply)
     const { status, message } = apiErrors.BAD_REQUEST
     return reply.code(status).send({ code: 'BAD_REQUEST', message })

@@ -86,6 +86,8 @@ export function createUnverifiedSockets(options: UnverifiedSocketOptions): Unver
     },
     maxSize: maxTotal,
     add(socket) {
+      // It comes again after a request whose upgrade was ignored.
+      if (entries.has(socket)) return
       const { remoteAddress } = socket
       const key = remoteAddress === undefined ? undefined : keyOf(remoteAddress)
       makePlace(key)

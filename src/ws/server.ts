@@ -1,7 +1,9 @@
+import type { Server } from 'node:http'
 import websocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { protocolName } from '../protocol/limits.js'
+import { webSocketUpgradesOf } from '../http/node-server.js'
 import type { ConnectedSessions } from '../session/connected-sessions.js'
 import type { Connection } from '../session/connection.js'
 import { closeTimeoutMs } from './transport.js'
@@ -48,6 +50,8 @@ async function wsServer(app: FastifyInstance, { sessions, frameBytes }: WsServer
 
   // A variable, because @types/ws lacks the newer options.
   const options = {
+    // The plugin only listens to `upgrade` on it.
+    server: webSocketUpgradesOf(app.server) as Server,
     maxPayload: frameBytes,
     perMessageDeflate: false,
     closeTimeout: closeTimeoutMs,

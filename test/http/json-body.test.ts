@@ -35,6 +35,23 @@ t.test('refuses what JSON.parse would accept in silence', async t => {
   }
 })
 
+t.test('bug: a body of another charset was read as UTF-8', async t => {
+  const { app } = await startGateway(t)
+  const send = (contentType: string) =>
+    app.server.inject({
+      ...{ method: 'POST', url: '/v1/publish', payload: '{}' },
+      headers: { 'content-type': contentType, authorization: `Bearer ${testAdminToken}` }
+    })
+  for (const charset of ['utf-16', '"UTF-16LE"', 'iso-8859-1', 'latin1']) {
+    const answer = await send(`application/json; charset=${charset}`)
+    t.equal(answer.statusCode, 415, charset)
+    t.match(answer.json(), { code: 'UNSUPPORTED_MEDIA_TYPE', message: /charset .*: send UTF-8/ })
+  }
+  for (const type of ['application/json', 'application/json; charset=utf-8', 'application/json;charset="UTF-8"; x=y']) {
+    t.equal((await send(type)).statusCode, 400, `${type}: read, and without a channel`)
+  }
+})
+
 t.test('bug: deeply nested data was answered with 500', async t => {
   const gateway = await startGateway(t)
   const post = async (path: string, body: string) => {

@@ -18,6 +18,17 @@ t.test('bug: requests to paths that do not exist, to health and to metrics were 
   for (const path of ['/livez', '/readyz', '/metrics']) {
     t.same(await statuses(path, monitoringPerMinute), [200, 429], `${path} has a count of its own`)
   }
+  const { message } = (await app.server.inject('/nothing')).json()
+  t.match(message, /more than 3,000 requests .* the limit is 3,000 \(COUNTERSIGN_RATE_LIMIT\)/)
+})
+
+t.test('bug: a monitor was refused because others behind its address asked for the same path', async t => {
+  const gateway = await startGateway(t, { config: { rateLimit: true } })
+  for (const path of ['/livez', '/readyz', '/metrics']) {
+    for (let i = 0; i <= monitoringPerMinute; i++) await gateway.app.server.inject(path)
+    t.equal((await gateway.app.server.inject(path)).statusCode, 429)
+    t.equal((await fetch(gateway.url + path)).status, 200, path)
+  }
 })
 
 t.test('bug: metrics were rendered for every request', async t => {

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { monitoringPerMinute, perMinute } from '../../http/rate-limit.js'
+import { monitoringRate } from '../../http/rate-limit.js'
+import { shareReads } from '../../store/shared-read.js'
 import type { Store } from '../../store/store.js'
 import type { Resource } from '../common/resource.js'
 import { healthCalls, healthSchemas, healthTag } from './schema.js'
@@ -52,15 +53,17 @@ async function checkStore({ store }: HealthDependencies): Promise<StoreCheck> {
 function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
   const { store, metrics, isDraining } = dependencies
   const render = renderAtMostOnce(dependencies)
+  // A result is never older than its request, and a flood costs one call of the store at a time.
+  const check = shareReads(() => checkStore(dependencies))
   return async app => {
     // Counts of their own: a flood of other requests from its address must not make a monitor blind.
-    const config = { rateLimit: perMinute(monitoringPerMinute) }
+    const config = { rateLimit: monitoringRate() }
 
     // Does not check the store: a restart would not repair it.
     app.get('/livez', { config, schema: healthCalls.alive }, () => ({ status: 'ok' as const }))
 
     app.get('/readyz', { config, schema: healthCalls.ready }, async (_request, reply) => {
-      const { state, isReady } = await checkStore(dependencies)
+      const { state, isReady } = await check()
       const checks = {
         store: state,
         channels: store.channels.isReceiving ? 'ok' : 'publications do not arrive from the store',

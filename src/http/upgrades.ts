@@ -1,0 +1,48 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+
+/** Headers that concern the connection alone, and so end with a request that is served without its upgrade. */
+const droppedHeaders: ReadonlySet<string> = new Set(['upgrade', 'connection', 'http2-settings'])
+
+function isWebSocketUpgrade({ headers, method }: IncomingMessage): boolean {
+  const offered = headers.upgrade?.split(',') ?? []
+  return method === 'GET' && offered.some(token => token.trim().toLowerCase() === 'websocket')
+}
+
+/** The head of a request as it was sent, without its wish for an upgrade. */
+function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const [name = '', value = ''] = [rawHeaders[i], rawHeaders[i + 1]]
+    if (!droppedHeaders.has(name.toLowerCase())) lines.push(`${name}: ${value}`)
+    else if (/\bclose\b/i.test(value)) lines.push('connection: close')
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+/**
+ * Node stops parsing a socket whose request offers any upgrade. A server may ignore the offer (RFC 9110 §7.8), so a request
+ * for another protocol than WebSocket goes back to the server without it, and is served like all others.
+ */
+function serveWithoutUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  socket.unshift(Buffer.concat([Buffer.from(headWithoutUpgrade(request), 'latin1'), head]))
+  server.emit(socket instanceof TLSSocket ? 'secureConnection' : 'connection', socket)
+}
+
+/**
+ * Separates WebSocket upgrades from all others.
+ * @param prepare  gets each WebSocket upgrade before anybody else
+ * @returns emits `upgrade`, as a server does, for WebSockets only
+ */
+export function separateUpgrades(server: Server, prepare?: (request: IncomingMessage) => void): EventEmitter {
+  const webSockets = new EventEmitter()
+  server.on('upgrade', (request, socket, head) => {
+    if (isWebSocketUpgrade(request)) {
+      prepare?.(request)
+      webSockets.emit('upgrade', request, socket, head)
+    } else serveWithoutUpgrade(server, request, socket, head)
+  })
+  return webSockets
+}

@@ -1,0 +1,76 @@
+import t from 'tap'
+import { foreignPerMinute, requestsPerMinute } from '../../src/http/rate-limit.js'
+import { startGateway, testAdminToken } from '../helper/gateway.js'
+import { upgrade } from '../ws/upgrade.js'
+import { head, openSocket } from './raw-socket.js'
+
+/** Requests that Node or the framework would answer before any rate counts them. */
+
+const authorization = `Bearer ${testAdminToken}`
+
+t.test('bug: requests that no route serves were outside all rates', async t => {
+  const gateway = await startGateway(t, { config: { rateLimit: true } })
+  const kinds: Record<string, string> = {
+    'an unknown expectation': head('GET /nothing', { expect: 'x' }),
+    'a malformed path': head('GET /%zz'),
+    'a path of slashes': head('GET //'),
+    'an absolute path': head('GET http://gateway.test//'),
+    'an asterisk': head('OPTIONS *'),
+    'a method that no route has': head('PROPFIND /'),
+    'a method that no route has, of a path that exists': head('PURGE /v1/publish'),
+    'a parameter that is too long': head(`DELETE /v1/admin/clients/${'x'.repeat(2000)}`),
+    'an upgrade to another path': head('GET /nothing', { connection: 'upgrade', upgrade: 'websocket' }),
+    'an upgrade to another protocol': head('GET /nothing', { connection: 'upgrade', upgrade: 'h2c' }),
+    'two Host headers': 'GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n'
+  }
+  const statusOf = async (request: string) => {
+    const socket = await openSocket(t, gateway)
+    socket.send(request)
+    const answer = await socket.until(/\r\n\r\n/)
+    socket.socket.destroy()
+    return Number(/^HTTP\/1.1 (\d+)/.exec(answer)?.[1])
+  }
+  for (const [name, request] of Object.entries(kinds)) {
+    const status = await statusOf(request)
+    t.ok(status >= 400 && status < 500 && status !== 429, `${name}: ${status}`)
+  }
+  for (let i = 0; i < requestsPerMinute; i++) await gateway.app.server.inject('/nothing')
+  for (const [name, request] of Object.entries(kinds)) t.equal(await statusOf(request), 429, name)
+  t.equal(await statusOf(head('GET /readyz')), 200, 'a monitor behind the same address')
+})
+
+t.test('bug: requests of pages of other origins were outside all rates', async t => {
+  const gateway = await startGateway(t, { config: { rateLimit: true } })
+  const headers = { origin: 'https://evil.example' }
+  const foreign = async () => (await gateway.app.server.inject({ url: '/v1/publish', headers })).statusCode
+  for (let i = 0; i < foreignPerMinute; i++) await foreign()
+  t.equal(await foreign(), 429)
+  t.equal((await upgrade(gateway, headers)).status, 429)
+  t.equal((await gateway.admin('GET', '/clients')).status, 200, 'others behind the address are not concerned')
+  t.ok(await gateway.session(await gateway.createClient()))
+})
+
+t.test('bug: a request that offered an upgrade to another protocol got 404', async t => {
+  const gateway = await startGateway(t)
+  const body = JSON.stringify({ clientId: 'made' })
+  const offers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAAP__' }
+  const socket = await openSocket(t, gateway)
+  socket.send(head('GET /livez', offers))
+  t.match(await socket.until(/"status":"ok"/), /^HTTP\/1.1 200 OK/)
+  const json = { authorization, 'content-type': 'application/json', 'content-length': body.length }
+  socket.send(head('POST /v1/admin/clients', { ...offers, ...json }) + body)
+  await socket.until(/HTTP\/1.1 201 Created/)
+  socket.send(head('GET /v1/admin/clients/made', { authorization }))
+  t.match(await socket.until(/200 OK[\s\S]*200 OK/), /"clientId":"made"/, 'the socket goes on')
+  const closing = await openSocket(t, gateway)
+  closing.send(head('GET /livez', { connection: 'upgrade, close', upgrade: 'TLS/1.0' }))
+  t.match(await closing.closed(), /200 OK/)
+  t.ok((await gateway.app.server.inject('/livez')).statusCode === 200)
+})
+
+t.test('an unknown expectation is ignored', async t => {
+  const gateway = await startGateway(t)
+  const socket = await openSocket(t, gateway)
+  socket.send(head('GET /livez', { expect: 'miracles' }))
+  t.match(await socket.until(/"status":"ok"/), /^HTTP\/1.1 200 OK/)
+})
