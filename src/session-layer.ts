@@ -110,7 +110,8 @@ async function createDependencies(
     store: store.channels,
     bounds: { recover: settings.limits.recover },
     quotas,
-    now,
+    // Publications are stamped with it too: a step of the wall clock must not age a history.
+    now: steadyNow,
     random: Math.random,
     log,
     observer: metrics.channels
