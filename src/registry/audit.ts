@@ -1,6 +1,7 @@
 import type { AuditHead, Change, DurableStore } from '../store/store.js'
 import { CannotUnseal, deriveKey, openText, sealText } from './aead.js'
 import { createHasher, type Hasher } from './keyring.js'
+import type { UnreadableReports } from './unreadable.js'
 
 /**
  * One entry of the audit log. An entry contains the hash of the previous entry and a keyed hash of its own text, so
@@ -42,7 +43,7 @@ export interface AuditLog {
    * @param detail  must not contain a secret; `hwid` and `attributes` are sealed
    */
   entry(actor: string, action: string, target: string, detail?: Readonly<Record<string, unknown>>): Change['audit']
-  /** Entries after number `after`, oldest first, at most `limit`. */
+  /** Entries after number `after`, oldest first, at most `limit`. What is no entry is left out and reported. */
   list(after: number, limit: number): Promise<readonly AuditEntry[]>
   /** Reads the whole log and checks every hash. */
   verify(): Promise<AuditVerification>
@@ -122,8 +123,29 @@ async function verify(durable: DurableStore, hash: Hasher): Promise<AuditVerific
   return complete ? { entries: last.seq } : { entries: last.seq, brokenAt: last.seq + 1 }
 }
 
-/** @param pepper  32 random bytes of the store, see `pepper.ts` */
-export function createAuditLog(durable: DurableStore, pepper: Uint8Array, now: () => number): AuditLog {
+/** @returns undefined for what is no entry: somebody changed it in the store */
+function parseEntry(text: string, seq: number): AuditEntry | undefined {
+  try {
+    const entry: Partial<AuditEntry> | null = JSON.parse(text)
+    const texts = [entry?.at, entry?.actor, entry?.action, entry?.target, entry?.previous, entry?.hash]
+    if (texts.some(each => typeof each !== 'string') || entry?.seq !== seq) return undefined
+    return typeof entry.detail === 'object' && entry.detail !== null ? (entry as AuditEntry) : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/**
+ * @param pepper   32 random bytes of the store, see `pepper.ts`
+ * @param reports  gets each entry that is none
+ */
+export function createAuditLog(
+  durable: DurableStore,
+  pepper: Uint8Array,
+  now: () => number,
+  reports: Pick<UnreadableReports, 'report'> = { report() {} }
+): AuditLog {
   const hash = createHasher(pepper, 'audit')
   const details = new DetailSealer(pepper)
   return {
@@ -133,11 +155,18 @@ export function createAuditLog(durable: DurableStore, pepper: Uint8Array, now: (
       return head => seal({ seq: head.seq + 1, at, actor, action, target, ...sealed, previous: head.hash }, hash)
     },
     async list(after, limit) {
-      const rows = await durable.auditAfter(after, limit)
-      return rows.map(({ text }) => {
-        const entry = JSON.parse(text) as AuditEntry
-        return { ...entry, detail: details.open(entry, contextOf(entry)) }
-      })
+      const found: AuditEntry[] = []
+      for (let last = after; ; ) {
+        const wanted = limit - found.length
+        const rows = await durable.auditAfter(last, wanted)
+        for (const { seq, text } of rows) {
+          last = seq
+          const entry = parseEntry(text, seq)
+          if (entry === undefined) reports.report({ auditEntry: String(seq) })
+          else found.push({ ...entry, detail: details.open(entry, contextOf(entry)) })
+        }
+        if (rows.length < wanted || found.length === limit) return found
+      }
     },
     verify: () => verify(durable, hash)
   }

@@ -80,7 +80,7 @@ export async function openRegistry(
   const { pepper } = opened
   const reports = new UnreadableReports(log)
   const records: RecordAccess = { durable, sealer: createRecordSealer(keyring, reports) }
-  const audit = createAuditLog(durable, pepper, now)
+  const audit = createAuditLog(durable, pepper, now, reports)
   await migrate(records, keyring, audit, log, opened)
   const keys = new KeySealer(keyring)
   const tickets = new Tickets(ticketStore, durable, keyring, audit, now, reports)

@@ -21,6 +21,8 @@ export interface StoreEvents {
   connectionFailed?(error: Error): void
   /** Redis is there and refuses connections; the texts state why and what to do. At most once a minute. */
   connectionRefused?(cause: string, todo: string): void
+  /** The value of a key is not one that a gateway wrote. Called once for each key. */
+  valueUnreadable?(key: string): void
   /** Writes to the disk begin to fail. The message states why. */
   writesFail?(error: Error): void
   /** Writes to the disk work again. */
@@ -67,6 +69,7 @@ export async function openStore(
     ...connection,
     history,
     onError: error => events.connectionFailed?.(error),
+    onUnreadable: key => events.valueUnreadable?.(key),
     onRefused: ({ cause, todo }) => events.connectionRefused?.(cause, todo)
   })
 }

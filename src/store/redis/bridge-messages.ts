@@ -10,7 +10,7 @@ import {
   type ExchangeRequest
 } from '../bridge.js'
 import type { Position } from '../channels.js'
-import { integerOf, listOf, textOf, textsOf } from './replies.js'
+import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 
 /** Arguments and replies of the bridge's scripts. */
 
@@ -22,7 +22,7 @@ export function formatPosition({ offset, epoch }: Position): string {
 
 function parsePosition(text: string): Position {
   const end = text.indexOf(':')
-  return { offset: Number(text.slice(0, end)), epoch: text.slice(end + 1) }
+  return { offset: numberOf(text.slice(0, Math.max(end, 0))), epoch: text.slice(end + 1) }
 }
 
 function parseClaims(reply: unknown): readonly Claim[] {
@@ -42,7 +42,7 @@ function parsePositions(reply: unknown): ReadonlyMap<string, Position> {
 
 function parseChallenge(nextAt: unknown, reply: unknown): ChallengeState {
   const open = textOf(reply)
-  return { nextAt: Number(textOf(nextAt)), ...(open === '' ? {} : { open }) }
+  return { nextAt: numberOf(nextAt), ...(open === '' ? {} : { open }) }
 }
 
 /** See `scripts/include/bridge-state.lua`. */

@@ -43,11 +43,13 @@ export function createRedisBridge(redis: RedisClient, keys: Keys, subscribe: Sub
     async exchange(request) {
       const args = exchangeArguments(request, keys.notificationPrefix)
       const script = request.mayUseReserve === true ? 'bridgeExchangeFromReserve' : 'bridgeExchange'
-      return parseExchange(await redis.script(script, keysOf(request.sessionId), args))
+      const reply = await redis.script(script, keysOf(request.sessionId), args)
+      return redis.parse(keys.bridge(request.sessionId), () => parseExchange(reply))
     },
     async read(sessionId, answerBytes) {
-      const [state] = listOf(await redis.script('bridgeRead', keysOf(sessionId), [answerBytes]))
-      return state === undefined ? undefined : parseState(state)
+      const reply = await redis.script('bridgeRead', keysOf(sessionId), [answerBytes])
+      const [state] = redis.parse(keys.bridge(sessionId), () => listOf(reply))
+      return state === undefined ? undefined : redis.parse(keys.bridge(sessionId), () => parseState(state))
     },
     async commit(commit) {
       const args = commitArguments(commit, keys.notificationPrefix, sessionKeyLifeMs)

@@ -1,5 +1,6 @@
 import type { StoredPublication } from '../channels.js'
 import { parseHead } from './owners-suffix.js'
+import { UnexpectedReply } from './replies.js'
 
 export interface PublicationNotification {
   readonly epoch: string
@@ -25,6 +26,12 @@ export function parsePublication(message: string): PublicationNotification {
 export function parseHistory(entries: readonly string[], top: number): StoredPublication[] {
   return entries.map((entry, i) => {
     const end = entry.indexOf(':')
-    return publicationOf(top - entries.length + 1 + i, entry.slice(0, end), entry.slice(end + 1))
+    const publication = publicationOf(
+      top - entries.length + 1 + i,
+      entry.slice(0, Math.max(end, 0)),
+      entry.slice(end + 1)
+    )
+    if (end < 0 || Number.isNaN(publication.publishedAt)) throw new UnexpectedReply(entry)
+    return publication
   })
 }

@@ -21,7 +21,7 @@ import { connectOnce } from './connections.js'
 import type { Keys } from './keys.js'
 import { encodedOwnersBytes, encodeOwners, parseHead } from './owners-suffix.js'
 import { PublicationReceiver } from './pubsub/publication-receiver.js'
-import { integerOf, listOf, textOf, textsOf } from './replies.js'
+import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 
 /** Longest life of `session:…`, which nobody can recover after its session, in milliseconds. */
 const sessionChannelLifeMs = 60 * 60 * 1000
@@ -84,10 +84,13 @@ class ChannelScripts {
       touched.push(this.#keys.channelResult(channel, idempotencyKey))
       args.push(dataDigest(data), sessionId === undefined ? idempotencyLifeMs : sessionResultLifeMs)
     }
-    const [code, offset, epoch, dropped] = listOf(await this.#redis.script('channelPublish', touched, args))
-    if (code === -1) return 'conflict'
-    if (dropped !== undefined) this.#reportDropped(listOf(dropped))
-    return { offset: integerOf(offset), epoch: textOf(epoch), duplicate: code === 0 }
+    const reply = await this.#redis.script('channelPublish', touched, args)
+    return this.#redis.parse(touched.at(-1) ?? '', () => {
+      const [code, offset, epoch, dropped] = listOf(reply)
+      if (code === -1) return 'conflict'
+      if (dropped !== undefined) this.#reportDropped(listOf(dropped))
+      return { offset: integerOf(offset), epoch: textOf(epoch), duplicate: code === 0 }
+    })
   }
 
   /** @param dropped  per entry: its head, its bytes */
@@ -98,11 +101,14 @@ class ChannelScripts {
   }
 
   readonly findRepeat: ChannelStore['findRepeat'] = async (channel, data, { idempotencyKey }) => {
-    const result = await this.#redis.command('GET', this.#keys.channelResult(channel, idempotencyKey))
+    const key = this.#keys.channelResult(channel, idempotencyKey)
+    const result = await this.#redis.command('GET', key)
     if (typeof result !== 'string') return undefined
-    const [digest, offset, epoch = ''] = result.split(':')
-    if (digest !== dataDigest(data)) return 'conflict'
-    return { offset: Number(offset), epoch, duplicate: true }
+    return this.#redis.parse(key, () => {
+      const [digest, offset, epoch = ''] = result.split(':')
+      const at = numberOf(offset)
+      return digest === dataDigest(data) ? { offset: at, epoch, duplicate: true } : 'conflict'
+    })
   }
 
   readonly bytesOf: ChannelStore['bytesOf'] = (data, owners = '') =>
@@ -112,10 +118,12 @@ class ChannelScripts {
     const position = after === undefined ? [] : [after.offset, after.epoch]
     const args = [newEpoch(), unpublishedLifeMs, this.#lifeOf(channel), limit, ...position]
     const reply = await this.#redis.script('channelRead', this.#keysOf(channel), args)
-    const [offset, epoch, isNew, entries] = listOf(reply)
-    if (isNew === 1) created?.add(channel)
-    const top = { offset: integerOf(offset), epoch: textOf(epoch) }
-    return entries === undefined ? { top } : { top, publications: parseHistory(textsOf(entries), top.offset) }
+    return this.#redis.parse(this.#keys.channel(channel), () => {
+      const [offset, epoch, isNew, entries] = listOf(reply)
+      if (isNew === 1) created?.add(channel)
+      const top = { offset: integerOf(offset), epoch: textOf(epoch) }
+      return entries === undefined ? { top } : { top, publications: parseHistory(textsOf(entries), top.offset) }
+    })
   }
 
   readonly tops: ChannelStore['tops'] = async (names, created) => {
@@ -135,7 +143,9 @@ class ChannelScripts {
     const reply = listOf(await this.#redis.script('channelTops', touched, [unpublishedLifeMs, ...args]))
     return names.map((name, i) => {
       if (reply[3 * i + 2] === 1) created?.add(name)
-      return { offset: integerOf(reply[3 * i]), epoch: textOf(reply[3 * i + 1]) }
+      return this.#redis.parse(this.#keys.channel(name), () => ({
+        ...{ offset: integerOf(reply[3 * i]), epoch: textOf(reply[3 * i + 1]) }
+      }))
     })
   }
 

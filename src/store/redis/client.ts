@@ -6,7 +6,9 @@ import { commandTimeoutMs, connectForCommands } from './connections.js'
 import { withoutCommand } from './errors.js'
 import { generationKey } from './keys.js'
 import { isOutOfMemory, outcomeOf } from './outcome.js'
+import { UnexpectedReply } from './replies.js'
 import { loadScripts, type ScriptName } from './scripts.js'
+import { UnreadableKeys } from './unreadable-keys.js'
 import { within } from './within.js'
 
 const generationBytes = 8
@@ -16,6 +18,12 @@ const fullForMs = 10_000
 type Argument = string | number
 type ScriptRunner = (keyCount: number, ...args: Argument[]) => Promise<unknown>
 
+/** Redis' errors, and those of Lua in scripts, about values of another type or form than a gateway writes. */
+function isAboutValue(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return /WRONGTYPE|user_script|is not an integer|is not a valid float/.test(error.message)
+}
+
 /** The connection for commands and scripts. It reconnects by itself. */
 export class RedisClient {
   readonly #client: Redis | Cluster
@@ -24,12 +32,19 @@ export class RedisClient {
   readonly #limitMs: number | undefined
   readonly #setFromReserve: string
   #refusedForMemoryAt = Number.NEGATIVE_INFINITY
+  readonly #unreadable: UnreadableKeys
 
   /**
    * @param connection  how to reach Redis, or only its URL
    * @param onError     called with each connection error
+   * @param onUnreadable  called once for each key whose value no gateway wrote
    */
-  constructor(connection: RedisConnection | string, onError: (error: Error) => void) {
+  constructor(
+    connection: RedisConnection | string,
+    onError: (error: Error) => void,
+    onUnreadable: (key: string) => void = () => {}
+  ) {
+    this.#unreadable = new UnreadableKeys(onUnreadable)
     const client = connectForCommands(typeof connection === 'string' ? { url: connection } : connection)
     this.#client = client
     this.#limitMs = client instanceof Cluster ? commandTimeoutMs : undefined
@@ -62,14 +77,40 @@ export class RedisClient {
 
   /** Runs one command. @throws StoreUnavailable for every error */
   command(name: string, ...args: readonly Argument[]): Promise<unknown> {
-    return this.#settle(this.#client.status, this.#client.call(name, ...args))
+    return this.#settle(this.#client.status, this.#client.call(name, ...args), args.slice(0, 1))
   }
 
   /** Runs one script. Its text is sent once per connection, then only its hash (EVALSHA). @throws StoreUnavailable */
   script(name: ScriptName, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const run = this.#runners.get(name)
     if (run === undefined) throw new Error(`there is no script ${name}`)
-    return this.#settle(this.#client.status, run(keys.length, ...keys, ...args))
+    return this.#settle(this.#client.status, run(keys.length, ...keys, ...args), keys)
+  }
+
+  /**
+   * Reads a reply.
+   * @param key  what it came from
+   * @param read  throws UnexpectedReply or SyntaxError
+   * @throws StoreUnavailable if the value at the key is not one that a gateway wrote
+   */
+  parse<T>(key: string, read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof UnexpectedReply) && !(error instanceof SyntaxError)) throw error
+      this.#unreadable.add(key)
+      throw new StoreUnavailable(new Error(`the value of ${key} is not one that a gateway wrote`, { cause: error }))
+    }
+  }
+
+  /** Like {@link parse}, where a value that no gateway wrote counts as missing. */
+  parseOrSkip<T>(key: string, read: () => T): T | undefined {
+    try {
+      return this.parse(key, read)
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return undefined
+      throw error
+    }
   }
 
   /** Resolves when the first connection is ready. @throws StoreUnavailable if that takes more than `withinMs` */
@@ -105,13 +146,14 @@ export class RedisClient {
   }
 
   /** @param statusAtCall  the connection's status before the command was given to ioredis */
-  async #settle<T>(statusAtCall: string, reply: Promise<T>): Promise<T> {
+  async #settle<T>(statusAtCall: string, reply: Promise<T>, keys: readonly Argument[] = []): Promise<T> {
     try {
       return await (this.#limitMs === undefined ? reply : within(this.#limitMs, reply))
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error
       withoutCommand(error)
       if (isOutOfMemory(error)) this.#refusedForMemoryAt = performance.now()
+      if (isAboutValue(error)) this.#unreadable.add(keys.join(' '))
       const outcome = outcomeOf(error, statusAtCall, this.isCluster)
       // ioredis' own message for this names an option of its constructor.
       const cause = this.#client.status === 'ready' ? error : new Error('no connection', { cause: error })

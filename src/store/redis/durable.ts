@@ -5,14 +5,15 @@ import type { RedisClient } from './client.js'
 import { CommitQueue } from './commit-queue.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
-import { integerOf, listOf, textOf, textsOf } from './replies.js'
+import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 
 /** Tries to append to the audit log while other instances do. Each failed try means that another one succeeded. */
 const maxAuditTries = 64
 
 function parseRecord(key: StoredRecord['key'], stored: string): StoredRecord {
-  const end = stored.indexOf('\n')
-  return { key, version: Number(stored.slice(0, end)), text: stored.slice(end + 1) }
+  // As scripts/commit.lua reads it. A text that no gateway wrote does not unseal, and can be deleted.
+  const [version = '0'] = /^\d+/.exec(stored) ?? []
+  return { key, version: Number(version), text: stored.slice(stored.indexOf('\n') + 1) }
 }
 
 /** Commits changes by `scripts/commit.lua`. */
@@ -57,13 +58,14 @@ class Committer {
     for (let i = 0; i < maxAuditTries; i++) {
       const entry = change.audit(this.#head)
       const args = [this.#head.seq, entry.hash, entry.text, event, changeChannel, this.#maxEvents, ...operations]
-      const [code, seq, hash] = listOf(await this.#redis.script(script, touched, args))
+      const reply = await this.#redis.script(script, touched, args)
+      const [code, seq, hash] = this.#redis.parse(auditHead, () => {
+        const [code, seq, hash] = listOf(reply)
+        return code === 0 ? ([0, 0, ''] as const) : ([code, integerOf(seq), code === 1 ? '' : textOf(hash)] as const)
+      })
       if (code === 0) return 'conflict'
-      if (code === 1) {
-        this.#head = { seq: integerOf(seq), hash: entry.hash }
-        return this.#head.seq
-      }
-      this.#head = { seq: integerOf(seq), hash: textOf(hash) }
+      this.#head = { seq, hash: code === 1 ? entry.hash : hash }
+      if (code === 1) return seq
     }
     throw new StoreUnavailable(new Error(`the audit log moved on in each of ${maxAuditTries} tries`), 'unsent')
   }
@@ -105,8 +107,11 @@ export function createRedisDurable(
       return texts.map((text, i) => ({ seq: after + 1 + i, text }))
     },
     async auditHead() {
-      const [seq, hash] = listOf(await redis.command('HMGET', keys.auditHead, 'seq', 'hash'))
-      return typeof seq === 'string' ? { seq: Number(seq), hash: textOf(hash) } : { seq: 0, hash: '' }
+      const reply = await redis.command('HMGET', keys.auditHead, 'seq', 'hash')
+      return redis.parse(keys.auditHead, () => {
+        const [seq, hash] = listOf(reply)
+        return seq === null ? { seq: 0, hash: '' } : { seq: numberOf(seq), hash: textOf(hash) }
+      })
     },
     async changesAfter(after, limit) {
       const range = [`(${after}`, '+inf', 'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES']

@@ -34,8 +34,26 @@ export function createRedisChallenges(redis: RedisClient, keys: Keys): Challenge
   }
 }
 
+const entryTexts = ['sessionId', 'clientId', 'keyId', 'instanceId', 'transport', 'remoteAddress'] as const
+
+/** @throws UnexpectedReply, SyntaxError */
 function parseEntry(text: string, deadline: number): SessionEntry {
-  return { ...(JSON.parse(text) as SessionEntry), deadline }
+  const entry: Partial<SessionEntry> | null = JSON.parse(text)
+  for (const name of entryTexts) textOf(entry?.[name])
+  integerOf(entry?.openedAt)
+  integerOf(entry?.expiresAt)
+  return { ...(entry as SessionEntry), attributes: entry?.attributes ?? {}, deadline }
+}
+
+/** @param rows  deadline, session id, entry, deadline, session id, entry, … */
+function parseReaped(redis: RedisClient, prefix: string, rows: readonly string[]): readonly SessionEntry[] {
+  const reaped: SessionEntry[] = []
+  for (let i = 0; i + 2 < rows.length; i += 3) {
+    const [deadline, id, text = ''] = rows.slice(i, i + 3)
+    const entry = redis.parseOrSkip(`${prefix}${id}`, () => parseEntry(text, Number(deadline)))
+    if (entry !== undefined) reaped.push(entry)
+  }
+  return reaped
 }
 
 export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStore {
@@ -48,9 +66,10 @@ export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStor
       redis.command('ZMSCORE', sessionDeadlines, ...ids)
     ])
     const scores = listOf(deadlines)
-    return listOf(entries).flatMap((entry, i) =>
-      typeof entry === 'string' && scores[i] !== null ? [parseEntry(entry, Number(scores[i]))] : []
-    )
+    return listOf(entries).flatMap((entry, i) => {
+      if (typeof entry !== 'string' || scores[i] === null) return []
+      return redis.parseOrSkip(sessionPrefix + ids[i], () => parseEntry(entry, Number(scores[i]))) ?? []
+    })
   }
 
   return {
@@ -91,10 +110,11 @@ export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStor
     },
     async reap(now, limit, leaseMs) {
       const args = [now, limit, leaseMs, sessionPrefix]
-      const rows = textsOf(await redis.script('sessionReap', [sessionDeadlines, sessionIds], args))
-      const reaped: SessionEntry[] = []
-      for (let i = 0; i + 1 < rows.length; i += 2) reaped.push(parseEntry(textOf(rows[i + 1]), Number(rows[i])))
-      return reaped
+      return parseReaped(
+        redis,
+        sessionPrefix,
+        textsOf(await redis.script('sessionReap', [sessionDeadlines, sessionIds], args))
+      )
     }
   }
 }

@@ -30,19 +30,26 @@ const probeLifeMs = 5000
 export interface RedisStoreOptions extends Partial<RedisChannelsOptions>, Omit<RedisConnection, 'url'> {
   /** Separates several gateways in one Redis. Default `cs`. */
   readonly prefix?: string
+  /** Called once for each key whose value no gateway wrote. */
+  readonly onUnreadable?: (key: string) => void
   /** Longest wait for the first connection, in milliseconds. Default 30,000. */
   readonly connectWithinMs?: number
   /** Redis is there, and refuses connections for a reason that waiting does not mend. At most once a minute. */
   readonly onRefused?: (diagnosis: Diagnosis) => void
 }
 
+interface ClientListeners {
+  readonly onError: (error: Error) => void
+  readonly onUnreadable: ((key: string) => void) | undefined
+}
+
 /** @throws StoreUnavailable; the message of its cause states why and what to do */
 async function openClient(
   connection: RedisConnection,
-  onError: (error: Error) => void,
+  { onError, onUnreadable }: ClientListeners,
   withinMs = 30_000
 ): Promise<RedisClient> {
-  const redis = new RedisClient(connection, onError)
+  const redis = new RedisClient(connection, onError, onUnreadable)
   try {
     await redis.ready(withinMs)
     return redis
@@ -69,7 +76,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     options.onError?.(withoutCommand(error))
     if (options.onRefused !== undefined) investigate()
   }
-  const redis = await openClient(connection, onError, options.connectWithinMs)
+  const redis = await openClient(connection, { onError, onUnreadable: options.onUnreadable }, options.connectWithinMs)
   const subscriptions = new Set<Subscription>()
   const subscribeTo = (channel: string, onMessage: (message: string) => void, onConnected: () => void) => {
     const subscription = subscribe(connection, channel, { onMessage, onConnected, onError })

@@ -1,7 +1,16 @@
-/** Converts Redis' replies to values. An unexpected reply is a bug here or in the server, so these functions throw. */
+import { StoreUnavailable } from '../errors.js'
+
+/** Converts Redis' replies to values. */
+
+/** A reply has another form than the gateway's own data give: somebody changed them in Redis. */
+export class UnexpectedReply extends StoreUnavailable {
+  constructor(reply: unknown) {
+    super(new Error(`unexpected reply from Redis: ${typeof reply}`))
+  }
+}
 
 function unexpected(reply: unknown): never {
-  throw new Error(`unexpected reply from Redis: ${typeof reply}`)
+  throw new UnexpectedReply(reply)
 }
 
 export function textOf(reply: unknown): string {
@@ -10,6 +19,12 @@ export function textOf(reply: unknown): string {
 
 export function integerOf(reply: unknown): number {
   return typeof reply === 'number' && Number.isSafeInteger(reply) ? reply : unexpected(reply)
+}
+
+/** @param text  a number as a script or a gateway wrote it */
+export function numberOf(text: unknown): number {
+  const number = typeof text === 'string' && text !== '' ? Number(text) : Number.NaN
+  return Number.isFinite(number) ? number : unexpected(text)
 }
 
 export function listOf(reply: unknown): readonly unknown[] {

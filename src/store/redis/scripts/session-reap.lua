@@ -6,7 +6,7 @@ Input
   ARGV[1]  now, unix ms   ARGV[2]  most sessions   ARGV[3]  lease, ms
   ARGV[4]  prefix of the session keys (same slot)
 Output
-  { deadline, entry, deadline, entry, ... }
+  { deadline, session id, entry, deadline, session id, entry, ... }
 ]]
 local deadlines, ids = KEYS[1], KEYS[2]
 local now, most, lease, sessionPrefix = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
@@ -15,10 +15,12 @@ local reaped = {}
 local due = redis.call('ZRANGE', deadlines, '-inf', now, 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
 for i = 1, #due, 2 do
   local id, deadline = due[i], due[i + 1]
-  local entry = redis.call('GET', sessionPrefix .. id)
-  if entry then
+  -- A value of another type than a gateway writes counts as missing.
+  local entry = redis.pcall('GET', sessionPrefix .. id)
+  if type(entry) == 'string' then
     redis.call('ZADD', deadlines, string.format('%d', now + lease), id)
     reaped[#reaped + 1] = deadline
+    reaped[#reaped + 1] = id
     reaped[#reaped + 1] = entry
   else
     redis.call('ZREM', deadlines, id)

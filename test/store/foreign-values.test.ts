@@ -1,0 +1,90 @@
+import { Redis } from 'ioredis'
+import pino from 'pino'
+import t from 'tap'
+import { openRedisStore } from '../../src/store/redis/index.js'
+import { connectBridge } from '../helper/bridge-wire.js'
+import { startGateway, testAdminToken } from '../helper/gateway.js'
+import { startRedis } from '../helper/redis-server.js'
+
+/** Values in Redis that no gateway wrote: an operator's mistake, another program, or somebody with write access. */
+
+const garbage: Readonly<Record<string, (root: Redis, key: string) => Promise<unknown>>> = {
+  text: (root, key) => root.set(key, 'garbage'),
+  empty: (root, key) => root.set(key, ''),
+  json: (root, key) => root.set(key, '{}'),
+  number: (root, key) => root.set(key, '5'),
+  list: (root, key) => root.rpush(key, 'garbage'),
+  hash: (root, key) =>
+    root.hset(key, { seq: 'x', hash: 'x', info: 'x', offset: 'x', epoch: 'x', identity: 'x', version: 'x' }),
+  zset: (root, key) => root.zadd(key, 1, 'garbage'),
+  set: (root, key) => root.sadd(key, 'garbage')
+}
+
+t.test('bug: values that were changed in Redis gave 500', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const unreadable: string[] = []
+  const store = await openRedisStore(server.url, { onUnreadable: key => unreadable.push(key) })
+  t.teardown(() => store.close())
+  const errors: string[] = []
+  const logger = pino({ level: 'error' }, { write: (line: string) => errors.push(line) })
+  const gateway = await startGateway(t, { store, logger })
+  const root = new Redis(server.url)
+  t.teardown(() => root.disconnect())
+
+  const credential = await gateway.createClient({ clientId: 'victim', subscribe: ['*'], publish: ['*'] })
+  await gateway.admin('POST', '/licenses', { serviceId: 'svc', key: 'key' })
+  const token = await gateway.admin('POST', '/tokens', { name: 'n', scopes: ['tickets'], clients: ['*'] })
+  await gateway.publish({ channel: 'news', data: 1 })
+  const wire = await gateway.session(credential)
+  const bridge = await connectBridge(gateway.url)
+  bridge.authenticate(credential)
+  await bridge.next('welcome')
+  wire.send({ type: 'validate', serviceId: 'svc', hwid: 'h', key: 'key' })
+  await wire.next('validation')
+
+  const post = (path: string, body: object, bearer: string = token.body.token) =>
+    fetch(gateway.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${bearer}` },
+      body: JSON.stringify(body)
+    })
+  /** Every door that reads the store. @returns the statuses of 500 and the like */
+  async function walk(): Promise<string[]> {
+    const statuses: [string, number][] = []
+    for (const path of [
+      ...['/clients', '/clients/victim', '/licenses', '/tokens', '/sessions', '/audit', '/audit/verify'],
+      '/channels/news/presence'
+    ]) {
+      statuses.push([path, (await gateway.admin('GET', path)).status])
+    }
+    statuses.push(['create', (await gateway.admin('POST', '/clients', {})).status])
+    statuses.push(['update', (await gateway.admin('PATCH', '/clients/victim', { status: 'active' })).status])
+    statuses.push(['publish', (await post('/v1/publish', { channel: 'news', data: 2 }, testAdminToken)).status])
+    statuses.push(['ticket', (await post('/v1/tickets', { clientId: 'a' })).status])
+    const handshake = await connectBridge(gateway.url).catch(() => undefined)
+    handshake?.authenticate(credential)
+    const exchanged = await bridge.exchange([]).catch(() => ({ status: 0 }))
+    statuses.push(['exchange', exchanged.status])
+    await gateway.app.tick()
+    statuses.push(['livez', (await fetch(`${gateway.url}/livez`)).status === 200 ? 200 : 500])
+    return statuses.filter(([, status]) => status === 500).map(([name, status]) => `${name} ${status}`)
+  }
+
+  const keys = (await root.keys('cs:*')).sort()
+  t.ok(keys.length > 15, `${keys.length} keys`)
+  for (const key of keys) {
+    for (const [kind, put] of Object.entries(garbage)) {
+      const [kept, ttl] = [await root.dumpBuffer(key), await root.pttl(key)]
+      if (kept === null) continue
+      await root.del(key)
+      await put(root, key)
+      t.same(await walk(), [], `${kind} at ${key}`)
+      await root.restore(key, Math.max(ttl, 0), kept, 'REPLACE')
+    }
+  }
+  t.equal((await gateway.admin('GET', '/clients')).status, 200, 'well again once the values are back')
+  t.ok(unreadable.length > 0)
+  t.equal(new Set(unreadable).size, unreadable.length, 'one line for each key')
+  t.same(errors, [], 'no failure of the gateway in the log')
+})
