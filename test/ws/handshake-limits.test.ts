@@ -48,11 +48,11 @@ t.test('bug: failures of others locked out everybody behind one address', async 
   t.ok(await honest.next('welcome'), 'also on the bridge')
 })
 
-t.test('serves a client while another address fails 10,000 handshakes in its name', async t => {
+t.test('serves a client while another address fails 1,000 handshakes in its name', async t => {
   const gateway = await startGateway(t, { config: { rateLimit: true, trustProxy: ['127.0.0.1'] } })
   const credential = await gateway.createClient()
   const attacker = { 'x-forwarded-for': '203.0.113.1' }
-  const wanted = 10_000
+  const wanted = 1000
   const seen = { refused: 0, limited: 0 }
   async function attack(): Promise<void> {
     while (seen.refused + seen.limited < wanted) {

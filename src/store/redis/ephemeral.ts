@@ -110,11 +110,8 @@ export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStor
     },
     async reap(now, limit, leaseMs) {
       const args = [now, limit, leaseMs, sessionPrefix]
-      return parseReaped(
-        redis,
-        sessionPrefix,
-        textsOf(await redis.script('sessionReap', [sessionDeadlines, sessionIds], args))
-      )
+      const rows = await redis.script('sessionReap', [sessionDeadlines, sessionIds], args)
+      return parseReaped(redis, sessionPrefix, textsOf(rows))
     }
   }
 }
