@@ -1,4 +1,4 @@
-import { inspectRedis, type RedisServerFacts, redisConnectionOf } from '../store/open.js'
+import { inspectRedis, type RedisServerState, redisConnectionOf } from '../store/open.js'
 import { type RedisChoice, StoreMisconfigured } from '../store/store.js'
 
 /** Checks that Redis is set up as docs/operating.md requires, before the store is opened. */
@@ -18,27 +18,27 @@ function check(name: string, ok: boolean, text: string, todo: string): Check {
   return { name, ok, text, ...(ok ? {} : { todo }) }
 }
 
-function checkVersion({ isValkey, version }: RedisServerFacts, where: string): Check {
+function checkVersion({ isValkey, version }: RedisServerState, where: string): Check {
   const ok = Number(version?.split('.')[0]) >= (isValkey ? 8 : 7)
   const text = `${isValkey ? 'Valkey' : 'Redis'} ${version}${where}`
   return check('store', ok, text, 'upgrade to Redis 7.0 or newer, or Valkey 8')
 }
 
-function checkClock({ clockDifferenceMs: difference }: RedisServerFacts, where: string): Check {
+function checkClock({ clockDifferenceMs: difference }: RedisServerState, where: string): Check {
   const ok = Math.abs(difference) <= maxClockDifferenceMs
   const text = `Redis' clock is ${Math.abs(difference)} ms ${difference < 0 ? 'behind' : 'ahead'}${where}`
   return check('clock', ok, text, 'synchronize both machines (NTP)')
 }
 
 /** @param where  names the server where there are several; else empty */
-function checkServer(facts: RedisServerFacts, where: string): Check[] {
-  const { version, appendOnly, evictionPolicy } = facts
+function checkServer(state: RedisServerState, where: string): Check[] {
+  const { version, appendOnly, evictionPolicy } = state
   if (version === undefined) {
     const text = `the user may not run INFO: version, appendonly and maxmemory-policy are not checked${where}`
-    return [check('store', true, text, ''), checkClock(facts, where)]
+    return [check('store', true, text, ''), checkClock(state, where)]
   }
   return [
-    checkVersion(facts, where),
+    checkVersion(state, where),
     check(
       'store',
       appendOnly === true,
@@ -51,7 +51,7 @@ function checkServer(facts: RedisServerFacts, where: string): Check[] {
       `maxmemory-policy is ${evictionPolicy ?? 'unknown'}${where}`,
       'set maxmemory-policy noeviction: an evicted license is worse than an error'
     ),
-    checkClock(facts, where)
+    checkClock(state, where)
   ]
 }
 
@@ -60,9 +60,9 @@ const kinds = { single: '', sentinel: 'Sentinel', cluster: 'Cluster' } as const
 /** Checks each server that a store's form leads to. The texts hold nothing of a user or password. */
 export async function checkRedis(store: RedisChoice, now: () => number): Promise<Check[]> {
   try {
-    const facts = await inspectRedis(redisConnectionOf(store), now)
-    if ('cause' in facts) return [check('store', false, `Redis cannot be used: ${facts.cause}`, facts.todo)]
-    const { kind, servers, faults } = facts
+    const state = await inspectRedis(redisConnectionOf(store), now)
+    if ('cause' in state) return [check('store', false, `Redis cannot be used: ${state.cause}`, state.todo)]
+    const { kind, servers, faults } = state
     const isOne = kind === 'single'
     return [
       ...(isOne ? [] : [check('store', true, `${kinds[kind]}: ${servers.length} primaries`, '')]),

@@ -17,6 +17,7 @@ import { DataDirInUse, DataDirUnusable, type Store, StoreMisconfigured, StoreUna
 import { configuredSecrets } from './configured-secrets.js'
 import { checkRedis } from './doctor-redis.js'
 import { adminTokenFile, readAdminTokenFile, readMasterKeyFile } from './first-start.js'
+import { type Reloaded, reload } from './reload.js'
 import { UnhandledRejections } from './unhandled-rejections.js'
 
 /** `countersign serve`: the process of a gateway. */
@@ -161,7 +162,8 @@ async function start(
       ...{ steadyClock, monotonicNow }
     })
     const url = await app.server.listen({ host: config.host, port: config.port })
-    return { app, url }
+    // Fastify does not know that its server speaks TLS: it did not create it.
+    return { app, url: config.tls === undefined ? url : url.replace(/^http:/, 'https:') }
   } catch (error) {
     await store?.close()
     throw error
@@ -178,6 +180,14 @@ async function warnOfStore({ store }: Config, { logger, redactor }: ProcessLog):
   } catch (error) {
     logger.debug({ err: error }, 'could not check Redis')
   }
+}
+
+/** Without a listener both signals would end the process. */
+function listenForReload(reloaded: Reloaded): void {
+  process.on('SIGHUP', () => reload(reloaded))
+  process.on('SIGUSR2', () =>
+    reloaded.logger.info({}, 'SIGUSR2 is ignored: SIGHUP reads certificates and the log level')
+  )
 }
 
 /**
@@ -199,7 +209,8 @@ function runUntilStopped(
   tick()
   const timer = setInterval(tick, tickEveryMs)
   return new Promise(resolve => {
-    const options = { delay: config.drainMs + stopGraceMs, logger, skip: ['unhandledRejection' as const] }
+    const skip = ['unhandledRejection', 'SIGHUP', 'SIGUSR2'] as const
+    const options = { delay: config.drainMs + stopGraceMs, logger, skip: [...skip] }
     closeWithGrace(options, async ({ err, signal }) => {
       if (err !== undefined) logger.fatal({ err }, 'stopping because of an uncaught exception')
       else logger.info({ signal }, 'stopping')
@@ -226,6 +237,7 @@ export async function serve(sources: Sources): Promise<number> {
   try {
     const { app, url } = await start(config, log, rejections, events)
     process.stderr.write(greeting(config, url))
+    listenForReload({ config, sources, logger, server: app.server.server })
     void warnOfStore(config, log)
     return runUntilStopped(app, config, logger, events)
   } catch (error) {

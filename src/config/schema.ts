@@ -5,6 +5,8 @@ import Type, { type Static } from 'typebox'
 const integer = (minimum: number, maximum: number, preset: number, description: string) =>
   Type.Integer({ minimum, maximum, default: preset, description })
 
+export const logLevels: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
 /** The form of a secret that names a file. */
 const secretFile = (name: string) =>
   Type.Optional(
@@ -52,7 +54,7 @@ export const settingsSchema = Type.Object({
   ),
   COUNTERSIGN_ADMIN_TOKEN_FILE: secretFile('ADMIN_TOKEN'),
   COUNTERSIGN_LOG_LEVEL: Type.Union(
-    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)),
+    logLevels.map(level => Type.Literal(level)),
     { default: 'info', description: 'trace, debug, info, warn, error, fatal or silent.' }
   ),
   COUNTERSIGN_RATE_LIMIT: Type.Union([Type.Literal('on'), Type.Literal('off')], {

@@ -82,3 +82,11 @@ export function lookUp(
   }
   return undefined
 }
+
+/**
+ * Reads COUNTERSIGN_LOG_LEVEL of `.env` again. A flag or the environment wins over it, as at the start.
+ * @throws ConfigError if `.env` cannot be read
+ */
+export function readLogLevel(sources: SettingPlaces): FoundSetting | undefined {
+  return lookUp({ ...sources, file: readEnvFile('.env').variables }, 'COUNTERSIGN_LOG_LEVEL')
+}

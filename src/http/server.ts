@@ -65,7 +65,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
 /** Characters of a member's name that an error repeats. */
 const maxNameChars = 64
 
-/** ajv does not say which member is one too many. @param where  `body`, `querystring`, … */
+/** The message of ajv lacks the name of the member. @param where  `body`, `querystring`, … */
 function describeSchemaError(errors: FastifySchemaValidationError[], where: string): Error {
   const [{ instancePath = '', message = 'is not valid', params = {} } = {}] = errors
   const name = params['additionalProperty']

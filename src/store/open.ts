@@ -7,7 +7,7 @@ import { openRedisStore } from './redis/index.js'
 
 import type { RedisChoice, Store } from './store.js'
 
-export { inspectRedis, type RedisServerFacts } from './redis/inspect.js'
+export { inspectRedis, type RedisServerState } from './redis/inspect.js'
 
 export interface StoreChoice {
   readonly store: { readonly kind: 'embedded' } | RedisChoice

@@ -7,7 +7,7 @@ import { type Diagnosis, explainError } from './explain-error.js'
 const maxNodes = 32
 
 /** What a server of Redis reports about itself. */
-export interface RedisServerFacts {
+export interface RedisServerState {
   /** `host:port`. */
   readonly name: string
   readonly isValkey: boolean
@@ -19,10 +19,10 @@ export interface RedisServerFacts {
   readonly clockDifferenceMs: number
 }
 
-export interface RedisFacts {
+export interface RedisInspection {
   readonly kind: 'single' | 'sentinel' | 'cluster'
   /** The primaries. */
-  readonly servers: readonly RedisServerFacts[]
+  readonly servers: readonly RedisServerState[]
   /** What is wrong with sentinels or nodes although Redis can be used. */
   readonly faults: readonly Diagnosis[]
 }
@@ -58,7 +58,7 @@ async function infoOf(redis: Redis): Promise<string | undefined> {
   }
 }
 
-function factsOf(server: Server, now: () => number): Promise<RedisServerFacts> {
+function stateOf(server: Server, now: () => number): Promise<RedisServerState> {
   return use(server, async redis => {
     const info = await infoOf(redis)
     const before = now()
@@ -105,7 +105,10 @@ async function faultOf(what: string, server: Server, work: (redis: Redis) => Pro
  * @param now  unix milliseconds
  * @returns why Redis cannot be used, if it cannot
  */
-export async function inspectRedis(connection: RedisConnection, now: () => number): Promise<RedisFacts | Diagnosis> {
+export async function inspectRedis(
+  connection: RedisConnection,
+  now: () => number
+): Promise<RedisInspection | Diagnosis> {
   const why = await diagnose(connection)
   if (why !== undefined) return why
   const target = parseConnectionUrl(connection)
@@ -127,7 +130,7 @@ export async function inspectRedis(connection: RedisConnection, now: () => numbe
     if (primaries.length === 0) return { cause: 'no node serves a slot', todo: 'assign the slots', answers: true }
   }
   const faults = (await Promise.all(checks)).flat()
-  const asked = await Promise.allSettled(primaries.map(server => factsOf(server, now)))
+  const asked = await Promise.allSettled(primaries.map(server => stateOf(server, now)))
   for (const [i, result] of asked.entries()) {
     const address = primaries[i]?.address
     if (result.status === 'rejected' && address !== undefined) {

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { createSecureContext, Server as TlsServer } from 'node:tls'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from '../config/load.js'
+import { logLevels } from '../config/schema.js'
+import { readLogLevel, type Sources } from '../config/sources.js'
+
+/** SIGHUP: reads the certificate and the log level again. No session ends, and no other setting changes. */
+
+export interface Reloaded {
+  readonly config: Config
+  readonly sources: Sources
+  readonly logger: FastifyBaseLogger
+  readonly server: Server
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Connections that are open keep the old certificate. A pair that does not fit leaves it for all. */
+function reloadCertificate({ config: { tls }, logger, server }: Reloaded): void {
+  if (tls === undefined || !(server instanceof TlsServer)) return
+  try {
+    const files = { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }
+    createSecureContext(files)
+    server.setSecureContext(files)
+    logger.info({ certFile: tls.certFile }, 'the certificate was read again')
+  } catch (error) {
+    const files = `${tls.certFile} and ${tls.keyFile}`
+    logger.error({ reason: messageOf(error) }, `the old certificate stays: ${files} cannot be used: correct them`)
+  }
+}
+
+/** Sessions that are open keep the level of their own lines. */
+function reloadLogLevel({ sources, logger }: Reloaded): void {
+  try {
+    const found = readLogLevel(sources)
+    const level = found?.value ?? 'info'
+    if (!logLevels.includes(level)) {
+      logger.error({ level: logger.level }, 'the log level stays: COUNTERSIGN_LOG_LEVEL of .env is none of the levels')
+      return
+    }
+    const previous = logger.level
+    logger.level = level
+    // At the lower of both levels, a line about the change could be lost.
+    if (level !== previous) logger.warn({ previous, level }, 'the log level was changed')
+  } catch (error) {
+    logger.error({ reason: messageOf(error) }, 'the log level stays: .env cannot be read')
+  }
+}
+
+/** Reads the certificate files and COUNTERSIGN_LOG_LEVEL of `.env` again. It never throws. */
+export function reload(reloaded: Reloaded): void {
+  reloadCertificate(reloaded)
+  reloadLogLevel(reloaded)
+}

@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+import t from 'tap'
+import WebSocket from 'ws'
+import { run, tempDir } from '../helper/process.js'
+import { writeTlsFiles } from '../helper/tls-files.js'
+import { until } from '../helper/until.js'
+import { certificate, privateKey } from '../http/certificate.js'
+
+/** The name of the authority that signed what a port shows. */
+async function issuerAt(port: number): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const { issuer } = socket.getPeerCertificate()
+  socket.destroy()
+  return String(issuer.CN)
+}
+
+t.test('bug: SIGHUP and SIGUSR2 stopped the gateway', { timeout: 60_000 }, async t => {
+  const dir = tempDir(t)
+  const { cert, key } = writeTlsFiles(dir)
+  const [signed, signedKey] = [readFileSync(cert), readFileSync(key)]
+  const env = join(dir, '.env')
+  writeFileSync(env, 'COUNTERSIGN_LOG_LEVEL=warn\n')
+  const settings = { COUNTERSIGN_PORT: '0', COUNTERSIGN_TLS_CERT: cert, COUNTERSIGN_TLS_KEY: key }
+  const program = run(t, ['serve'], settings, dir)
+  await until('it listens', () => program.stderr().includes('listening on https'))
+  const port = Number(/listening on https:\/\/[^:]+:(\d+)/.exec(program.stderr())?.[1])
+  const socket = new WebSocket(`wss://127.0.0.1:${port}/v1/ws`, { rejectUnauthorized: false })
+  await once(socket, 'open')
+  t.equal(await issuerAt(port), 'test-authority')
+
+  writeFileSync(cert, certificate)
+  writeFileSync(key, privateKey)
+  writeFileSync(env, 'COUNTERSIGN_LOG_LEVEL=debug\n')
+  program.child.kill('SIGHUP')
+  await until('the level was changed', () => program.stdout().includes('the log level was changed'))
+  t.match(program.stdout(), /"previous":"warn","level":"debug"/)
+  t.equal(await issuerAt(port), 'localhost', 'the new certificate')
+
+  writeFileSync(key, signedKey)
+  program.child.kill('SIGHUP')
+  await until('the pair was refused', () => program.stdout().includes('the old certificate stays'))
+  t.equal(await issuerAt(port), 'localhost', 'a key of another certificate leaves the old pair')
+  writeFileSync(cert, signed)
+  writeFileSync(env, 'COUNTERSIGN_LOG_LEVEL=loud\n')
+  program.child.kill('SIGHUP')
+  await until('the level was refused', () => program.stdout().includes('the log level stays'))
+  t.equal(await issuerAt(port), 'test-authority')
+
+  program.child.kill('SIGUSR2')
+  await until('SIGUSR2 is ignored', () => program.stdout().includes('SIGUSR2 is ignored'))
+  t.equal(socket.readyState, WebSocket.OPEN, 'no connection was dropped')
+  socket.terminate()
+  program.child.kill('SIGTERM')
+  t.match(await program.ended, { code: 0 })
+})
