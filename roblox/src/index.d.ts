@@ -114,6 +114,11 @@ declare namespace Countersign {
     timeoutSeconds?: number
   }
 
+  interface SubscribeOptions {
+    /** The position of the last known publication: later ones are delivered. For the first subscription to a channel. */
+    recover?: Position
+  }
+
   interface PublishOptions extends RequestOptions {
     /** 1 to 64 characters; default: a unique one for each call. */
     idempotencyKey?: string
@@ -148,12 +153,16 @@ declare namespace Countersign {
     readonly Gap: Signal<[channel: string, position: Position]>
     readonly Error: Signal<[failure: Failure]>
     readonly Budget: Budget
-    Subscribe<T = unknown>(channel: string, listener: (data: T, publication: Publication<T>) => void): Subscription
+    Subscribe<T = unknown>(
+      channel: string,
+      listener: (data: T, publication: Publication<T>) => void,
+      options?: SubscribeOptions
+    ): Subscription
     /** Yields until the channel is joined. */
     SubscribeAsync<T = unknown>(
       channel: string,
       listener: (data: T, publication: Publication<T>) => void,
-      options?: RequestOptions
+      options?: RequestOptions & SubscribeOptions
     ): LuaTuple<[Subscription | undefined, Failure | undefined]>
     /** Yields. */
     PublishAsync(
