@@ -35,6 +35,7 @@ export interface OptionValues {
   readonly format?: string
   readonly check?: true
   readonly out?: string
+  readonly anchor?: string
   readonly [name: string]: unknown
 }
 

@@ -1,7 +1,8 @@
 import type { CommandSpec } from '../command.js'
-import { gatewayOptions } from '../options.js'
+import { gatewayOptions, text } from '../options.js'
 import { columns, painter, printJson, printLine } from '../output.js'
 import { listCommand } from '../resource.js'
+import { auditExport, compareWithAnchor, readAnchor } from './audit-anchor.js'
 
 /** The gateway reads its whole log to answer. */
 const verifyTimeoutMs = 10 * 60 * 1000
@@ -14,21 +15,30 @@ export const auditCommands: readonly CommandSpec[] = [
     address: '/v1/admin/audit',
     columns: columns({ SEQ: 'seq', AT: 'at', ACTOR: 'actor', ACTION: 'action', TARGET: 'target', DETAIL: 'detail' })
   }),
+  auditExport,
   {
     usage: 'audit verify',
     summary: 'Verify that no entry of the audit log was changed, dropped or added.',
-    details: 'Exit code 1 if one was.',
-    options: gatewayOptions,
-    examples: ['countersign audit verify'],
-    async run({ io, options, gateway }) {
+    details: 'Exit code 1 if one was. An anchor also shows whether the end of the log, or all of it, was removed.',
+    options: [
+      text('--anchor <file>', 'A file of `audit export`: its last entry must still be in the log.'),
+      ...gatewayOptions
+    ],
+    examples: ['countersign audit verify', 'countersign audit verify --anchor audit.ndjson'],
+    async run(invocation) {
+      const { io, options, gateway } = invocation
+      const anchor = options.anchor === undefined ? undefined : readAnchor(options.anchor)
       const answer = await gateway.call('GET', '/v1/admin/audit/verify', undefined, { timeoutMs: verifyTimeoutMs })
       const { entries, brokenAt } = answer
-      const isIntact = brokenAt === undefined
+      const lost = anchor === undefined ? undefined : await compareWithAnchor(invocation, anchor)
+      const isIntact = brokenAt === undefined && lost === undefined
       const paint = painter(io.stdout, io.env)
-      if (options.json) await printJson(io, answer)
+      if (options.json) await printJson(io, lost === undefined ? answer : { ...answer, anchor: lost })
       else if (isIntact) await printLine(io, `${paint('green', '✓')} all ${entries} entries are intact`)
       else {
-        await printLine(io, `${paint('red', '✗')} entry ${brokenAt} is not intact (the ${entries} before it are)`)
+        if (lost !== undefined) await printLine(io, `${paint('red', '✗')} ${lost}`)
+        if (brokenAt !== undefined)
+          await printLine(io, `${paint('red', '✗')} entry ${brokenAt} is not intact (the ${entries} before it are)`)
         await printLine(io, '  The store was changed from outside. Keep a copy of it, and compare it with a backup.')
       }
       return isIntact ? 0 : 1

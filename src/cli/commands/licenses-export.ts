@@ -1,8 +1,7 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import type { CommandSpec, Invocation } from '../command.js'
-import { Failure } from '../errors.js'
 import { formatCsv } from '../import/csv.js'
 import { formatOf, formats } from '../import/read.js'
+import { writeNewFile } from '../new-file.js'
 import { gatewayOptions, text } from '../options.js'
 import { isRecord, write } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
@@ -50,24 +49,6 @@ async function exportTo(invocation: Invocation, format: string, put: Put): Promi
   await progress.finish()
 }
 
-/** Writes to a temporary file and renames it, so that an interrupted export leaves no partial file. */
-async function exportToFile(invocation: Invocation, format: string, file: string): Promise<void> {
-  const partial = `${file}.part`
-  let handle: number
-  try {
-    handle = openSync(partial, 'w', 0o600)
-  } catch {
-    throw new Failure(`${partial} cannot be written`)
-  }
-  try {
-    await exportTo(invocation, format, chunk => void writeSync(handle, chunk))
-    renameSync(partial, file)
-  } finally {
-    closeSync(handle)
-    rmSync(partial, { force: true })
-  }
-}
-
 export const exportCommand: CommandSpec = {
   usage: 'licenses export',
   summary: 'Write all licenses as CSV, JSON or NDJSON.',
@@ -83,7 +64,7 @@ export const exportCommand: CommandSpec = {
     const { out } = options
     const format = options.json ? 'json' : (options.format ?? formatOf(out ?? '') ?? 'csv')
     if (out === undefined) await exportTo(invocation, format, chunk => write(io.stdout, chunk))
-    else await exportToFile(invocation, format, out)
+    else await writeNewFile(out, put => exportTo(invocation, format, put))
     return 0
   }
 }

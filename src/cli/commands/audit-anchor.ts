@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import type { CommandSpec, Invocation } from '../command.js'
+import { Failure } from '../errors.js'
+import { writeNewFile } from '../new-file.js'
+import { gatewayOptions, text } from '../options.js'
+import { isRecord, write } from '../output.js'
+import { pagesOf } from '../resource.js'
+
+/** Copies of the audit log, and what they prove: the log alone cannot show that its tail was cut off. */
+
+const address = '/v1/admin/audit'
+
+/** The last entry of an exported log. */
+export interface Anchor {
+  readonly seq: number
+  readonly hash: string
+}
+
+/** Reads the last line of an export, or a file with one entry. @throws Failure */
+export function readAnchor(file: string): Anchor {
+  let content: string
+  try {
+    content = readFileSync(file, 'utf8')
+  } catch {
+    throw new Failure(`${file} cannot be read`)
+  }
+  const last =
+    content
+      .replace(/^\ufeff/, '')
+      .trimEnd()
+      .split('\n')
+      .at(-1) ?? ''
+  try {
+    const entry: unknown = JSON.parse(last)
+    if (isRecord(entry) && Number.isSafeInteger(entry['seq']) && typeof entry['hash'] === 'string') {
+      return { seq: Number(entry['seq']), hash: entry['hash'] }
+    }
+  } catch {}
+  throw new Failure(`${file} holds no exported audit log: its last line must be an entry of \`audit export\``)
+}
+
+/**
+ * Compares the log with an anchor.
+ * @returns what is wrong; undefined if the log still has the anchor's entry
+ */
+export async function compareWithAnchor({ gateway }: Invocation, { seq, hash }: Anchor): Promise<string | undefined> {
+  const { items } = await gateway.call('GET', `${address}?after=${seq - 1}&limit=1`)
+  const [entry] = Array.isArray(items) ? items.filter(isRecord) : []
+  if (entry === undefined) return `entry ${seq} of the anchor is missing: the end of the log, or all of it, was removed`
+  if (entry['seq'] !== seq || entry['hash'] !== hash)
+    return `entry ${seq} is not that of the anchor: the log was replaced`
+  return undefined
+}
+
+async function exportTo(invocation: Invocation, put: (text: string) => Promise<void> | void): Promise<void> {
+  for await (const page of pagesOf(invocation, address)) {
+    await put(page.map(entry => `${JSON.stringify(entry)}\n`).join(''))
+  }
+}
+
+export const auditExport: CommandSpec = {
+  usage: 'audit export',
+  summary: 'Write the audit log as NDJSON, oldest entry first.',
+  details: 'Keep the file elsewhere: `audit verify --anchor` then shows whether the end of the log was cut off later.',
+  options: [text('--out <file>', 'Write to this file (mode 0600). Default: stdout.'), ...gatewayOptions],
+  examples: ['countersign audit export --out audit.ndjson'],
+  async run(invocation) {
+    const { io, options } = invocation
+    if (options.out === undefined) await exportTo(invocation, chunk => write(io.stdout, chunk))
+    else await writeNewFile(options.out, put => exportTo(invocation, put))
+    return 0
+  }
+}
