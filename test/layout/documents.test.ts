@@ -82,6 +82,28 @@ t.test('docker-compose.yml and the Dockerfile fit the program (parsed only)', as
   t.match(dockerfile, /bin\/countersign\.mjs/)
 })
 
+t.test('docker-compose.yml bounds and hardens each container, and keeps secrets in files (parsed only)', async t => {
+  const compose = read('docker-compose.yml')
+  const [, gateway = '', rest = ''] = compose.split(/^(?:x-gateway:.*|services:)$/m)
+  const [, redis = '', caddy = ''] = rest.split(/^ {2}(?:redis|caddy):$/m)
+  for (const container of [gateway, redis, caddy]) {
+    for (const wanted of [
+      'read_only: true',
+      'cap_drop: [ALL]',
+      'no-new-privileges:true',
+      'mem_limit:',
+      'pids_limit:'
+    ]) {
+      t.ok(container.includes(wanted), wanted)
+    }
+    t.match(container, /ulimits:\n\s+nofile: \d+/)
+    t.match(container, /logging: (&logging\n[\s\S]+max-size|\*logging)/)
+  }
+  t.match(redis, /"--maxmemory", "\d+mb"/)
+  t.match(gateway, /secrets: \[master_key, admin_token\]/)
+  t.notMatch(compose, /COUNTERSIGN_(MASTER_KEY|ADMIN_TOKEN):/, 'no secret in an environment')
+})
+
 t.test('docs/operating.md lists every metric, and no other', async t => {
   const namesIn = (text: string) => [...new Set(text.match(/\bcountersign_[a-z_]+[a-z]\b/g))].sort()
   const registered = [
