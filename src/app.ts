@@ -10,6 +10,7 @@ import requestRules from './http/request-rules.js'
 import { createServer } from './http/server.js'
 import { createRepeatedEvents, type RepeatedEvents } from './log/repeated-events.js'
 import { auditResource } from './routes/admin/audit/routes.js'
+import { backupResource } from './routes/admin/backup/routes.js'
 import { clientResource } from './routes/admin/clients/routes.js'
 import { importResource } from './routes/admin/imports/routes.js'
 import { licenseResource } from './routes/admin/licenses/routes.js'
@@ -41,7 +42,8 @@ const adminResources: readonly AdminResource[] = [
   presenceResource,
   tokenResource,
   auditResource,
-  upkeepResource
+  upkeepResource,
+  backupResource
 ]
 
 const bridgePrefix = '/v1/bridge'
@@ -114,13 +116,19 @@ async function registerApi(
       bridge: config.bridgeTimeoutSeconds * 1000
     }
   }
-  await server.register(healthResource.routes({ store, metrics, isDraining: drain.isDraining, now }), {})
+  await server.register(
+    healthResource.routes({ store, identity: registry.identity, metrics, isDraining: drain.isDraining, now }),
+    {}
+  )
   await server.register(
     async scope => {
       // preParsing runs after onRequest, where the rate limit counts guesses at a token like other requests.
       scope.addHook(
         'preParsing',
-        requireScope(({ method }) => (method === 'GET' || method === 'HEAD' ? ['read'] : []))
+        requireScope(({ method, routeOptions }) => {
+          const reads = method === 'GET' || method === 'HEAD'
+          return reads && routeOptions.config.needsAdmin !== true ? ['read'] : []
+        })
       )
       for (const resource of adminResources) await scope.register(resource.routes(admin))
     },
@@ -220,7 +228,13 @@ export async function buildApp(options: AppOptions): Promise<App> {
       refused.tick()
       const times = timekeeper.times()
       for (const connection of server.waitingConnections) connection.tick(times)
-      const storeWork = [member.tick(), dependencies.channels.tick(), quotas.tick(), timekeeper.synchronize()]
+      const storeWork = [
+        layer.tickRegistry(),
+        member.tick(),
+        dependencies.channels.tick(),
+        quotas.tick(),
+        timekeeper.synchronize()
+      ]
       await Promise.all([...storeWork, capacity.tick()])
     },
     async stop() {

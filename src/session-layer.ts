@@ -22,7 +22,7 @@ import { OutboxBudget } from './session/outbox-budget.js'
 import { SessionRegistry } from './session/session-registry.js'
 import type { SteadyClock } from './steady-clock.js'
 import { shareOfHeap } from './store/memory-cost.js'
-import type { Store } from './store/store.js'
+import { type Store, StoreUnavailable } from './store/store.js'
 
 /** Composes what lies below HTTP: the sessions of both transports and everything that they share. */
 
@@ -165,9 +165,21 @@ export interface SessionLayer {
   readonly bridgeSettings: BridgeSettings
   readonly limiter: HandshakeLimiter
   readonly drain: Drain
+  /** Looks at the store's identity. Call it about once a second. */
+  tickRegistry(): Promise<void>
 }
 
-/** @throws WrongMasterKey, StoreUnavailable */
+/** A store that does not answer is looked at again with the next tick. */
+async function tickRegistry({ registry, log }: SessionDependencies): Promise<void> {
+  try {
+    await registry.tick()
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    log.debug({ err: error }, 'a tick could not reach the store')
+  }
+}
+
+/** @throws WrongMasterKey, UnusableStore, StoreUnavailable */
 export async function createSessionLayer(
   options: SessionLayerOptions & { readonly edge: HttpEdge }
 ): Promise<SessionLayer> {
@@ -196,6 +208,8 @@ export async function createSessionLayer(
   const sessions = new SessionRegistry()
   sessions.addSource(connected)
   const member = new ClusterMember(dependencies, sessions, presence)
+  // After the store was away it may have lost sessions.
+  dependencies.registry.identity.onBack(() => member.registerAgain())
   await member.start()
   const bridgeSettings = bridgeSettingsOf(options)
   const bridgeSessions = new BridgeSessions(dependencies, bridgeSettings)
@@ -214,6 +228,7 @@ export async function createSessionLayer(
     member,
     bridgeSessions,
     bridgeSettings,
+    tickRegistry: () => tickRegistry(dependencies),
     limiter: createHandshakeLimiter(store.rateLimits, rates, timekeeper.steadyNow, dependencies.log),
     // With the embedded store there is no other instance that sessions could move to.
     drain: createDrain(connected, store.kind === 'embedded' ? 0 : config.drainMs)

@@ -32,15 +32,17 @@ function isNarrowerSubscribe(before: Capabilities, after: Capabilities): boolean
 /**
  * Compares a live session with what its credential allows now. Narrower `subscribe` patterns leave the session up; any
  * other change of capabilities ends it, so that the client comes back and learns its new ones in the handshake.
- * @param current  undefined when the client was suspended or deleted, or its key no longer exists
+ * @param current  undefined when the client was suspended or deleted, or its key no longer exists; `lost` when the store
+ *   has no record of it and the audit log no revocation: the session ends, and its client may come back
  * @param session  the capabilities that the session runs under, and its end in Unix milliseconds
  * @param now      Unix milliseconds
  */
 export function revalidate(
-  current: Authorization | undefined,
+  current: Authorization | 'lost' | undefined,
   session: { readonly capabilities: Capabilities; readonly expiresAt: number },
   now: number
 ): AuthorizationDecision {
+  if (current === 'lost') return { action: 'end', code: now >= session.expiresAt ? 'SESSION_EXPIRED' : 'UNAVAILABLE' }
   if (current === undefined || current.revokedAt !== undefined) return { action: 'end', code: 'SESSION_REVOKED' }
   const expiresAt = Math.min(session.expiresAt, current.expiresAt ?? session.expiresAt)
   if (now >= expiresAt) return { action: 'end', code: 'SESSION_EXPIRED' }

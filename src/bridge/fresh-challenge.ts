@@ -8,6 +8,7 @@ import {
 import { challengeSeconds } from '../protocol/limits.js'
 import { CannotUnseal } from '../registry/aead.js'
 import type { SessionDependencies } from '../session/dependencies.js'
+import { revalidateSession } from '../session/revalidation.js'
 import type { ChallengeState } from '../store/bridge.js'
 import type { ClaimSealer } from './claim-sealer.js'
 import type { PendingCommit } from './pending-commit.js'
@@ -54,7 +55,8 @@ export async function sendFreshChallenge(dependencies: SessionDependencies, sess
   const { clientId, keyId } = session.peer
   const [credential] = (await registry.credentials(clientId, keyId)).credentials
   if (credential === undefined || !credential.usable) {
-    session.end('SESSION_REVOKED')
+    await revalidateSession(dependencies, session)
+    session.requireLive()
     return
   }
   const challengeToken = randomText(32)

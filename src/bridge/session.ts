@@ -101,8 +101,10 @@ export class BridgeSession implements LiveSession, OutboxOwner {
   /** Ends the session on every instance. The first ending counts. */
   end(ending: BridgeEnding): void {
     if (this.#ending !== undefined) return
-    this.#ending = ending
-    this.#onEnd(this, ending)
+    // To the client a signed 503 means that the session is alive (PROTOCOL §5.3, row 23).
+    const sent = ending === 'UNAVAILABLE' ? 'SESSION_EXPIRED' : ending
+    this.#ending = sent
+    this.#onEnd(this, sent)
     this.#notifyEnd()
   }
 

@@ -1,5 +1,6 @@
 import type { Authenticated } from '../auth/handshake.js'
 import { CannotUnseal } from '../registry/aead.js'
+import { currentSchema } from '../registry/schema-in-use.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { revalidateSession } from '../session/revalidation.js'
 import { SessionIndex } from '../session/session-index.js'
@@ -232,7 +233,7 @@ export class BridgeSessions implements SessionSource {
     if (steadyNow - this.#heartbeatAt < instanceHeartbeatIntervalMs) return
     this.#heartbeatAt = steadyNow
     const { store, settings } = this.#dependencies
-    await store.bridge.heartbeat(settings.instanceId, instanceHeartbeatTtlMs)
+    await store.bridge.heartbeat(settings.instanceId, instanceHeartbeatTtlMs, currentSchema)
   }
 
   #isForgettable({ ending, activity, processor, peer }: BridgeSession, steadyNow: number): boolean {

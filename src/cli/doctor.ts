@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { type Config, ConfigError, loadSources } from '../config/load.js'
-import { checkMasterKeys, WrongMasterKey } from '../registry/index.js'
+import { checkMasterKeys, UnusableStore, WrongMasterKey } from '../registry/index.js'
 import { openStore } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
 import type { Invocation, Io } from './command.js'
@@ -97,6 +97,7 @@ async function checkKeys(config: Config, store: Store): Promise<Check> {
     await checkMasterKeys(store.durable, config.masterKeys ?? readMasterKeyFile(config.dataDir))
     return pass(name, 'the master key opens the store')
   } catch (error) {
+    if (error instanceof UnusableStore) return fail(name, error.message, 'see docs/operating.md, "An emptied store"')
     if (!(error instanceof WrongMasterKey || error instanceof ConfigError)) throw error
     return fail(name, error.message, 'set COUNTERSIGN_MASTER_KEY to the key that the store was created with')
   }

@@ -100,12 +100,17 @@ async function readAnswer(response: Response, url: string): Promise<Answer> {
   throw new Failure(`${url} is not a countersign gateway (status ${response.status}): is --url right?`)
 }
 
+interface Found {
+  readonly url: string
+  readonly token: FoundToken
+}
+
 /** A running gateway. Its token is looked up on the first call; warnings, and where it was found, are shown once. */
 export class Gateway {
   readonly #io: Io
   readonly #options: OptionValues
   readonly #lookUp: LookUpSetting
-  #found: { readonly url: string; readonly token: FoundToken } | undefined
+  #found: Found | undefined
 
   /** @param lookUp  reads one setting by precedence */
   constructor(io: Io, options: OptionValues, lookUp: LookUpSetting) {
@@ -134,10 +139,46 @@ export class Gateway {
    * @param body  sent as JSON
    * @throws Refused, Failure, Interrupted
    */
-  async call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
+  call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
+    return this.#request(method, path, body, options, async (response, { url, token }) => {
+      const answer = await readAnswer(response, url)
+      if (!response.ok) throw refusal(response.status, answer, url, token.from)
+      return answer
+    })
+  }
+
+  /**
+   * Reads a long answer in pieces.
+   * @param path  with its parts encoded ({@link path})
+   * @returns the pieces; a connection that is lost rejects the next one with a Failure
+   * @throws Refused, Failure, Interrupted
+   */
+  stream(path: string, options: CallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    return this.#request('GET', path, undefined, options, async (response, { url, token }) => {
+      if (!response.ok) throw refusal(response.status, await readAnswer(response, url), url, token.from)
+      return this.#piecesOf(response, url)
+    })
+  }
+
+  async *#piecesOf({ body }: Response, url: string): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const piece of body ?? []) yield piece
+    } catch (error) {
+      throw error instanceof Failure ? error : explain(error, url, this.#io)
+    }
+  }
+
+  async #request<T>(
+    method: string,
+    path: string,
+    body: unknown,
+    options: CallOptions,
+    read: (response: Response, found: Found) => Promise<T>
+  ): Promise<T> {
     this.#found ??= await this.#find()
-    const { url } = this.#found
-    const { token, from } = this.#found.token
+    const found = this.#found
+    const { url } = found
+    const { token } = found.token
     const { signal = this.#io.signal, timeoutMs = defaultTimeoutMs } = options
     const init = {
       method,
@@ -155,15 +196,13 @@ export class Gateway {
         const target = clean(response.headers.get('location') ?? 'elsewhere')
         throw new Failure(`${url} redirects to ${target}: use that address with --url`)
       }
-      const answer = await readAnswer(response, url)
-      if (!response.ok) throw refusal(response.status, answer, url, from)
-      return answer
+      return await read(response, found)
     } catch (error) {
       throw error instanceof Failure ? error : explain(error, url, this.#io)
     }
   }
 
-  async #find(): Promise<{ readonly url: string; readonly token: FoundToken }> {
+  async #find(): Promise<Found> {
     const token = findToken(this.#options, this.#lookUp)
     const url = await this.urlFor(token)
     if (this.#options.token !== undefined) {

@@ -10,7 +10,7 @@ import { loggerOptions } from '../log/logger-options.js'
 import { createOutages } from '../log/outages.js'
 import { Redactor } from '../log/redactor.js'
 import { createRepeatedEvents } from '../log/repeated-events.js'
-import { WrongMasterKey } from '../registry/index.js'
+import { UnusableStore, WrongMasterKey } from '../registry/index.js'
 import { SteadyClock } from '../steady-clock.js'
 import { openStore, type StoreEvents } from '../store/open.js'
 import { DataDirInUse, DataDirUnusable, type Store, StoreMisconfigured, StoreUnavailable } from '../store/store.js'
@@ -39,10 +39,10 @@ function explainStore({ cause }: StoreUnavailable, { store }: Config): string {
   return `could not start: ${reason}${reason === diskIsFull ? `: ${freeMore}` : ''}`
 }
 
-/** Why the start failed and what to do, in one line. @returns undefined for an unexpected error */
-function explain(error: unknown, config: Config): string | undefined {
-  if (error instanceof ConfigError || error instanceof WrongMasterKey || error instanceof DataDirUnusable)
-    return error.message
+/** Why a start failed and what to do, in one line. @returns undefined for an unexpected error */
+export function explain(error: unknown, config: Config): string | undefined {
+  if (error instanceof ConfigError || error instanceof WrongMasterKey) return error.message
+  if (error instanceof UnusableStore || error instanceof DataDirUnusable) return error.message
   if (error instanceof StoreMisconfigured) return error.message
   if (error instanceof DataDirInUse) {
     return `another countersign process uses ${config.dataDir}: stop it, or set COUNTERSIGN_DATA_DIR to another folder`

@@ -1,6 +1,8 @@
+import type { ChangeEvent } from '../store/change-event.js'
 import type { AuditHead, Change, DurableStore } from '../store/store.js'
-import { CannotUnseal, deriveKey, openText, sealText } from './aead.js'
-import { createHasher, type Hasher } from './keyring.js'
+import { CannotUnseal, openText, sealText } from './aead.js'
+import { createHasher, derivedFrom, type Hasher } from './keyring.js'
+import type { Pepper } from './pepper.js'
 import type { UnreadableReports } from './unreadable.js'
 
 /**
@@ -45,6 +47,11 @@ export interface AuditLog {
   entry(actor: string, action: string, target: string, detail?: Readonly<Record<string, unknown>>): Change['audit']
   /** Entries after number `after`, oldest first, at most `limit`. What is no entry is left out and reported. */
   list(after: number, limit: number): Promise<readonly AuditEntry[]>
+  /**
+   * What the newest change with this event did, e.g. `client.delete`.
+   * @returns undefined if the log does not show it: there is no such change among the newest, or its entry was changed
+   */
+  lastAction(event: ChangeEvent): Promise<string | undefined>
   /** Reads the whole log and checks every hash. */
   verify(): Promise<AuditVerification>
 }
@@ -62,10 +69,10 @@ type Detail = AuditEntry['detail']
  * with such members is one text under that key (see `aead.ts` for their safe number).
  */
 class DetailSealer {
-  readonly #key: Uint8Array
+  readonly #key: () => Uint8Array
 
-  constructor(pepper: Uint8Array) {
-    this.#key = deriveKey(pepper, 'audit detail')
+  constructor(pepper: Pepper) {
+    this.#key = derivedFrom(pepper, 'audit detail')
   }
 
   seal(detail: Detail, context: string): Pick<AuditEntry, 'detail' | 'sealed'> {
@@ -73,7 +80,7 @@ class DetailSealer {
     const hidden = members.filter(([name]) => privateMembers.includes(name))
     if (hidden.length === 0) return { detail }
     const open = members.filter(([name]) => !privateMembers.includes(name))
-    const sealed = sealText(this.#key, JSON.stringify(Object.fromEntries(hidden)), context)
+    const sealed = sealText(this.#key(), JSON.stringify(Object.fromEntries(hidden)), context)
     return { detail: Object.fromEntries(open), sealed }
   }
 
@@ -81,7 +88,7 @@ class DetailSealer {
   open({ detail, sealed }: AuditEntry, context: string): Detail {
     if (sealed === undefined) return detail
     try {
-      return { ...detail, ...(JSON.parse(openText(this.#key, sealed, context)) as Detail) }
+      return { ...detail, ...(JSON.parse(openText(this.#key(), sealed, context)) as Detail) }
     } catch (error) {
       if (!(error instanceof CannotUnseal)) throw error
       return detail
@@ -99,12 +106,17 @@ function seal(body: Omit<AuditEntry, 'hash'>, hash: Hasher): { hash: string; tex
   return { hash: own, text: `${text.slice(0, -1)},"hash":"${own}"}` }
 }
 
-/** The entry if its hash and its link to `previous` are valid. */
-function check(text: string, previous: AuditHead, hash: Hasher): AuditEntry | undefined {
+/** The entry if its own hash is valid. */
+function open(text: string, hash: Hasher): AuditEntry | undefined {
   const tail = /,"hash":"([0-9a-f]{64})"\}$/.exec(text)
   if (tail === null || hash(`${text.slice(0, tail.index)}}`) !== tail[1]) return undefined
-  const entry = JSON.parse(text) as AuditEntry
-  return entry.seq === previous.seq + 1 && entry.previous === previous.hash ? entry : undefined
+  return JSON.parse(text) as AuditEntry
+}
+
+/** The entry if its hash and its link to `previous` are valid. */
+function check(text: string, previous: AuditHead, hash: Hasher): AuditEntry | undefined {
+  const entry = open(text, hash)
+  return entry?.seq === previous.seq + 1 && entry.previous === previous.hash ? entry : undefined
 }
 
 async function verify(durable: DurableStore, hash: Hasher): Promise<AuditVerification> {
@@ -136,24 +148,28 @@ function parseEntry(text: string, seq: number): AuditEntry | undefined {
   }
 }
 
-/**
- * @param pepper   32 random bytes of the store, see `pepper.ts`
- * @param reports  gets each entry that is none
- */
+/** Makes entries of a log, also of one that is not in the store yet: see {@link AuditLog.entry}. */
+export function createEntryMaker(pepper: Pepper, now: () => number): AuditLog['entry'] {
+  const hash = createHasher(pepper, 'audit')
+  const details = new DetailSealer(pepper)
+  return (actor, action, target, detail = {}) => {
+    const at = new Date(now()).toISOString()
+    const sealed = details.seal(detail, contextOf({ action, target }))
+    return head => seal({ seq: head.seq + 1, at, actor, action, target, ...sealed, previous: head.hash }, hash)
+  }
+}
+
+/** @param reports  gets each entry that is none */
 export function createAuditLog(
   durable: DurableStore,
-  pepper: Uint8Array,
+  pepper: Pepper,
   now: () => number,
   reports: Pick<UnreadableReports, 'report'> = { report() {} }
 ): AuditLog {
   const hash = createHasher(pepper, 'audit')
   const details = new DetailSealer(pepper)
   return {
-    entry: (actor, action, target, detail = {}) => {
-      const at = new Date(now()).toISOString()
-      const sealed = details.seal(detail, contextOf({ action, target }))
-      return head => seal({ seq: head.seq + 1, at, actor, action, target, ...sealed, previous: head.hash }, hash)
-    },
+    entry: createEntryMaker(pepper, now),
     async list(after, limit) {
       const found: AuditEntry[] = []
       for (let last = after; ; ) {
@@ -167,6 +183,13 @@ export function createAuditLog(
         }
         if (rows.length < wanted || found.length === limit) return found
       }
+    },
+    async lastAction(event) {
+      const seq = await durable.lastChange(event)
+      if (seq === undefined) return undefined
+      const [row] = await durable.auditAfter(seq - 1, 1)
+      const entry = row === undefined ? undefined : open(row.text, hash)
+      return entry?.seq === seq ? entry.action : undefined
     },
     verify: () => verify(durable, hash)
   }

@@ -97,6 +97,11 @@ export class Clients {
     return record === undefined ? undefined : publicOf(record)
   }
 
+  /** Whether the audit log shows that a client which is not there was deleted. Otherwise the store may have lost it. */
+  async wasDeleted(clientId: string): Promise<boolean> {
+    return (await this.#audit.lastAction({ kind: 'client', id: clientId })) === 'client.delete'
+  }
+
   /** Clients in the order of their ids, after the id `after`, at most `limit`. */
   async list(after: string, limit: number): Promise<readonly Client[]> {
     return (await this.#table.list(after, limit)).map(publicOf)

@@ -1,22 +1,29 @@
 import type { Credentials } from '../auth/credential.js'
 import type { DurableStore, Store } from '../store/store.js'
 import { type AuditLog, createAuditLog } from './audit.js'
+import { startBackup } from './backup.js'
 import { KeySealer } from './client-keys.js'
 import { Clients } from './clients.js'
 import { CredentialSource } from './credentials.js'
+import { checkIdentity, openIdentity, type StoreIdentity } from './identity.js'
+import { IdentityWatch } from './identity-watch.js'
 import { ImportStatus } from './import-status.js'
 import { Imports } from './imports.js'
-import { createHasher, createKeyring, type Keyring } from './keyring.js'
+import { createHasher, createKeyring } from './keyring.js'
 import { LicenseFactory } from './license-factory.js'
 import { Licenses } from './licenses.js'
-import { sealRecords } from './migrate.js'
-import { checkPepper, markRecordsSealed, type OpenedPepper, openPepper, reencryptPepper } from './pepper.js'
+import { SchemaUpgrade } from './migrate.js'
+import { Pepper } from './pepper.js'
 import { createRecordSealer, type RecordAccess } from './records.js'
 import { type ReencryptedPage, reencryptPage } from './reencrypt.js'
+import { reencryptMeta } from './reencrypt-meta.js'
+import { Restores } from './restore.js'
+import { currentForm } from './schema-in-use.js'
 import { Tickets } from './tickets.js'
 import { Tokens } from './tokens.js'
 import { type RegistryLog, UnreadableReports } from './unreadable.js'
 
+export { UnusableStore } from './identity.js'
 export { WrongMasterKey } from './pepper.js'
 
 /** Durable data: clients and their keys, licenses, API tokens, tickets and the audit log. All records are sealed. */
@@ -38,50 +45,69 @@ export interface Registry {
   unsealSession(sessionId: string, sealed: string): string
   /** See {@link Keyring.hashHandshake}. */
   hashHandshake(text: string): readonly Uint8Array[]
+  /** Whether the store is the one that this instance uses. */
+  readonly identity: IdentityWatch
+  /** Looks at the store's identity, and brings its schema up to date. Call it about once a second. @throws StoreUnavailable */
+  tick(): Promise<void>
+  /** See {@link startBackup}. @throws RegistryError, StoreUnavailable */
+  backup(actor: string): Promise<AsyncGenerator<string>>
+  readonly restores: Restores
   /** Completes a change of the master key, see {@link reencryptPage}. @throws RegistryError, StoreUnavailable */
   reencrypt(after: string, limit: number, actor: string): Promise<ReencryptedPage>
 }
 
 const silentLog: RegistryLog = { warn() {} }
 
-async function migrate(
-  records: RecordAccess,
-  keyring: Keyring,
-  audit: AuditLog,
-  log: RegistryLog,
-  { sealsRecords }: OpenedPepper
-): Promise<void> {
-  if (sealsRecords) return
-  const sealed = await sealRecords(records, audit)
-  await markRecordsSealed(records.durable, keyring, audit)
-  log.warn({ records: sealed }, 'sealed the records that an earlier version wrote')
-}
-
-/** Checks the master keys against a store and changes nothing. @throws WrongMasterKey, StoreUnavailable */
-export function checkMasterKeys(durable: DurableStore, masterKeys: readonly Uint8Array[]): Promise<void> {
-  return checkPepper(durable, createKeyring(masterKeys))
+/**
+ * Checks the master keys against a store and changes nothing.
+ * @returns the store's identity; undefined if it is empty, or of a version without identities
+ * @throws WrongMasterKey, UnusableStore, StoreUnavailable
+ */
+export function checkMasterKeys(
+  durable: DurableStore,
+  masterKeys: readonly Uint8Array[]
+): Promise<StoreIdentity | undefined> {
+  return checkIdentity(durable, createKeyring(masterKeys))
 }
 
 /**
- * Opens the registry over a store. A store of an earlier version, with plain records, is migrated first.
+ * Gives an empty store its identity.
+ * @returns the identity, and whether it is new
+ * @throws WrongMasterKey, UnusableStore, StoreUnavailable
+ */
+export function initializeStore(
+  durable: DurableStore,
+  masterKeys: readonly Uint8Array[],
+  now: () => number
+): Promise<{ readonly identity: StoreIdentity; readonly isNew: boolean }> {
+  return openIdentity(durable, createKeyring(masterKeys), now)
+}
+
+/**
+ * Opens the registry over a store, and ties the store's calls to its identity. An empty store gets one. A store of an
+ * earlier version, with plain records, is migrated once no instance of that version uses it.
  * @param masterKeys  32 bytes each; the first one seals, every one unseals
  * @param now         unix milliseconds
  * @param log         gets a line for what does not open
- * @throws WrongMasterKey, StoreUnavailable
+ * @throws WrongMasterKey, UnusableStore, StoreUnavailable
  */
 export async function openRegistry(
-  { durable, tickets: ticketStore }: Pick<Store, 'durable' | 'tickets'>,
+  store: Pick<Store, 'durable' | 'tickets' | 'pin' | 'restore' | 'announcedSchemas'>,
   masterKeys: readonly Uint8Array[],
   now: () => number,
   log: RegistryLog = silentLog
 ): Promise<Registry> {
-  const keyring = createKeyring(masterKeys)
-  const opened = await openPepper(durable, keyring, now)
-  const { pepper } = opened
+  const { durable, tickets: ticketStore, pin } = store
+  const schema = currentForm()
+  const keyring = createKeyring(masterKeys, schema)
+  const opened = await openIdentity(durable, keyring, now)
+  const pepper = new Pepper(opened.identity.pepper)
+  const identity = new IdentityWatch({ pin, keyring, pepper, schema, log, now }, opened)
   const reports = new UnreadableReports(log)
-  const records: RecordAccess = { durable, sealer: createRecordSealer(keyring, reports) }
+  const records: RecordAccess = { durable, sealer: createRecordSealer(keyring, reports, schema) }
   const audit = createAuditLog(durable, pepper, now, reports)
-  await migrate(records, keyring, audit, log, opened)
+  const upgrade = new SchemaUpgrade({ store, records, keyring, schema, watch: identity, audit, log, now })
+  await upgrade.start()
   const keys = new KeySealer(keyring)
   const tickets = new Tickets(ticketStore, durable, keyring, audit, now, reports)
   const credentials = new CredentialSource(records, tickets, keys, now, reports)
@@ -89,10 +115,13 @@ export async function openRegistry(
   const factory = new LicenseFactory(createHasher(pepper, 'license'), now)
   const reencryption = {
     ...{ records, keys, tickets, audit },
-    reencryptPepper: (actor: string) => reencryptPepper(durable, keyring, audit, actor)
+    reencryptMeta: (actor: string) => reencryptMeta({ durable, keyring, watch: identity, audit, schema }, actor)
   }
   return {
+    identity,
     audit,
+    backup: actor => startBackup({ store, identity, keyring, audit, now }, actor),
+    restores: new Restores({ store, identity, keyring, now }),
     tickets,
     clients: new Clients(records, keys, audit, now),
     licenses: new Licenses(records, factory, importStatus, audit, now),
@@ -102,6 +131,10 @@ export async function openRegistry(
     sealSession: (sessionId, text) => keyring.seal('session', text, `session:${sessionId}`),
     unsealSession: (sessionId, sealed) => keyring.unseal('session', sealed, `session:${sessionId}`),
     hashHandshake: keyring.hashHandshake,
+    async tick() {
+      await identity.check()
+      if (identity.problem === undefined) await upgrade.tick()
+    },
     reencrypt: (after, limit, actor) => reencryptPage(reencryption, after, limit, actor)
   }
 }

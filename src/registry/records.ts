@@ -1,6 +1,8 @@
 import { type Change, type DurableStore, type RecordKey, type StoredRecord, StoreUnavailable } from '../store/store.js'
 import { CannotUnseal } from './aead.js'
 import type { Keyring } from './keyring.js'
+import { isPlainRecord } from './pepper.js'
+import { currentForm, type SchemaInUse, writesPlain } from './schema-in-use.js'
 import type { UnreadableReports } from './unreadable.js'
 
 /** Attempts at one change before it gives up. Every lost race means that another change of the record succeeded. */
@@ -37,11 +39,23 @@ export interface RecordSealer {
   isStale(stored: StoredRecord): boolean
 }
 
-/** @param reports  gets each record that does not open */
-export function createRecordSealer(keyring: Keyring, reports: UnreadableReports): RecordSealer {
+/**
+ * @param reports  gets each record that does not open
+ * @param schema   the form in which records are written. Default: the current one
+ */
+export function createRecordSealer(
+  keyring: Keyring,
+  reports: UnreadableReports,
+  schema: SchemaInUse = currentForm()
+): RecordSealer {
   return {
-    seal: (key, value) => keyring.seal('record', JSON.stringify(value), key),
-    open<T>({ key, text }: StoredRecord): T {
+    seal(key, value) {
+      const text = JSON.stringify(value)
+      return writesPlain(schema) ? text : keyring.seal('record', text, key)
+    },
+    open<T>(stored: StoredRecord): T {
+      const { key, text } = stored
+      if (schema.acceptsPlain && isPlainRecord(stored)) return JSON.parse(text) as T
       try {
         return JSON.parse(keyring.unseal('record', text, key)) as T
       } catch (error) {
@@ -50,7 +64,7 @@ export function createRecordSealer(keyring: Keyring, reports: UnreadableReports)
         throw new UnreadableRecord(key)
       }
     },
-    isStale: ({ text }) => keyring.isStale(text)
+    isStale: stored => !(writesPlain(schema) && isPlainRecord(stored)) && keyring.isStale(stored.text)
   }
 }
 

@@ -1,11 +1,12 @@
-import type { StoredRecord } from '../store/store.js'
+import { recordKinds } from '../store/restore.js'
+import { identityKey, type StoredRecord } from '../store/store.js'
 import { CannotUnseal } from './aead.js'
 import type { AuditLog } from './audit.js'
 import type { KeySealer, SealedKey } from './client-keys.js'
 import type { ClientRecord } from './clients.js'
 import { pepperKey } from './pepper.js'
 import { type RecordAccess, RegistryError, UnreadableRecord } from './records.js'
-import { recordKinds, rewriteRecords } from './rewrite.js'
+import { rewriteRecords } from './rewrite.js'
 import type { Tickets } from './tickets.js'
 
 /** Completes a change of the master key: seals what older keys, or earlier versions, have sealed. */
@@ -24,15 +25,15 @@ export interface ReencryptDependencies {
   readonly keys: KeySealer
   readonly tickets: Tickets
   readonly audit: AuditLog
-  /** @returns whether the pepper was sealed again */
-  readonly reencryptPepper: (actor: string) => Promise<boolean>
+  /** @returns how many records of the store itself were sealed again, which have a form of their own */
+  readonly reencryptMeta: (actor: string) => Promise<number>
 }
 
 const ticketSection = 'ticket'
 /** What is sealed, in the order of the pages. The first page also covers the records of the store itself (`meta`). */
 const sections = [...recordKinds.filter(kind => kind !== 'meta'), ticketSection] as const
 type Section = (typeof sections)[number]
-/** The store itself has two: the pepper, and the name of the most recent import. */
+/** The store itself has three: its identity, the pepper, and the name of the most recent import. */
 const maxMetaRecords = 10
 
 /** @param after  '' or `<section>:<id>` @throws RegistryError BAD_REQUEST */
@@ -68,9 +69,9 @@ class Page {
     return this.#records(section, after, limit)
   }
 
-  /** Seals the pepper and what else belongs to no section. */
+  /** Seals the identity, the pepper and what else belongs to no section. */
   async meta(): Promise<void> {
-    if (await this.#dependencies.reencryptPepper(this.#actor)) this.#resealed++
+    this.#resealed += await this.#dependencies.reencryptMeta(this.#actor)
     await this.#records('meta', '', maxMetaRecords)
   }
 
@@ -98,7 +99,7 @@ class Page {
     const { sealer } = this.#dependencies.records
     const { key } = stored
     const isStale = sealer.isStale(stored)
-    if (key === pepperKey || (!isStale && kind !== 'client')) return undefined
+    if (key === pepperKey || key === identityKey || (!isStale && kind !== 'client')) return undefined
     try {
       const value = sealer.open<unknown>(stored)
       if (kind !== 'client') return sealer.seal(key, value)

@@ -1,9 +1,6 @@
 import type { Change, DurableStore, StoredRecord } from '../store/store.js'
 import { lostRaces, maxAttempts } from './records.js'
 
-/** Kinds of records, in the order in which they are migrated and sealed again. `meta` includes the pepper. */
-export const recordKinds = ['client', 'license', 'token', 'import', 'staged', 'meta'] as const
-
 /** Records that one commit rewrites, and the characters of their texts; at least one record. */
 const maxBatchRecords = 500
 const maxBatchChars = 1_048_576

@@ -20,12 +20,12 @@ export interface Ticket extends Capabilities {
   readonly attributes: Attributes
   readonly createdAt: number
   readonly expiresAt: number
+  readonly revokedAt?: number
 }
 
 /** Sealed as a whole before it is stored. */
 interface TicketRecord extends Ticket {
   readonly secret: string
-  readonly revokedAt?: number
   /** Who created it, as the audit log names callers. Earlier versions stored none. */
   readonly createdBy?: string
 }
@@ -117,9 +117,9 @@ export class Tickets {
     return { ...ticket, secret }
   }
 
-  /** The ticket, unless it has expired or was revoked. */
+  /** The ticket, also a revoked one, unless it has expired. */
   async get(clientId: string, keyId: string): Promise<Ticket | undefined> {
-    const record = await this.#readValid(clientId, keyId)
+    const record = await this.#read(clientId, keyId)
     if (record === undefined) return undefined
     const { secret: _, createdBy: __, ...ticket } = record
     return ticket

@@ -3,33 +3,71 @@ import type { Client } from '../registry/clients.js'
 import type { Registry } from '../registry/index.js'
 import { UnreadableRecord } from '../registry/records.js'
 import { isTicketId } from '../registry/tickets.js'
+import { RecordLost } from '../store/store.js'
 import type { LiveSession } from './session-source.js'
 
-interface RevalidationDependencies {
+export interface RevalidationDependencies {
   readonly registry: Pick<Registry, 'clients' | 'tickets'>
   /** Unix milliseconds. */
   readonly now: () => number
 }
 
-function authorizationOfKey(client: Client | undefined, keyId: string): Authorization | undefined {
-  const key = client?.keys.find(each => each.keyId === keyId)
-  return client === undefined || key === undefined ? undefined : { ...client, ...key }
-}
+/** What a session's key or ticket allows now. `lost`: nobody knows, see {@link revalidate}. */
+type Found = Authorization | 'lost' | undefined
+
+/** A session's client, as far as the store knows it. */
+type FoundClient =
+  | { readonly kind: 'known'; readonly client: Client }
+  /** Suspended, deleted, or its record does not open: it may be suspended. */
+  | { readonly kind: 'refused' }
+  /** There was never such a client, or the store has lost it without any trace. */
+  | { readonly kind: 'unknown' }
+  /** It is not there, and the audit log does not show that it was deleted. */
+  | { readonly kind: 'lost' }
 
 /** @throws StoreUnavailable */
-async function readClient(
+async function findClient(
   { clients }: Pick<Registry, 'clients'>,
-  clientId: string
-): Promise<Client | 'unreadable' | undefined> {
+  clientId: string,
+  clientChanged: boolean
+): Promise<FoundClient> {
   try {
-    return await clients.get(clientId)
+    const client = await clients.get(clientId)
+    if (client !== undefined) return client.status === 'suspended' ? { kind: 'refused' } : { kind: 'known', client }
+    if (await clients.wasDeleted(clientId)) return { kind: clientChanged ? 'refused' : 'unknown' }
+    return { kind: clientChanged ? 'lost' : 'unknown' }
   } catch (error) {
-    if (error instanceof UnreadableRecord) return 'unreadable'
+    if (error instanceof UnreadableRecord) return { kind: 'refused' }
+    if (error instanceof RecordLost) return { kind: 'lost' }
     throw error
   }
 }
 
-async function applyDecision(session: LiveSession, current: Authorization | undefined, now: number): Promise<void> {
+/** @throws StoreUnavailable */
+async function authorizationOfKey(
+  { clients }: Pick<Registry, 'clients'>,
+  found: FoundClient,
+  { clientId, keyId }: { readonly clientId: string; readonly keyId: string }
+): Promise<Found> {
+  if (found.kind !== 'known') return (await clients.wasDeleted(clientId)) ? undefined : 'lost'
+  const key = found.client.keys.find(each => each.keyId === keyId)
+  return key === undefined ? undefined : { ...found.client, ...key }
+}
+
+/** @throws StoreUnavailable */
+async function authorizationOf(
+  registry: Pick<Registry, 'clients' | 'tickets'>,
+  found: FoundClient,
+  peer: LiveSession['peer']
+): Promise<Found> {
+  if (found.kind === 'refused') return undefined
+  if (found.kind === 'lost') return 'lost'
+  if (!isTicketId(peer.keyId)) return authorizationOfKey(registry, found, peer)
+  // A revoked ticket stays until it ends, so that one which is not there was lost.
+  return (await registry.tickets.get(peer.clientId, peer.keyId)) ?? 'lost'
+}
+
+async function applyDecision(session: LiveSession, current: Found, now: number): Promise<void> {
   const decision = revalidate(current, { capabilities: session.peer.capabilities, expiresAt: session.expiresAt }, now)
   if (decision.action === 'end') {
     session.end(decision.code)
@@ -41,8 +79,8 @@ async function applyDecision(session: LiveSession, current: Authorization | unde
 
 /**
  * Compares sessions of one client with the registry, and ends or narrows those whose permissions changed.
- * @param clientChanged  whether the client's own record changed: its absence then means that it was deleted, which ends
- *   its tickets' sessions too. A ticket by itself needs no client record.
+ * @param clientChanged  whether the client's own record changed: if the audit log shows that it was deleted, that ends its
+ *   tickets' sessions too. A ticket by itself needs no client record.
  * @throws StoreUnavailable
  */
 export async function revalidateSessions(
@@ -51,20 +89,15 @@ export async function revalidateSessions(
   sessions: Iterable<LiveSession>,
   clientChanged: boolean
 ): Promise<void> {
-  const found = await readClient(registry, clientId)
-  const client = found === 'unreadable' ? undefined : found
-  // A client whose record does not open may be suspended.
-  const isRefused = found === 'unreadable' || client?.status === 'suspended' || (client === undefined && clientChanged)
+  const found = await findClient(registry, clientId, clientChanged)
   for (const session of sessions) {
-    const { keyId } = session.peer
-    const current = isTicketId(keyId) ? await registry.tickets.get(clientId, keyId) : authorizationOfKey(client, keyId)
-    await applyDecision(session, isRefused ? undefined : current, now())
+    await applyDecision(session, await authorizationOf(registry, found, session.peer), now())
   }
 }
 
 /**
- * Revalidates one session that was just opened or loaded: the revocation watcher did not know it when it read earlier
- * changes.
+ * Revalidates one session that was just opened or loaded, because the revocation watcher did not know it when it read
+ * earlier changes; or one whose credential was not found.
  * @throws StoreUnavailable
  */
 export function revalidateSession(dependencies: RevalidationDependencies, session: LiveSession): Promise<void> {

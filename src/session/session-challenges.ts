@@ -8,26 +8,27 @@ import {
   issueFreshChallenge,
   scheduleChallenge
 } from '../auth/fresh-challenge.js'
+import type { EndingCode } from '../protocol/codes.js'
 import { challengeSeconds, pingAfterSeconds } from '../protocol/limits.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 import type { Outgoing } from './outbox.js'
-import type { TickTimes } from './session-source.js'
+import { revalidateSession } from './revalidation.js'
+import type { LiveSession, TickTimes } from './session-source.js'
 
 /** The session that is challenged and pinged. */
-export interface ChallengedSession {
+export interface ChallengedSession extends LiveSession {
   /** Unix milliseconds of the steady clock. */
   readonly lastSeenAt: number
   /** Whether the client has its welcome, and the session goes on. */
   readonly welcomed: boolean
-  readonly peer: { readonly clientId: string; readonly keyId: string }
   readonly log: Log
   send(message: Outgoing): void
-  end(code: 'HEARTBEAT_LOST' | 'SESSION_REVOKED', message?: string): void
+  end(code: EndingCode, message?: string): void
 }
 
 /** Fresh challenges and pings of a session that one instance serves (PROTOCOL §6). */
 export class SessionChallenges {
-  readonly #dependencies: Pick<SessionDependencies, 'registry' | 'randomText' | 'steadyNow'>
+  readonly #dependencies: Pick<SessionDependencies, 'registry' | 'randomText' | 'steadyNow' | 'now'>
   readonly #intervalMs: number
   readonly #session: ChallengedSession
   #state: FreshChallengeState
@@ -82,7 +83,7 @@ export class SessionChallenges {
     const { registry, randomText, steadyNow } = this.#dependencies
     const credential = await findUsableCredential(registry, this.#session.peer)
     if (credential === undefined) {
-      this.#session.end('SESSION_REVOKED')
+      await revalidateSession(this.#dependencies, this.#session)
       return
     }
     const challengeToken = randomText(challengeTokenBytes)

@@ -160,8 +160,11 @@ export interface BridgeStore {
    * @returns the code that was decided; undefined if the session is unknown
    */
   end(sessionId: string, code: string, keptMs: number): Promise<string | undefined>
-  /** Marks an instance as alive for `lifeMs`. */
-  heartbeat(instanceId: string, lifeMs: number): Promise<void>
+  /**
+   * Marks an instance as alive for `lifeMs`.
+   * @param schemaVersion  the newest schema that it can read
+   */
+  heartbeat(instanceId: string, lifeMs: number, schemaVersion: number): Promise<void>
   isAlive(instanceId: string): Promise<boolean>
   /** Sets the listener for an instance's notifications. @returns removes it */
   listen(instanceId: string, listener: BridgeListener): () => void

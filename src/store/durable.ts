@@ -53,7 +53,7 @@ export interface Change {
 
 /** Clients, licenses and the audit log: what outlives a restart. */
 export interface DurableStore {
-  /** The record; undefined if it does not exist. */
+  /** The record; undefined if it does not exist. @throws RecordLost, StoreReplaced, StoreUnavailable */
   get(key: RecordKey): Promise<StoredRecord | undefined>
   /**
    * Records of one kind in the order of their ids.
@@ -75,6 +75,8 @@ export interface DurableStore {
    * listener whose notification was lost finds the event here.
    */
   changesAfter(after: number, limit: number): Promise<readonly SequencedChange[]>
+  /** The audit number of the newest change with this event; undefined if there is none among those that are kept. */
+  lastChange(event: ChangeEvent): Promise<number | undefined>
   /** Calls `listener` soon after a change with an event, by any instance. Calls may be lost. @returns stops listening */
   onChange(listener: () => void): () => void
 }

@@ -2,8 +2,10 @@ import type { BridgeStore } from './bridge.js'
 import type { ChannelStore } from './channels.js'
 import type { DurableStore } from './durable.js'
 import type { ChallengeStore, LicenseSlotStore, RateLimitStore, SessionStore, TicketStore } from './ephemeral.js'
+import type { StorePin } from './pin.js'
 import type { PresenceStore } from './presence.js'
 import type { QuotaStore } from './quotas.js'
+import type { RestoreStore } from './restore.js'
 
 export type { AuditHead, Change, DurableStore, RecordKey, RecordWrite, StoredRecord } from './durable.js'
 export type {
@@ -22,6 +24,7 @@ export {
   type StoreOutcome,
   StoreUnavailable
 } from './errors.js'
+export { identityKey, RecordLost, type StorePin, StoreReplaced } from './pin.js'
 
 /** How to reach Redis, as it is configured. */
 export interface RedisChoice {
@@ -57,6 +60,8 @@ export interface StoreMemory {
 export interface Store {
   readonly kind: 'embedded' | 'redis'
   readonly durable: DurableStore
+  readonly pin: StorePin
+  readonly restore: RestoreStore
   readonly challenges: ChallengeStore
   readonly sessions: SessionStore
   readonly licenseSlots: LicenseSlotStore
@@ -67,6 +72,11 @@ export interface Store {
   readonly bridge: BridgeStore
   /** Where instances add up what each client uses. Absent: this process counts alone. */
   readonly quotas?: QuotaStore
+  /**
+   * The newest schema that each live instance can read, this one included once it has announced it. Undefined if the
+   * store does not report which instances there are.
+   */
+  announcedSchemas(): Promise<readonly number[] | undefined>
   /** Bounds of what the store keeps in this process; empty with Redis, which has its own. */
   bounds(): readonly StoreBound[]
   /**

@@ -34,9 +34,16 @@ function residentMib(pid) {
  * @param {string} [options.program]    path of `countersign.mjs`, to attack another build
  * @param {number} [options.heapMib]    heap limit of the process
  * @param {boolean} [options.readsLog]  false: nobody reads its log, as with a log collector that is stuck
+ * @param {number} [options.keptLog]  characters of its log that are kept, the last ones
  * @param {Record<string, string>} [options.settings]
  */
-export async function startObserved({ program = defaultProgram, heapMib = 512, readsLog = true, settings = {} } = {}) {
+export async function startObserved({
+  program = defaultProgram,
+  heapMib = 512,
+  readsLog = true,
+  keptLog = keptOutput,
+  settings = {}
+} = {}) {
   const folder = makeFolder()
   const dataDir = join(folder, 'data')
   const child = spawn(process.execPath, [`--max-old-space-size=${heapMib}`, program, 'serve'], {
@@ -54,7 +61,7 @@ export async function startObserved({ program = defaultProgram, heapMib = 512, r
   const output = { log: '', notices: '' }
   if (readsLog)
     child.stdout.setEncoding('utf8').on('data', text => {
-      output.log = (output.log + text).slice(-keptOutput)
+      output.log = (output.log + text).slice(-keptLog)
     })
   child.stderr.setEncoding('utf8').on('data', text => {
     output.notices = (output.notices + text).slice(-keptOutput)

@@ -5,6 +5,7 @@ import { apiErrors } from '../../src/errors.js'
 import { type StoreOutcome, StoreUnavailable } from '../../src/store/store.js'
 import { type Body, type Gateway, startGateway } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
+import { exerciseBackup } from './backup-operations.js'
 import { callsOf, createChecker, documentOf, operationsOf } from './document.js'
 
 /** The OpenAPI document matches the HTTP API. */
@@ -258,8 +259,12 @@ for (const [kind, openStore] of Object.entries(stores)) {
     t.equal((await admin('DELETE', `/tokens/${token.tokenId}`)).status, 204)
     t.equal((await admin('DELETE', '/clients/game-1')).status, 204)
     t.same((await call('GET', '/livez')).body, { status: 'ok' })
-    t.same((await call('GET', '/readyz')).body, { status: 'ok', checks: { store: 'ok', channels: 'ok', drain: 'ok' } })
+    t.same((await call('GET', '/readyz')).body, {
+      status: 'ok',
+      checks: { store: 'ok', identity: 'ok', channels: 'ok', drain: 'ok' }
+    })
     t.match((await call('GET', '/metrics')).body, /^countersign_sessions \d/m)
+    for (const name of await exerciseBackup(t, openStore)) seen.add(name)
     t.same([...seen].sort(), callsOf(document).sort(), 'every operation was called')
   })
 }
@@ -281,7 +286,7 @@ t.test('a store that is unavailable gives 503 with the outcome, as documented', 
   t.match(await call('GET', '/v1/admin/clients'), { status: 503, body: { outcome: 'unsent' } })
   t.same(await call('GET', '/readyz'), {
     status: 503,
-    body: { status: 'unavailable', checks: { store: 'gone', channels: 'ok', drain: 'ok' } }
+    body: { status: 'unavailable', checks: { store: 'gone', identity: 'ok', channels: 'ok', drain: 'ok' } }
   })
 })
 

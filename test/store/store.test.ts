@@ -11,7 +11,8 @@ import { RedisClient } from '../../src/store/redis/client.js'
 import { createRedisDurable } from '../../src/store/redis/durable.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { createKeys } from '../../src/store/redis/keys.js'
-import { DataDirInUse, StoreUnavailable } from '../../src/store/store.js'
+import { RedisPin } from '../../src/store/redis/pin.js'
+import { DataDirInUse, identityKey, StoreUnavailable } from '../../src/store/store.js'
 import { startRedis } from '../helper/redis-server.js'
 import { redisUrl, stores } from '../helper/stores.js'
 import { until } from '../helper/until.js'
@@ -80,7 +81,10 @@ t.test('drops the oldest change events above the bound', async t => {
     rmSync(dir, { recursive: true, force: true })
   })
   const keys = createKeys(`events-${process.pid}`)
-  for (const records of [embedded, createRedisDurable(redis, keys, () => () => {}, 3)]) {
+  for (const records of [
+    embedded,
+    createRedisDurable(redis, keys, new RedisPin(redis, keys.record(identityKey)), () => () => {}, 3)
+  ]) {
     const audit = ({ seq }: { seq: number }) => ({ hash: `${seq}`, text: 'e' })
     for (const name of 'abacd') await records.commit({ writes: [], audit, event: { kind: 'client', id: name } })
     t.same(await records.changesAfter(0, 9), [

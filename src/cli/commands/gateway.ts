@@ -38,6 +38,17 @@ export const gatewayCommands: readonly CommandSpec[] = [
     run: async ({ settings }) => (await import('../serve.js')).serve(settings())
   },
   {
+    usage: 'init-store',
+    summary: 'Give an empty store its identity, as the first start of a gateway does.',
+    details:
+      'Takes the settings that `serve` would have. After a store was lost for good: instances that have used it accept ' +
+      'no other one, so restart them afterwards. To bring its data back instead, run `countersign restore`.',
+    takesSettings: true,
+    options: [jsonOption],
+    examples: ['countersign init-store --store redis://redis.internal:6379'],
+    run: async invocation => (await import('../init-store.js')).initStore(invocation)
+  },
+  {
     usage: 'doctor',
     summary: 'Find out why a gateway does not run, and what to do about it.',
     details:

@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../command.js'
 import { auditCommands } from './audit.js'
+import { backupCommands } from './backup.js'
 import { clientCommands } from './clients.js'
 import { gatewayCommands } from './gateway.js'
 import { keyCommands } from './keys.js'
@@ -23,6 +24,7 @@ export const commands: readonly CommandSpec[] = [
   publishCommand,
   ...sessionCommands,
   ...auditCommands,
+  ...backupCommands,
   ...gatewayCommands
 ]
 

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { monitoringRate } from '../../http/rate-limit.js'
+import type { Registry } from '../../registry/index.js'
 import { shareReads } from '../../store/shared-read.js'
 import type { Store } from '../../store/store.js'
 import type { Resource } from '../common/resource.js'
@@ -7,6 +8,7 @@ import { healthCalls, healthSchemas, healthTag } from './schema.js'
 
 export interface HealthDependencies {
   readonly store: Pick<Store, 'ping' | 'channels' | 'isFull'>
+  readonly identity: Pick<Registry['identity'], 'check' | 'problem'>
   readonly metrics: {
     readonly contentType: string
     render(): Promise<string>
@@ -50,8 +52,15 @@ async function checkStore({ store }: HealthDependencies): Promise<StoreCheck> {
   }
 }
 
+async function checkIdentity({ identity }: HealthDependencies): Promise<string> {
+  // A store that does not answer is the other check's fault.
+  await identity.check().catch(() => {})
+  return identity.problem?.message ?? 'ok'
+}
+
 function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
-  const { store, metrics, isDraining } = dependencies
+  const { metrics, isDraining } = dependencies
+  const { channels } = dependencies.store
   const render = renderAtMostOnce(dependencies)
   // A result is never older than its request, and a flood costs one call of the store at a time.
   const check = shareReads(() => checkStore(dependencies))
@@ -63,13 +72,14 @@ function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
     app.get('/livez', { config, schema: healthCalls.alive }, () => ({ status: 'ok' as const }))
 
     app.get('/readyz', { config, schema: healthCalls.ready }, async (_request, reply) => {
-      const { state, isReady } = await check()
+      const [{ state, isReady }, identity] = await Promise.all([check(), checkIdentity(dependencies)])
       const checks = {
-        store: state,
-        channels: store.channels.isReceiving ? 'ok' : 'publications do not arrive from the store',
+        ...{ store: state, identity },
+        channels: channels.isReceiving ? 'ok' : 'publications do not arrive from the store',
         drain: isDraining() ? 'this instance is stopping' : 'ok'
       }
-      const ready = isReady && checks.channels === 'ok' && checks.drain === 'ok'
+      const { store: _, ...others } = checks
+      const ready = isReady && Object.values(others).every(check => check === 'ok')
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable', checks })
     })
 

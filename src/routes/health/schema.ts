@@ -14,8 +14,8 @@ const readinessSchema = Type.Object(
       type: 'object',
       additionalProperties: { type: 'string' },
       description:
-        'The state of `store`, `channels` and `drain`: `ok`, or the problem. `store` begins with `full` after it refused what needs memory; with 200 it still accepts small writes.',
-      examples: [{ store: 'ok', channels: 'ok', drain: 'ok' }]
+        'The state of `store`, `identity` (of the store), `channels` and `drain`: `ok`, or the problem. `store` begins with `full` after it refused what needs memory; with 200 it still accepts small writes.',
+      examples: [{ store: 'ok', identity: 'ok', channels: 'ok', drain: 'ok' }]
     })
   },
   { $id: 'Readiness' }

@@ -1,5 +1,6 @@
 import { type DurableStore, maxChangeEvents } from '../durable.js'
 import { StoreUnavailable } from '../errors.js'
+import type { RestoreStore } from '../restore.js'
 import { prepareDatabaseFiles } from './database-files.js'
 import { DiskReserve } from './disk-reserve.js'
 import { describe } from './lmdb-commit.js'
@@ -7,6 +8,7 @@ import { RecordDatabase } from './record-database.js'
 import { WriteGuard } from './write-guard.js'
 
 export interface EmbeddedDurable extends DurableStore {
+  readonly restore: RestoreStore
   /** @throws StoreUnavailable if writes fail */
   ping(): Promise<void>
   close(): Promise<void>
@@ -31,6 +33,19 @@ function openDatabase(path: string, maxEvents: number): RecordDatabase {
   }
 }
 
+function createEmbeddedRestore(database: RecordDatabase, guard: WriteGuard): RestoreStore {
+  return {
+    hasClientsOrLicenses: async () => database.staging.hasClientsOrLicenses(),
+    begin: restoreId => guard.run(() => database.staging.clear(restoreId)),
+    stage: (restoreId, records, entries) => guard.run(() => database.staging.stage(restoreId, records, entries)),
+    get: async key => database.staging.get(key),
+    lastEntry: async () => database.staging.lastEntry(),
+    count: async () => database.staging.count(),
+    commit: (restoreId, commit) => guard.run(() => database.staging.commit(restoreId, commit)),
+    abort: () => guard.run(() => database.staging.clear(''))
+  }
+}
+
 /**
  * Opens the durable state of a single process.
  * @param path  the database file; its folder must exist. The reserve is kept beside it, as `<path>.reserve`
@@ -43,6 +58,7 @@ export function openEmbeddedDurable(path: string, options: EmbeddedDurableOption
   const guard = new WriteGuard({ reserve: new DiskReserve(`${path}.reserve`), monotonicNow, onChange: onWrites })
 
   return {
+    restore: createEmbeddedRestore(database, guard),
     get: async key => database.get(key),
     list: async (kind, after, limit) => database.list(kind, after, limit),
     async commit(change) {
@@ -53,6 +69,7 @@ export function openEmbeddedDurable(path: string, options: EmbeddedDurableOption
     auditAfter: async (after, limit) => database.auditAfter(after, limit),
     auditHead: async () => database.auditHead(),
     changesAfter: async (after, limit) => database.changesAfter(after, limit),
+    lastChange: async event => database.lastChange(event),
     onChange(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Store } from '../store.js'
+import { identityKey, type Store, type StorePin } from '../store.js'
 import { createEmbeddedBridge } from './bridge.js'
 import { createEmbeddedChannels, type EmbeddedChannelsOptions } from './channels.js'
 import { type EmbeddedDurable, type EmbeddedDurableOptions, openEmbeddedDurable } from './durable.js'
@@ -13,6 +13,16 @@ import {
 import { lockDataDir } from './lock.js'
 import { createEmbeddedPresence } from './presence.js'
 import { createEmbeddedTickets } from './tickets.js'
+
+/** The files of this process cannot become another store, so there is nothing to compare. */
+function createEmbeddedPin(durable: EmbeddedDurable): StorePin {
+  return {
+    read: async () => (await durable.get(identityKey))?.text,
+    require() {},
+    refuse() {},
+    onMismatch() {}
+  }
+}
 
 function openDurable(dataDir: string, options: EmbeddedDurableOptions, unlock: () => void): EmbeddedDurable {
   try {
@@ -43,6 +53,8 @@ export function openEmbeddedStore(
   return {
     kind: 'embedded',
     durable,
+    pin: createEmbeddedPin(durable),
+    restore: durable.restore,
     challenges: createEmbeddedChallenges(now),
     sessions: createEmbeddedSessions(),
     licenseSlots: createEmbeddedLicenseSlots(),
@@ -51,6 +63,7 @@ export function openEmbeddedStore(
     channels: channelStore,
     presence: createEmbeddedPresence(),
     bridge: createEmbeddedBridge(now, sessionId => channelStore.endSession(sessionId)),
+    announcedSchemas: async () => [],
     bounds: () => [...channelStore.bounds(), ...tickets.bounds()],
     // It drops what is older, or refuses by share.
     isFull: false,

@@ -1,16 +1,10 @@
 import { type Database, open, type RootDatabase } from 'lmdb'
-import { formatChangeEvent, parseChangeEvent, type SequencedChange } from '../change-event.js'
+import { type ChangeEvent, formatChangeEvent, parseChangeEvent, type SequencedChange } from '../change-event.js'
 import type { AuditHead, Change, RecordKey, StoredRecord } from '../durable.js'
 import { runTransaction } from './lmdb-commit.js'
+import { headKey, type RecordTables, type Row, StagingDatabase, seqKey } from './staging-database.js'
 
-type Row = [version: number, text: string]
-
-const headKey = 'head'
 const probeKey = 'probe'
-
-function seqKey(seq: number): string {
-  return String(seq).padStart(16, '0') // sorts as numbers do, up to 2^53
-}
 
 /** A key that sorts after every key with this prefix. */
 function endOf(prefix: string): string {
@@ -30,6 +24,7 @@ export class RecordDatabase {
   readonly #seqByEvent: Database<number, string>
   readonly #eventBySeq: Database<string, string>
   readonly #meta: Database<AuditHead, string>
+  #staging: StagingDatabase | undefined
 
   /** @param path  the database file; {@link prepareDatabaseFiles} has looked at it */
   constructor(path: string, maxChangeEvents: number) {
@@ -80,9 +75,29 @@ export class RecordDatabase {
     return [...rows].map(({ key, value }) => ({ seq: Number(key), event: parseChangeEvent(value) }))
   }
 
+  lastChange(event: ChangeEvent): number | undefined {
+    return this.#seqByEvent.get(formatChangeEvent(event))
+  }
+
   /** @throws WriteFailure */
   commit(change: Change): Promise<number | 'conflict'> {
     return runTransaction(this.#env, () => this.#apply(change))
+  }
+
+  /** What a restore stages, in databases of its own. */
+  get staging(): StagingDatabase {
+    this.#staging ??= new StagingDatabase(this.#env, this.#tables())
+    return this.#staging
+  }
+
+  #tables(): RecordTables {
+    return {
+      records: this.#records,
+      audit: this.#audit,
+      seqByEvent: this.#seqByEvent,
+      eventBySeq: this.#eventBySeq,
+      meta: this.#meta
+    }
   }
 
   /** Writes something, to learn whether writes work. @throws WriteFailure */

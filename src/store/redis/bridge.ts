@@ -1,4 +1,4 @@
-import type { BridgeStore } from '../bridge.js'
+import type { BridgeStore, ClaimedMessage } from '../bridge.js'
 import {
   commitArguments,
   exchangeArguments,
@@ -10,6 +10,7 @@ import {
 } from './bridge-messages.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
+import type { RedisPin } from './pin.js'
 import { listOf, textOf, textsOf } from './replies.js'
 
 /** An hour longer than the longest session (24 h): a backstop behind the reaper. */
@@ -26,8 +27,22 @@ export type SubscribeToChannel = (
   onConnected: () => void
 ) => () => void
 
+/** @param rows  seq, text, seq, text, … */
+function parseClaimed(rows: readonly string[]): ClaimedMessage[] {
+  const messages = Array.from({ length: rows.length / 2 }, (_, i) => ({
+    seq: Number(rows[2 * i]),
+    text: rows[2 * i + 1] ?? ''
+  }))
+  return messages.sort((a, b) => a.seq - b.seq)
+}
+
 /** Bridge sessions in Redis, each in one slot of a Cluster. */
-export function createRedisBridge(redis: RedisClient, keys: Keys, subscribe: SubscribeToChannel): BridgeStore {
+export function createRedisBridge(
+  redis: RedisClient,
+  keys: Keys,
+  pin: RedisPin,
+  subscribe: SubscribeToChannel
+): BridgeStore {
   const keysOf = (sessionId: string) => [keys.bridge(sessionId), keys.bridgeOutbox(sessionId)]
 
   return {
@@ -37,42 +52,43 @@ export function createRedisBridge(redis: RedisClient, keys: Keys, subscribe: Sub
     },
     async info(sessionId) {
       const [info, ended] = listOf(await redis.command('HMGET', keys.bridge(sessionId), 'info', 'ended'))
-      if (typeof info !== 'string') return undefined
+      if (typeof info !== 'string') return pin.confirm(undefined)
       return { info, ...(typeof ended === 'string' ? { ended } : {}) }
     },
     async exchange(request) {
       const args = exchangeArguments(request, keys.notificationPrefix)
       const script = request.mayUseReserve === true ? 'bridgeExchangeFromReserve' : 'bridgeExchange'
+      const key = keys.bridge(request.sessionId)
       const reply = await redis.script(script, keysOf(request.sessionId), args)
-      return redis.parse(keys.bridge(request.sessionId), () => parseExchange(reply))
+      const outcome = redis.parse(key, () => parseExchange(reply))
+      if (outcome.kind === 'missing') await pin.verify()
+      return outcome
     },
     async read(sessionId, answerBytes) {
       const reply = await redis.script('bridgeRead', keysOf(sessionId), [answerBytes])
       const [state] = redis.parse(keys.bridge(sessionId), () => listOf(reply))
-      return state === undefined ? undefined : redis.parse(keys.bridge(sessionId), () => parseState(state))
+      return pin.confirm(state === undefined ? undefined : redis.parse(keys.bridge(sessionId), () => parseState(state)))
     },
     async commit(commit) {
       const args = commitArguments(commit, keys.notificationPrefix, sessionKeyLifeMs)
       // Answers to claimed messages and challenges are bounded by what was accepted; publications wait for memory.
       const mayUseReserve = commit.answered.length > 0 || commit.challenge !== undefined
       const script = mayUseReserve ? 'bridgeCommitFromReserve' : 'bridgeCommit'
-      return parseCommit(await redis.script(script, keysOf(commit.sessionId), args))
+      const outcome = parseCommit(await redis.script(script, keysOf(commit.sessionId), args))
+      if (outcome === 'gone') await pin.verify()
+      return outcome
     },
     async takeOver(sessionId, from, to) {
-      const rows = textsOf(await redis.script('bridgeTakeOver', [keys.bridge(sessionId)], [from, to]))
-      const messages = Array.from({ length: rows.length / 2 }, (_, i) => ({
-        seq: Number(rows[2 * i]),
-        text: rows[2 * i + 1] ?? ''
-      }))
-      return messages.sort((a, b) => a.seq - b.seq)
+      return parseClaimed(textsOf(await redis.script('bridgeTakeOver', [keys.bridge(sessionId)], [from, to])))
     },
     async end(sessionId, code, keptMs) {
       const args = [code, keptMs, keys.notificationPrefix, sessionId]
       const ended = textOf(await redis.script('bridgeEnd', keysOf(sessionId), args))
-      return ended === '' ? undefined : ended
+      return pin.confirm(ended === '' ? undefined : ended)
     },
-    async heartbeat(instanceId, lifeMs) {
-      await redis.script('setFromReserve', [keys.instance(instanceId)], ['1', lifeMs])
+    async heartbeat(instanceId, lifeMs, schemaVersion) {
+      // Versions before schemas wrote 1, which is the schema that they read.
+      await redis.script('setFromReserve', [keys.instance(instanceId)], [`${schemaVersion}`, lifeMs])
     },
     isAlive: async instanceId => (await redis.command('EXISTS', keys.instance(instanceId))) === 1,
     listen(instanceId, listener) {

@@ -20,6 +20,7 @@ import type { RedisConnection } from './connection-url.js'
 import { connectOnce } from './connections.js'
 import type { Keys } from './keys.js'
 import { encodedOwnersBytes, encodeOwners, parseHead } from './owners-suffix.js'
+import type { RedisPin } from './pin.js'
 import { PublicationReceiver } from './pubsub/publication-receiver.js'
 import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 
@@ -59,11 +60,18 @@ class ChannelScripts {
   readonly probeChannel = `@probe-${randomBytes(9).toString('base64url')}`
   readonly #redis: RedisClient
   readonly #keys: Keys
+  readonly #pin: RedisPin
   readonly #history: HistoryBounds
   readonly #channelBytes: number
 
-  constructor(redis: RedisClient, keys: Keys, { history = defaultHistory, channelBytes }: RedisChannelsOptions) {
+  constructor(
+    redis: RedisClient,
+    keys: Keys,
+    pin: RedisPin,
+    { history = defaultHistory, channelBytes }: RedisChannelsOptions
+  ) {
     this.#redis = redis
+    this.#pin = pin
     this.#keys = keys
     this.#history = history
     this.#channelBytes = channelBytes ?? historyBytes
@@ -85,12 +93,15 @@ class ChannelScripts {
       args.push(dataDigest(data), sessionId === undefined ? idempotencyLifeMs : sessionResultLifeMs)
     }
     const reply = await this.#redis.script('channelPublish', touched, args)
-    return this.#redis.parse(touched.at(-1) ?? '', () => {
+    const published = this.#redis.parse(touched.at(-1) ?? '', () => {
       const [code, offset, epoch, dropped] = listOf(reply)
       if (code === -1) return 'conflict'
       if (dropped !== undefined) this.#reportDropped(listOf(dropped))
       return { offset: integerOf(offset), epoch: textOf(epoch), duplicate: code === 0 }
     })
+    // The first publication of a channel, or an emptied store.
+    if (published !== 'conflict' && published.offset === 1) await this.#pin.verify()
+    return published
   }
 
   /** @param dropped  per entry: its head, its bytes */
@@ -118,9 +129,11 @@ class ChannelScripts {
     const position = after === undefined ? [] : [after.offset, after.epoch]
     const args = [newEpoch(), unpublishedLifeMs, this.#lifeOf(channel), limit, ...position]
     const reply = await this.#redis.script('channelRead', this.#keysOf(channel), args)
+    const isNew = Array.isArray(reply) && reply[2] === 1
+    if (isNew) await this.#pin.verify()
     return this.#redis.parse(this.#keys.channel(channel), () => {
-      const [offset, epoch, isNew, entries] = listOf(reply)
-      if (isNew === 1) created?.add(channel)
+      const [offset, epoch, , entries] = listOf(reply)
+      if (isNew) created?.add(channel)
       const top = { offset: integerOf(offset), epoch: textOf(epoch) }
       return entries === undefined ? { top } : { top, publications: parseHistory(textsOf(entries), top.offset) }
     })
@@ -141,6 +154,7 @@ class ChannelScripts {
     const touched = names.flatMap(name => this.#keysOf(name))
     const args = names.flatMap(name => [newEpoch(), this.#lifeOf(name)])
     const reply = listOf(await this.#redis.script('channelTops', touched, [unpublishedLifeMs, ...args]))
+    if (names.some((_, i) => reply[3 * i + 2] === 1)) await this.#pin.verify()
     return names.map((name, i) => {
       if (reply[3 * i + 2] === 1) created?.add(name)
       return this.#redis.parse(this.#keys.channel(name), () => ({
@@ -164,10 +178,11 @@ class ChannelScripts {
 export function createRedisChannels(
   redis: RedisClient,
   keys: Keys,
+  pin: RedisPin,
   connection: RedisConnection,
   options: RedisChannelsOptions
 ): RedisChannels {
-  const scripts = new ChannelScripts(redis, keys, options)
+  const scripts = new ChannelScripts(redis, keys, pin, options)
   const { publish, findRepeat, bytesOf, read, tops, exists, probeChannel } = scripts
   const receiver = new PublicationReceiver({
     ...options,

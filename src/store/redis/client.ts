@@ -33,6 +33,8 @@ export class RedisClient {
   readonly #setFromReserve: string
   #refusedForMemoryAt = Number.NEGATIVE_INFINITY
   readonly #unreadable: UnreadableKeys
+  /** While it is set, every command but {@link unguarded} ones is rejected with it. */
+  refusal: StoreUnavailable | undefined
 
   /**
    * @param connection  how to reach Redis, or only its URL
@@ -77,11 +79,22 @@ export class RedisClient {
 
   /** Runs one command. @throws StoreUnavailable for every error */
   command(name: string, ...args: readonly Argument[]): Promise<unknown> {
+    return this.refusal === undefined ? this.unguarded(name, ...args) : Promise.reject(this.refusal)
+  }
+
+  /** Runs one command, whatever store this is. @throws StoreUnavailable */
+  unguarded(name: string, ...args: readonly Argument[]): Promise<unknown> {
     return this.#settle(this.#client.status, this.#client.call(name, ...args), args.slice(0, 1))
   }
 
   /** Runs one script. Its text is sent once per connection, then only its hash (EVALSHA). @throws StoreUnavailable */
   script(name: ScriptName, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    if (this.refusal !== undefined) return Promise.reject(this.refusal)
+    return this.unguardedScript(name, keys, args)
+  }
+
+  /** Runs one script, whatever store this is. @throws StoreUnavailable */
+  unguardedScript(name: ScriptName, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const run = this.#runners.get(name)
     if (run === undefined) throw new Error(`there is no script ${name}`)
     return this.#settle(this.#client.status, run(keys.length, ...keys, ...args), keys)
@@ -111,6 +124,18 @@ export class RedisClient {
       if (error instanceof StoreUnavailable) return undefined
       throw error
     }
+  }
+
+  /** Calls `listener` after each connection, once {@link ready}. */
+  onConnected(listener: () => void): void {
+    this.#client.on('ready', listener)
+  }
+
+  /** Runs one command that reads on every node, whatever store this is. @throws StoreUnavailable */
+  everywhere(name: string, ...args: readonly Argument[]): Promise<readonly unknown[]> {
+    const client = this.#client
+    const nodes = client instanceof Cluster ? client.nodes('all') : [client]
+    return this.#settle(client.status, Promise.all(nodes.map(node => node.call(name, ...args))))
   }
 
   /** Resolves when the first connection is ready. @throws StoreUnavailable if that takes more than `withinMs` */

@@ -1,32 +1,45 @@
 import { formatChangeEvent, parseChangeEvent, type SequencedChange } from '../change-event.js'
 import { type AuditHead, type Change, type DurableStore, maxChangeEvents, type StoredRecord } from '../durable.js'
 import { StoreUnavailable } from '../errors.js'
+import { RecordLost } from '../pin.js'
 import type { RedisClient } from './client.js'
 import { CommitQueue } from './commit-queue.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
+import type { RedisPin } from './pin.js'
 import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 
 /** Tries to append to the audit log while other instances do. Each failed try means that another one succeeded. */
 const maxAuditTries = 64
 
-function parseRecord(key: StoredRecord['key'], stored: string): StoredRecord {
+export function parseRecord(key: StoredRecord['key'], stored: string): StoredRecord {
   // As scripts/commit.lua reads it. A text that no gateway wrote does not unseal, and can be deleted.
   const [version = '0'] = /^\d+/.exec(stored) ?? []
   return { key, version: Number(version), text: stored.slice(stored.indexOf('\n') + 1) }
+}
+
+const lostLog = 'the store has lost its audit log: restore a backup'
+
+/** @throws UnexpectedReply */
+function parseCommit(reply: unknown): readonly [code: number, seq: number, hash: string] {
+  const [code, seq, hash] = listOf(reply)
+  if (code === 1) return [1, integerOf(seq), '']
+  return code === -1 ? [-1, integerOf(seq), textOf(hash)] : [integerOf(code), 0, '']
 }
 
 /** Commits changes by `scripts/commit.lua`. */
 class Committer {
   readonly #redis: RedisClient
   readonly #keys: Keys
+  readonly #pin: RedisPin
   readonly #maxEvents: number
   readonly #queue = new CommitQueue()
   // A guess: the script reports if the log has moved on.
   #head: AuditHead = { seq: 0, hash: '' }
 
-  constructor(redis: RedisClient, keys: Keys, maxEvents: number) {
+  constructor(redis: RedisClient, keys: Keys, pin: RedisPin, maxEvents: number) {
     this.#redis = redis
+    this.#pin = pin
     this.#keys = keys
     this.#maxEvents = maxEvents
   }
@@ -45,6 +58,7 @@ class Committer {
       auditHead,
       auditLog,
       changeEvents,
+      this.#pin.key,
       ...writes.flatMap(({ key, kind }) => [record(key), index(kind)])
     ]
     const operations = writes.flatMap(({ expect, id, text }) => [
@@ -57,17 +71,61 @@ class Committer {
     const event = change.event === undefined ? '' : formatChangeEvent(change.event)
     for (let i = 0; i < maxAuditTries; i++) {
       const entry = change.audit(this.#head)
-      const args = [this.#head.seq, entry.hash, entry.text, event, changeChannel, this.#maxEvents, ...operations]
-      const reply = await this.#redis.script(script, touched, args)
-      const [code, seq, hash] = this.#redis.parse(auditHead, () => {
-        const [code, seq, hash] = listOf(reply)
-        return code === 0 ? ([0, 0, ''] as const) : ([code, integerOf(seq), code === 1 ? '' : textOf(hash)] as const)
-      })
+      const args = [this.#head.seq, entry.hash, entry.text, event, changeChannel, this.#maxEvents, this.#pin.start]
+      const reply = await this.#redis.script(script, touched, [...args, ...operations])
+      const [code, seq, hash] = this.#redis.parse(auditHead, () => parseCommit(reply))
       if (code === 0) return 'conflict'
+      if (code === -2) {
+        await this.#pin.examine()
+        // It is the right store, but of another schema: what was sealed for this change must be sealed again.
+        return 'conflict'
+      }
+      if (code === -3) throw new StoreUnavailable(new Error(lostLog), 'unsent')
       this.#head = { seq, hash: code === 1 ? entry.hash : hash }
       if (code === 1) return seq
     }
     throw new StoreUnavailable(new Error(`the audit log moved on in each of ${maxAuditTries} tries`), 'unsent')
+  }
+}
+
+/** The audit log and the change events. */
+function createLog(
+  redis: RedisClient,
+  keys: Keys,
+  pin: RedisPin
+): Pick<DurableStore, 'auditAfter' | 'auditHead' | 'changesAfter' | 'lastChange'> {
+  return {
+    async auditAfter(after, limit) {
+      const [texts] = await Promise.all([
+        redis.command('LRANGE', keys.auditLog, after, after + limit - 1),
+        pin.verify()
+      ])
+      return textsOf(texts).map((text, i) => ({ seq: after + 1 + i, text }))
+    },
+    async auditHead() {
+      const [head] = await Promise.all([redis.command('HMGET', keys.auditHead, 'seq', 'hash'), pin.verify()])
+      return redis.parse(keys.auditHead, () => {
+        const [seq, hash] = listOf(head)
+        return seq === null ? { seq: 0, hash: '' } : { seq: numberOf(seq), hash: textOf(hash) }
+      })
+    },
+    async changesAfter(after, limit) {
+      const range = [`(${after}`, '+inf', 'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES']
+      const [reply] = await Promise.all([redis.command('ZRANGE', keys.changeEvents, ...range), pin.verify()])
+      const rows = listOf(reply).flat()
+      const changes: SequencedChange[] = []
+      for (let i = 0; i + 1 < rows.length; i += 2) {
+        changes.push({ seq: Number(rows[i + 1]), event: parseChangeEvent(textOf(rows[i])) })
+      }
+      return changes
+    },
+    async lastChange(event) {
+      const [seq] = await Promise.all([
+        redis.command('ZSCORE', keys.changeEvents, formatChangeEvent(event)),
+        pin.verify()
+      ])
+      return typeof seq === 'string' ? Number(seq) : undefined
+    }
   }
 }
 
@@ -80,17 +138,24 @@ class Committer {
 export function createRedisDurable(
   redis: RedisClient,
   keys: Keys,
+  pin: RedisPin,
   onChange: DurableStore['onChange'],
   maxEvents: number = maxChangeEvents
 ): DurableStore {
-  const committer = new Committer(redis, keys, maxEvents)
+  const committer = new Committer(redis, keys, pin, maxEvents)
   return {
     async get(key) {
-      const stored = await redis.command('GET', keys.record(key))
-      return stored === null ? undefined : parseRecord(key, textOf(stored))
+      const [kind = ''] = key.split(':', 1)
+      const touched = [pin.key, keys.record(key), keys.index(kind)]
+      const [code, stored] = await pin.under(async () => {
+        const reply = listOf(await redis.script('recordGet', touched, [pin.start, key.slice(kind.length + 1)]))
+        return reply[0] === 0 ? undefined : reply
+      })
+      if (code === 2) throw new RecordLost(key)
+      return code === 1 ? parseRecord(key, textOf(stored)) : undefined
     },
     async list(kind, after, limit) {
-      return collectPages(after, limit, async (from, count) => {
+      const records = await collectPages(after, limit, async (from, count) => {
         const ids = await idsAfter(redis, keys.index(kind), from, count)
         if (ids.length === 0) return { ids, found: [] }
         const texts = listOf(await redis.command('MGET', ...ids.map(id => keys.record(`${kind}:${id}`))))
@@ -100,28 +165,11 @@ export function createRedisDurable(
         })
         return { ids, found }
       })
+      await pin.verify()
+      return records
     },
     commit: change => committer.commit(change),
-    async auditAfter(after, limit) {
-      const texts = textsOf(await redis.command('LRANGE', keys.auditLog, after, after + limit - 1))
-      return texts.map((text, i) => ({ seq: after + 1 + i, text }))
-    },
-    async auditHead() {
-      const reply = await redis.command('HMGET', keys.auditHead, 'seq', 'hash')
-      return redis.parse(keys.auditHead, () => {
-        const [seq, hash] = listOf(reply)
-        return seq === null ? { seq: 0, hash: '' } : { seq: numberOf(seq), hash: textOf(hash) }
-      })
-    },
-    async changesAfter(after, limit) {
-      const range = [`(${after}`, '+inf', 'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES']
-      const rows = listOf(await redis.command('ZRANGE', keys.changeEvents, ...range)).flat()
-      const changes: SequencedChange[] = []
-      for (let i = 0; i + 1 < rows.length; i += 2) {
-        changes.push({ seq: Number(rows[i + 1]), event: parseChangeEvent(textOf(rows[i])) })
-      }
-      return changes
-    },
+    ...createLog(redis, keys, pin),
     onChange
   }
 }

@@ -11,6 +11,7 @@ import { shareReads } from '../shared-read.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
+import type { RedisPin } from './pin.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
 
 /** An hour longer than the longest session (24 h): a backstop behind the reaper. */
@@ -20,17 +21,19 @@ const sessionKeyLifeMs = 25 * 60 * 60 * 1000
 const touchBatch = 5000
 const fenceBytes = 12
 
-export function createRedisChallenges(redis: RedisClient, keys: Keys): ChallengeStore {
+export function createRedisChallenges(redis: RedisClient, keys: Keys, pin: RedisPin): ChallengeStore {
   return {
     fence: shareReads(async () => {
       const random = randomBytes(fenceBytes).toString('base64url')
       return textOf(await redis.script('challengeFence', [keys.challengeFence], [random]))
     }),
     // If the reply is lost the challenge is used up, and the client asks for another.
-    use: async (token, fence, lifeMs) =>
-      integerOf(
-        await redis.script('challengeUse', [keys.usedChallenge(token), keys.challengeFence], [fence, lifeMs])
-      ) === 1
+    async use(token, fence, lifeMs) {
+      const touched = [keys.usedChallenge(token), keys.challengeFence]
+      const isUsable = integerOf(await redis.script('challengeUse', touched, [fence, lifeMs])) === 1
+      if (!isUsable) await pin.verify()
+      return isUsable
+    }
   }
 }
 
@@ -56,21 +59,26 @@ function parseReaped(redis: RedisClient, prefix: string, rows: readonly string[]
   return reaped
 }
 
-export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStore {
-  const { sessionPrefix, sessionDeadlines, sessionIds, sessionsOfClientPrefix } = keys
+async function readSessions(
+  redis: RedisClient,
+  { sessionPrefix, sessionDeadlines }: Keys,
+  ids: readonly string[]
+): Promise<readonly SessionEntry[]> {
+  if (ids.length === 0) return []
+  const [entries, deadlines] = await Promise.all([
+    redis.command('MGET', ...ids.map(id => sessionPrefix + id)),
+    redis.command('ZMSCORE', sessionDeadlines, ...ids)
+  ])
+  const scores = listOf(deadlines)
+  return listOf(entries).flatMap((entry, i) => {
+    if (typeof entry !== 'string' || scores[i] === null) return []
+    return redis.parseOrSkip(`${sessionPrefix}${ids[i]}`, () => parseEntry(entry, Number(scores[i]))) ?? []
+  })
+}
 
-  async function read(ids: readonly string[]): Promise<readonly SessionEntry[]> {
-    if (ids.length === 0) return []
-    const [entries, deadlines] = await Promise.all([
-      redis.command('MGET', ...ids.map(id => sessionPrefix + id)),
-      redis.command('ZMSCORE', sessionDeadlines, ...ids)
-    ])
-    const scores = listOf(deadlines)
-    return listOf(entries).flatMap((entry, i) => {
-      if (typeof entry !== 'string' || scores[i] === null) return []
-      return redis.parseOrSkip(sessionPrefix + ids[i], () => parseEntry(entry, Number(scores[i]))) ?? []
-    })
-  }
+export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPin): SessionStore {
+  const { sessionPrefix, sessionDeadlines, sessionIds, sessionsOfClientPrefix } = keys
+  const read = (ids: readonly string[]) => readSessions(redis, keys, ids)
 
   return {
     async open(entry, maxPerClient) {
@@ -93,17 +101,21 @@ export function createRedisSessions(redis: RedisClient, keys: Keys): SessionStor
     },
     async end(sessionId) {
       const touched = [sessionPrefix + sessionId, sessionDeadlines, sessionIds]
-      return integerOf(await redis.script('sessionEnd', touched, [sessionId, sessionsOfClientPrefix])) === 1
+      if (integerOf(await redis.script('sessionEnd', touched, [sessionId, sessionsOfClientPrefix])) === 1) return true
+      await pin.verify()
+      return false
     },
     async get(sessionId) {
-      return (await read([sessionId]))[0]
+      return pin.confirm((await read([sessionId]))[0])
     },
     async list(after, limit, clientId) {
       const index = clientId === undefined ? sessionIds : sessionsOfClientPrefix + clientId
-      return collectPages(after, limit, async (from, count) => {
+      const entries = await collectPages(after, limit, async (from, count) => {
         const ids = await idsAfter(redis, index, from, count)
         return { ids, found: await read(ids) }
       })
+      if (entries.length === 0) await pin.verify()
+      return entries
     },
     async count() {
       return integerOf(await redis.command('ZCARD', sessionDeadlines))
@@ -143,17 +155,19 @@ export function createRedisLicenseSlots(redis: RedisClient, keys: Keys): License
 }
 
 /** Tickets, each at a key of its own. The index is in another slot of a Cluster, so it may name tickets that are gone. */
-export function createRedisTickets(redis: RedisClient, keys: Keys): TicketStore {
+export function createRedisTickets(redis: RedisClient, keys: Keys, pin: RedisPin): TicketStore {
   return {
     async put(keyId, text, lifeMs) {
       await Promise.all([
         redis.script('ticketIndexAdd', [keys.ticketIndex], [keyId, lifeMs]),
-        redis.command('SET', keys.ticket(keyId), text, 'PX', lifeMs)
+        redis.command('SET', keys.ticket(keyId), text, 'PX', lifeMs),
+        // After the others, on the same connection: a ticket must not vanish with a store that is another one.
+        pin.verify()
       ])
     },
     async get(keyId) {
       const text = await redis.command('GET', keys.ticket(keyId))
-      return text === null ? undefined : textOf(text)
+      return pin.confirm(text === null ? undefined : textOf(text))
     },
     async list(after, limit) {
       const from = after === '' ? '0' : after

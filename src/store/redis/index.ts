@@ -1,5 +1,5 @@
 import { StoreUnavailable } from '../errors.js'
-import type { Store } from '../store.js'
+import { identityKey, type Store } from '../store.js'
 import { createRedisBridge } from './bridge.js'
 import { createRedisChannels, type RedisChannelsOptions } from './channels.js'
 import { RedisClient } from './client.js'
@@ -16,11 +16,14 @@ import {
 } from './ephemeral.js'
 import { withoutCommand } from './errors.js'
 import type { Diagnosis } from './explain-error.js'
+import { announcedSchemas } from './instances.js'
 import { createKeys } from './keys.js'
 import { readRedisMemory } from './memory.js'
+import { RedisPin } from './pin.js'
 import { createRedisPresence } from './presence.js'
 import { createRedisQuotas } from './quotas.js'
 import { integerOf } from './replies.js'
+import { createRedisRestore } from './restore.js'
 import { within } from './within.js'
 
 /** Longest wait of a ping: readiness must turn red within a second after the store is lost. */
@@ -77,6 +80,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     if (options.onRefused !== undefined) investigate()
   }
   const redis = await openClient(connection, { onError, onUnreadable: options.onUnreadable }, options.connectWithinMs)
+  const pin = new RedisPin(redis, keys.record(identityKey))
   const subscriptions = new Set<Subscription>()
   const subscribeTo = (channel: string, onMessage: (message: string) => void, onConnected: () => void) => {
     const subscription = subscribe(connection, channel, { onMessage, onConnected, onError })
@@ -91,24 +95,27 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     for (const listener of changeListeners) listener()
   }
   subscribeTo(keys.changeChannel, onChange, onChange)
-  const channels = createRedisChannels(redis, keys, connection, { ...options, onError })
+  const channels = createRedisChannels(redis, keys, pin, connection, { ...options, onError })
   await channels.started
 
   return {
     kind: 'redis',
-    durable: createRedisDurable(redis, keys, listener => {
+    pin,
+    restore: createRedisRestore(redis, keys),
+    durable: createRedisDurable(redis, keys, pin, listener => {
       changeListeners.add(listener)
       return () => changeListeners.delete(listener)
     }),
-    challenges: createRedisChallenges(redis, keys),
-    sessions: createRedisSessions(redis, keys),
+    challenges: createRedisChallenges(redis, keys, pin),
+    sessions: createRedisSessions(redis, keys, pin),
     licenseSlots: createRedisLicenseSlots(redis, keys),
-    tickets: createRedisTickets(redis, keys),
+    tickets: createRedisTickets(redis, keys, pin),
     rateLimits: createRedisRateLimits(redis, keys),
     channels: channels.channels,
-    presence: createRedisPresence(redis, keys),
-    bridge: createRedisBridge(redis, keys, subscribeTo),
+    presence: createRedisPresence(redis, keys, pin),
+    bridge: createRedisBridge(redis, keys, pin, subscribeTo),
     quotas: createRedisQuotas(redis, keys),
+    announcedSchemas: () => announcedSchemas(redis, keys),
     bounds: () => [],
     memory: () => readRedisMemory(redis),
     get isFull() {
@@ -116,9 +123,9 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     },
     // A write, because a server that is read-only, full or paused still answers PING.
     async ping() {
-      await within(pingTimeoutMs, redis.command('SET', keys.probe, '1', 'PX', probeLifeMs))
+      await within(pingTimeoutMs, redis.unguarded('SET', keys.probe, '1', 'PX', probeLifeMs))
     },
-    time: async () => integerOf(await redis.script('storeTime', [keys.sessionDeadlines], [])),
+    time: async () => integerOf(await redis.unguardedScript('storeTime', [keys.sessionDeadlines], [])),
     async close() {
       channels.close()
       for (const subscription of subscriptions) subscription.close()

@@ -5,12 +5,12 @@ import type { RecordKey } from '../durable.js'
  * slot of a Cluster (redis.io, cluster specification, "Hash tags"). Some spellings are older than the names here: stored
  * data must stay readable.
  */
-export interface Keys {
+export interface Keys extends RecordKeys {
+  readonly staged: RecordKeys & { readonly restoreId: string }
   record(key: RecordKey): string
   /** Ids of one kind of record, for lists in order. */
   index(kind: string): string
   readonly auditHead: string
-  readonly auditLog: string
   readonly changeEvents: string
   readonly changeChannel: string
   /** See scripts/challenge-fence.lua. */
@@ -47,8 +47,21 @@ export interface Keys {
   readonly probe: string
 }
 
+/** Where records and the audit log are, or where a restore stages them. */
+interface RecordKeys {
+  /** Followed by a record's key. */
+  readonly recordPrefix: string
+  /** Followed by the kind of records that an index is of. */
+  readonly indexPrefix: string
+  readonly auditLog: string
+}
+
 /** A random value that each connection renews, shared by all prefixes. scripts/include/identity.lua spells this key. */
 export const generationKey = 'cs:generation'
+
+function recordKeys(base: string): RecordKeys {
+  return { recordPrefix: `${base}:`, indexPrefix: `${base}@index:`, auditLog: `${base}@audit:log` }
+}
 
 /** @param prefix  separates several gateways in one Redis; `cs` by default */
 export function createKeys(prefix: string): Keys {
@@ -56,10 +69,11 @@ export function createKeys(prefix: string): Keys {
   const sessions = `${prefix}:{sessions}`
   const challenges = `${prefix}:{challenges}`
   return {
+    ...recordKeys(records),
+    staged: { ...recordKeys(`${records}@restore`), restoreId: `${records}@restore:id` },
     record: key => `${records}:${key}`,
     index: kind => `${records}@index:${kind}`,
     auditHead: `${records}@audit:head`,
-    auditLog: `${records}@audit:log`,
     changeEvents: `${records}@topics`,
     changeChannel: `${prefix}:topics`,
     challengeFence: `${challenges}@fence`,

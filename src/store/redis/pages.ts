@@ -8,10 +8,11 @@ export async function idsAfter(
   redis: RedisClient,
   index: string,
   after: string,
-  count: number
+  count: number,
+  command: RedisClient['command'] = (name, ...args) => redis.command(name, ...args)
 ): Promise<readonly string[]> {
   const from = after === '' ? '-' : `(${after}`
-  return textsOf(await redis.command('ZRANGE', index, from, '+', 'BYLEX', 'LIMIT', 0, count))
+  return textsOf(await command('ZRANGE', index, from, '+', 'BYLEX', 'LIMIT', 0, count))
 }
 
 /** Reads on until there are `limit` entries or no more ids. */

@@ -2,6 +2,7 @@ import { maxPresent, type Presence, type PresenceStore } from '../presence.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
+import type { RedisPin } from './pin.js'
 import { integerOf, listOf } from './replies.js'
 import type { ScriptName } from './scripts.js'
 
@@ -22,7 +23,7 @@ function memberOf({ sessionId, clientId }: Presence): string {
 const afterBlank = '!'
 
 /** Presence in Redis: two sorted sets per channel, in one slot. */
-export function createRedisPresence(redis: RedisClient, keys: Keys): PresenceStore {
+export function createRedisPresence(redis: RedisClient, keys: Keys, pin: RedisPin): PresenceStore {
   const keysOf = (channel: string): readonly [string, string] => [
     keys.presenceDeadlines(channel),
     keys.presenceOrder(channel)
@@ -70,6 +71,7 @@ export function createRedisPresence(redis: RedisClient, keys: Keys): PresenceSto
         const scores = listOf(await redis.command('ZMSCORE', deadlines, ...ids))
         return { ids, found: ids.filter((_, i) => scores[i] !== null && Number(scores[i]) > now) }
       })
+      if (found.length === 0) await pin.verify()
       return found.slice(0, limit).map(member => {
         const [sessionId = '', clientId = ''] = member.split(' ')
         return { channel, sessionId, clientId }

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 
 const files = {
   commit: 'commit',
+  recordGet: 'record-get',
+  restoreCommit: 'restore-commit',
   challengeFence: 'challenge-fence',
   challengeUse: 'challenge-use',
   sessionOpen: 'session-open',

@@ -2,23 +2,31 @@
 Commits a change of records with its audit entry and its change event, completely or not at all.
 Input
   KEYS[1]  audit head (hash: seq, hash)      KEYS[2]  audit log (list, entry n at index n - 1)
-  KEYS[3]  change events (zset: event -> seq)     KEYS[4 ..]  per write: the record, the index of its kind
+  KEYS[3]  change events (zset: event -> seq)     KEYS[4]  identity record
+  KEYS[5 ..]  per write: the record, the index of its kind
   ARGV[1]  audit seq that the entry follows  ARGV[2]  the entry's hash   ARGV[3]  the entry's text
   ARGV[4]  change event or ''                ARGV[5]  channel of their notifications
   ARGV[6]  most change events; older ones are dropped
-  ARGV[7 ..]  per write: expected version, id, 'put' or 'remove', text
+  ARGV[7]  what the identity begins with, '' for any
+  ARGV[8 ..]  per write: expected version, id, 'put' or 'remove', text
 Output
   { 1, seq } committed   { 0 } a record has another version   { -1, seq, hash } the audit log has moved on
+  { -2 } another store   { -3 } the audit log of this store is lost
 ]]
-local head, log, events = KEYS[1], KEYS[2], KEYS[3]
+local head, log, events, identity = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local follows, entryHash, entryText, event, channel = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local writes = (#KEYS - 3) / 2
-local maxEvents = tonumber(ARGV[6])
+local writes = (#KEYS - 4) / 2
+local maxEvents, start = tonumber(ARGV[6]), ARGV[7]
+
+if start ~= '' then
+  if not string.find(redis.call('GET', identity) or '', '\n' .. start, 1, true) then return { -2 } end
+  if redis.call('EXISTS', head) == 0 then return { -3 } end
+end
 
 for i = 0, writes - 1 do
-  local stored = redis.call('GET', KEYS[4 + 2 * i])
+  local stored = redis.call('GET', KEYS[5 + 2 * i])
   local version = stored and string.match(stored, '^%d+') or '0'
-  if version ~= ARGV[7 + 4 * i] then return { 0 } end
+  if version ~= ARGV[8 + 4 * i] then return { 0 } end
 end
 
 local seq = tonumber(redis.call('HGET', head, 'seq') or '0')
@@ -27,8 +35,8 @@ if seq ~= follows then return { -1, seq, redis.call('HGET', head, 'hash') or '' 
 seq = seq + 1
 local version = string.format('%d', seq)
 for i = 0, writes - 1 do
-  local record, index = KEYS[4 + 2 * i], KEYS[5 + 2 * i]
-  local expected, id, operation, text = ARGV[7 + 4 * i], ARGV[8 + 4 * i], ARGV[9 + 4 * i], ARGV[10 + 4 * i]
+  local record, index = KEYS[5 + 2 * i], KEYS[6 + 2 * i]
+  local expected, id, operation, text = ARGV[8 + 4 * i], ARGV[9 + 4 * i], ARGV[10 + 4 * i], ARGV[11 + 4 * i]
   if operation == 'put' then
     redis.call('SET', record, version .. '\n' .. text)
     if expected == '0' then redis.call('ZADD', index, 0, id) end

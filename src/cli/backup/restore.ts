@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import type { Invocation, Io } from '../command.js'
+import { Failure, Interrupted } from '../errors.js'
+import { type Gateway, path, Refused, textOf } from '../gateway.js'
+import { note, printJson, printLine } from '../output.js'
+import { type Progress, startProgress } from '../progress.js'
+import { type BackupEntry, type BackupHeader, type BackupLine, type BackupRecord, checkedLines } from './lines.js'
+
+/** `countersign restore`: sends a backup in chunks and commits it at the end, so that all of it is restored or nothing. */
+
+/** The API's limit of records and of entries per chunk. */
+const chunkLines = 500
+/** Characters of a chunk, well below the API's limit of bytes. */
+const chunkChars = 1_000_000
+const chunkTimeoutMs = 60_000
+/** The store moves everything that is staged before the gateway answers. */
+const commitTimeoutMs = 5 * 60_000
+const abortTimeoutMs = 30_000
+
+const restorePath = '/v1/admin/restore'
+
+/** Collects lines and sends them when they fill a chunk. */
+class Upload {
+  readonly #gateway: Gateway
+  readonly #io: Io
+  readonly #progress: Progress
+  restoreId = ''
+  #records: BackupRecord[] = []
+  #entries: BackupEntry[] = []
+  #chars = 0
+
+  constructor(gateway: Gateway, io: Io, progress: Progress) {
+    this.#gateway = gateway
+    this.#io = io
+    this.#progress = progress
+  }
+
+  async start(header: BackupHeader): Promise<void> {
+    this.restoreId = textOf(await this.#gateway.call('POST', restorePath, header), 'restoreId')
+  }
+
+  async add(line: BackupLine): Promise<void> {
+    const lines = this.#records.length + this.#entries.length
+    if (lines > 0 && (lines >= chunkLines || this.#chars + line.bytes > chunkChars)) await this.flush()
+    if (line.kind === 'record') this.#records.push(line.record)
+    else this.#entries.push(line.entry)
+    this.#chars += line.bytes
+  }
+
+  async flush(): Promise<void> {
+    if (this.#io.signal.aborted) throw new Interrupted()
+    const body = { records: this.#records, entries: this.#entries }
+    const lines = body.records.length + body.entries.length
+    if (lines === 0) return
+    this.#records = []
+    this.#entries = []
+    this.#chars = 0
+    await this.#gateway.call('POST', restorePath + path`/${this.restoreId}`, body, { timeoutMs: chunkTimeoutMs })
+    await this.#progress.add(lines)
+  }
+
+  /** Discards what was sent, even after Ctrl-C. */
+  async abort(): Promise<void> {
+    if (this.restoreId === '') return
+    const signal = AbortSignal.timeout(abortTimeoutMs)
+    const address = restorePath + path`/${this.restoreId}`
+    await this.#gateway.call('DELETE', address, undefined, { signal, timeoutMs: abortTimeoutMs }).catch(() => {})
+  }
+}
+
+function open(file: string): AsyncIterable<Uint8Array> {
+  const stream = createReadStream(file)
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        yield* stream
+      } catch (error) {
+        if (error instanceof Failure) throw error
+        throw new Failure(`${file} cannot be read`)
+      }
+    }
+  }
+}
+
+/** @throws Failure: whether it was restored is in the message */
+async function send({ gateway, io }: Invocation, file: string) {
+  const progress = startProgress(io, 'lines')
+  const upload = new Upload(gateway, io, progress)
+  let isCommitting = false
+  try {
+    const digest = createHash('sha256')
+    const { header, trailer } = await checkedLines(
+      open(file),
+      digest,
+      line => upload.add(line),
+      header => upload.start(header)
+    )
+    await upload.flush()
+    isCommitting = true
+    // From here on Ctrl-C waits, because only the answer has the outcome.
+    const signal = AbortSignal.timeout(commitTimeoutMs)
+    const address = restorePath + path`/${upload.restoreId}/commit`
+    const body = { header, trailer }
+    const restored = await gateway.call('POST', address, body, { signal, timeoutMs: commitTimeoutMs })
+    await progress.finish()
+    return { header, restored }
+  } catch (error) {
+    await progress.stop()
+    const why = error instanceof Error ? error.message : String(error)
+    if (isCommitting && !(error instanceof Refused && error.status < 500)) {
+      throw new Failure(`${why}. Whether it was restored is unknown: check with \`clients list\` before trying again`)
+    }
+    await upload.abort()
+    if (error instanceof Interrupted) throw new Interrupted('Nothing was restored')
+    throw new Failure(`${why}. Nothing was restored`)
+  }
+}
+
+/** @throws Failure, Interrupted */
+export async function restore(invocation: Invocation): Promise<number> {
+  const { io, options, args } = invocation
+  const { header, restored } = await send(invocation, args['file'] ?? '')
+  if (options.json) await printJson(io, restored)
+  else await printLine(io, `restored ${restored['records']} records and ${restored['entries']} audit entries`)
+  await note(
+    io,
+    `What was revoked, deleted, reset or unbanned after ${header.createdAt} is in force again as it was then: revoke it ` +
+      'again. Tickets have to be created again.'
+  )
+  return 0
+}

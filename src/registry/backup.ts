@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { recordKinds, type StoredAuditEntry } from '../store/restore.js'
+import { identityKey, type Store, type StoredRecord } from '../store/store.js'
+import type { AuditLog } from './audit.js'
+import type { IdentityWatch } from './identity-watch.js'
+import type { Keyring } from './keyring.js'
+import { RegistryError } from './records.js'
+import { currentSchema } from './schema-in-use.js'
+
+/**
+ * A backup: lines of JSON. The first describes it and carries the store's identity, the last has the counts, a digest of
+ * all lines between them, and a signature. Records and audit entries are as they are stored: sealed.
+ */
+
+/** Of the lines. A backup of another format is refused. */
+export const backupFormat = 1
+
+/** The first line. */
+export interface BackupHeader {
+  readonly countersignBackup: number
+  readonly storeId: string
+  readonly schemaVersion: number
+  /** ISO 8601. */
+  readonly createdAt: string
+  /** The text of the store's identity record. */
+  readonly identity: string
+}
+
+/** The last line. */
+export interface BackupTrailer {
+  readonly records: number
+  readonly entries: number
+  /** SHA-256 of the lines between the first and the last one, each with its line feed, in hex. */
+  readonly sha256: string
+  /** Proves that a gateway with the master key wrote these counts and this digest, for this identity. */
+  readonly signature: string
+}
+
+export type BackupLine =
+  | { readonly record: readonly [key: string, version: number, text: string] }
+  | { readonly entry: readonly [seq: number, text: string] }
+  | { readonly end: BackupTrailer }
+
+/** Records and entries that are read from the store at once. */
+const pageRecords = 500
+
+/** What the signature of a trailer covers. */
+export function signedTextOf(identity: string, { records, entries, sha256 }: Omit<BackupTrailer, 'signature'>): string {
+  return `backup ${identity} ${records} ${entries} ${sha256}`
+}
+
+export interface BackupDependencies {
+  readonly store: Pick<Store, 'durable'>
+  readonly identity: IdentityWatch
+  readonly keyring: Keyring
+  readonly audit: AuditLog
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/**
+ * The order in which kinds are read. Imports come first: what is staged after its import was read as open stays
+ * invisible, and of one that was read as committed every license is there.
+ */
+const readOrder = ['import', ...recordKinds.filter(kind => kind !== 'import')] as const
+
+async function* recordsOf({ durable }: BackupDependencies['store']): AsyncGenerator<readonly StoredRecord[]> {
+  for (const kind of readOrder) {
+    for (let after = ''; ; ) {
+      const page = await durable.list(kind, after, pageRecords)
+      // The identity is in the first line, and it may change while this runs.
+      yield page.filter(({ key }) => key !== identityKey)
+      const last = page.at(-1)
+      if (last === undefined || page.length < pageRecords) break
+      after = last.key.slice(kind.length + 1)
+    }
+  }
+}
+
+/** Read last, so that its numbers are not below the versions of the records. */
+async function* entriesOf({ durable }: BackupDependencies['store']): AsyncGenerator<readonly StoredAuditEntry[]> {
+  for (let after = 0; ; ) {
+    const page = await durable.auditAfter(after, pageRecords)
+    yield page
+    const last = page.at(-1)
+    if (last === undefined || page.length < pageRecords) return
+    after = last.seq
+  }
+}
+
+/**
+ * Begins a backup. A change that is made while it is read may be in it or not.
+ * @param actor  for the audit log
+ * @returns the backup in pieces of bounded size; a failure of the store rejects the next piece
+ * @throws RegistryError CONFLICT while the store has the schema of an earlier version; StoreUnavailable
+ */
+export async function startBackup(dependencies: BackupDependencies, actor: string): Promise<AsyncGenerator<string>> {
+  const { store, audit, identity } = dependencies
+  const { schemaVersion } = identity.identity
+  const stored = await store.durable.get(identityKey)
+  if (stored === undefined || schemaVersion !== currentSchema) {
+    throw new RegistryError('CONFLICT', 'instances of an earlier version use the store: stop them, then make a backup')
+  }
+  await store.durable.commit({ writes: [], audit: audit.entry(actor, 'store.backup', 'store') })
+  return writeBackup(dependencies, stored.text)
+}
+
+async function* writeBackup(
+  { store, keyring, now, identity: watch }: BackupDependencies,
+  identity: string
+): AsyncGenerator<string> {
+  const { id, schemaVersion } = watch.identity
+  const createdAt = new Date(now()).toISOString()
+  const header: BackupHeader = { countersignBackup: backupFormat, storeId: id, schemaVersion, createdAt, identity }
+  yield `${JSON.stringify(header)}\n`
+  const digest = createHash('sha256')
+  const counts = { records: 0, entries: 0 }
+  const textOf = (lines: readonly BackupLine[]) => {
+    const text = lines.map(line => `${JSON.stringify(line)}\n`).join('')
+    digest.update(text)
+    return text
+  }
+  for await (const page of recordsOf(store)) {
+    counts.records += page.length
+    if (page.length > 0) yield textOf(page.map(({ key, version, text }) => ({ record: [key, version, text] })))
+  }
+  for await (const page of entriesOf(store)) {
+    counts.entries += page.length
+    if (page.length > 0) yield textOf(page.map(({ seq, text }) => ({ entry: [seq, text] })))
+  }
+  const unsigned = { ...counts, sha256: digest.digest('hex') }
+  const signature = keyring.signBackup(signedTextOf(identity, unsigned))
+  yield `${JSON.stringify({ end: { ...unsigned, signature } } satisfies BackupLine)}\n`
+}

@@ -1,0 +1,167 @@
+import type { StoredAuditEntry } from '../store/restore.js'
+import { type RecordKey, type Store, type StoredRecord, StoreUnavailable } from '../store/store.js'
+import { CannotUnseal } from './aead.js'
+import { createEntryMaker } from './audit.js'
+import { type BackupHeader, type BackupTrailer, backupFormat, signedTextOf } from './backup.js'
+import { decodeIdentity, encodeIdentity, type StoreIdentity, UnusableStore } from './identity.js'
+import type { IdentityWatch } from './identity-watch.js'
+import type { Keyring } from './keyring.js'
+import { Pepper, pepperKey } from './pepper.js'
+import { RegistryError } from './records.js'
+import { createId } from './secrets.js'
+
+/** Most records and audit entries of one chunk. */
+export const maxChunkLines = 500
+/** Most records of a backup that is restored: the store moves them in one step, in which it serves nobody. */
+export const maxRestoredRecords = 2_000_000
+
+export interface RestoreDependencies {
+  readonly store: Pick<Store, 'restore' | 'pin'>
+  readonly identity: IdentityWatch
+  readonly keyring: Keyring
+  /** Unix milliseconds. */
+  readonly now: () => number
+}
+
+/** What a restore brought back. */
+export interface Restored {
+  readonly storeId: string
+  readonly records: number
+  readonly entries: number
+}
+
+/** A line of a backup, without the first and the last one. */
+export interface RestoredLines {
+  readonly records: readonly { readonly key: string; readonly version: number; readonly text: string }[]
+  readonly entries: readonly StoredAuditEntry[]
+}
+
+const notEmpty = 'the store has clients or licenses: restore into a store that has none'
+const isOver = 'this restore is over, or another one was started'
+
+/**
+ * Restores of a backup, all or nothing: start, add chunks, commit. They work on a store that has lost its identity, which
+ * is where they are needed most. One restore is open at a time; any instance accepts its next step.
+ */
+export class Restores {
+  readonly #dependencies: RestoreDependencies
+
+  constructor(dependencies: RestoreDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  /**
+   * @returns the restore's id
+   * @throws RegistryError BAD_REQUEST, CONFLICT: the store is not empty, or the backup was made under another master key
+   */
+  async start(header: BackupHeader): Promise<string> {
+    const { restore } = this.#dependencies.store
+    this.#openIdentity(header)
+    if (await restore.hasClientsOrLicenses()) throw new RegistryError('CONFLICT', notEmpty)
+    const restoreId = createId('restore')
+    await restore.begin(restoreId)
+    return restoreId
+  }
+
+  /**
+   * @param lines  at most {@link maxChunkLines}
+   * @throws RegistryError CONFLICT: the restore is over; BAD_REQUEST: a record of no known kind
+   */
+  async stage(restoreId: string, { records, entries }: RestoredLines): Promise<void> {
+    const checked = records.map(record => ({ ...record, key: checkedKey(record.key) }))
+    if (!(await this.#dependencies.store.restore.stage(restoreId, checked, entries))) {
+      throw new RegistryError('CONFLICT', isOver)
+    }
+  }
+
+  /**
+   * Puts the backup in the place of everything that the store holds.
+   * @throws RegistryError CONFLICT: nothing was changed
+   */
+  async commit(restoreId: string, header: BackupHeader, trailer: BackupTrailer, actor: string): Promise<Restored> {
+    const { store, keyring, identity: watch } = this.#dependencies
+    const restored = this.#openIdentity(header)
+    await this.#check(header, trailer)
+    const identity = this.#successor(restored)
+    const text = encodeIdentity(keyring, identity)
+    const entry = await this.#lastEntry(identity, trailer, actor)
+    if (!(await store.restore.commit(restoreId, { identity: text, entry }))) {
+      throw new RegistryError('CONFLICT', `${notEmpty}; or ${isOver}`)
+    }
+    watch.accept({ identity, text })
+    return { storeId: identity.id, records: trailer.records, entries: trailer.entries }
+  }
+
+  /** Drops what was staged. */
+  abort(): Promise<void> {
+    return this.#dependencies.store.restore.abort()
+  }
+
+  /** @throws RegistryError */
+  #openIdentity({ countersignBackup, identity: text }: BackupHeader): StoreIdentity {
+    if (countersignBackup !== backupFormat) {
+      const formats = `format ${countersignBackup}; this version reads ${backupFormat}`
+      throw new RegistryError('BAD_REQUEST', `the backup has ${formats}`)
+    }
+    try {
+      return decodeIdentity(this.#dependencies.keyring, text)
+    } catch (error) {
+      if (error instanceof UnusableStore) throw new RegistryError('CONFLICT', error.message)
+      if (!(error instanceof CannotUnseal)) throw error
+      throw new RegistryError(
+        'CONFLICT',
+        'none of the master keys opens this backup: configure the one that it was made under, also behind the present one'
+      )
+    }
+  }
+
+  /** Whether what is staged is the whole backup, and the backup is one that a gateway wrote. @throws RegistryError */
+  async #check({ identity: text }: BackupHeader, { signature, ...unsigned }: BackupTrailer): Promise<void> {
+    const { store, keyring } = this.#dependencies
+    if (!keyring.hasSignedBackup(signedTextOf(text, unsigned), signature)) {
+      throw new RegistryError('CONFLICT', 'the backup was changed after it was made')
+    }
+    const { records, entries } = await store.restore.count()
+    if (records !== unsigned.records || entries !== unsigned.entries) {
+      throw new RegistryError(
+        'CONFLICT',
+        `${records} records and ${entries} audit entries arrived, of ${unsigned.records} and ${unsigned.entries}`
+      )
+    }
+    if (records > maxRestoredRecords) {
+      throw new RegistryError('CONFLICT', `the backup has ${records} records; the limit is ${maxRestoredRecords}`)
+    }
+    if ((await store.restore.get(pepperKey)) === undefined) {
+      throw new RegistryError('CONFLICT', 'the backup holds no pepper')
+    }
+  }
+
+  /** Instances that have used the store which is replaced accept the restored one. */
+  #successor(restored: StoreIdentity): StoreIdentity {
+    const { id } = this.#dependencies.identity.identity
+    return { ...restored, replaces: id === restored.id ? [] : [id] }
+  }
+
+  async #lastEntry(identity: StoreIdentity, { records }: BackupTrailer, actor: string) {
+    const { store, now } = this.#dependencies
+    const last = await store.restore.lastEntry()
+    const previous = last === undefined ? { seq: 0, hash: '' } : { seq: last.seq, hash: hashOf(last) }
+    const entryOf = createEntryMaker(new Pepper(identity.pepper), now)
+    const entry = entryOf(actor, 'store.restore', 'store', { records })(previous)
+    return { seq: previous.seq + 1, ...entry }
+  }
+}
+
+function hashOf({ text }: StoredAuditEntry): string {
+  const { hash }: { hash?: unknown } = JSON.parse(text)
+  if (typeof hash !== 'string') throw new StoreUnavailable(new Error('a staged audit entry has no hash'), 'unsent')
+  return hash
+}
+
+const keyPattern = /^(client|license|token|import|staged|meta):[^\p{Cc}]+$/u
+
+function checkedKey(key: string): RecordKey {
+  if (!keyPattern.test(key))
+    throw new RegistryError('BAD_REQUEST', `the backup holds a record of an unknown kind: ${key}`)
+  return key as StoredRecord['key']
+}

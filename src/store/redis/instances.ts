@@ -1,0 +1,26 @@
+import { StoreUnavailable } from '../errors.js'
+import type { RedisClient } from './client.js'
+import type { Keys } from './keys.js'
+import { textsOf } from './replies.js'
+
+/**
+ * The schemas that live instances announce. Every instance, also of earlier versions, subscribes to a channel of its own,
+ * so that Redis itself knows which ones there are.
+ * @returns undefined if this user may not ask
+ * @throws StoreUnavailable
+ */
+export async function announcedSchemas(
+  redis: RedisClient,
+  { notificationPrefix, instance }: Keys
+): Promise<readonly number[] | undefined> {
+  const channels = await redis.everywhere('PUBSUB', 'CHANNELS', `${notificationPrefix}*`).catch((error: unknown) => {
+    const { cause } = error instanceof StoreUnavailable ? error : { cause: undefined }
+    if (cause instanceof Error && cause.message.startsWith('NOPERM')) return undefined
+    throw error
+  })
+  if (channels === undefined) return undefined
+  const ids = new Set(channels.flatMap(textsOf).map(name => name.slice(notificationPrefix.length)))
+  const values = await Promise.all([...ids].map(id => redis.unguarded('GET', instance(id))))
+  // One without a heartbeat has just begun, or ends: it may be of the oldest version.
+  return values.map(value => Number(value ?? 1))
+}
