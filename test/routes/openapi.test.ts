@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t from 'tap'
 import { apiErrors } from '../../src/errors.js'
+import { openRegistry } from '../../src/registry/index.js'
 import { type StoreOutcome, StoreUnavailable } from '../../src/store/store.js'
-import { type Body, type Gateway, startGateway } from '../helper/gateway.js'
+import { type Body, type Gateway, startGateway, testMasterKey } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
 import { exerciseBackup } from './backup-operations.js'
 import { callsOf, createChecker, documentOf, operationsOf } from './document.js'
@@ -271,6 +272,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
 
 t.test('a store that is unavailable gives 503 with the outcome, as documented', async t => {
   const { store } = await stores.embedded(t, Date.now)
+  await openRegistry(store, [testMasterKey], Date.now)
   let outcome: StoreOutcome = 'unknown'
   const gone = async () => {
     throw new StoreUnavailable(new Error('gone'), outcome)

@@ -64,6 +64,19 @@ async function openClient(
   }
 }
 
+function createSignal() {
+  const listeners = new Set<() => void>()
+  return {
+    notify() {
+      for (const listener of listeners) listener()
+    },
+    listen(listener: () => void): () => void {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    }
+  }
+}
+
 /**
  * Opens the store that any number of instances share.
  * @param url  one of the forms of COUNTERSIGN_STORE
@@ -90,11 +103,8 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
       subscription.close()
     }
   }
-  const changeListeners = new Set<() => void>()
-  const onChange = () => {
-    for (const listener of changeListeners) listener()
-  }
-  subscribeTo(keys.changeChannel, onChange, onChange)
+  const changes = createSignal()
+  subscribeTo(keys.changeChannel, changes.notify, changes.notify)
   const channels = createRedisChannels(redis, keys, pin, connection, { ...options, onError })
   await channels.started
 
@@ -102,10 +112,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     kind: 'redis',
     pin,
     restore: createRedisRestore(redis, keys),
-    durable: createRedisDurable(redis, keys, pin, listener => {
-      changeListeners.add(listener)
-      return () => changeListeners.delete(listener)
-    }),
+    durable: createRedisDurable(redis, keys, pin, changes.listen),
     challenges: createRedisChallenges(redis, keys, pin),
     sessions: createRedisSessions(redis, keys, pin),
     licenseSlots: createRedisLicenseSlots(redis, keys),
