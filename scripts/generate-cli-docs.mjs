@@ -64,7 +64,7 @@ Generated from src/cli/program.ts by \`scripts/generate-cli-docs.mjs\`.
 
 ## Common to all commands
 
-The commands that call a running gateway (all except \`serve\`, \`doctor\`, \`config\` and \`completion\`) find it on this machine by themselves. These options name another one:
+The commands that call a running gateway (all except \`serve\`, \`init-store\`, \`doctor\`, \`config\` and \`completion\`) find it on this machine by themselves. These options name another one:
 ${optionTable(gatewayOptions)}
 - Precedence: an option, the environment, \`.env\` in the working folder, the default.
 - Trust: \`.env\` may belong to somebody else. A token or credential that an option, the environment or a data folder named by them provides is never sent to a URL from \`.env\`; pass \`--url\` then. When the URL or the token comes from \`.env\`, one line on stderr names both.

@@ -24,7 +24,7 @@ export {
   type StoreOutcome,
   StoreUnavailable
 } from './errors.js'
-export { identityKey, RecordLost, type StorePin, StoreReplaced } from './pin.js'
+export { identityKey, RecordLost, type StorePin } from './pin.js'
 
 /** How to reach Redis, as it is configured. */
 export interface RedisChoice {

@@ -49,13 +49,3 @@ export async function validateAll(clients, request) {
   }
   return Promise.all(clients.map(validate))
 }
-
-/** Closes every session from the outside, so that each client has to open another one. */
-export function dropConnections(gateway, clients) {
-  return Promise.all(
-    clients.map(async ({ credential }) => {
-      const { body } = await gateway.admin('GET', `/sessions?clientId=${credential.clientId}`)
-      await Promise.all(body.items.map(({ sessionId }) => gateway.admin('DELETE', `/sessions/${sessionId}`)))
-    })
-  )
-}

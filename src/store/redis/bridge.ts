@@ -1,4 +1,4 @@
-import type { BridgeStore, ClaimedMessage } from '../bridge.js'
+import type { BridgeState, BridgeStore, ClaimedMessage } from '../bridge.js'
 import {
   commitArguments,
   exchangeArguments,
@@ -26,6 +26,12 @@ export type SubscribeToChannel = (
   onMessage: (message: string) => void,
   onConnected: () => void
 ) => () => void
+
+/** The reply of bridge-read.lua. @throws UnexpectedReply, SyntaxError */
+function parseRead(reply: unknown): BridgeState | undefined {
+  const [state] = listOf(reply)
+  return state === undefined ? undefined : parseState(state)
+}
 
 /** @param rows  seq, text, seq, text, … */
 function parseClaimed(rows: readonly string[]): ClaimedMessage[] {
@@ -58,16 +64,14 @@ export function createRedisBridge(
     async exchange(request) {
       const args = exchangeArguments(request, keys.notificationPrefix)
       const script = request.mayUseReserve === true ? 'bridgeExchangeFromReserve' : 'bridgeExchange'
-      const key = keys.bridge(request.sessionId)
       const reply = await redis.script(script, keysOf(request.sessionId), args)
-      const outcome = redis.parse(key, () => parseExchange(reply))
+      const outcome = redis.parse(keys.bridge(request.sessionId), () => parseExchange(reply))
       if (outcome.kind === 'missing') await pin.verify()
       return outcome
     },
     async read(sessionId, answerBytes) {
       const reply = await redis.script('bridgeRead', keysOf(sessionId), [answerBytes])
-      const [state] = redis.parse(keys.bridge(sessionId), () => listOf(reply))
-      return pin.confirm(state === undefined ? undefined : redis.parse(keys.bridge(sessionId), () => parseState(state)))
+      return pin.confirm(redis.parse(keys.bridge(sessionId), () => parseRead(reply)))
     },
     async commit(commit) {
       const args = commitArguments(commit, keys.notificationPrefix, sessionKeyLifeMs)

@@ -1,4 +1,4 @@
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { maxChunkLines } from '../../../registry/restore.js'
 import { needs, noContent, ofBody, refusals } from '../../common/operation.js'
 import type { Tag } from '../../common/resource.js'
@@ -68,8 +68,6 @@ const restoredSchema = Type.Object(
   },
   { $id: 'Restored' }
 )
-
-export type RestoreCommitBody = Static<typeof commitSchema>
 
 export const backupTag: Tag = {
   name: 'Backup',
