@@ -42,7 +42,10 @@ function parseClaimed(rows: readonly string[]): ClaimedMessage[] {
   return messages.sort((a, b) => a.seq - b.seq)
 }
 
-/** Bridge sessions in Redis, each in one slot of a Cluster. */
+/**
+ * Bridge sessions in Redis, each in one slot of a Cluster. The value of an instance's heartbeat is its schema version;
+ * versions before schemas wrote 1, which is the one that they read.
+ */
 export function createRedisBridge(
   redis: RedisClient,
   keys: Keys,
@@ -91,7 +94,6 @@ export function createRedisBridge(
       return pin.confirm(ended === '' ? undefined : ended)
     },
     async heartbeat(instanceId, lifeMs, schemaVersion) {
-      // Versions before schemas wrote 1, which is the schema that they read.
       await redis.script('setFromReserve', [keys.instance(instanceId)], [`${schemaVersion}`, lifeMs])
     },
     isAlive: async instanceId => (await redis.command('EXISTS', keys.instance(instanceId))) === 1,
