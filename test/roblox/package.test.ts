@@ -125,7 +125,7 @@ t.test('the types for roblox-ts parse, and declare the members of the Luau modul
     ts.forEachChild(node, visit)
   }
   visit(file)
-  const type = /^export type Client = \{\n([\s\S]*?)^\}/m.exec(read('roblox/src/Countersign.luau'))?.[1] ?? ''
+  const type = /^export type Client = \{\n([\s\S]*?)^\}/m.exec(read('roblox/src/Client.luau'))?.[1] ?? ''
   const names = [...type.matchAll(/^\t([A-Z]\w+): /gm)].map(match => match[1] ?? '')
   t.same(members.get('Client')?.toSorted(), names.toSorted())
   const options = [...read('roblox/src/Options.luau').matchAll(/^\t\.(\w+) /gm)].map(match => match[1] ?? '')
