@@ -108,26 +108,13 @@ class Conversation {
   }
 
   /** Resolves when the channel is joined. @throws RequestError */
-  #join(channel: string): Promise<Subscription> {
-    const client = this.#client
-    return new Promise((resolve, reject) => {
-      const stops = [
-        client.on('subscribed', ({ channel: joined, offset, epoch }) => {
-          if (joined !== channel) return
-          for (const stop of stops) stop()
-          this.#screen.answer('subscribe', { channel, offset, epoch })
-          resolve(subscription)
-        }),
-        client.on('unsubscribed', ({ channel: left, code }) => {
-          if (left !== channel) return
-          for (const stop of stops) stop()
-          reject(new RequestError(code, `${channel} cannot be joined`))
-        })
-      ]
-      const subscription = client.subscribe(channel, publication =>
-        this.#screen.answer('publication', { ...publication })
-      )
-    })
+  async #join(channel: string): Promise<Subscription> {
+    const subscription = this.#client.subscribe(channel, publication =>
+      this.#screen.answer('publication', { ...publication })
+    )
+    const { offset, epoch } = await subscription.ready
+    this.#screen.answer('subscribe', { channel, offset, epoch })
+    return subscription
   }
 }
 

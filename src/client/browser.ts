@@ -3,25 +3,43 @@ import { CountersignClient } from './client.js'
 import type { ClientOptions } from './options.js'
 import { openBrowserSocket } from './socket-browser.js'
 
-export type { Position, PublicationHandler, Subscription } from './channels.js'
-export { CountersignClient } from './client.js'
-export type {
-  ClientEvents,
-  ClientOptions,
-  ClientState,
-  Publication,
-  Published,
-  Validation,
-  Welcome
-} from './options.js'
-export { RequestError } from './requests.js'
-export type { Credential } from './session.js'
+export * from './exports.js'
 
 const nonceAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
 /** 32 characters of 6 random bits each. */
 function nonce(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(32)), byte => nonceAlphabet.charAt(byte & 63)).join('')
+}
+
+/** `reportError` is newer than Safari 15.0. */
+function reportFault(error: unknown, source: string): void {
+  console.error(`countersign: ${source} threw`)
+  const report: unknown = Reflect.get(globalThis, 'reportError')
+  if (typeof report === 'function') report.call(globalThis, error)
+  else console.error(error)
+}
+
+/** The page is visible or thawed again, comes from the back–forward cache, or the network is back. */
+function onWake(call: () => void): () => void {
+  // A worker has no document.
+  const page: Document | undefined = typeof document === 'undefined' ? undefined : document
+  const ifVisible = () => {
+    if (page?.visibilityState === 'visible') call()
+  }
+  const ifRestored = ({ persisted }: { persisted?: boolean }) => {
+    if (persisted === true) call()
+  }
+  const listeners = [
+    [globalThis, 'online', call],
+    [globalThis, 'pageshow', ifRestored],
+    [page, 'resume', call],
+    [page, 'visibilitychange', ifVisible]
+  ] as const
+  for (const [target, name, listener] of listeners) target?.addEventListener(name, listener as () => void)
+  return () => {
+    for (const [target, name, listener] of listeners) target?.removeEventListener(name, listener as () => void)
+  }
 }
 
 /**
@@ -36,7 +54,10 @@ export function createClient(options: ClientOptions): CountersignClient {
       random: Math.random,
       nonce,
       setTimer: (call, ms) => setTimeout(call, ms),
-      clearTimer: timer => clearTimeout(timer as number | undefined)
+      clearTimer: timer => clearTimeout(timer as number | undefined),
+      reportFault,
+      warn: line => console.warn(`countersign: ${line}`),
+      onWake
     },
     options
   )

@@ -1,44 +1,29 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
+import { bufferPublication, type ChannelState, createChannelState, rewind } from './channel-state.js'
+import { RequestError } from './errors.js'
 import type { ClientEvents, Publication, Welcome } from './options.js'
+import {
+  ChannelHandler,
+  type HandlerHost,
+  isAfter,
+  isNext,
+  type Position,
+  type PublicationHandler,
+  type Subscription
+} from './subscription.js'
 
 /** The channels of a client over all its sessions (PROTOCOL §10.3, §10.4). */
 
-/** Bound of the publications that are buffered while a join is pending. The next recovery delivers dropped ones. */
-export const maxBuffered = 1024
 /** Delay before a refused subscribe is repeated if the gateway gives none, in milliseconds. */
 const retryMs = 1000
 
-export interface Position {
-  readonly offset: number
-  readonly epoch: string
-}
-
-export type PublicationHandler = (publication: Publication) => void
-
-/** A channel that a client keeps joined until {@link Subscription.unsubscribe}. */
-export interface Subscription {
-  readonly channel: string
-  /** The position of the last publication that was delivered; undefined before the first join. */
-  readonly position: Position | undefined
-  unsubscribe(): void
-}
-
-interface ChannelState {
-  readonly channel: string
-  handler: PublicationHandler
-  position: Position | undefined
-  isJoined: boolean
-  /** The `seq` of the pending subscribe. */
-  joinSeq: number | undefined
-  /** Publications that arrived while the subscribe is pending. */
-  buffered: Publication[]
-}
-
 /** The functions of the client that its channels use. */
-export interface ChannelsHost {
+export interface ChannelsHost extends HandlerHost {
   /** Sends a message in the current session. @returns its `seq`; undefined without a session */
-  send(message: { readonly type: string; readonly [member: string]: unknown }): number | undefined
+  send(type: 'subscribe' | 'unsubscribe', members: { channel: string; recover?: Position }): number | undefined
   emit<Name extends 'subscribed' | 'missed' | 'unsubscribed' | 'direct'>(name: Name, event: ClientEvents[Name]): void
+  /** A channel was refused for good. */
+  denied(channel: string, code: string): void
   /** Calls {@link ClientChannels.joinPending} after a delay. */
   retryJoinsAfter(ms: number): void
 }
@@ -53,160 +38,202 @@ export class ClientChannels {
     this.#host = host
   }
 
-  /** @throws Error if the channel has a subscription already */
-  subscribe(channel: string, handler: PublicationHandler, recover: Position | undefined): Subscription {
-    const known = this.#channels.get(channel)
-    const isServerJoined = this.#serverJoined.includes(channel)
-    if (known !== undefined && !isServerJoined) throw new Error(`${channel}: the channel has a subscription already`)
-    const state = known ?? this.#add(channel, handler)
-    state.handler = handler
-    if (recover !== undefined) state.position = recover
-    if (!state.isJoined || recover !== undefined) this.#join(state)
+  /**
+   * @param recover  the position after which the handler wants every publication
+   * @param refusal  why the request is not sent
+   */
+  subscribe(
+    channel: string,
+    handler: PublicationHandler<never>,
+    recover: Position | undefined,
+    refusal?: RequestError
+  ): Subscription {
+    const added = new ChannelHandler(this.#host, channel, handler, recover)
+    if (refusal === undefined) this.#addHandler(added)
+    else {
+      added.stop(refusal)
+      this.#host.emit('unsubscribed', { channel, code: refusal.code })
+      this.#host.denied(channel, refusal.code)
+    }
     return {
       channel,
+      ready: added.ready,
       get position() {
-        return state.position
+        return added.position
       },
-      unsubscribe: () => this.#unsubscribe(state)
+      unsubscribe: () => this.#unsubscribe(added)
     }
   }
 
-  #add(channel: string, handler: PublicationHandler, position?: Position): ChannelState {
-    const state: ChannelState = {
-      channel,
-      handler,
-      position,
-      isJoined: false,
-      joinSeq: undefined,
-      buffered: []
-    }
+  #addHandler(added: ChannelHandler): void {
+    const { channel, cursor } = added
+    const known = this.#channels.get(channel)
+    const state = known ?? this.#add(channel, cursor)
+    state.handlers.add(added)
+    if (known === undefined) this.#join(state)
+    else if (cursor !== undefined) {
+      added.fallBehind()
+      if (state.isJoined) this.#catchUp(added)
+    } else if (state.isJoined && state.position !== undefined) added.join(state.position, false)
+  }
+
+  #add(channel: string, position?: Position): ChannelState {
+    const state = createChannelState(channel, position)
     this.#channels.set(channel, state)
     return state
   }
 
-  #unsubscribe(state: ChannelState): void {
-    if (this.#channels.get(state.channel) !== state) return
-    if (this.#serverJoined.includes(state.channel)) state.handler = this.#emitDirect
-    else {
-      this.#channels.delete(state.channel)
-      this.#host.send({ type: 'unsubscribe', channel: state.channel })
-    }
+  #unsubscribe(handler: ChannelHandler): void {
+    const { channel } = handler
+    if (!handler.isActive) return
+    handler.stop(new RequestError('CLOSED', `unsubscribed from ${channel}`))
+    const state = this.#channels.get(channel)
+    if (state?.handlers.delete(handler) !== true || state.handlers.size > 0) return
+    if (this.#serverJoined.includes(channel)) return
+    this.#channels.delete(channel)
+    this.#host.send('unsubscribe', { channel })
   }
-
-  readonly #emitDirect: PublicationHandler = publication => this.#host.emit('direct', publication)
 
   #join(state: ChannelState): void {
     const { channel, position } = state
     state.isJoined = false
-    const recover = position === undefined ? {} : { recover: position }
-    state.joinSeq = this.#host.send({ type: 'subscribe', channel, ...recover })
+    state.joinSeq = this.#host.send('subscribe', { channel, ...(position === undefined ? {} : { recover: position }) })
+  }
+
+  /** Asks for what a handler wants from before the channel's position. It is legal on a joined channel. */
+  #catchUp(handler: ChannelHandler): void {
+    const { channel, cursor } = handler
+    if (cursor === undefined) return
+    const { offset, epoch } = cursor
+    handler.catchUpSeq = this.#host.send('subscribe', { channel, recover: { offset, epoch } })
+  }
+
+  /** The client was closed: what waits for a join fails, and the channels are joined again after the next `connect`. */
+  close(error: RequestError): void {
+    for (const { handlers } of this.#channels.values()) for (const handler of handlers) handler.fail(error)
   }
 
   // ── Sessions and messages ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** Joins all channels in a new session, each from its last position. */
   restart({ subscriptions = [] }: Welcome): void {
-    const left = this.#serverJoined.filter(name => name.startsWith('session:'))
+    const left = this.#serverJoined
     this.#serverJoined = subscriptions.map(({ channel }) => channel)
-    for (const name of left) if (!this.#serverJoined.includes(name)) this.#channels.delete(name)
-    for (const state of this.#channels.values()) {
-      Object.assign(state, { isJoined: false, joinSeq: undefined, buffered: [] })
-    }
+    for (const name of left) if (!this.#serverJoined.includes(name)) this.#leaveOwn(name)
+    for (const state of this.#channels.values()) rewind(state)
     for (const { channel, offset, epoch } of subscriptions) {
       const position = { offset, epoch }
-      const state = this.#channels.get(channel) ?? this.#add(channel, this.#emitDirect, position)
+      const state = this.#channels.get(channel) ?? this.#add(channel, position)
       state.position ??= position
       state.isJoined = state.position.offset === offset && state.position.epoch === epoch
+      if (state.isJoined) for (const handler of state.handlers) handler.join(position, true)
     }
     this.joinPending()
   }
 
+  /** An own channel of another session, or of another client: nobody else may join it. */
+  #leaveOwn(channel: string): void {
+    const state = this.#channels.get(channel)
+    if (state === undefined) return
+    if (state.handlers.size === 0) this.#channels.delete(channel)
+    else this.#remove(state, 'PERMISSION_DENIED', false)
+  }
+
   /** Joins the channels that are neither joined nor pending. */
   joinPending(): void {
-    for (const state of this.#channels.values()) if (!state.isJoined && state.joinSeq === undefined) this.#join(state)
+    for (const state of this.#channels.values()) {
+      if (!state.isJoined && state.joinSeq === undefined) this.#join(state)
+      else if (state.isJoined) this.#catchUpAll(state)
+    }
+  }
+
+  #catchUpAll(state: ChannelState): void {
+    for (const each of state.handlers) if (each.isBehind && each.catchUpSeq === undefined) this.#catchUp(each)
   }
 
   receive(message: DownstreamMessages['publication' | 'subscribed' | 'unsubscribed']): void {
-    if (message.type === 'publication') this.#onPublication(message)
-    else if (message.type === 'subscribed') this.#subscribed(message)
-    else this.#unsubscribed(message)
-  }
-
-  #onPublication(message: DownstreamMessages['publication']): void {
-    const { channel, offset, epoch, data, publishedAt, publisher } = message
-    const state = this.#channels.get(channel)
+    const state = this.#channels.get(message.channel)
     if (state === undefined) return
-    const by = publisher === undefined ? {} : { publisher }
-    const publication = { channel, offset, epoch, data, publishedAt, ...by }
-    if (state.isJoined) this.#deliver(state, publication)
-    else this.#buffer(state, publication)
-  }
-
-  #buffer(state: ChannelState, publication: Publication): void {
-    if (state.buffered.length < maxBuffered) state.buffered.push(publication)
+    if (message.type === 'publication') {
+      const { channel, offset, epoch, data, publishedAt, publisher } = message
+      const by = publisher === undefined ? {} : { publisher }
+      this.#redeliver(state, { channel, offset, epoch, data, publishedAt, ...by })
+    } else if (message.type === 'subscribed') this.#subscribed(state, message)
+    else this.#unsubscribed(state, message)
   }
 
   /** Delivers the next publication and drops an old one. Any other proves a gap (PROTOCOL §10.4). */
   #deliver(state: ChannelState, publication: Publication): void {
-    const { position } = state
     const { offset, epoch } = publication
-    if (position?.epoch === epoch && offset <= position.offset) return
-    if (position?.epoch === epoch && offset === position.offset + 1) {
+    if (!isAfter(state.position, publication)) for (const handler of state.handlers) handler.acceptOld(publication)
+    else if (isNext(state.position, publication)) {
       state.position = { offset, epoch }
-      state.handler(publication)
-      return
+      for (const handler of state.handlers) handler.accept(publication)
+      if (state.handlers.size === 0) this.#host.emit('direct', publication)
+    } else {
+      this.#join(state)
+      bufferPublication(state, publication)
     }
-    this.#join(state)
-    this.#buffer(state, publication)
   }
 
-  #subscribed(message: DownstreamMessages['subscribed']): void {
+  #subscribed(state: ChannelState, message: DownstreamMessages['subscribed']): void {
     const { re, channel, offset, epoch, recovered, publications = [] } = message
-    const state = this.#channels.get(channel)
-    if (state === undefined || state.joinSeq !== re) return
+    if (re === undefined) return
+    if (state.joinSeq !== re) {
+      const handler = [...state.handlers].find(({ catchUpSeq }) => catchUpSeq === re)
+      handler?.catchUp(message, state.position ?? { offset, epoch })
+      if (handler !== undefined && !recovered) this.#host.emit('missed', { channel })
+      return
+    }
     state.joinSeq = undefined
     const previous = state.position
     if (!recovered) state.position = { offset, epoch }
     state.isJoined = true
     this.#host.emit('subscribed', { channel, offset, epoch, recovered })
     if (previous !== undefined && !recovered) this.#host.emit('missed', { channel })
+    for (const handler of state.handlers) if (!handler.isBehind) handler.join({ offset, epoch }, recovered)
     const { buffered } = state
     state.buffered = []
     for (const each of publications) this.#redeliver(state, { channel, epoch, ...each })
     for (const each of buffered) {
       // After a recovery all publications follow in order, so one behind a gap is delivered again (PROTOCOL §10.3).
-      const isNext = state.position?.epoch === each.epoch && state.position.offset + 1 === each.offset
-      if (!recovered || isNext) this.#redeliver(state, each)
+      if (!recovered || isNext(state.position, each)) this.#redeliver(state, each)
     }
+    this.#catchUpAll(state)
   }
 
-  /** Delivers a recovered or buffered publication. A handler may have unsubscribed, or another gap was detected. */
+  /** Delivers a publication, or buffers it while a join is pending. */
   #redeliver(state: ChannelState, publication: Publication): void {
-    if (this.#channels.get(state.channel) !== state) return
     if (state.isJoined) this.#deliver(state, publication)
-    else this.#buffer(state, publication)
+    else bufferPublication(state, publication)
   }
 
-  #unsubscribed({ channel, code }: DownstreamMessages['unsubscribed']): void {
-    const state = this.#channels.get(channel)
-    if (state === undefined) return
-    if (code === 'INSUFFICIENT_STATE') {
-      if (state.joinSeq === undefined) this.#join(state)
-    } else this.#remove(state, code)
+  #unsubscribed(state: ChannelState, { code }: DownstreamMessages['unsubscribed']): void {
+    if (code !== 'INSUFFICIENT_STATE') this.#remove(state, code)
+    else if (state.joinSeq === undefined) this.#join(state)
   }
 
-  #remove(state: ChannelState, code: string): void {
-    this.#channels.delete(state.channel)
-    this.#host.emit('unsubscribed', { channel: state.channel, code })
+  #remove(state: ChannelState, code: string, isReported = true): void {
+    const { channel, handlers } = state
+    this.#channels.delete(channel)
+    const error = new RequestError(code, `${code} for channel ${channel}`)
+    for (const handler of handlers) handler.stop(error)
+    this.#host.emit('unsubscribed', { channel, code })
+    if (isReported) this.#host.denied(channel, code)
   }
 
   /** An error answers the request `re`. @returns whether that was a subscribe */
   onRefused(re: number | undefined, code: string, retryAfterMs = retryMs): boolean {
-    const state = [...this.#channels.values()].find(each => each.joinSeq !== undefined && each.joinSeq === re)
-    if (state === undefined) return false
-    state.joinSeq = undefined
-    if (code === 'UNAVAILABLE' || code === 'RATE_LIMITED') this.#host.retryJoinsAfter(retryAfterMs)
-    else this.#remove(state, code)
-    return true
+    if (re === undefined) return false
+    for (const state of this.#channels.values()) {
+      const handler = [...state.handlers].find(({ catchUpSeq }) => catchUpSeq === re)
+      if (state.joinSeq !== re && handler === undefined) continue
+      if (state.joinSeq === re) state.joinSeq = undefined
+      if (handler !== undefined) handler.catchUpSeq = undefined
+      if (code === 'UNAVAILABLE' || code === 'RATE_LIMITED') this.#host.retryJoinsAfter(retryAfterMs)
+      else this.#remove(state, code)
+      return true
+    }
+    return false
   }
 }

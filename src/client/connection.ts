@@ -1,11 +1,9 @@
 import { closeNormal } from '../protocol/codes.js'
+import { defaultLimits } from '../protocol/limits.js'
+import { type Encoded, limitsOf, type RequestLimits } from './encode.js'
+import type { Welcome } from './options.js'
 import type { ClientSession } from './session.js'
 import type { ClientSocket } from './socket.js'
-
-/** The message of a caught value, for events. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
 
 /** A socket with the session that it opens. */
 export class Connection {
@@ -13,6 +11,12 @@ export class Connection {
   readonly #socket: ClientSocket
   readonly #onSent: (frame: string) => void
   #isOver = false
+  /** The welcome of its session. */
+  welcome: Welcome | undefined
+  /** The limits of its session. */
+  limits: RequestLimits = defaultLimits
+  /** Set once `bye` was sent. */
+  byeSeq: number | undefined
 
   /** @param onSent  called with each frame after it was sent */
   constructor(session: ClientSession, socket: ClientSocket, onSent: (frame: string) => void) {
@@ -26,9 +30,22 @@ export class Connection {
     return this.#isOver
   }
 
+  open(welcome: Welcome): void {
+    this.welcome = welcome
+    this.limits = limitsOf(welcome.limits, defaultLimits)
+  }
+
   /** Signs and sends a message. @returns its `seq` */
   send(message: { readonly type: string; readonly [member: string]: unknown }): number {
-    const { seq, frame } = this.session.sign(message)
+    return this.#send(this.session.sign(message))
+  }
+
+  /** Signs and sends a request. @returns its `seq`. @throws RequestError if the gateway would refuse it for its size */
+  sendRequest(encoded: Encoded): number {
+    return this.#send(this.session.signRequest(encoded, this.limits))
+  }
+
+  #send({ seq, frame }: { seq: number; frame: string }): number {
     this.sendFrame(frame)
     return seq
   }
@@ -45,10 +62,14 @@ export class Connection {
     this.#socket.close(closeCode)
   }
 
+  /** Sends `bye`. Its answer ends the session. */
+  sendBye(): void {
+    if (!this.#isOver && this.byeSeq === undefined) this.byeSeq = this.send({ type: 'bye' })
+  }
+
   /** Sends `bye`, then closes the socket. */
   endWithBye(): void {
-    if (this.#isOver) return
-    this.send({ type: 'bye' })
+    this.sendBye()
     this.end(closeNormal)
   }
 }

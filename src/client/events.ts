@@ -1,15 +1,116 @@
-/** A small typed event emitter. */
-export class Emitter<Events extends { [Name in keyof Events]: unknown }> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>()
+/** Events for the application, kept apart from the client's own state. */
+
+/**
+ * Calls listeners and handlers after the client's own work: within {@link run} they are queued, and they run when it is
+ * over. So a listener that throws, or calls the client, finds a client whose state is complete.
+ */
+export class Dispatcher {
+  #queue: { readonly isState: boolean; readonly call: () => void }[] = []
+  #depth = 0
+  #isDraining = false
+
+  /** Runs the client's own work. */
+  run<T>(work: () => T): T {
+    this.#depth++
+    try {
+      return work()
+    } finally {
+      this.#depth--
+      this.#drain()
+    }
+  }
+
+  /** @param call     must not throw
+   *  @param isState  survives {@link discard} */
+  push(call: () => void, isState = false): void {
+    this.#queue.push({ call, isState })
+    this.#drain()
+  }
+
+  /** Drops what is queued: the client was closed. Events of its state stay. */
+  discard(): void {
+    this.#queue = this.#queue.filter(({ isState }) => isState)
+  }
+
+  #drain(): void {
+    if (this.#isDraining || this.#depth > 0) return
+    this.#isDraining = true
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next.call()
+    this.#isDraining = false
+  }
+}
+
+/** Called with what an application's function threw. `source`: `listener:state`, `channel:chat`. */
+export type ReportFault = (error: unknown, source: string) => void
+
+/** Calls a function of the application. What it throws, or rejects with, is reported and changes nothing else. */
+export function callSafely(call: () => unknown, report: (error: unknown) => void): void {
+  try {
+    const result = call()
+    if (result instanceof Promise) result.catch(report)
+  } catch (error) {
+    report(error)
+  }
+}
+
+/** What an application's listener or handler threw, and where. */
+export interface Fault {
+  readonly error: unknown
+  readonly source: string
+}
+
+/** A typed event emitter whose listeners cannot break it, nor each other. */
+export abstract class Emitter<Events extends { [Name in keyof Events]: unknown } & { error: Fault }> {
+  readonly #listeners = new Map<keyof Events, Set<(event: never) => unknown>>()
+  protected readonly dispatcher = new Dispatcher()
+
+  /** Reports a fault that no `error` listener takes. */
+  protected abstract reportFault(error: unknown, source: string): void
 
   /** @returns a function that removes the listener */
-  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void {
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners.add(listener))
-    return () => listeners.delete(listener)
+    return () => this.off(name, listener)
+  }
+
+  /** Like {@link on}, for the next event only. */
+  once<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void {
+    const off = this.on(name, event => {
+      off()
+      return listener(event)
+    })
+    return off
+  }
+
+  off<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): void {
+    this.#listeners.get(name)?.delete(listener)
+  }
+
+  protected hasListeners(name: keyof Events): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0
   }
 
   protected emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    for (const listener of this.#listeners.get(name) ?? []) (listener as (event: Events[Name]) => void)(event)
+    if (this.hasListeners(name))
+      this.dispatcher.push(() => this.#deliver(name, event), name === 'state' || name === 'error')
+  }
+
+  #deliver<Name extends keyof Events>(name: Name, event: Events[Name]): void {
+    const listeners = this.#listeners.get(name)
+    for (const listener of [...(listeners ?? [])]) {
+      if (listeners?.has(listener) !== true) continue
+      callSafely(
+        () => (listener as (event: Events[Name]) => unknown)(event),
+        error => this.fault(error, `listener:${String(name)}`)
+      )
+    }
+  }
+
+  /** Reports what a function of the application threw: to `error`, else to the platform. */
+  protected readonly fault: ReportFault = (error, source) => {
+    if (this.hasListeners('error') && source !== 'listener:error')
+      this.emit('error', { error, source } as Events['error'])
+    else this.reportFault(error, source)
   }
 }

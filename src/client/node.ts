@@ -4,19 +4,7 @@ import { CountersignClient } from './client.js'
 import type { ClientOptions } from './options.js'
 import { openNodeSocket } from './socket-node.js'
 
-export type { Position, PublicationHandler, Subscription } from './channels.js'
-export { CountersignClient } from './client.js'
-export type {
-  ClientEvents,
-  ClientOptions,
-  ClientState,
-  Publication,
-  Published,
-  Validation,
-  Welcome
-} from './options.js'
-export { RequestError } from './requests.js'
-export type { Credential } from './session.js'
+export * from './exports.js'
 
 /**
  * Creates a client for Node. It is idle until {@link CountersignClient.connect}.
@@ -30,7 +18,10 @@ export function createClient(options: ClientOptions): CountersignClient {
       random: Math.random,
       nonce: () => randomBytes(24).toString('base64url'),
       setTimer: (call, ms) => setTimeout(call, ms),
-      clearTimer: timer => clearTimeout(timer as NodeJS.Timeout | undefined)
+      clearTimer: timer => clearTimeout(timer as Parameters<typeof clearTimeout>[0]),
+      reportFault: (error, source) => console.error(`countersign: ${source} threw`, error),
+      warn: line => console.warn(`countersign: ${line}`),
+      onWake: () => () => {}
     },
     options
   )

@@ -1,6 +1,7 @@
 import type { MacMaker } from '../protocol/mac.js'
 import type { Attributes, DownstreamMessages } from '../protocol/messages.js'
-import type { Credential } from './session.js'
+import type { CredentialOption } from './credential.js'
+import type { Fault } from './events.js'
 import type { OpenSocket } from './socket.js'
 
 /** The options, events and platform of a client. */
@@ -14,11 +15,25 @@ export type Validation = Pick<
   'valid' | 'code' | 'serviceId' | 'licenseId' | 'expiresAt' | 'maxHwids' | 'boundHwids'
 >
 
+/** The current session. */
+export interface SessionInfo {
+  readonly sessionId: string
+  readonly clientId: string
+  /** `welcome.limits` of the gateway (PROTOCOL §11). */
+  readonly limits: Readonly<Record<string, number>>
+}
+
 /** A publication on a channel. */
-export type Publication = Pick<
-  DownstreamMessages['publication'],
-  'channel' | 'offset' | 'epoch' | 'data' | 'publishedAt' | 'publisher'
->
+export interface Publication<T = unknown> {
+  readonly channel: string
+  readonly offset: number
+  readonly epoch: string
+  readonly data: T
+  /** Unix milliseconds. */
+  readonly publishedAt: number
+  /** The client that published it; undefined for one that came over HTTP. */
+  readonly publisher?: string
+}
 /** The result of a publish. */
 export type Published = Pick<DownstreamMessages['published'], 'channel' | 'offset' | 'epoch' | 'duplicate'>
 
@@ -27,9 +42,12 @@ export interface ClientEvents {
   welcome: Welcome
   /** A frame was sent or received. `signed`: the client has created or verified its signature. */
   frame: { readonly direction: 'up' | 'down'; readonly text: string; readonly signed: boolean }
-  /** A connection was lost, and the client tries to reconnect. */
+  /** An established session ended, and the client opens the next one. Never reported after `close()`. */
   lost: { readonly reason: string }
-  /** All tries so far have failed. The client keeps trying, slowly. */
+  /**
+   * No session could be opened, or a channel was refused: reported once for each cause, and again only after a session has
+   * been opened. `tries`: failed attempts since the last session. Without a listener each cause is one line on the console.
+   */
   trouble: { readonly reason: string; readonly tries: number }
   /** A channel was joined, or joined again in a new session. */
   subscribed: { readonly channel: string; readonly offset: number; readonly epoch: string; readonly recovered: boolean }
@@ -41,15 +59,24 @@ export interface ClientEvents {
   direct: Publication
   /** The client has stopped: a signed error of the gateway means that reconnecting would not help. */
   stopped: { readonly code: string; readonly message: string }
+  /** What a listener or handler of the application threw, and where: `listener:state`, `channel:chat`. */
+  error: Fault
 }
 
 export interface ClientOptions {
   /** ws:// or wss://, e.g. `wss://example.com/v1/ws`. */
   readonly url: string
-  /** The credential, or a function that is called before each handshake, e.g. to fetch a ticket from your backend. */
-  readonly credential: Credential | (() => Credential | Promise<Credential>)
+  /**
+   * The credential, or a function that is called before each handshake, e.g. to fetch a ticket from your backend. The
+   * function may return the answer of `fetch` itself.
+   */
+  readonly credential: CredentialOption
   /** For the operators of the gateway: at most 16 members; names of 1 to 32 bytes, values of up to 128 bytes. */
   readonly attributes?: Attributes
+  /** After it fetching a credential has failed. Milliseconds, default 15,000. */
+  readonly credentialTimeoutMs?: number
+  /** For requests that give no time-out of their own. Milliseconds, default 10,000. */
+  readonly requestTimeoutMs?: number
 }
 
 /** The functions that differ between browsers and Node. */
@@ -62,4 +89,10 @@ export interface Platform {
   readonly nonce: () => string
   readonly setTimer: (call: () => void, ms: number) => unknown
   readonly clearTimer: (timer: unknown) => void
+  /** Reports what an application's listener or handler threw. */
+  readonly reportFault: (error: unknown, source: string) => void
+  /** Writes one line for the developer. */
+  readonly warn: (line: string) => void
+  /** Calls when the network or the page is back. @returns a function that stops it */
+  readonly onWake: (call: () => void) => () => void
 }

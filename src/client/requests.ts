@@ -1,4 +1,6 @@
 import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
+import type { Encoded } from './encode.js'
+import { RequestError, type RequestOutcome } from './errors.js'
 import type { Platform } from './options.js'
 
 /** Bound of concurrent requests. */
@@ -6,31 +8,10 @@ export const maxPendingRequests = 256
 /** Pause before an unavailable request is repeated if the gateway gives none, and its bounds, in milliseconds. */
 const repeatAfterMs = { default: 1000, min: 100, max: 30_000 }
 
-/** Whether a failed request may have taken effect. */
-export type RequestOutcome = 'unknown' | 'unsent'
-
-/** A request was refused, timed out, or its client was closed. */
-export class RequestError extends Error {
-  override readonly name = 'RequestError'
-  /** A code of PROTOCOL §7.3, or TIMEOUT, CLOSED, TOO_MANY. */
-  readonly code: string
-  /** The earliest time to repeat the request, in milliseconds from its answer. */
-  readonly retryAfterMs: number | undefined
-  /** With UNAVAILABLE, TIMEOUT and CLOSED: `unsent` only where the request certainly had no effect. */
-  readonly outcome: RequestOutcome | undefined
-
-  constructor(code: string, message: string, retryAfterMs?: number, outcome?: RequestOutcome) {
-    super(message)
-    this.code = code
-    this.retryAfterMs = retryAfterMs
-    this.outcome = outcome
-  }
-}
-
 type ErrorMessage = Pick<DownstreamMessages['error'], 'code' | 'message' | 're' | 'retryAfterMs' | 'outcome'>
 
 export interface Request {
-  readonly message: { readonly type: string; readonly [member: string]: unknown }
+  readonly encoded: Encoded
   resolve(answer: Downstream): void
   reject(error: RequestError): void
   timer: unknown
@@ -48,13 +29,16 @@ function outcomeOf({ isSent, mayHaveRun }: Request): RequestOutcome {
   return isSent || mayHaveRun ? 'unknown' : 'unsent'
 }
 
-function timeoutError(request: Request, timeoutMs: number): RequestError {
+/** @param cause  why there is no session; undefined if there is one */
+function timeoutError(request: Request, timeoutMs: number, cause: string | undefined): RequestError {
   const outcome = outcomeOf(request)
-  if (request.refusal === undefined) {
-    return new RequestError('TIMEOUT', `no answer within ${timeoutMs} ms`, undefined, outcome)
+  if (request.refusal !== undefined) {
+    const { code, message, retryAfterMs } = request.refusal
+    return new RequestError(code, `${message} (refused for ${timeoutMs} ms)`, { retryAfterMs, outcome })
   }
-  const { code, message, retryAfterMs } = request.refusal
-  return new RequestError(code, `${message} (refused for ${timeoutMs} ms)`, retryAfterMs, outcome)
+  const fault = cause === undefined ? 'no answer' : 'no session'
+  const because = cause === undefined ? '' : `: ${cause}`
+  return new RequestError('TIMEOUT', `${fault} within ${timeoutMs} ms${because}`, { outcome })
 }
 
 /**
@@ -64,11 +48,14 @@ function timeoutError(request: Request, timeoutMs: number): RequestError {
  */
 export class Requests {
   readonly #platform: Pick<Platform, 'setTimer' | 'clearTimer'>
+  readonly #causeOfNoSession: () => string | undefined
   readonly #pending = new Set<Request>()
   #bySeq = new Map<number, Request>()
 
-  constructor(platform: Pick<Platform, 'setTimer' | 'clearTimer'>) {
+  /** @param causeOfNoSession  why there is no session; undefined if there is one */
+  constructor(platform: Pick<Platform, 'setTimer' | 'clearTimer'>, causeOfNoSession: () => string | undefined) {
     this.#platform = platform
+    this.#causeOfNoSession = causeOfNoSession
   }
 
   /**
@@ -76,18 +63,20 @@ export class Requests {
    * @param send  called at once; sends the request if there is a session. {@link restart} returns it for the next one
    * @returns the answer; rejects with RequestError
    */
-  open(message: Request['message'], timeoutMs: number, send: (request: Request) => void): Promise<Downstream> {
+  open(encoded: Encoded, timeoutMs: number, send: (request: Request) => void): Promise<Downstream> {
     return new Promise((resolve, reject) => {
       if (this.#pending.size >= maxPendingRequests) {
-        return reject(new RequestError('TOO_MANY', `${maxPendingRequests} requests are pending already`))
+        return reject(
+          new RequestError('TOO_MANY', `${maxPendingRequests} requests are pending already`, { outcome: 'unsent' })
+        )
       }
       const request: Request = {
-        ...{ message, resolve, reject },
+        ...{ encoded, resolve, reject },
         ...{ timer: undefined, repeatTimer: undefined, isSent: false, mayHaveRun: false, refusal: undefined }
       }
       request.timer = this.#platform.setTimer(() => {
         this.#remove(request)
-        reject(timeoutError(request, timeoutMs))
+        reject(timeoutError(request, timeoutMs, this.#causeOfNoSession()))
       }, timeoutMs)
       this.#pending.add(request)
       send(request)
@@ -118,9 +107,9 @@ export class Requests {
     const { re, code, message, retryAfterMs, outcome } = error
     const request = re === undefined ? undefined : this.#bySeq.get(re)
     if (request === undefined || re === undefined) return
-    if (code !== 'UNAVAILABLE' || request.message.type !== 'publish') {
+    if (code !== 'UNAVAILABLE' || request.encoded.type !== 'publish') {
       const known = outcome === 'unknown' || outcome === 'unsent' ? outcome : undefined
-      this.settle(re, () => request.reject(new RequestError(code, message, retryAfterMs, known)))
+      this.settle(re, () => request.reject(new RequestError(code, message, { retryAfterMs, outcome: known })))
       return
     }
     this.#bySeq.delete(re)
@@ -144,11 +133,22 @@ export class Requests {
     return [...this.#pending]
   }
 
+  /** Whether a request has never been sent, or waits to be sent again. */
+  get hasUnsent(): boolean {
+    return [...this.#pending].some(({ isSent }) => !isSent)
+  }
+
+  /** A request cannot be sent in this session: its gateway would refuse it. */
+  reject(request: Request, error: RequestError): void {
+    this.#remove(request)
+    request.reject(error)
+  }
+
   /** Rejects all requests. */
   rejectAll(code: string, message: string): void {
     for (const request of this.restart()) {
       this.#remove(request)
-      request.reject(new RequestError(code, message, undefined, outcomeOf(request)))
+      request.reject(new RequestError(code, message, { outcome: outcomeOf(request) }))
     }
   }
 

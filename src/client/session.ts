@@ -1,9 +1,10 @@
-import { signMessage, verifyFrame } from '../protocol/frame.js'
+import { signMessage, signText, verifyFrame } from '../protocol/frame.js'
 import { challengeTokenPattern, deriveSession, signChallenge } from '../protocol/handshake.js'
 import { defaultLimits, protocolName } from '../protocol/limits.js'
 import type { Mac, MacMaker } from '../protocol/mac.js'
 import { type Attributes, type Downstream, type DownstreamMessages, decodeDownstream } from '../protocol/messages.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
+import { type Encoded, type RequestLimits, requireWithin, unsignedText } from './encode.js'
 
 /** A key of a client, or a ticket. */
 export interface Credential {
@@ -23,6 +24,9 @@ export type Received =
   /** An unsigned error before the session: a hint (PROTOCOL §5.3). */
   | { readonly kind: 'hint'; readonly code: string; readonly message: string; readonly retryAfterMs: number }
 
+/** Levels that a list of publications adds to those of its data. */
+const listLevels = 2
+
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
@@ -38,6 +42,7 @@ export class ClientSession {
   #isOpen = false
   #lastSentSeq = 0
   #lastReceivedSeq = 0
+  #depth = defaultLimits.depth + listLevels
 
   /** @param nonce  22 to 64 base64url characters, random */
   constructor(createMac: MacMaker, credential: Credential, nonce: string, attributes: Attributes | undefined) {
@@ -56,6 +61,17 @@ export class ClientSession {
   }
 
   /**
+   * Signs a request as the next frame.
+   * @throws RequestError if the gateway of this session would refuse it for its size. It takes no `seq`
+   */
+  signRequest(encoded: Encoded, limits: RequestLimits): { seq: number; frame: string } {
+    if (this.#keys === undefined) throw new Error('the session is not open yet')
+    requireWithin(encoded, limits, this.#lastSentSeq + 1)
+    const seq = ++this.#lastSentSeq
+    return { seq, frame: signText(this.#keys.signer, unsignedText(encoded, seq)) }
+  }
+
+  /**
    * Verifies and decodes the next frame.
    * @param frame  UTF-8
    * @throws ProtocolError for a frame that does not verify, has the wrong `seq`, or is malformed
@@ -64,7 +80,7 @@ export class ClientSession {
     if (this.#keys === undefined) return this.#receiveUnsigned(frame)
     // A refusal of the authenticate is unsigned: it has no signature tail.
     if (!this.#isOpen && !this.#isSigned(frame)) return this.#receiveUnsigned(frame)
-    const { seq, message } = decodeDownstream(verifyFrame(this.#keys.verifier, frame, defaultLimits.depth + 2))
+    const { seq, message } = decodeDownstream(verifyFrame(this.#keys.verifier, frame, this.#depth))
     if (seq !== this.#lastReceivedSeq + 1)
       throw new ProtocolError('SEQUENCE_INVALID', `expected seq ${this.#lastReceivedSeq + 1}`)
     this.#lastReceivedSeq = seq
@@ -80,6 +96,7 @@ export class ClientSession {
       throw new ProtocolError('PROTOCOL_ERROR', 'not the welcome of this client')
     }
     this.#isOpen = true
+    this.#depth = Math.max(message.limits?.['depth'] ?? 0, defaultLimits.depth) + listLevels
     return { kind: 'welcome', welcome: message }
   }
 

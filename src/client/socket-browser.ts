@@ -1,13 +1,24 @@
 import { protocolName } from '../protocol/limits.js'
 import { utf8 } from '../protocol/mac.js'
-import type { OpenSocket } from './socket.js'
+import { closeReason, type OpenSocket } from './socket.js'
+
+/** A page learns nothing about a refused connection but that there is none. */
+function unreachable(): string {
+  if (navigator.onLine === false) return 'the gateway cannot be reached: this device is offline'
+  const { origin } = location
+  return `the gateway cannot be reached: is it running, and does its COUNTERSIGN_ALLOWED_ORIGINS allow ${origin}?`
+}
 
 export const openBrowserSocket: OpenSocket = (url, { onMessage, onClose }) => {
   const socket = new WebSocket(url, protocolName)
+  let wasOpen = false
+  socket.onopen = () => {
+    wasOpen = true
+  }
   socket.onmessage = ({ data }) => {
     if (typeof data === 'string') onMessage(utf8(data))
   }
-  socket.onclose = ({ code }) => onClose(code)
+  socket.onclose = ({ code, reason }) => onClose(wasOpen ? closeReason(code, reason) : unreachable())
   return {
     send: text => socket.send(text),
     close: (code, reason) => socket.close(code, reason)

@@ -1,11 +1,17 @@
 import WebSocket from 'ws'
 import { protocolName } from '../protocol/limits.js'
-import type { OpenSocket } from './socket.js'
+import { closeReason, type OpenSocket } from './socket.js'
 
 /** Longest wait for the WebSocket handshake, in milliseconds. */
 const connectTimeoutMs = 10_000
 /** Longest message that is accepted, in bytes. */
 const maxPayload = 1_048_576
+
+/** `ECONNREFUSED`, or the words of ws such as `Unexpected server response: 403`. */
+function causeOf(error: Error): string {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : error.message
+}
 
 export const openNodeSocket: OpenSocket = (url, { onMessage, onClose }) => {
   const socket = new WebSocket(url, protocolName, {
@@ -13,11 +19,21 @@ export const openNodeSocket: OpenSocket = (url, { onMessage, onClose }) => {
     maxPayload,
     perMessageDeflate: false
   })
+  let wasOpen = false
+  let fault: Error | undefined
+  socket.on('open', () => {
+    wasOpen = true
+  })
   socket.on('message', (data, isBinary) => {
     if (!isBinary && data instanceof Uint8Array) onMessage(data)
   })
-  socket.on('close', onClose)
-  socket.on('error', () => {}) // `close` follows
+  socket.on('error', error => {
+    fault = error
+  })
+  socket.on('close', (code, reason) => {
+    if (wasOpen || fault === undefined) onClose(closeReason(code, reason.toString()))
+    else onClose(`the gateway cannot be reached: ${causeOf(fault)}`)
+  })
   return {
     send: text => socket.send(text),
     close: (code, reason) => socket.close(code, reason)

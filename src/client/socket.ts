@@ -7,9 +7,14 @@ export interface ClientSocket {
 export interface SocketEvents {
   /** A text message, in UTF-8. Other messages are ignored. */
   onMessage(frame: Uint8Array): void
-  /** Called once, also if the connection was never established. */
-  onClose(code: number): void
+  /** Called once, also if the connection was never established. `reason`: why, for people. */
+  onClose(reason: string): void
 }
 
 /** Opens a socket with the subprotocol `countersign.v1`. */
 export type OpenSocket = (url: string, events: SocketEvents) => ClientSocket
+
+/** Why a connection ended, from its close frame. */
+export function closeReason(code: number, reason: string): string {
+  return `the connection closed with ${code}${reason === '' ? '' : ` ${reason}`}`
+}

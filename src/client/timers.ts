@@ -1,6 +1,17 @@
 import type { Platform } from './options.js'
 
-export type TimerName = 'retry' | 'handshake' | 'heartbeat' | 'silence' | 'renew' | 'resubscribe'
+export type TimerName =
+  | 'retry'
+  | 'wake'
+  | 'attemptAge'
+  | 'handshake'
+  | 'heartbeat'
+  | 'silence'
+  | 'renew'
+  | 'resubscribe'
+  | 'stable'
+  | 'restart'
+  | 'closing'
 
 /** Longest delay of setTimeout. A longer one would fire at once. */
 const maxDelayMs = 2 ** 31 - 1
@@ -27,6 +38,14 @@ export class Timers {
         Math.min(ms, maxDelayMs)
       )
     )
+  }
+
+  has(name: TimerName): boolean {
+    return this.#running.has(name)
+  }
+
+  clearAll(): void {
+    this.clear(...this.#running.keys())
   }
 
   clear(...names: readonly TimerName[]): void {

@@ -2,11 +2,27 @@
 
 /** Without a verified frame for this time after a heartbeat the client reconnects (PROTOCOL §6.1). */
 export const heartbeatAnswerMs = 10_000
+/** The same after a heartbeat that a wake-up sent. */
+export const probeAnswerMs = 5000
 /** From opening a socket to a verified welcome (PROTOCOL §4.5). */
 export const handshakeMs = 10_000
+/** An attempt of this age is given up when the client is woken: it may hang in a network that is gone. */
+export const staleAttemptMs = 2000
+/** A session that lasted this time counts as stable. */
+export const stableSessionMs = 10_000
+/** How long an instance that announced its stop is expected back. */
+export const restartMs = 60_000
+/** How long a closed client may take to send what it accepted before. */
+export const lastRequestsMs = 5000
+/** How long a closed client waits for the answer to its `bye`. */
+export const byeMs = 2000
+/** Fetching a credential. */
+export const defaultCredentialTimeoutMs = 15_000
+/** A request, from its call to its answer. */
+export const defaultRequestTimeoutMs = 10_000
 
-/** A session is renewed this long before it expires; a short one when a quarter of its lifetime is left. */
-const renewBeforeMs = 30_000
+/** PROTOCOL §4.5: a session is renewed this long before it expires; a short one when a quarter of its life is left. */
+const renewBeforeMs = 60_000
 const renewShare = 0.25
 /** Lower bound of a lifetime, against a loop of handshakes after a welcome that expires at once. */
 const minLifetimeMs = 1000

@@ -15,6 +15,13 @@ export interface Member {
   readonly check: (value: unknown) => boolean
 }
 
+const ownProperty = Object.prototype.hasOwnProperty
+
+/** `Object.hasOwn`, which Safari 15.0 lacks. */
+export function hasOwn(object: object, name: string): boolean {
+  return ownProperty.call(object, name)
+}
+
 /** The length of a string in UTF-8 bytes. The string must not contain lone surrogates. */
 export function byteLength(text: string): number {
   let bytes = text.length

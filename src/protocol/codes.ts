@@ -1,3 +1,5 @@
+import { hasOwn } from './check.js'
+
 /**
  * The codes of errors (PROTOCOL §7.3). The class of a close code determines what a client does. 44xx: the client is at fault and
  * reconnecting would not help. 45xx: the gateway is at fault or the cause is temporary, so the client reconnects.
@@ -71,7 +73,7 @@ export type ValidationCode = (typeof validationCodes)[number]
  *   any unknown code
  */
 export function endingClassOf(code: string): 'permanent' | 'transient' | 'none' {
-  if (!Object.hasOwn(codes, code)) return 'none'
+  if (!hasOwn(codes, code)) return 'none'
   const { close }: Code = codes[code as CodeName]
   if (close === undefined) return 'none'
   return close < firstTransientClose ? 'permanent' : 'transient'

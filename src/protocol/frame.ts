@@ -1,3 +1,4 @@
+import { hasOwn } from './check.js'
 import { scanFrameText } from './json-scan.js'
 import { constantTimeEqualHexAt, type Mac } from './mac.js'
 import { ProtocolError } from './protocol-error.js'
@@ -121,5 +122,5 @@ export function parseMessage(text: string): { type: string; [member: string]: un
 }
 
 function hasType(value: object): value is { type: string } {
-  return Object.hasOwn(value, 'type') && 'type' in value && typeof value.type === 'string'
+  return hasOwn(value, 'type') && 'type' in value && typeof value.type === 'string'
 }

@@ -95,7 +95,7 @@ export function scanJsonText(text: string, depth: number): void {
     const unit = text.charCodeAt(i)
     if (unit === quote) {
       const end = endOfString(text, i)
-      const names = open.at(-1)
+      const names = open[open.length - 1]
       if (nameExpected && names !== undefined) {
         const name = unescapeName(text, i, end)
         if (names.has(name)) refuse(`the member ${JSON.stringify(name.slice(0, maxShownName))} is duplicate`)

@@ -1,4 +1,4 @@
-import type { Member } from './check.js'
+import { hasOwn, type Member } from './check.js'
 import { downstreamMembers, upstreamMembers } from './checks.generated.js'
 import { parseMessage } from './frame.js'
 import { PollError, ProtocolError } from './protocol-error.js'
@@ -33,7 +33,7 @@ type Raw = { type: string; [member: string]: unknown }
 function findMismatch(raw: Raw, members: readonly Member[], seq?: number): ProtocolError | undefined {
   for (const member of members) {
     const { name } = member
-    if (!Object.hasOwn(raw, name)) {
+    if (!hasOwn(raw, name)) {
       if (member.required) return new ProtocolError('INVALID_MESSAGE', `${name} is missing: ${member.expected}`, seq)
       continue
     }
@@ -48,7 +48,7 @@ function findMismatch(raw: Raw, members: readonly Member[], seq?: number): Proto
 }
 
 function membersOf(table: Table, type: string): readonly Member[] | undefined {
-  return Object.hasOwn(table, type) ? table[type] : undefined
+  return hasOwn(table, type) ? table[type] : undefined
 }
 
 // The only cast from `unknown` to the message types: `findMismatch` has just run the checks generated from the schema.

@@ -92,7 +92,7 @@ t.test('answers fresh challenges', async t => {
 t.test('bounds requests in number and time', async t => {
   const { client, timers } = createManualClient(t, 'ws://127.0.0.1:1')
   client.connect()
-  const pending = Array.from({ length: maxPendingRequests }, () => client.validate(license, 5000))
+  const pending = Array.from({ length: maxPendingRequests }, () => client.validate(license, { timeoutMs: 5000 }))
   await t.rejects(client.validate(license), { code: 'TOO_MANY' })
   timers.advance(5000)
   for (const result of await Promise.allSettled(pending)) t.match(result, { reason: { code: 'TIMEOUT' } })

@@ -35,25 +35,41 @@ export function createClientOf(
   options: Partial<ClientOptions> & Pick<ClientOptions, 'credential'>
 ): CountersignClient {
   const client = createClient({ url: gateway.wsUrl, ...options })
-  t.teardown(() => client.close())
+  t.teardown(() => void client.close())
   return client
 }
 
+export interface ManualClient {
+  readonly client: CountersignClient
+  readonly timers: ManualTimers
+  /** Lines on the console. */
+  readonly lines: string[]
+  /** What listeners and handlers threw, where no `error` listener took it. */
+  readonly faults: { error: unknown; source: string }[]
+  /** As `online`, or a page that becomes visible. */
+  wake(): void
+}
+
 /** Creates a client with timers that the test advances. */
-export function createManualClient(
-  t: Test,
-  url: string,
-  options: Partial<ClientOptions> = {}
-): { client: CountersignClient; timers: ManualTimers } {
+export function createManualClient(t: Test, url: string, options: Partial<ClientOptions> = {}): ManualClient {
   const timers = createTimers()
+  const lines: string[] = []
+  const faults: ManualClient['faults'] = []
+  const wakes = new Set<() => void>()
   const platform = {
     createMac: createPortableMac,
     openSocket: openNodeSocket,
     random: () => 0.5,
     nonce: () => 'n'.repeat(32),
+    reportFault: (error: unknown, source: string) => void faults.push({ error, source }),
+    warn: (line: string) => void lines.push(line),
+    onWake(call: () => void) {
+      wakes.add(call)
+      return () => void wakes.delete(call)
+    },
     ...timers
   }
   const client = new CountersignClient(platform, { url, credential, ...options })
-  t.teardown(() => client.close())
-  return { client, timers }
+  t.teardown(() => void client.close())
+  return { client, timers, lines, faults, wake: () => [...wakes].map(call => call()) }
 }

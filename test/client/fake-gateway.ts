@@ -2,10 +2,9 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { CountersignClient } from '../../src/client/client.js'
-import type { ManualTimers } from '../helper/timers.js'
+import type { ClientOptions } from '../../src/client/options.js'
 import { hmac, patienceMs, signText } from '../helper/wire.js'
-import { createManualClient, credential, nextEvent } from './clients.js'
+import { createManualClient, credential, type ManualClient, nextEvent } from './clients.js'
 
 /** A WebSocket server that sends the frames of a test, for frames that no gateway sends. */
 
@@ -75,22 +74,30 @@ export const welcome = {
 /** Signs a downstream message. */
 export const sign = (message: object): string => signText(serverKey, JSON.stringify(message))
 
-export interface ConnectedClient extends FakeConnection {
+export interface ConnectedClient extends FakeConnection, ManualClient {
   readonly gateway: FakeGateway
-  readonly client: CountersignClient
-  readonly timers: ManualTimers
 }
 
-/** Connects a client to a fake gateway. @param members  added to the welcome */
-export async function connectToFakeGateway(t: Test, members: object = {}): Promise<ConnectedClient> {
-  const gateway = await startFakeGateway(t)
-  const { client, timers } = createManualClient(t, gateway.url)
-  client.connect()
+/** Accepts the next connection, and opens its session. @param members  added to the welcome */
+export async function acceptSession(gateway: FakeGateway, members: object = {}): Promise<FakeConnection> {
   const { socket, receive } = await gateway.accept()
   socket.send(challenge)
   await receive()
-  const open = nextEvent(client, 'welcome')
   socket.send(sign({ ...welcome, ...members }))
+  return { socket, receive }
+}
+
+/** Connects a client to a fake gateway. @param members  added to the welcome */
+export async function connectToFakeGateway(
+  t: Test,
+  members: object = {},
+  options: Partial<ClientOptions> = {}
+): Promise<ConnectedClient> {
+  const gateway = await startFakeGateway(t)
+  const manual = createManualClient(t, gateway.url, options)
+  const open = nextEvent(manual.client, 'welcome')
+  manual.client.connect()
+  const connection = await acceptSession(gateway, members)
   await open
-  return { gateway, client, timers, socket, receive }
+  return { gateway, ...manual, ...connection }
 }

@@ -54,14 +54,15 @@ t.test('drops the connection if the welcome is not valid for this client', async
   }
 })
 
-t.test('keeps trying after closes and unsigned errors, and reports trouble after three', async t => {
+t.test('keeps trying after closes and unsigned errors, and reports the cause once', async t => {
   const gateway = await startFakeGateway(t)
   const { client, timers } = createManualClient(t, gateway.url)
   const stopped: unknown[] = []
   client.on('stopped', end => stopped.push(end))
-  const trouble = nextEvent(client, 'trouble')
+  const troubles: unknown[] = []
+  client.on('trouble', trouble => troubles.push(trouble))
   client.connect()
-  for (const [i, delayMs] of [250, 500, 70_000].entries()) {
+  for (const [i, delayMs] of [250, 500, 1000].entries()) {
     const { socket, receive } = await gateway.accept()
     socket.send(challenge)
     await receive()
@@ -71,7 +72,8 @@ t.test('keeps trying after closes and unsigned errors, and reports trouble after
     t.same(timers.running(), [delayMs], `delay ${i}`)
     timers.advance(delayMs)
   }
-  t.match(await trouble, { tries: 3, reason: /AUTHENTICATION_FAILED/ })
+  t.match(troubles, [{ tries: 1, reason: /AUTHENTICATION_FAILED/ }])
+  t.equal(troubles.length, 1)
   t.same(stopped, [])
   await gateway.accept()
   t.pass('a fourth try')
@@ -103,7 +105,7 @@ t.test('stops only after a signed 44xx in sequence', async t => {
       socket.send(frame)
       await lost
       t.equal(client.state, 'connecting')
-      t.same(timers.running(), [250])
+      t.equal(timers.running()[0], 250)
     })
   }
   await t.test('an error with re answers a request, and the session continues', async t => {

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { RequestError } from '../../src/client/requests.js'
+import type { RequestError } from '../../src/client/errors.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { startGateway } from '../helper/gateway.js'
 import { startRedis } from '../helper/redis-server.js'
@@ -62,10 +62,10 @@ t.test('a publish that stays unavailable fails at its timeout, with its outcome'
     const connected = await connectToFakeGateway(t)
     const failure = failureOf(connected, 3000)
     const { seq } = await receive(connected)
-    await refuse(connected, 2, seq, { retryAfterMs: 10_000, ...(outcome === undefined ? {} : { outcome }) })
+    await refuse(connected, 2, seq, { retryAfterMs: 9000, ...(outcome === undefined ? {} : { outcome }) })
     connected.timers.advance(3000)
-    t.match(await failure, { name: 'RequestError', code: 'UNAVAILABLE', retryAfterMs: 10_000, outcome: expected })
-    t.notOk(connected.timers.running().includes(7000), 'no repeat is left behind')
+    t.match(await failure, { name: 'RequestError', code: 'UNAVAILABLE', retryAfterMs: 9000, outcome: expected })
+    t.notOk(connected.timers.running().includes(6000), 'no repeat is left behind')
   }
 })
 

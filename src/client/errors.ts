@@ -1,0 +1,40 @@
+/** Whether a failed request may have taken effect. */
+export type RequestOutcome = 'unknown' | 'unsent'
+
+export interface RequestErrorDetails {
+  readonly retryAfterMs?: number | undefined
+  readonly outcome?: RequestOutcome | undefined
+  readonly path?: string | undefined
+}
+
+/** A request was refused, here or by the gateway, timed out, or its client was closed. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError'
+  /** A code of PROTOCOL §7.3, or TIMEOUT, CLOSED, TOO_MANY. */
+  readonly code: string
+  /** The earliest time to repeat the request, in milliseconds from its answer. */
+  readonly retryAfterMs: number | undefined
+  /** With UNAVAILABLE, TIMEOUT and CLOSED: `unsent` only where the request certainly had no effect. */
+  readonly outcome: RequestOutcome | undefined
+  /** With INVALID_MESSAGE and INVALID_CHANNEL: the place of the fault, such as `data.players[3].name`. */
+  readonly path: string | undefined
+
+  constructor(code: string, message: string, { retryAfterMs, outcome, path }: RequestErrorDetails = {}) {
+    super(message)
+    this.code = code
+    this.retryAfterMs = retryAfterMs
+    this.outcome = outcome
+    this.path = path
+  }
+}
+
+/** A request that the gateway would refuse: it is not sent. */
+export function invalid(path: string, fault: string, code = 'INVALID_MESSAGE'): RequestError {
+  return new RequestError(code, `${path}: ${fault}`, { path, outcome: 'unsent' })
+}
+
+/** The message of a caught value. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Error) return error.message === '' ? error.name : error.message
+  return String(error)
+}

@@ -1,0 +1,15 @@
+import type { DownstreamMessages } from '../protocol/messages.js'
+import type { ClientState, Welcome } from './options.js'
+
+/** What a client does with its sessions. Nothing is called once the client was closed. */
+export interface SessionHost {
+  onState(state: ClientState): void
+  onFrame(direction: 'up' | 'down', text: string | Uint8Array, signed: boolean): void
+  onWelcome(welcome: Welcome): void
+  onChannelMessage(message: DownstreamMessages['publication' | 'subscribed' | 'unsubscribed']): void
+  /** @returns whether the error answers the subscribe of a channel */
+  onRefused(re: number | undefined, code: string, retryAfterMs: number | undefined): boolean
+  onLost(reason: string): void
+  onTrouble(reason: string, tries: number): void
+  onStopped(code: string, message: string): void
+}

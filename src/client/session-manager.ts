@@ -1,0 +1,246 @@
+import { closeNormal, endingClassOf } from '../protocol/codes.js'
+import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
+import { type AttemptOptions, Attempts } from './attempts.js'
+import type { FailureKind } from './backoff.js'
+import { ClosingStage } from './closing.js'
+import type { Connection } from './connection.js'
+import type { Encoded } from './encode.js'
+import { RequestError, reasonOf } from './errors.js'
+import { Heartbeats } from './heartbeats.js'
+import type { Platform, Welcome } from './options.js'
+import { type Request, Requests } from './requests.js'
+import type { SessionHost } from './session-host.js'
+import { Timers } from './timers.js'
+import { renewAfterMs } from './timing.js'
+
+/**
+ * The sessions from one `connect` to its `close`: one after another, for a moment two of them (PROTOCOL §4.5), reconnecting
+ * by the rules of PROTOCOL §5.3. It outlives `close` until what was accepted is sent and `bye` is answered, apart from
+ * the sessions of the next `connect`.
+ */
+export class SessionManager {
+  readonly #requests: Requests
+  readonly #timers: Timers
+  readonly #attempts: Attempts
+  readonly #heartbeats: Heartbeats
+  /** undefined once the client was closed. */
+  #host: SessionHost | undefined
+  #closing: ClosingStage | undefined
+  #isOver = false
+  /** The connection with the current session. */
+  #current: Connection | undefined
+
+  /** @param run  does the client's own work, then calls listeners */
+  constructor(platform: Platform, options: AttemptOptions, host: SessionHost, run: (work: () => void) => void) {
+    this.#host = host
+    const timed = {
+      clearTimer: platform.clearTimer,
+      setTimer: (call: () => void, ms: number) => platform.setTimer(() => run(call), ms)
+    }
+    this.#timers = new Timers(timed)
+    this.#heartbeats = new Heartbeats(this.#timers, connection => this.#lose(connection, 'no answer to a heartbeat'))
+    this.#requests = new Requests(timed, () => (this.#current === undefined ? this.#attempts.cause : undefined))
+    this.#attempts = new Attempts(platform, options, this.#timers, run, {
+      current: () => this.#current,
+      onFrame: (connection, frame) => this.#receive(connection, frame),
+      onSent: frame => this.#host?.onFrame('up', frame, true),
+      onClosed: (connection, reason) => this.#lose(connection, reason),
+      onTrouble: (reason, tries) => this.#host?.onTrouble(reason, tries)
+    })
+  }
+
+  /** The connection with the current session. */
+  get current(): Connection | undefined {
+    return this.#current
+  }
+
+  start(): void {
+    this.#host?.onState('connecting')
+    this.#attempts.open('open')
+  }
+
+  /** The network or the page is back, or the application asks for it: probes the session, or tries soon. */
+  wake(): void {
+    if (this.#isOver) return
+    if (this.#current === undefined) this.#attempts.wake()
+    else if (this.#closing === undefined) this.#heartbeats.probe(this.#current)
+  }
+
+  // ── Frames ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #receive(connection: Connection, frame: Uint8Array): void {
+    if (connection.isOver) return
+    try {
+      const received = connection.session.receive(frame)
+      const signed = received.kind !== 'challenge' && received.kind !== 'hint'
+      if (signed && connection === this.#current) this.#heartbeats.heard()
+      this.#host?.onFrame('down', frame, signed)
+      if (received.kind === 'challenge') connection.sendFrame(received.answer)
+      else if (received.kind === 'welcome') this.#welcome(connection, received.welcome)
+      else if (received.kind === 'message') this.#handle(connection, received.message)
+      else if (received.kind === 'hint') {
+        this.#lose(connection, `${received.code}: ${received.message}`, received.retryAfterMs, 'refused')
+      }
+    } catch (error) {
+      this.#lose(connection, reasonOf(error))
+    }
+  }
+
+  #welcome(connection: Connection, welcome: Welcome): void {
+    const previous = this.#current
+    const purpose = this.#attempts.succeeded()
+    if (purpose === 'renew' && previous?.welcome !== undefined && welcome.expiresAt <= previous.welcome.expiresAt) {
+      // It gained nothing, so it is not renewed again (PROTOCOL §4.5).
+      connection.endWithBye()
+      return
+    }
+    connection.open(welcome)
+    this.#current = connection
+    this.#attempts.sessionOpened()
+    this.#timers.clear('resubscribe')
+    this.#heartbeats.start(connection, welcome.heartbeatInterval * 1000)
+    this.#timers.set('renew', renewAfterMs(welcome), () => this.#attempts.open('renew'))
+    for (const request of this.#requests.restart()) this.#sendRequest(connection, request)
+    this.#host?.onState('connected')
+    this.#host?.onWelcome(welcome)
+    previous?.endWithBye()
+    this.#closing?.proceed()
+  }
+
+  #handle(connection: Connection, message: Downstream): void {
+    switch (message.type) {
+      case 'challenge':
+        connection.sendFrame(connection.session.answerChallenge(message.challengeToken).frame)
+        return
+      case 'ping':
+        connection.send({ type: 'heartbeat' })
+        return
+      case 'reconnect':
+        // The next session is opened first; its welcome ends this one (PROTOCOL §7.1).
+        this.#attempts.expectRestart()
+        if (connection === this.#current) {
+          this.#timers.set('renew', message.afterMs, () => this.#attempts.open('move'))
+        }
+        return
+      case 'error':
+        this.#onError(connection, message)
+        return
+      case 'publication':
+      case 'subscribed':
+      case 'unsubscribed':
+        this.#host?.onChannelMessage(message)
+        return
+      default:
+        if (!('re' in message) || message.re === undefined) return
+        if (message.re === connection.byeSeq) this.#closing?.end()
+        else this.#requests.settle(message.re, request => request.resolve(message))
+    }
+  }
+
+  /** PROTOCOL §5.3, rows 4 to 7. */
+  #onError(connection: Connection, error: DownstreamMessages['error']): void {
+    const { code, message, re, retryAfterMs } = error
+    const ending = endingClassOf(code)
+    const isAnswer = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
+    if (ending === 'none' || isAnswer) {
+      if (this.#host?.onRefused(re, code, retryAfterMs) !== true) this.#requests.refuse(error, this.#sendIfOpen)
+    } else if (ending === 'transient') {
+      if (code === 'DRAINING') this.#attempts.expectRestart()
+      this.#lose(connection, `${code}: ${message}`, retryAfterMs, 'refused')
+    } else this.#stop(code, message)
+  }
+
+  /** Ends one connection. Another one may be open, or in its handshake. */
+  #lose(connection: Connection, reason: string, hintedMs = 0, kind: FailureKind = 'network'): void {
+    if (connection.isOver) return
+    connection.end()
+    if (this.#attempts.isOf(connection)) {
+      this.#attempts.failed(kind, reason, hintedMs)
+      return
+    }
+    if (this.#current !== connection) return
+    this.#current = undefined
+    this.#timers.clear('renew')
+    this.#heartbeats.stop()
+    if (connection.byeSeq !== undefined) {
+      this.#closing?.end()
+      return
+    }
+    this.#host?.onState('connecting')
+    this.#host?.onLost(reason)
+    this.#attempts.sessionLost(reason, hintedMs)
+  }
+
+  // ── Requests ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  request(encoded: Encoded, timeoutMs: number): Promise<Downstream> {
+    return this.#requests.open(encoded, timeoutMs, this.#sendIfOpen)
+  }
+
+  /** Sends a message of a channel. @returns its `seq`; undefined without a session */
+  send(encoded: Encoded): number | undefined {
+    return this.#current?.sendRequest(encoded)
+  }
+
+  /** Calls after a delay, unless the session is another by then. */
+  retryJoinsAfter(ms: number, call: () => void): void {
+    this.#timers.set('resubscribe', ms, call)
+  }
+
+  readonly #sendIfOpen = (request: Request): void => {
+    if (this.#current === undefined) return
+    this.#sendRequest(this.#current, request)
+    this.#closing?.proceed()
+  }
+
+  #sendRequest(connection: Connection, request: Request): void {
+    try {
+      this.#requests.onSent(request, connection.sendRequest(request.encoded))
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error
+      this.#requests.reject(request, error)
+    }
+  }
+
+  // ── The end ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A signed error of the gateway: reconnecting would not help. */
+  #stop(code: string, message: string): void {
+    const host = this.#host
+    this.#finish(code, message)
+    host?.onState('disconnected')
+    host?.onStopped(code, message)
+    this.#closing?.end()
+  }
+
+  /** @returns when what was accepted is sent and `bye` is answered, as long as 5 s and 2 s allow */
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing.done
+    if (this.#isOver) return Promise.resolve()
+    this.#host = undefined
+    this.#timers.clear('renew', 'resubscribe')
+    this.#heartbeats.stop()
+    const host = {
+      hasUnsent: () => this.#requests.hasUnsent,
+      sendBye: () => {
+        this.#current?.sendBye()
+        return this.#current !== undefined
+      },
+      finish: () => this.#finish('CLOSED', 'the client was closed')
+    }
+    this.#closing = new ClosingStage(host, this.#timers)
+    this.#closing.begin()
+    return this.#closing.done
+  }
+
+  #finish(code: string, message: string): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#host = undefined
+    this.#attempts.drop()
+    this.#timers.clearAll()
+    this.#current?.end(closeNormal)
+    this.#current = undefined
+    this.#requests.rejectAll(code, message)
+  }
+}

@@ -1,0 +1,161 @@
+import type { DownstreamMessages } from '../protocol/messages.js'
+import type { RequestError } from './errors.js'
+import type { Publication } from './options.js'
+
+/** One handler of a channel. */
+
+export interface Position {
+  readonly offset: number
+  readonly epoch: string
+}
+
+export type PublicationHandler<T = unknown> = (publication: Publication<T>) => unknown
+
+/** The position at which a channel was joined. */
+export interface Joined extends Position {
+  /** Whether every publication after the wanted position is delivered. */
+  readonly recovered: boolean
+}
+
+/** A channel that a client keeps joined until {@link Subscription.unsubscribe}. */
+export interface Subscription {
+  readonly channel: string
+  /** Resolves when the channel is joined for the first time. Rejects with RequestError if it is refused. */
+  readonly ready: Promise<Joined>
+  /** The position of the last publication that was delivered; undefined before the first join. */
+  readonly position: Position | undefined
+  /** The handler does not run again, not even for what has already arrived. */
+  unsubscribe(): void
+}
+
+/** Bound of the publications that are buffered while a join is pending. The next recovery delivers dropped ones. */
+export const maxBuffered = 1024
+
+export function isAfter(position: Position | undefined, { offset, epoch }: Position): boolean {
+  return position === undefined || position.epoch !== epoch || offset > position.offset
+}
+
+export function isNext(position: Position | undefined, { offset, epoch }: Position): boolean {
+  return position !== undefined && position.epoch === epoch && offset === position.offset + 1
+}
+
+export interface HandlerHost {
+  /** Queues a call that must not throw. */
+  dispatch(call: () => void): void
+  /** Calls a handler of the application safely. */
+  call(handler: () => unknown, channel: string): void
+}
+
+/** The state of a handler: its position, and how far it has caught up with its channel. */
+export class ChannelHandler {
+  readonly channel: string
+  readonly ready: Promise<Joined>
+  readonly #host: HandlerHost
+  readonly #handler: PublicationHandler<never>
+  #resolve: (joined: Joined) => void = () => {}
+  #reject: (error: RequestError) => void = () => {}
+  #cursor: Position | undefined
+  #position: Position | undefined
+  #isActive = true
+  /** Set while the handler wants publications from before the channel's own position. */
+  #buffered: Publication[] | undefined
+  /** The `seq` of the subscribe that catches up. */
+  catchUpSeq: number | undefined
+
+  constructor(host: HandlerHost, channel: string, handler: PublicationHandler<never>, recover: Position | undefined) {
+    this.#host = host
+    this.channel = channel
+    this.#handler = handler
+    this.#cursor = recover
+    this.#position = recover
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    // Nobody has to look at `ready`.
+    this.ready.catch(() => {})
+  }
+
+  /** Position of the last publication that was queued for the handler. */
+  get cursor(): Position | undefined {
+    return this.#cursor
+  }
+
+  get position(): Position | undefined {
+    return this.#position
+  }
+
+  get isActive(): boolean {
+    return this.#isActive
+  }
+
+  get isBehind(): boolean {
+    return this.#buffered !== undefined
+  }
+
+  /** It asked for publications from before the position of its joined channel. */
+  fallBehind(): void {
+    this.#buffered = []
+  }
+
+  /** The channel was joined in a new session, from the lowest cursor of its handlers. */
+  caughtUp(): void {
+    this.#buffered = undefined
+    this.catchUpSeq = undefined
+  }
+
+  /** @param position  of the channel */
+  join(position: Position, recovered: boolean): void {
+    // Publications that could not be recovered are skipped.
+    if (this.#cursor === undefined || !recovered) this.#moveTo(position)
+    this.#resolve({ ...position, recovered })
+  }
+
+  #moveTo({ offset, epoch }: Position): void {
+    this.#cursor = { offset, epoch }
+    this.#host.dispatch(() => {
+      this.#position = { offset, epoch }
+    })
+  }
+
+  /** A publication of the channel, in order. */
+  accept(publication: Publication): void {
+    if (this.#buffered !== undefined) {
+      if (this.#buffered.length < maxBuffered) this.#buffered.push(publication)
+    } else if (isAfter(this.#cursor, publication)) this.#deliver(publication)
+  }
+
+  /** A publication that the channel has had already. */
+  acceptOld(publication: Publication): void {
+    if (isNext(this.#cursor, publication)) this.#deliver(publication)
+  }
+
+  #deliver(publication: Publication): void {
+    const { offset, epoch } = publication
+    this.#cursor = { offset, epoch }
+    this.#host.dispatch(() => {
+      if (!this.#isActive) return
+      this.#position = { offset, epoch }
+      this.#host.call(() => this.#handler(publication as Publication<never>), this.channel)
+    })
+  }
+
+  /** The answer to its own subscribe. @param missedAt  the channel's position, to go on from if nothing was recovered */
+  catchUp({ recovered, epoch, publications = [] }: DownstreamMessages['subscribed'], missedAt: Position): void {
+    const buffered = this.#buffered ?? []
+    this.caughtUp()
+    this.join(missedAt, recovered)
+    if (recovered) for (const each of publications) this.acceptOld({ channel: this.channel, epoch, ...each })
+    for (const each of buffered) this.acceptOld(each)
+  }
+
+  stop(error: RequestError): void {
+    this.#isActive = false
+    this.fail(error)
+  }
+
+  /** Rejects `ready`, if it is not settled. */
+  fail(error: RequestError): void {
+    this.#reject(error)
+  }
+}
