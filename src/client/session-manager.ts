@@ -25,6 +25,8 @@ export class SessionManager {
   readonly #heartbeats: Heartbeats
   /** undefined once the client was closed. */
   #host: SessionHost | undefined
+  /** Also called for the last frames of a closed client. */
+  readonly #onFrame: SessionHost['onFrame']
   #closing: ClosingStage | undefined
   #isOver = false
   /** The connection with the current session. */
@@ -33,6 +35,7 @@ export class SessionManager {
   /** @param run  does the client's own work, then calls listeners */
   constructor(platform: Platform, options: AttemptOptions, host: SessionHost, run: (work: () => void) => void) {
     this.#host = host
+    this.#onFrame = host.onFrame
     const timed = {
       clearTimer: platform.clearTimer,
       setTimer: (call: () => void, ms: number) => platform.setTimer(() => run(call), ms)
@@ -43,7 +46,7 @@ export class SessionManager {
     this.#attempts = new Attempts(platform, options, this.#timers, run, {
       current: () => this.#current,
       onFrame: (connection, frame) => this.#receive(connection, frame),
-      onSent: frame => this.#host?.onFrame('up', frame, true),
+      onSent: frame => this.#onFrame('up', frame, true),
       onClosed: (connection, reason) => this.#lose(connection, reason),
       onTrouble: (reason, tries) => this.#host?.onTrouble(reason, tries)
     })
@@ -74,7 +77,7 @@ export class SessionManager {
       const received = connection.session.receive(frame)
       const signed = received.kind !== 'challenge' && received.kind !== 'hint'
       if (signed && connection === this.#current) this.#heartbeats.heard()
-      this.#host?.onFrame('down', frame, signed)
+      this.#onFrame('down', frame, signed)
       if (received.kind === 'challenge') connection.sendFrame(received.answer)
       else if (received.kind === 'welcome') this.#welcome(connection, received.welcome)
       else if (received.kind === 'message') this.#handle(connection, received.message)
