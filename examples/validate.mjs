@@ -97,10 +97,10 @@ async function main() {
 
   const client = createClient({ url, credential })
   client.on('frame', printFrame)
-  // Rejects after a permanent refusal or three failed tries.
+  // Rejects after a permanent refusal, or the first failed try.
   const ended = new Promise((_resolve, reject) => {
     client.on('stopped', ({ code, message }) => reject(new Stop(`${code}: ${message}`)))
-    client.on('trouble', ({ reason, tries }) => reject(new Stop(`no session after ${tries} tries: ${reason}`)))
+    client.on('trouble', ({ reason }) => reject(new Stop(`no session: ${reason}`)))
     process.once('SIGINT', () => reject(new Stop('interrupted')))
   })
   ended.catch(() => {})
@@ -116,7 +116,7 @@ async function main() {
       })
     }
   } finally {
-    client.close()
+    await client.close()
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { browserOptions } from './client-bundle.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const startedAt = new Date()
@@ -36,16 +37,7 @@ async function transpile() {
 }
 
 async function bundleClient() {
-  await build({
-    entryPoints: [`${root}src/client/browser.ts`],
-    outfile: `${out}/web/countersign-client.js`,
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-    legalComments: 'none',
-    logLevel: 'warning'
-  })
+  await build({ ...browserOptions, outfile: `${out}/web/countersign-client.js`, format: 'esm' })
 }
 
 function emitTypes() {

@@ -69,13 +69,12 @@ function connect() {
   own.on('state', showState)
   own.on('welcome', showSession)
   own.on('frame', ({ direction, text, signed }) => frame(direction, text, signed))
-  // The SDK keeps trying, but a form needs an answer, so the client is closed after this event.
-  own.on('trouble', ({ reason, tries }) =>
-    queueMicrotask(() => {
-      disconnect()
-      showMessage(explainTrouble(reason, tries, url), true)
-    })
-  )
+  // The SDK keeps trying, but a form needs an answer: without a session so far, the client is closed.
+  own.on('trouble', ({ reason }) => {
+    if (welcomed) return
+    disconnect()
+    showMessage(explainTrouble(reason, url), true)
+  })
   own.on('stopped', ({ code, message }) => {
     client = undefined
     showMessage(`The gateway has ended the connection permanently, with a signature: ${code} (${message})`, true)
@@ -89,11 +88,11 @@ function disconnect() {
   showMessage('')
 }
 
-function explainTrouble(reason, tries, url) {
+function explainTrouble(reason, url) {
   if (hint === 'AUTHENTICATION_FAILED') {
-    return `Not connected: AUTHENTICATION_FAILED, ${tries} times. Client id, key id or secret is wrong; the gateway does not reveal which.`
+    return `Not connected: AUTHENTICATION_FAILED. Client id, key id or secret is wrong; the gateway does not reveal which.`
   }
-  if (hint !== undefined) return `Not connected: ${reason}`
+  if (hint !== undefined || reason.startsWith('no credential')) return `Not connected: ${reason}`
   return `Not connected: no answer from ${url}. Is the gateway running, and may pages from ${location.origin} connect (COUNTERSIGN_ALLOWED_ORIGINS)?`
 }
 

@@ -175,7 +175,7 @@ export async function connect(invocation: Invocation): Promise<number> {
   } finally {
     screen.stopPrompt()
     lines?.close()
-    client.close()
+    await client.close()
     io.stdin.pause()
     if (isTerminal) await write(io.stderr, '\n')
   }

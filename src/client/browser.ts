@@ -5,11 +5,10 @@ import { openBrowserSocket } from './socket-browser.js'
 
 export * from './exports.js'
 
-const nonceAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-
-/** 32 characters of 6 random bits each. */
+/** 24 random bytes in base64url. */
 function nonce(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(32)), byte => nonceAlphabet.charAt(byte & 63)).join('')
+  const text = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24))))
+  return text.replace(/\+/g, '-').replace(/\//g, '_')
 }
 
 /** `reportError` is newer than Safari 15.0. */

@@ -19,7 +19,10 @@ export abstract class Calls extends Emitter<ClientEvents> {
   /** @returns an idempotency key that is unique to one publication */
   protected abstract newIdempotencyKey(): string
 
-  /** @throws RequestError */
+  /**
+   * @throws RequestError
+   * @internal
+   */
   protected abstract request(
     type: RequestType,
     members: Readonly<Record<string, unknown>>,

@@ -1,5 +1,5 @@
-import type { Publication } from './options.js'
-import { type ChannelHandler, maxBuffered, type Position } from './subscription.js'
+import type { Position, Publication } from './options.js'
+import { type ChannelHandler, maxBuffered } from './subscription.js'
 
 /** A channel that the client keeps joined. */
 export interface ChannelState {

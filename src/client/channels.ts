@@ -1,16 +1,8 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
 import { bufferPublication, type ChannelState, createChannelState, rewind } from './channel-state.js'
 import { RequestError } from './errors.js'
-import type { ClientEvents, Publication, Welcome } from './options.js'
-import {
-  ChannelHandler,
-  type HandlerHost,
-  isAfter,
-  isNext,
-  type Position,
-  type PublicationHandler,
-  type Subscription
-} from './subscription.js'
+import type { ClientEvents, Position, Publication, PublicationHandler, Subscription, Welcome } from './options.js'
+import { ChannelHandler, type HandlerHost, isAfter, isNext } from './subscription.js'
 
 /** The channels of a client over all its sessions (PROTOCOL §10.3, §10.4). */
 

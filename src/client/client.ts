@@ -3,10 +3,17 @@ import { ClientChannels } from './channels.js'
 import { type Encoded, encodeRequest, type RequestLimits, type RequestType, timeoutOf } from './encode.js'
 import { RequestError } from './errors.js'
 import { callSafely } from './events.js'
-import type { ClientOptions, ClientState, Platform, SessionInfo } from './options.js'
+import type {
+  ClientOptions,
+  ClientState,
+  Platform,
+  Position,
+  PublicationHandler,
+  SessionInfo,
+  Subscription
+} from './options.js'
 import type { SessionHost } from './session-host.js'
 import { SessionManager } from './session-manager.js'
-import type { Position, PublicationHandler, Subscription } from './subscription.js'
 import { defaultCredentialTimeoutMs, defaultRequestTimeoutMs } from './timing.js'
 
 /** @throws TypeError */
@@ -198,6 +205,7 @@ export class CountersignClient extends Calls {
     }
   }
 
+  /** @internal */
   protected override async request(
     type: RequestType,
     members: Readonly<Record<string, unknown>>,

@@ -1,9 +1,16 @@
 import { byteLength } from '../protocol/check.js'
 import { reasonOf } from './errors.js'
 import type { Platform } from './options.js'
-import type { Credential } from './session.js'
 
 /** Obtains the credential of the application: a value, a function, or the answer of a ticket endpoint. */
+
+/** A key of a client, or a ticket. */
+export interface Credential {
+  readonly clientId: string
+  readonly keyId?: string
+  /** The whole secret string, prefix included. */
+  readonly secret: string
+}
 
 /** A credential; a ticket also states when it expires. */
 export type GivenCredential = Credential & { readonly expiresAt?: number | string }
@@ -40,12 +47,10 @@ async function checked(given: unknown): Promise<GivenCredential> {
     const answer = typeof code === 'string' ? `; the answer was ${code}: ${String(message)}` : ': did the request fail?'
     throw new Error(`the credential has no clientId and secret${answer}`)
   }
-  if (!identifier.test(clientId)) throw new Error('the clientId of the credential is not an identifier')
-  if (keyId !== undefined && (typeof keyId !== 'string' || !identifier.test(keyId))) {
-    throw new Error('the keyId of the credential is not an identifier')
-  }
-  if (secret === '' || byteLength(secret) > maxSecretBytes)
-    throw new Error('the secret of the credential is not a secret')
+  const wrong = (name: string) => new Error(`the ${name} of the credential is malformed`)
+  if (!identifier.test(clientId)) throw wrong('clientId')
+  if (keyId !== undefined && (typeof keyId !== 'string' || !identifier.test(keyId))) throw wrong('keyId')
+  if (secret === '' || byteLength(secret) > maxSecretBytes) throw wrong('secret')
   return value as GivenCredential
 }
 

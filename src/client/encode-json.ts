@@ -16,16 +16,14 @@ const loneSurrogate = /[\ud800-\udfff]/u
 const plainName = /^[A-Za-z_$][A-Za-z0-9_$]*$/
 
 const nameOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1)
-const binaryTypes = new Set(['ArrayBuffer', 'SharedArrayBuffer', 'DataView', 'Blob', 'File'])
+const binaryType = /^(Shared)?ArrayBuffer$|^Blob$|^File$/
 
 /** Why JSON cannot carry an object; undefined if it can. */
 function faultOf(value: object): string | undefined {
   const name = nameOf(value)
-  if (ArrayBuffer.isView(value) || binaryTypes.has(name))
+  if (ArrayBuffer.isView(value) || binaryType.test(name))
     return `JSON has no binary data (${name}): encode it as base64`
-  if (name === 'Map' || name === 'Set' || name === 'WeakMap' || name === 'WeakSet') {
-    return `JSON has no ${name}: use an object or an array`
-  }
+  if (name === 'Map' || name === 'Set') return `JSON has no ${name}: use an object or an array`
   return name === 'Promise' ? 'a Promise: await it first' : undefined
 }
 
@@ -100,7 +98,7 @@ class Encoder {
 
 function quoted(text: string, path: string): string {
   if (loneSurrogate.test(text)) {
-    throw invalid(path, 'half of a surrogate pair: cut text between characters, as in [...text].slice(0, n).join("")')
+    throw invalid(path, 'half of a surrogate pair: cut text between characters')
   }
   return JSON.stringify(text)
 }

@@ -1,5 +1,11 @@
 import { byteLength, type Member } from '../protocol/check.js'
-import { upstreamMembers } from '../protocol/checks.generated.js'
+import {
+  heartbeatRequest,
+  publishRequest,
+  subscribeRequest,
+  unsubscribeRequest,
+  validateRequest
+} from '../protocol/checks.generated.js'
 import { tailBytes } from '../protocol/frame.js'
 import type { Limits } from '../protocol/limits.js'
 import { encodeJson } from './encode-json.js'
@@ -12,7 +18,15 @@ import { invalid } from './errors.js'
 
 export type RequestLimits = Pick<Limits, 'frameBytes' | 'dataBytes' | 'depth'>
 
-export type RequestType = 'validate' | 'heartbeat' | 'subscribe' | 'unsubscribe' | 'publish'
+const requestMembers = {
+  validate: validateRequest,
+  heartbeat: heartbeatRequest,
+  subscribe: subscribeRequest,
+  unsubscribe: unsubscribeRequest,
+  publish: publishRequest
+}
+
+export type RequestType = keyof typeof requestMembers
 
 export interface Encoded {
   readonly type: RequestType
@@ -44,7 +58,7 @@ export function encodeRequest(
   let text = ''
   let depth = 1
   let dataBytes = 0
-  const known: readonly Member[] = upstreamMembers[type]
+  const known: readonly Member[] = requestMembers[type]
   for (const { name, required, check, expected, code } of known) {
     if (name === 'seq') continue
     const value = members[name]

@@ -1,5 +1,4 @@
 import type { MacMaker } from '../protocol/mac.js'
-import type { Attributes, DownstreamMessages } from '../protocol/messages.js'
 import type { CredentialOption } from './credential.js'
 import type { Fault } from './events.js'
 import type { OpenSocket } from './socket.js'
@@ -8,12 +7,40 @@ import type { OpenSocket } from './socket.js'
 
 export type ClientState = 'disconnected' | 'connecting' | 'connected'
 
-/** A session as the gateway welcomed it. */
-export type Welcome = DownstreamMessages['welcome']
-export type Validation = Pick<
-  DownstreamMessages['validation'],
-  'valid' | 'code' | 'serviceId' | 'licenseId' | 'expiresAt' | 'maxHwids' | 'boundHwids'
->
+export type Attributes = Readonly<Record<string, string>>
+
+/** A position in a channel. */
+export interface Position {
+  readonly offset: number
+  readonly epoch: string
+}
+
+/** A session as the gateway welcomed it (PROTOCOL §4.5). Times are Unix milliseconds. */
+export interface Welcome {
+  readonly sessionId: string
+  readonly clientId: string
+  readonly keyId: string
+  /** Seconds. */
+  readonly heartbeatInterval: number
+  /** Seconds. */
+  readonly heartbeatTimeout: number
+  readonly serverTime: number
+  readonly expiresAt: number
+  readonly limits?: Readonly<Record<string, number>>
+  readonly subscriptions?: readonly (Position & { readonly channel: string })[]
+}
+
+/** Whether a license key is valid (PROTOCOL §7.2). Decide by `valid` only. */
+export interface Validation {
+  readonly valid: boolean
+  readonly code: string
+  readonly serviceId: string
+  readonly licenseId?: string
+  /** Unix milliseconds. */
+  readonly expiresAt?: number
+  readonly maxHwids?: number
+  readonly boundHwids?: number
+}
 
 /** The current session. */
 export interface SessionInfo {
@@ -35,7 +62,30 @@ export interface Publication<T = unknown> {
   readonly publisher?: string
 }
 /** The result of a publish. */
-export type Published = Pick<DownstreamMessages['published'], 'channel' | 'offset' | 'epoch' | 'duplicate'>
+export interface Published extends Position {
+  readonly channel: string
+  /** An earlier publish with the same idempotency key. */
+  readonly duplicate?: boolean
+}
+
+export type PublicationHandler<T = unknown> = (publication: Publication<T>) => unknown
+
+/** The position at which a channel was joined. */
+export interface Joined extends Position {
+  /** Whether every publication after the wanted position is delivered. */
+  readonly recovered: boolean
+}
+
+/** A channel that a client keeps joined until {@link Subscription.unsubscribe}. */
+export interface Subscription {
+  readonly channel: string
+  /** Resolves when the channel is joined for the first time. Rejects with RequestError if it is refused. */
+  readonly ready: Promise<Joined>
+  /** The position of the last publication that was delivered; undefined before the first join. */
+  readonly position: Position | undefined
+  /** The handler does not run again, not even for what has already arrived. */
+  unsubscribe(): void
+}
 
 export interface ClientEvents {
   state: ClientState

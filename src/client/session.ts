@@ -4,15 +4,8 @@ import { defaultLimits, protocolName } from '../protocol/limits.js'
 import type { Mac, MacMaker } from '../protocol/mac.js'
 import { type Attributes, type Downstream, type DownstreamMessages, decodeDownstream } from '../protocol/messages.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
+import type { Credential } from './credential.js'
 import { type Encoded, type RequestLimits, requireWithin, unsignedText } from './encode.js'
-
-/** A key of a client, or a ticket. */
-export interface Credential {
-  readonly clientId: string
-  readonly keyId?: string
-  /** The whole secret string, prefix included. */
-  readonly secret: string
-}
 
 /** A frame from the gateway, decoded. */
 export type Received =

@@ -1,32 +1,8 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
 import type { RequestError } from './errors.js'
-import type { Publication } from './options.js'
+import type { Joined, Position, Publication, PublicationHandler } from './options.js'
 
 /** One handler of a channel. */
-
-export interface Position {
-  readonly offset: number
-  readonly epoch: string
-}
-
-export type PublicationHandler<T = unknown> = (publication: Publication<T>) => unknown
-
-/** The position at which a channel was joined. */
-export interface Joined extends Position {
-  /** Whether every publication after the wanted position is delivered. */
-  readonly recovered: boolean
-}
-
-/** A channel that a client keeps joined until {@link Subscription.unsubscribe}. */
-export interface Subscription {
-  readonly channel: string
-  /** Resolves when the channel is joined for the first time. Rejects with RequestError if it is refused. */
-  readonly ready: Promise<Joined>
-  /** The position of the last publication that was delivered; undefined before the first join. */
-  readonly position: Position | undefined
-  /** The handler does not run again, not even for what has already arrived. */
-  unsubscribe(): void
-}
 
 /** Bound of the publications that are buffered while a join is pending. The next recovery delivers dropped ones. */
 export const maxBuffered = 1024

@@ -6,8 +6,8 @@ import type { CodeName } from './codes.js'
 export interface Member {
   readonly name: string
   readonly required: boolean
-  /** The expected value, for the error message to the peer. */
-  readonly expected: string
+  /** The expected value of an upstream member, for the error message to the peer. */
+  readonly expected?: string
   /** The code for a string that does not fit. Default: INVALID_MESSAGE. */
   readonly code?: CodeName
   /** Whether an empty array counts as an empty object (PROTOCOL §2: `JSONEncode({})` in Luau is `[]`). */

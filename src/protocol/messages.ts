@@ -34,14 +34,23 @@ function findMismatch(raw: Raw, members: readonly Member[], seq?: number): Proto
   for (const member of members) {
     const { name } = member
     if (!hasOwn(raw, name)) {
-      if (member.required) return new ProtocolError('INVALID_MESSAGE', `${name} is missing: ${member.expected}`, seq)
+      if (member.required)
+        return new ProtocolError(
+          'INVALID_MESSAGE',
+          `${name} is missing${member.expected === undefined ? '' : `: ${member.expected}`}`,
+          seq
+        )
       continue
     }
     const value = raw[name]
     if (member.isObject === true && Array.isArray(value) && value.length === 0) raw[name] = {}
     else if (!member.check(value)) {
       const code = member.code !== undefined && typeof value === 'string' ? member.code : 'INVALID_MESSAGE'
-      return new ProtocolError(code, `${name}: expected ${member.expected}`, seq)
+      return new ProtocolError(
+        code,
+        `${name}: ${member.expected === undefined ? 'malformed' : `expected ${member.expected}`}`,
+        seq
+      )
     }
   }
   return undefined
@@ -101,7 +110,9 @@ export function decodeAuthenticate(text: string): Authenticate {
   throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
 }
 
-const isPollNumber = upstreamMembers.poll.find(({ name }) => name === 'poll')?.check
+function isPollNumber(value: number): boolean {
+  return upstreamMembers.poll.find(({ name }) => name === 'poll')?.check(value) === true
+}
 
 /**
  * Decodes the poll that ends the body of an exchange (PROTOCOL §9).
@@ -115,7 +126,7 @@ export function decodePoll(text: string): Poll {
   const mismatch = findMismatch(raw, upstreamMembers.poll)
   if (fits<Poll>(raw, mismatch)) return raw
   const { poll } = raw
-  if (typeof poll === 'number' && isPollNumber?.(poll) === true) throw new PollError(poll, mismatch?.message)
+  if (typeof poll === 'number' && isPollNumber(poll)) throw new PollError(poll, mismatch?.message)
   throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
 }
 

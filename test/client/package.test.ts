@@ -1,0 +1,108 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import { startGateway } from '../helper/gateway.js'
+import { tempDir } from '../helper/process.js'
+
+/** The package `@countersign/client`, as `npm run pack:client` writes it. */
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const maxBrowserBytes = 16 * 1024
+
+const consumer = `
+import { createClient, RequestError, type Publication } from '@countersign/client'
+import { CountersignProvider, useConnectionState, useLatest, useSubscription } from '@countersign/client/react'
+const client = createClient({ url: 'ws://127.0.0.1:1', credential: { clientId: 'c', secret: 's' } })
+client.on('trouble', ({ reason, tries }) => [reason.length, tries.toFixed()])
+client.once('error', ({ error, source }) => [error, source.length])
+const subscription = client.subscribe<{ n: number }>('c', ({ data, publisher }: Publication<{ n: number }>) => [data.n, publisher])
+export const position: number | undefined = subscription.position?.offset
+export const joined: Promise<{ recovered: boolean }> = subscription.ready
+export const closed: Promise<void> = client.close()
+export const codeOf = (error: unknown) => (error instanceof RequestError ? [error.code, error.path, error.outcome] : undefined)
+export const hooks = [CountersignProvider, useConnectionState, useLatest, useSubscription]
+`
+
+function pack(t: Test): string {
+  const folder = tempDir(t)
+  execFileSync('npm', ['run', '-s', 'pack:client'], { cwd: root, stdio: 'ignore' })
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const target = join(folder, 'node_modules/@countersign/client')
+  mkdirSync(target, { recursive: true })
+  const archive = join(root, `dist/packages/countersign-client-${version}.tgz`)
+  execFileSync('tar', ['xzf', archive, '-C', target, '--strip-components=1'])
+  return folder
+}
+
+t.test('the package has no dependencies, and works for every consumer', { timeout: 300_000 }, async t => {
+  const folder = pack(t)
+  const inside = (name: string) => readFileSync(join(folder, 'node_modules/@countersign/client', name), 'utf8')
+  const manifest = JSON.parse(inside('package.json'))
+  t.equal(manifest.dependencies, undefined)
+  t.match(manifest, { name: '@countersign/client', peerDependenciesMeta: { react: { optional: true } } })
+
+  await t.test('the browser bundle is small, and uses nothing newer than Safari 15.0', async t => {
+    for (const format of ['esm', 'cjs']) {
+      const bundle = inside(`${format}/browser.js`)
+      const { length } = gzipSync(bundle)
+      t.ok(length <= maxBrowserBytes, `${length} bytes`)
+      const newer =
+        /Object\.hasOwn\b|canParse|\.at\(|findLast|structuredClone|toSorted|withResolvers|isWellFormed|\(\?<[=!]|\bstatic\s*\{/
+      t.notMatch(bundle, newer)
+      t.notMatch(bundle, /\bprocess\.\w|\bBuffer\b|require\("/)
+    }
+  })
+
+  await t.test('types compile without @types/node, with every resolution', async t => {
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const types = join(root, 'node_modules/@types/react')
+    mkdirSync(join(folder, 'node_modules/@types'), { recursive: true })
+    for (const name of ['react', 'csstype']) {
+      const source = name === 'react' ? types : join(root, 'node_modules/csstype')
+      const target = name === 'react' ? 'node_modules/@types/react' : 'node_modules/csstype'
+      execFileSync('cp', ['-r', source, join(folder, target)])
+    }
+    writeFileSync(join(folder, 'package.json'), '{}')
+    for (const [module, moduleResolution, file] of [
+      ['commonjs', 'node10', 'a.ts'],
+      ['node16', 'node16', 'a.mts'],
+      ['node16', 'node16', 'a.cts'],
+      ['esnext', 'bundler', 'a.ts']
+    ]) {
+      writeFileSync(join(folder, String(file)), consumer)
+      const compilerOptions = {
+        ...{ module, moduleResolution, strict: true, skipLibCheck: false, noEmit: true, types: [] },
+        ...{ target: 'es2022', lib: ['es2022', 'dom'], exactOptionalPropertyTypes: true },
+        ...(moduleResolution === 'node10' ? { ignoreDeprecations: '6.0' } : {})
+      }
+      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
+      try {
+        execFileSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
+        t.pass(`${moduleResolution} ${file}`)
+      } catch (error) {
+        t.fail(`${moduleResolution} ${file}: ${(error as { stdout?: string }).stdout}`)
+      }
+    }
+  })
+
+  await t.test('connects from an ES module and from CommonJS', async t => {
+    const gateway = await startGateway(t)
+    const credential = await gateway.createClient({ publish: ['c'] })
+    const run = `
+const client = createClient({ url: ${JSON.stringify(gateway.wsUrl)}, credential: ${JSON.stringify(credential)} })
+client.connect().publish('c', 1).then(async ({ offset }) => { await client.close(); console.log('offset', offset) })`
+    writeFileSync(join(folder, 'run.mjs'), `import { createClient } from '@countersign/client'\n${run}`)
+    writeFileSync(join(folder, 'run.cjs'), `const { createClient } = require('@countersign/client')\n${run}`)
+    for (const [file, offset] of [
+      ['run.mjs', 1],
+      ['run.cjs', 2]
+    ] as const) {
+      const { stdout } = await promisify(execFile)(process.execPath, [join(folder, file)], { timeout: 30_000 })
+      t.equal(stdout.trim(), `offset ${offset}`, file)
+    }
+  })
+})
