@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
 import { checkDocs } from './docs.mjs'
 import { createGateway } from './gateway.mjs'
+import { checkLifecycle } from './lifecycle.mjs'
 
 const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 const executablePath = browsers.find(existsSync)
@@ -239,6 +240,8 @@ try {
     process.stdout.write(`        ${length} bytes\n`)
     assert.ok(length > 0 && length <= bundleBytes, `${length} bytes`)
   })
+
+  await checkLifecycle({ executablePath, args, check, startGateway })
 
   const elsewhere = await servePage()
   const { port } = elsewhere.address()
