@@ -119,7 +119,7 @@ async function createDependencies(
   return {
     settings,
     store,
-    registry: await openRegistry(store, masterKeys, now, log),
+    registry: await openRegistry(store, masterKeys, now, log, config.auditDays),
     channels,
     outboxes: new OutboxBudget(shareOfHeap(outboxShare, maxOutboxBytes)),
     presence,

@@ -62,6 +62,8 @@ export interface Config {
   }
   /** Patterns of the channels whose members are recorded. */
   readonly presence: readonly string[]
+  /** Days for which audit entries are kept; 0: for ever. */
+  readonly auditDays: number
   readonly history: { readonly size: number; readonly lifeMs: number }
 }
 
@@ -149,6 +151,7 @@ function toConfig(settings: Settings): Config {
       tokenMultiple: settings.COUNTERSIGN_TOKEN_QUOTA_MULTIPLE
     },
     presence: presencePatterns(settings),
+    auditDays: settings.COUNTERSIGN_AUDIT_DAYS,
     history: { size: settings.COUNTERSIGN_HISTORY_SIZE, lifeMs: settings.COUNTERSIGN_HISTORY_SECONDS * 1000 }
   }
 }

@@ -169,6 +169,12 @@ export const settingsSchema = Type.Object({
     description:
       '`none`, or the channels whose members are recorded: a list of patterns, each literal with at most one final `*`.'
   }),
+  COUNTERSIGN_AUDIT_DAYS: integer(
+    0,
+    36_500,
+    0,
+    'Days for which entries of the audit log are kept; 0 keeps all of them. Older ones are cut at the start and hourly.'
+  ),
   COUNTERSIGN_HISTORY_SIZE: integer(1, 65_536, 1024, 'Publications that a channel keeps for recovery.'),
   COUNTERSIGN_HISTORY_SECONDS: integer(1, 86_400, 300, "Seconds that a publication is kept in its channel's history.")
 })

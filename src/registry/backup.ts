@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { recordKinds, type StoredAuditEntry } from '../store/restore.js'
-import { identityKey, type Store, type StoredRecord } from '../store/store.js'
+import { identityKey, type Store, type StoredRecord, StoreUnavailable } from '../store/store.js'
 import type { AuditLog } from './audit.js'
+import { anchorKey } from './audit-anchor.js'
 import type { IdentityWatch } from './identity-watch.js'
 import type { Keyring } from './keyring.js'
 import { RegistryError } from './records.js'
@@ -68,8 +69,8 @@ async function* recordsOf({ durable }: BackupDependencies['store']): AsyncGenera
   for (const kind of readOrder) {
     for (let after = ''; ; ) {
       const page = await durable.list(kind, after, pageRecords)
-      // The identity is in the first line, and it may change while this runs.
-      yield page.filter(({ key }) => key !== identityKey)
+      // The identity is in the first line, and it may change while this runs. The anchor of the log comes last.
+      yield page.filter(({ key }) => key !== identityKey && key !== anchorKey)
       const last = page.at(-1)
       if (last === undefined || page.length < pageRecords) break
       after = last.key.slice(kind.length + 1)
@@ -81,6 +82,9 @@ async function* recordsOf({ durable }: BackupDependencies['store']): AsyncGenera
 async function* entriesOf({ durable }: BackupDependencies['store']): AsyncGenerator<readonly StoredAuditEntry[]> {
   for (let after = 0; ; ) {
     const page = await durable.auditAfter(after, pageRecords)
+    const isCut = after > 0 && page.length > 0 && page[0]?.seq !== after + 1
+    if (isCut)
+      throw new StoreUnavailable(new Error('the audit log was cut during the backup: start it again'), 'unsent')
     yield page
     const last = page.at(-1)
     if (last === undefined || page.length < pageRecords) return
@@ -127,6 +131,12 @@ async function* writeBackup(
   for await (const page of entriesOf(store)) {
     counts.entries += page.length
     if (page.length > 0) yield textOf(page.map(({ seq, text }) => ({ entry: [seq, text] })))
+  }
+  // After the entries: those that are kept follow it, also if the log was cut since.
+  const anchor = await store.durable.get(anchorKey)
+  if (anchor !== undefined) {
+    counts.records++
+    yield textOf([{ record: [anchor.key, anchor.version, anchor.text] }])
   }
   const unsigned = { ...counts, sha256: digest.digest('hex') }
   const signature = keyring.signBackup(signedTextOf(identity, unsigned))

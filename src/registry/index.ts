@@ -1,6 +1,7 @@
 import type { Credentials } from '../auth/credential.js'
 import type { DurableStore, Store } from '../store/store.js'
-import { type AuditLog, createAuditLog } from './audit.js'
+import { type AuditLog, createAuditHasher, createAuditLog } from './audit.js'
+import { AuditRetention } from './audit-retention.js'
 import { startBackup } from './backup.js'
 import { KeySealer } from './client-keys.js'
 import { Clients } from './clients.js'
@@ -47,7 +48,7 @@ export interface Registry {
   hashHandshake(text: string): readonly Uint8Array[]
   /** Whether the store is the one that this instance uses. */
   readonly identity: IdentityWatch
-  /** Looks at the store's identity, and brings its schema up to date. Call it about once a second. @throws StoreUnavailable */
+  /** Looks at the store's identity, and brings its schema up to date, and cuts the audit log. Call it about once a second. @throws StoreUnavailable */
   tick(): Promise<void>
   /** See {@link startBackup}. @throws RegistryError, StoreUnavailable */
   backup(actor: string): Promise<AsyncGenerator<string>>
@@ -89,13 +90,15 @@ export function initializeStore(
  * @param masterKeys  32 bytes each; the first one seals, every one unseals
  * @param now         unix milliseconds
  * @param log         gets a line for what does not open
+ * @param auditDays   days for which audit entries are kept; 0: for ever
  * @throws WrongMasterKey, UnusableStore, StoreUnavailable
  */
 export async function openRegistry(
   store: Pick<Store, 'durable' | 'tickets' | 'pin' | 'restore' | 'announcedSchemas'>,
   masterKeys: readonly Uint8Array[],
   now: () => number,
-  log: RegistryLog = silentLog
+  log: RegistryLog = silentLog,
+  auditDays = 0
 ): Promise<Registry> {
   const { durable, tickets: ticketStore, pin } = store
   const schema = currentForm()
@@ -105,9 +108,10 @@ export async function openRegistry(
   const identity = new IdentityWatch({ pin, keyring, pepper, schema, log, now }, opened)
   const reports = new UnreadableReports(log)
   const records: RecordAccess = { durable, sealer: createRecordSealer(keyring, reports, schema) }
-  const audit = createAuditLog(durable, pepper, now, reports)
+  const audit = createAuditLog(records, pepper, now, reports)
   const upgrade = new SchemaUpgrade({ store, records, keyring, schema, watch: identity, audit, log, now })
   await upgrade.start()
+  const retention = new AuditRetention({ records, audit, hash: createAuditHasher(pepper), log, now, days: auditDays })
   const keys = new KeySealer(keyring)
   const tickets = new Tickets(ticketStore, durable, keyring, audit, now, reports)
   const credentials = new CredentialSource(records, tickets, keys, now, reports)
@@ -133,7 +137,10 @@ export async function openRegistry(
     hashHandshake: keyring.hashHandshake,
     async tick() {
       await identity.check()
-      if (identity.problem === undefined) await upgrade.tick()
+      if (identity.problem !== undefined) return
+      await upgrade.tick()
+      // An earlier version cannot read a log that was cut.
+      if (!schema.acceptsPlain) await retention.tick()
     },
     reencrypt: (after, limit, actor) => reencryptPage(reencryption, after, limit, actor)
   }

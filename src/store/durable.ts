@@ -26,6 +26,9 @@ export interface RecordWrite {
  */
 export const maxChangeEvents = 100_000
 
+/** Audit entries that one change may remove, so that no transaction takes long: some 800 KB. */
+export const maxCutEntries = 2000
+
 /** The newest entry of the audit log. */
 export interface AuditHead {
   /** 0 while the log is empty. */
@@ -44,6 +47,8 @@ export interface Change {
   readonly audit: (head: AuditHead) => { readonly hash: string; readonly text: string }
   /** Announced to every instance after the change. */
   readonly event?: ChangeEvent
+  /** Audit entries up to this number are removed in the same transaction. At most {@link maxCutEntries} are. */
+  readonly cutAuditThrough?: number
   /**
    * The change revokes, suspends or removes something. A store that refuses everything else for lack of memory commits it
    * from its reserve. Default false.
@@ -67,7 +72,7 @@ export interface DurableStore {
    * @throws StoreUnavailable
    */
   commit(change: Change): Promise<number | 'conflict'>
-  /** Audit entries after number `after`, oldest first, at most `limit`. */
+  /** Audit entries after number `after`, oldest first, at most `limit`. Those that were cut are left out. */
   auditAfter(after: number, limit: number): Promise<readonly { readonly seq: number; readonly text: string }[]>
   auditHead(): Promise<AuditHead>
   /**

@@ -6,10 +6,11 @@ import { tempDir } from '../helper/process.js'
 import { cli } from './io.js'
 
 /** A gateway's audit log as the commands see it. */
-function logOf(entries: readonly object[]): typeof fetch {
+function logOf(entries: readonly object[], cut?: { seq: number; hash: string }): typeof fetch {
   return async url => {
     const { pathname, searchParams } = new URL(String(url))
-    if (pathname.endsWith('/verify')) return Response.json({ entries: entries.length })
+    if (pathname.endsWith('/verify'))
+      return Response.json({ entries: entries.length, ...(cut === undefined ? {} : { cut }) })
     const after = Number(searchParams.get('after') ?? 0)
     const limit = Number(searchParams.get('limit') ?? 100)
     const items = entries.slice(after, after + limit)
@@ -40,6 +41,17 @@ t.test('bug: audit verify did not see that the end of the log, or all of it, was
   t.match(await verify([]), { code: 1, out: /or all of it, was removed/ })
   const replaced = [...entries.slice(0, 2), { seq: 3, hash: 'other' }]
   t.match(await verify(replaced), { code: 1, out: /entry 3 is not that of the anchor: the log was replaced/ })
+})
+
+t.test('audit verify knows an entry that was cut because of its age', async t => {
+  const file = join(tempDir(t), 'audit.ndjson')
+  await cli(['audit', 'export', '--out', file], { env, fetch: logOf(entries) })
+  const verify = (seq: number, hash: string) =>
+    cli(['audit', 'verify', '--anchor', file], { env, fetch: logOf([], { seq, hash }) })
+  t.match(await verify(5, 'hash-5'), { code: 0, out: /intact; those up to 5 were cut/ })
+  t.match(await verify(3, 'hash-3'), { code: 0 }, 'the entry itself is the newest that was cut')
+  t.match(await verify(3, 'other'), { code: 1, out: /entry 3 is not that of the anchor: the log was replaced/ })
+  t.match(await verify(2, 'hash-2'), { code: 1, out: /entry 3 of the anchor is missing/ }, 'the seal does not cover it')
 })
 
 t.test('an anchor must be an exported log', async t => {

@@ -70,6 +70,24 @@ onEachStore((t, { clock, open }) => {
     }
   })
 
+  t.test('a log that was cut is restored with its anchor', async t => {
+    const { store } = await open(t)
+    const registry = await openRegistry(store, [masterKey], clock.now, undefined, 1)
+    await fill(registry)
+    clock.advance(2 * 86_400_000)
+    await registry.tick()
+    const backup = await makeBackup(registry)
+    for (const openStore of Object.values(stores)) {
+      const { store: empty } = await openStore(t, clock.now)
+      const restored = await openRegistry(empty, [masterKey], clock.now)
+      await restore(restored, backup)
+      const { cut, brokenAt, entries } = await restored.audit.verify()
+      t.same([cut, brokenAt, entries], [(await registry.audit.verify()).cut, undefined, backup.entries.length + 1])
+      await restored.clients.create({ clientId: 'later' }, 'admin')
+      t.match(await restored.audit.verify(), { brokenAt: undefined, entries: entries + 1 })
+    }
+  })
+
   t.test('is all or nothing', async t => {
     const { registry } = await open(t)
     await fill(registry)

@@ -39,17 +39,33 @@ export function readAnchor(file: string): Anchor {
   throw new Failure(`${file} holds no exported audit log: its last line must be an entry of \`audit export\``)
 }
 
+/** Where the gateway's answer says that the log was cut; undefined if all of it is kept. */
+export function cutOf({ cut }: Readonly<Record<string, unknown>>): Anchor | undefined {
+  return isRecord(cut) && typeof cut['seq'] === 'number' && typeof cut['hash'] === 'string'
+    ? { seq: cut['seq'], hash: cut['hash'] }
+    : undefined
+}
+
 /**
  * Compares the log with an anchor.
- * @returns what is wrong; undefined if the log still has the anchor's entry
+ * @param cut  the newest entry that the gateway removed because of its age; its seal covers those before it
+ * @returns what is wrong; undefined if the log still has the anchor's entry, or the cut covers it
  */
-export async function compareWithAnchor({ gateway }: Invocation, { seq, hash }: Anchor): Promise<string | undefined> {
+export async function compareWithAnchor(
+  { gateway }: Invocation,
+  { seq, hash }: Anchor,
+  cut: Anchor | undefined
+): Promise<string | undefined> {
+  if (cut !== undefined && seq < cut.seq) return undefined
+  if (cut !== undefined && seq === cut.seq) return hash === cut.hash ? undefined : replaced(seq)
   const { items } = await gateway.call('GET', `${address}?after=${seq - 1}&limit=1`)
   const [entry] = Array.isArray(items) ? items.filter(isRecord) : []
   if (entry === undefined) return `entry ${seq} of the anchor is missing: the end of the log, or all of it, was removed`
-  if (entry['seq'] !== seq || entry['hash'] !== hash)
-    return `entry ${seq} is not that of the anchor: the log was replaced`
-  return undefined
+  return entry['seq'] === seq && entry['hash'] === hash ? undefined : replaced(seq)
+}
+
+function replaced(seq: number): string {
+  return `entry ${seq} is not that of the anchor: the log was replaced`
 }
 
 async function exportTo(invocation: Invocation, put: (text: string) => Promise<void> | void): Promise<void> {

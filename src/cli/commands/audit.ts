@@ -2,7 +2,7 @@ import type { CommandSpec } from '../command.js'
 import { gatewayOptions, text } from '../options.js'
 import { columns, painter, printJson, printLine } from '../output.js'
 import { listCommand } from '../resource.js'
-import { auditExport, compareWithAnchor, readAnchor } from './audit-anchor.js'
+import { auditExport, compareWithAnchor, cutOf, readAnchor } from './audit-anchor.js'
 
 /** The gateway reads its whole log to answer. */
 const verifyTimeoutMs = 10 * 60 * 1000
@@ -21,7 +21,10 @@ export const auditCommands: readonly CommandSpec[] = [
     summary: 'Verify that no entry of the audit log was changed, dropped or added.',
     details: 'Exit code 1 if one was. An anchor also shows whether the end of the log, or all of it, was removed.',
     options: [
-      text('--anchor <file>', 'A file of `audit export`: its last entry must still be in the log.'),
+      text(
+        '--anchor <file>',
+        'A file of `audit export`: its last entry must still be in the log, or have been cut because of its age.'
+      ),
       ...gatewayOptions
     ],
     examples: ['countersign audit verify', 'countersign audit verify --anchor audit.ndjson'],
@@ -30,12 +33,15 @@ export const auditCommands: readonly CommandSpec[] = [
       const anchor = options.anchor === undefined ? undefined : readAnchor(options.anchor)
       const answer = await gateway.call('GET', '/v1/admin/audit/verify', undefined, { timeoutMs: verifyTimeoutMs })
       const { entries, brokenAt } = answer
-      const lost = anchor === undefined ? undefined : await compareWithAnchor(invocation, anchor)
+      const cut = cutOf(answer)
+      const lost = anchor === undefined ? undefined : await compareWithAnchor(invocation, anchor, cut)
       const isIntact = brokenAt === undefined && lost === undefined
       const paint = painter(io.stdout, io.env)
       if (options.json) await printJson(io, lost === undefined ? answer : { ...answer, anchor: lost })
-      else if (isIntact) await printLine(io, `${paint('green', '✓')} all ${entries} entries are intact`)
-      else {
+      else if (isIntact) {
+        const since = cut === undefined ? '' : `; those up to ${cut.seq} were cut because of their age`
+        await printLine(io, `${paint('green', '✓')} all ${entries} entries are intact${since}`)
+      } else {
         if (lost !== undefined) await printLine(io, `${paint('red', '✗')} ${lost}`)
         if (brokenAt !== undefined)
           await printLine(io, `${paint('red', '✗')} entry ${brokenAt} is not intact (the ${entries} before it are)`)

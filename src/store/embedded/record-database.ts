@@ -1,6 +1,6 @@
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { type ChangeEvent, formatChangeEvent, parseChangeEvent, type SequencedChange } from '../change-event.js'
-import type { AuditHead, Change, RecordKey, StoredRecord } from '../durable.js'
+import { type AuditHead, type Change, maxCutEntries, type RecordKey, type StoredRecord } from '../durable.js'
 import { runTransaction } from './lmdb-commit.js'
 import { headKey, type RecordTables, type Row, StagingDatabase, seqKey } from './staging-database.js'
 
@@ -110,7 +110,7 @@ export class RecordDatabase {
   }
 
   /** Runs inside LMDB's transaction: nothing that is read here changes before the commit. */
-  #apply({ writes, audit, event }: Change): number | 'conflict' {
+  #apply({ writes, audit, event, cutAuditThrough = 0 }: Change): number | 'conflict' {
     for (const { key, expect } of writes) {
       if ((this.#records.get(key)?.[0] ?? 0) !== expect) return 'conflict'
     }
@@ -121,10 +121,16 @@ export class RecordDatabase {
       if (text === undefined) this.#records.removeSync(key)
       else this.#records.putSync(key, [seq, text])
     }
+    if (cutAuditThrough > 0) this.#cutAudit(cutAuditThrough)
     this.#audit.putSync(seqKey(seq), entry.text)
     this.#meta.putSync(headKey, { seq, hash: entry.hash })
     if (event !== undefined) this.#addEvent(formatChangeEvent(event), seq)
     return seq
+  }
+
+  #cutAudit(through: number): void {
+    const keys = [...this.#audit.getKeys({ end: seqKey(through + 1), limit: maxCutEntries })]
+    for (const key of keys) this.#audit.removeSync(key)
   }
 
   #addEvent(event: string, seq: number): void {

@@ -72,7 +72,8 @@ class Committer {
     for (let i = 0; i < maxAuditTries; i++) {
       const entry = change.audit(this.#head)
       const args = [this.#head.seq, entry.hash, entry.text, event, changeChannel, this.#maxEvents, this.#pin.start]
-      const reply = await this.#redis.script(script, touched, [...args, ...operations])
+      const cut = change.cutAuditThrough ?? 0
+      const reply = await this.#redis.script(script, touched, [...args, cut, ...operations])
       const [code, seq, hash] = this.#redis.parse(auditHead, () => parseCommit(reply))
       if (code === 0) return 'conflict'
       if (code === -2) {
@@ -96,11 +97,12 @@ function createLog(
 ): Pick<DurableStore, 'auditAfter' | 'auditHead' | 'changesAfter' | 'lastChange'> {
   return {
     async auditAfter(after, limit) {
-      const [texts] = await Promise.all([
-        redis.command('LRANGE', keys.auditLog, after, after + limit - 1),
-        pin.verify()
-      ])
-      return textsOf(texts).map((text, i) => ({ seq: after + 1 + i, text }))
+      const [reply] = await Promise.all([redis.script('auditAfter', [keys.auditLog], [after, limit]), pin.verify()])
+      return redis.parse(keys.auditLog, () => {
+        const [first, texts] = listOf(reply)
+        const firstSeq = integerOf(first)
+        return textsOf(texts).map((text, i) => ({ seq: firstSeq + i, text }))
+      })
     },
     async auditHead() {
       const [head] = await Promise.all([redis.command('HMGET', keys.auditHead, 'seq', 'hash'), pin.verify()])

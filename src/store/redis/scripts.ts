@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 
 const files = {
   commit: 'commit',
+  auditAfter: 'audit-after',
   recordGet: 'record-get',
   restoreCommit: 'restore-commit',
   challengeFence: 'challenge-fence',

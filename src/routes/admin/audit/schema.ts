@@ -10,7 +10,7 @@ const tags = [auditTag.name]
 
 const auditEntrySchema = Type.Object(
   {
-    seq: Type.Integer({ minimum: 1, description: 'Number of the entry, from 1, without gaps.' }),
+    seq: Type.Integer({ minimum: 1, description: 'Number of the entry, without gaps; from 1 unless the log was cut.' }),
     at: timeShown('When it happened.'),
     actor: Type.String({
       description: '`admin`, `token:<tokenId>`, `client:<clientId>` or `system`.',
@@ -37,9 +37,27 @@ const auditEntrySchema = Type.Object(
 
 const auditCheckSchema = Type.Object(
   {
-    entries: Type.Integer({ minimum: 0, description: 'Number of valid entries, counted from the first one.' }),
+    entries: Type.Integer({
+      minimum: 0,
+      description: 'Number of valid entries, counted from the first one that is kept.'
+    }),
     brokenAt: Type.Optional(
       Type.Integer({ minimum: 1, description: 'Number of the first invalid entry. Absent if the whole log is valid.' })
+    ),
+    cut: Type.Optional(
+      Type.Object(
+        {
+          seq: Type.Integer({ minimum: 1, description: 'Its number.' }),
+          hash: Type.String({
+            description: 'Its hash, which the oldest entry that is kept names as its previous one.'
+          }),
+          at: timeShown('When that change happened.')
+        },
+        {
+          description:
+            'The newest entry that COUNTERSIGN_AUDIT_DAYS removed, from the sealed anchor. Absent if all entries are kept.'
+        }
+      )
     )
   },
   { $id: 'AuditCheck' }
@@ -69,7 +87,7 @@ export const auditCalls = {
     tags,
     operationId: 'verifyAudit',
     summary: 'Verify the audit log',
-    description: 'Reads the whole log and checks every hash.',
+    description: 'Reads all that is kept of the log, from the sealed anchor of its cut on, and checks every hash.',
     security: needs('admin', 'read'),
     response: { 200: refer(auditCheckSchema, 'The result of the check.') },
     refusals: refusals([])
