@@ -8,7 +8,7 @@ import { createRequestCount, registerRateLimit } from './http/rate-limit.js'
 import { refusalOf } from './http/request-log.js'
 import requestRules from './http/request-rules.js'
 import { createServer } from './http/server.js'
-import { createRepeatedEvents, type RepeatedEvents } from './log/repeated-events.js'
+import { type BoundedLog, createBoundedLog } from './log/bounded-log.js'
 import { auditResource } from './routes/admin/audit/routes.js'
 import { backupResource } from './routes/admin/backup/routes.js'
 import { clientResource } from './routes/admin/clients/routes.js'
@@ -28,7 +28,7 @@ import { pageRoutes } from './routes/pages.js'
 import { publishResource } from './routes/publish/routes.js'
 import { ticketResource } from './routes/tickets/routes.js'
 import { reapGraceMs } from './session/connected-sessions.js'
-import { createSessionLayer, type SessionLayer, type SessionLayerOptions } from './session-layer.js'
+import { createSessionLayer, type SessionLayer, type SessionLayerOptions, silentLog } from './session-layer.js'
 import type { Store } from './store/store.js'
 import ws from './ws/index.js'
 import wsServer from './ws/server.js'
@@ -75,14 +75,13 @@ export interface App {
 /** What lies between the sockets and the routes. */
 interface HttpParts {
   readonly edge: HttpEdge
-  /** Bounds the log lines about refused requests. */
-  readonly refused: RepeatedEvents
+  readonly boundedLog: BoundedLog
 }
 
 async function registerTransports(
   server: FastifyInstance,
   layer: SessionLayer,
-  { edge, refused }: HttpParts,
+  { edge, boundedLog }: HttpParts,
   config: Config
 ): Promise<void> {
   const { dependencies, connected, limiter, drain } = layer
@@ -92,7 +91,7 @@ async function registerTransports(
     settings: layer.bridgeSettings,
     sessions: layer.bridgeSessions,
     rateLimit: config.rateLimit,
-    ...{ readBody: edge.readBody, refused }
+    ...{ readBody: edge.readBody, refused: boundedLog.requests }
   })
 }
 
@@ -151,15 +150,15 @@ async function registerPages(server: FastifyInstance, folder: URL): Promise<void
 async function registerFoundation(
   server: FastifyInstance,
   { connected, metrics }: SessionLayer,
-  { edge, refused }: HttpParts,
+  { edge, boundedLog }: HttpParts,
   config: Config
 ): Promise<void> {
   // The rate limit's hook on the WebSocket route needs the websocket plugin before it and the route after it.
   await server.register(wsServer, { sessions: connected, frameBytes: config.frameBytes })
   // After the websocket plugin, which closes the socket of an upgrade that is refused in a later hook.
-  if (config.rateLimit) await registerRateLimit(server, edge.verifiedTokens)
+  if (config.rateLimit) await registerRateLimit(server, edge.verifiedTokens, boundedLog.floods)
   await server.register(requestRules, { allowedOrigins: config.allowedOrigins })
-  await server.register(errors, { failures: refused, rateLimit: config.rateLimit })
+  await server.register(errors, { boundedLog, rateLimit: config.rateLimit })
   server.addHook('onResponse', (request, reply, done) => {
     const refusal = refusalOf(request, reply)
     if (refusal !== undefined) metrics.requestRefused(refusal.code)
@@ -204,16 +203,14 @@ function closeWithServer(server: FastifyInstance, { connected, member, quotas }:
 export async function buildApp(options: AppOptions): Promise<App> {
   const { config, store, logger, pagesFolder, timeouts, now = Date.now } = options
   const edge = createHttpEdge(config)
-  const refused = createRepeatedEvents(now, (reason, suppressed) =>
-    logger?.info({ reason, suppressed }, 'more requests were refused in the last minute than are logged')
-  )
-  const layer = await createSessionLayer({ ...options, edge })
+  const boundedLog = createBoundedLog(logger ?? silentLog, now, options.monotonicNow ?? now)
+  const layer = await createSessionLayer({ ...options, edge, boundedLog })
   const { connected, member, bridgeSessions, drain, dependencies, quotas, capacity, timekeeper } = layer
   const server = createServer({
-    ...{ ...config, logger, edge, refused, timeouts, refuseBridgePath, bridgePrefix },
+    ...{ ...config, logger, edge, refused: boundedLog.requests, timeouts, refuseBridgePath, bridgePrefix },
     depth: dependencies.settings.limits.depth
   })
-  const parts = { edge, refused }
+  const parts = { edge, boundedLog }
   await registerFoundation(server, layer, parts, config)
   await registerTransports(server, layer, parts, config)
   await registerApi(server, layer, parts, options)
@@ -225,7 +222,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     heldPolls: () => bridgeSessions.heldPolls,
     async tick() {
       timekeeper.beat()
-      refused.tick()
+      boundedLog.tick()
       const times = timekeeper.times()
       for (const connection of server.waitingConnections) connection.tick(times)
       const storeWork = [

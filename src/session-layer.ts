@@ -13,6 +13,7 @@ import { createPresenceTracker } from './cluster/presence.js'
 import { Timekeeper } from './cluster/timekeeper.js'
 import type { Config } from './config/load.js'
 import type { HttpEdge } from './http/edge.js'
+import type { BoundedLog } from './log/bounded-log.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import { defaultLimits, type Limits } from './protocol/limits.js'
 import { openRegistry } from './registry/index.js'
@@ -49,11 +50,17 @@ export interface SessionLayerOptions {
   readonly randomText?: (bytes: number) => string
 }
 
+/** With what HTTP shares with the sessions. */
+interface SharedOptions extends SessionLayerOptions {
+  readonly edge: HttpEdge
+  readonly boundedLog: BoundedLog
+}
+
 /** The part of the heap that unsent frames of all WebSocket sessions may take, and the most in bytes. */
 const outboxShare = 1 / 8
 const maxOutboxBytes = 512 * 1024 * 1024
 
-const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
 
 /** A publication's data is at most half a frame: the rest is for names, escapes and the signature. */
 function limitsOf({ frameBytes }: Config): Limits {
@@ -97,7 +104,7 @@ function createCapacityWatcher(options: SessionLayerOptions, quotas: ClientQuota
 
 /** @throws WrongMasterKey, StoreUnavailable */
 async function createDependencies(
-  options: SessionLayerOptions,
+  options: SharedOptions,
   metrics: Metrics,
   presence: SessionDependencies['presence'],
   quotas: ClientQuotas,
@@ -125,6 +132,7 @@ async function createDependencies(
     presence,
     observer: metrics.observer,
     log,
+    boundedLog: options.boundedLog,
     now,
     steadyNow,
     isGracePeriod,
@@ -170,19 +178,17 @@ export interface SessionLayer {
 }
 
 /** A store that does not answer is looked at again with the next tick. */
-async function tickRegistry({ registry, log }: SessionDependencies): Promise<void> {
+async function tickRegistry({ registry, boundedLog }: SessionDependencies): Promise<void> {
   try {
     await registry.tick()
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    log.debug({ err: error }, 'a tick could not reach the store')
+    boundedLog.storeFailed('upkeep', error)
   }
 }
 
 /** @throws WrongMasterKey, UnusableStore, StoreUnavailable */
-export async function createSessionLayer(
-  options: SessionLayerOptions & { readonly edge: HttpEdge }
-): Promise<SessionLayer> {
+export async function createSessionLayer(options: SharedOptions): Promise<SessionLayer> {
   const { config, store, edge, droppedLogLines = () => 0, unhandledRejections = () => 0 } = options
   const metrics = createMetrics({
     liveSessions: () => connected.size,

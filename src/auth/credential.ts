@@ -11,6 +11,16 @@ export interface Credential {
   readonly expiresAt?: number
 }
 
+/** Why a client id and a key or ticket cannot authenticate, for the log only. */
+export type CredentialFault =
+  | 'unknown client'
+  | 'unknown key'
+  | 'unknown or expired ticket'
+  | 'suspended'
+  | 'revoked'
+  | 'expired'
+  | 'unreadable record'
+
 /** What a handshake may use for one client id. */
 export interface Credentials {
   readonly capabilities: Capabilities
@@ -19,6 +29,8 @@ export interface Credentials {
   readonly credentials: readonly Credential[]
   /** See `Peer`. */
   readonly ticketOwner?: string
+  /** Set when none of them is usable. It is determined for every handshake, so that the time is the same. */
+  readonly fault?: CredentialFault
 }
 
 /** Where handshakes and fresh challenges find the secrets that they check. */

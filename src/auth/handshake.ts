@@ -15,6 +15,7 @@ import {
   issueChallengeToken
 } from './challenge-token.js'
 import type { Credential, CredentialSource, Credentials } from './credential.js'
+import { type HandshakeLog, logHandshakeFailure } from './handshake-log.js'
 import type { HandshakeLimiter } from './handshake-limiter.js'
 import type { Peer } from './peer.js'
 import { createSessionId } from './session-id.js'
@@ -22,7 +23,7 @@ import { createSessionId } from './session-id.js'
 /** The handshake (PROTOCOL §4), for any transport. */
 
 /** What handshakes need from the rest of the gateway. */
-export interface HandshakeDependencies extends ChallengeDependencies {
+export interface HandshakeDependencies extends ChallengeDependencies, HandshakeLog {
   readonly settings: { readonly limits: Limits }
   readonly registry: ChallengeDependencies['registry'] & CredentialSource
   readonly log: {
@@ -109,7 +110,7 @@ export interface HandshakeOrigin {
 interface Evidence {
   readonly challenge: CheckedChallenge
   readonly proof: ReturnType<typeof findProof>
-  readonly found: Pick<Credentials, 'capabilities' | 'attributes' | 'ticketOwner'>
+  readonly found: Pick<Credentials, 'capabilities' | 'attributes' | 'credentials' | 'fault' | 'ticketOwner'>
 }
 
 /**
@@ -134,7 +135,12 @@ async function examine(
   return { challenge, proof: findProof(frame, message, found.credentials), found }
 }
 
-const nothing = { capabilities: { subscribe: [], publish: [], services: [] }, attributes: {} }
+const nothing = { capabilities: { subscribe: [], publish: [], services: [] }, attributes: {}, credentials: [] }
+
+/** Why nothing proved the handshake, for the log. */
+function unprovedBecause({ credentials, fault }: Evidence['found']): string {
+  return fault ?? (credentials.some(({ usable }) => usable) ? 'wrong secret' : 'unreadable record')
+}
 
 /**
  * Checks a client's first frame, and consumes its challenge if it proves itself. Otherwise the caller passes the error to
@@ -151,18 +157,18 @@ export async function authenticate(
   frame: Uint8Array,
   origin: HandshakeOrigin
 ): Promise<Authenticated> {
-  const { registry, now, randomText, settings, log } = dependencies
+  const { registry, now, randomText, settings } = dependencies
   const message = readAuthenticate(frame, settings.limits.depth)
   const { clientId, keyId } = message
   const { remoteAddress } = origin
   const { challenge, proof, found } = await examine(dependencies, limiter, { frame, message }, origin)
   const { issued, fault } = challenge
   const fail = (reason: string, unconsumed?: IssuedChallenge) => {
-    log.info({ clientId, keyId, reason, remoteAddress }, 'authentication failed')
+    logHandshakeFailure(dependencies, 'authentication failed', reason, { clientId, keyId, remoteAddress })
     return new AuthenticationFault(clientId, unconsumed)
   }
   if (fault !== undefined || issued === undefined) throw fail(fault ?? 'unknown challenge', issued)
-  if (proof === undefined) throw fail('no valid proof', issued)
+  if (proof === undefined) throw fail(unprovedBecause(found), issued)
   const waitMs = limiter.retryAfterMs(remoteAddress)
   if (waitMs > 0) throw new RateLimited(limiter.refusal, waitMs)
   if (!(await consumeChallenge(dependencies, issued))) throw fail('used challenge')

@@ -95,8 +95,7 @@ async function findSession(
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     if (lifecycle.isClosing) return unsignedAnswer('DRAINING', retryAfterMs)
-    const { sessionId } = request.params
-    dependencies.log.warn({ err: error.cause, sessionId }, 'the store does not answer')
+    dependencies.boundedLog.storeFailed('exchanges', error)
     return unsignedAnswer('UNAVAILABLE', retryAfterMs, 'unsent')
   }
 }
@@ -110,7 +109,10 @@ async function loadSession(
   { ip, params: { sessionId } }: ExchangeRequest
 ): Promise<BridgeSession | ExchangeAnswer> {
   const waitMs = unverified.retryAfterMs(ip)
-  if (waitMs > 0 && !isOwnSessionId(dependencies.registry, sessionId)) return unsignedAnswer('RATE_LIMITED', waitMs)
+  if (waitMs > 0 && !isOwnSessionId(dependencies.registry, sessionId)) {
+    dependencies.boundedLog.floods.record({ remoteAddress: ip })
+    return unsignedAnswer('RATE_LIMITED', waitMs)
+  }
   const found = sessionIdPattern.test(sessionId) ? await sessions.find(sessionId) : undefined
   if (found !== undefined) return found
   unverified.count(ip)

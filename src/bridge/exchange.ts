@@ -57,6 +57,7 @@ export async function exchange(context: ExchangeContext, body: Uint8Array): Prom
     markVerified(context.socket)
     if (context.lifecycle.isClosing) return refuse(context, { code: 'DRAINING', poll, retryAfterMs })
     if (activity.inFlight > maxExchangesInFlight) {
+      dependencies.boundedLog.floods.record(session.peer)
       const message = `a session has at most ${maxExchangesInFlight} exchanges in flight`
       return refuse(context, { code: 'RATE_LIMITED', poll, message, retryAfterMs })
     }
@@ -74,7 +75,7 @@ function refuse({ dependencies, session }: ExchangeContext, params: RefusalParam
 }
 
 function answerError(context: ExchangeContext, error: unknown, poll: number | undefined): ExchangeAnswer {
-  const { session } = context
+  const { dependencies, session } = context
   if (error instanceof RefusedBody) return refuseBody(context, error)
   if (error instanceof SessionEnded) {
     if (error.ending === undefined) return unsignedAnswer('SESSION_NOT_FOUND')
@@ -82,20 +83,23 @@ function answerError(context: ExchangeContext, error: unknown, poll: number | un
     return endedAnswer(context, error.ending, poll)
   }
   if (error instanceof StoreUnavailable) {
-    session.log.warn({ err: error.cause }, 'the store does not answer')
+    dependencies.boundedLog.storeFailed('exchanges', error)
     return refuse(context, { code: 'UNAVAILABLE', poll, retryAfterMs, outcome: error.outcome })
   }
   throw error
 }
 
 function refuseBody(context: ExchangeContext, { reason, poll }: RefusedBody): ExchangeAnswer {
-  const { session, unverified, refused, address } = context
+  const { dependencies, session, unverified, refused, address } = context
   const { code, message } = reason
   refused.record(`exchange ${code}`, () => session.log.info({ code, reason: message, poll }, 'exchange refused'))
   if (poll === undefined) {
     const waitMs = unverified.retryAfterMs(address)
     unverified.count(address)
-    if (waitMs > 0) return unsignedAnswer('RATE_LIMITED', waitMs)
+    if (waitMs > 0) {
+      dependencies.boundedLog.floods.record({ remoteAddress: address })
+      return unsignedAnswer('RATE_LIMITED', waitMs)
+    }
   }
   return refuse(context, { code, message, poll })
 }
@@ -150,6 +154,7 @@ async function accept(context: ExchangeContext, body: ExchangeBody): Promise<Exc
     case 'gap':
       return refuse(context, { code: 'SEQUENCE_INVALID', poll: poll.poll, expectedSeq: outcome.expectedSeq })
     case 'limited':
+      dependencies.boundedLog.floods.record(session.peer)
       return refuse(context, { code: 'RATE_LIMITED', poll: poll.poll, retryAfterMs: outcome.retryAfterMs })
     case 'stale':
       return supersededAnswer(session.signer, poll.poll)

@@ -6,6 +6,7 @@ import {
   welcomeMessage
 } from '../auth/handshake.js'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
+import { logHandshakeFailure, tooManySessions } from '../auth/handshake-log.js'
 import { ownChannels } from '../auth/permissions.js'
 import type { CodeName } from '../protocol/codes.js'
 import { signMessage } from '../protocol/frame.js'
@@ -56,7 +57,10 @@ export function openSession(context: HandshakeContext, body: Uint8Array): Promis
     requireCapacity(context)
     const authenticated = await authenticate(dependencies, limiter, frame, { remoteAddress })
     const opened = await sessions.open(authenticated, ownChannels(authenticated.peer))
-    if (opened === undefined) throw new ProtocolError('RATE_LIMITED')
+    if (opened === undefined) {
+      logHandshakeFailure(dependencies, 'a handshake was refused', tooManySessions, authenticated.peer)
+      throw new ProtocolError('RATE_LIMITED')
+    }
     const { session, positions } = opened
     if (session.ending !== undefined) throw new AuthenticationFault(session.peer.clientId)
     const { type, ...members } = welcomeMessage(dependencies, session.peer, {
@@ -88,13 +92,19 @@ async function answerHandshake(
 async function refusalOf(context: HandshakeContext, error: unknown): Promise<[code: CodeName, retryAfterMs?: number]> {
   const { dependencies, limiter, remoteAddress } = context
   if (error instanceof StoreUnavailable) {
-    dependencies.log.warn({ err: error.cause }, 'handshake failed: the store does not answer')
+    dependencies.boundedLog.storeFailed('handshakes', error)
     return ['UNAVAILABLE', retryAfterMs]
   }
   if (!(error instanceof ProtocolError)) throw error
-  if (error instanceof RateLimited) return ['RATE_LIMITED', error.retryAfterMs]
+  if (error instanceof RateLimited) {
+    dependencies.boundedLog.floods.record({ remoteAddress })
+    return ['RATE_LIMITED', error.retryAfterMs]
+  }
   const { code } = error
   if (code === 'RATE_LIMITED' || code === 'DRAINING') return [code, retryAfterMs]
+  if (!(error instanceof AuthenticationFault)) {
+    logHandshakeFailure(dependencies, 'a handshake was malformed', error.message, { remoteAddress }, code)
+  }
   const waitMs = await recordFailedHandshake(dependencies, limiter, error, remoteAddress)
   return waitMs > 0 ? ['RATE_LIMITED', waitMs] : [code]
 }

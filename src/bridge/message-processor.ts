@@ -70,7 +70,7 @@ export class MessageProcessor {
   #report(error: unknown): void {
     const { log } = this.#session
     if (error instanceof SessionEnded) this.#session.markEnded(error.ending ?? 'SESSION_NOT_FOUND')
-    else if (error instanceof StoreUnavailable) log.warn({ err: error.cause }, 'answers wait for the store')
+    else if (error instanceof StoreUnavailable) this.#dependencies.boundedLog.storeFailed('exchanges', error)
     else log.error({ err: error }, 'a batch failed')
   }
 

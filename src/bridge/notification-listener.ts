@@ -1,15 +1,17 @@
+import { reportBackgroundFailure } from '../session/background-failure.js'
+import type { SessionDependencies } from '../session/dependencies.js'
 import type { SessionIndex } from '../session/session-index.js'
-import type { BridgeListener, BridgeNotification, BridgeStore } from '../store/bridge.js'
+import type { BridgeListener, BridgeNotification } from '../store/bridge.js'
 import type { BridgeSession } from './session.js'
 import { reloadSpreadMs } from './settings.js'
 
 /** Applies notifications of other instances to the sessions of this one. */
 export class NotificationListener implements BridgeListener {
-  readonly #store: BridgeStore
+  readonly #dependencies: Pick<SessionDependencies, 'store' | 'boundedLog'>
   readonly #sessions: SessionIndex<BridgeSession>
 
-  constructor(store: BridgeStore, sessions: SessionIndex<BridgeSession>) {
-    this.#store = store
+  constructor(dependencies: Pick<SessionDependencies, 'store' | 'boundedLog'>, sessions: SessionIndex<BridgeSession>) {
+    this.#dependencies = dependencies
     this.#sessions = sessions
   }
 
@@ -22,10 +24,13 @@ export class NotificationListener implements BridgeListener {
   }
 
   #markEnded(session: BridgeSession): void {
-    this.#store
+    this.#dependencies.store.bridge
       .info(session.peer.sessionId)
       .then(stored => session.markEnded(stored?.ended ?? 'SESSION_NOT_FOUND'))
-      .catch((error: unknown) => session.log.warn({ err: error }, 'could not read why the session ended'))
+      .catch((error: unknown) => {
+        const failed = 'could not read why the session ended'
+        reportBackgroundFailure(this.#dependencies, 'session ends', error, session.log, failed)
+      })
   }
 
   /** Held polls reload at random moments, so that they do not all ask the store at once. */

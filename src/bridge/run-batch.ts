@@ -116,7 +116,11 @@ class Batch {
     try {
       await this.#handle(message)
     } catch (error) {
-      const { ends, seq: _seq, ...refusal } = frameErrorOf(error, message.seq, this.#session.log)
+      const {
+        ends,
+        seq: _seq,
+        ...refusal
+      } = frameErrorOf(error, message.seq, this.#session.log, this.#dependencies.boundedLog)
       this.#dependencies.observer.refused(refusal.code)
       if (ends) this.#ending = refusal.code as BridgeEnding
       else this.#outgoing.push({ type: 'error', re: message.seq, ...refusal })

@@ -1,6 +1,7 @@
 import type { Authenticated } from '../auth/handshake.js'
 import { CannotUnseal } from '../registry/aead.js'
 import { currentSchema } from '../registry/schema-in-use.js'
+import { reportBackgroundFailure } from '../session/background-failure.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { revalidateSession } from '../session/revalidation.js'
 import { SessionIndex } from '../session/session-index.js'
@@ -46,7 +47,7 @@ export class BridgeSessions implements SessionSource {
     this.#dependencies = dependencies
     this.#settings = settings
     this.#endings = new StoredEndings(dependencies)
-    const listener = new NotificationListener(store.bridge, this.#index)
+    const listener = new NotificationListener(dependencies, this.#index)
     this.#stopListening = store.bridge.listen(dependencies.settings.instanceId, listener)
   }
 
@@ -183,9 +184,10 @@ export class BridgeSessions implements SessionSource {
     const session = this.#index.get(sessionId)
     if (session !== undefined) session.end('SESSION_REVOKED')
     else {
-      this.#revokeStored(sessionId).catch((error: unknown) =>
-        this.#dependencies.log.warn({ err: error, sessionId }, 'could not revoke a session')
-      )
+      this.#revokeStored(sessionId).catch((error: unknown) => {
+        const failed = `could not revoke the session ${sessionId}`
+        reportBackgroundFailure(this.#dependencies, 'session ends', error, this.#dependencies.log, failed)
+      })
     }
     return session !== undefined
   }

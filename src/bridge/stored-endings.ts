@@ -1,3 +1,4 @@
+import { reportBackgroundFailure } from '../session/background-failure.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import type { BridgeSession } from './session.js'
 import type { BridgeEnding } from './session-ended.js'
@@ -25,7 +26,10 @@ export class StoredEndings {
   endInBackground(session: BridgeSession, ending: BridgeEnding): void {
     const { sessionId } = session.peer
     const write = this.end(sessionId, ending)
-      .catch((error: unknown) => session.log.warn({ err: error }, 'could not end the session in the store'))
+      .catch((error: unknown) => {
+        const failed = 'could not end the session in the store'
+        reportBackgroundFailure(this.#dependencies, 'session ends', error, session.log, failed)
+      })
       .finally(() => this.#pending.delete(write))
     this.#pending.add(write)
   }

@@ -16,6 +16,19 @@ interface Frame {
   readonly signed: boolean
 }
 
+/** What is printed without quotes: it reads as one value. */
+const plain = /^[^"=,{}[\]]+$/
+
+/** The members of an answer. What is published is any JSON, and is printed as JSON. */
+function membersOf(answer: Readonly<Record<string, unknown>>): string {
+  return Object.entries(answer)
+    .map(([name, value]) => {
+      const isPlain = name !== 'data' && typeof value === 'string' && plain.test(value)
+      return `${clean(name)}=${isPlain ? cell(value) : clean(JSON.stringify(value) ?? '-')}`
+    })
+    .join(' ')
+}
+
 /** Shows frames and answers on stdout, and the state of the connection on stderr. */
 export class Screen {
   readonly #io: Io
@@ -47,7 +60,7 @@ export class Screen {
   }
 
   answer(asked: string, answer: Readonly<Record<string, unknown>>): void {
-    const text = this.#json ? JSON.stringify({ asked, ...answer }) : `  ${asked}: ${cell(answer)}`
+    const text = this.#json ? JSON.stringify({ asked, ...answer }) : `  ${asked}: ${membersOf(answer)}`
     this.#print(this.#io.stdout, text)
   }
 

@@ -26,6 +26,13 @@ function expand(args: readonly string[]): string[] {
   return first === undefined || (first.startsWith('-') && !isHelp(first)) ? ['serve', ...args] : [...args]
 }
 
+/** `client list` can only mean `clients list`. */
+function withPluralNoun({ commands }: Command, argv: readonly string[]): string[] {
+  const [first, ...rest] = argv
+  const plural = commands.some(each => each.name() === first) ? undefined : `${first}s`
+  return plural !== undefined && commands.some(each => each.name() === plural) ? [plural, ...rest] : [...argv]
+}
+
 interface Target {
   /** What to give to commander. */
   readonly argv: string[]
@@ -35,7 +42,7 @@ interface Target {
 
 /** Reports a wrong name before anything else, and shows help in spite of every other mistake. */
 function findTarget(program: Command, args: readonly string[]): Target {
-  const argv = expand(args)
+  const argv = withPluralNoun(program, expand(args))
   const end = argv.findIndex(arg => arg.startsWith('-'))
   const names = end === -1 ? argv : argv.slice(0, end)
   let command = program
@@ -91,7 +98,7 @@ async function report(error: unknown, command: Command, io: Io): Promise<number>
   if (isBrokenPipe(error)) return 0
   if (error instanceof UsageError) {
     const help = command.parent === null ? 'countersign help' : `${pathOf(command)} --help`
-    await note(io, `countersign: ${error.message}. Try: ${help}`)
+    await note(io, `countersign: ${error.message.replace(/\.+$/, '')}. Try: ${help}`)
     return command instanceof RunnableCommand && command.spec.takesSettings ? 1 : exitUsage
   }
   if (!(error instanceof Failure || error instanceof ConfigError)) throw error

@@ -1,3 +1,4 @@
+import { reportBackgroundFailure } from '../session/background-failure.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import type { SessionRegistry } from '../session/session-registry.js'
 import type { SessionSource, TickTimes } from '../session/session-source.js'
@@ -11,7 +12,7 @@ import { SessionReaper } from './session-reaper.js'
  * revocations, and reports presence. It has no timers: call {@link tick} about once a second.
  */
 export class ClusterMember {
-  readonly #dependencies: Pick<SessionDependencies, 'log' | 'now' | 'steadyNow' | 'isGracePeriod'>
+  readonly #dependencies: Pick<SessionDependencies, 'log' | 'boundedLog' | 'now' | 'steadyNow' | 'isGracePeriod'>
   readonly #sessions: SessionRegistry
   readonly #presence: StoredPresenceTracker
   readonly #heartbeat: InstanceHeartbeat
@@ -21,11 +22,13 @@ export class ClusterMember {
   readonly #running = new Map<object, Promise<void>>()
 
   constructor(dependencies: SessionDependencies, sessions: SessionRegistry, presence: StoredPresenceTracker) {
-    const { store, registry, log, now, steadyNow, isGracePeriod } = dependencies
+    const { store, registry, log, boundedLog, now, steadyNow, isGracePeriod } = dependencies
     this.#dependencies = dependencies
     this.#sessions = sessions
     this.#presence = presence
-    const heartbeat = new InstanceHeartbeat({ sessions: store.sessions, registry: sessions, log, now: steadyNow })
+    const heartbeat = new InstanceHeartbeat({
+      ...{ sessions: store.sessions, registry: sessions, log, boundedLog, now: steadyNow }
+    })
     const requestReregistration = () => heartbeat.requestReregistration()
     this.#heartbeat = heartbeat
     this.#reaper = new SessionReaper({
@@ -33,7 +36,7 @@ export class ClusterMember {
       onStaleEntry: requestReregistration
     })
     this.#watcher = new RevocationWatcher({
-      ...{ durable: store.durable, registry, sessions, log, now, onRewound: requestReregistration }
+      ...{ durable: store.durable, registry, sessions, log, boundedLog, now, onRewound: requestReregistration }
     })
   }
 
@@ -72,16 +75,14 @@ export class ClusterMember {
     try {
       await source.tick(times)
     } catch (error) {
-      this.#dependencies.log.debug({ err: error, transport: source.transport }, 'a tick could not reach the store')
+      this.#reportTick(error)
     }
   }
 
   async #workWithStore(): Promise<void> {
     const results = await Promise.allSettled([this.#heartbeat.write(), this.#reaper.reap(), this.#watcher.check()])
     for (const result of results) {
-      if (result.status === 'rejected') {
-        this.#dependencies.log.debug({ err: result.reason }, 'a tick could not reach the store')
-      }
+      if (result.status === 'rejected') this.#reportTick(result.reason)
     }
   }
 
@@ -90,8 +91,12 @@ export class ClusterMember {
     try {
       await this.#presence.flush(since => this.#sessions.presenceSince(since))
     } catch (error) {
-      this.#dependencies.log.debug({ err: error }, 'could not write presence')
+      this.#reportTick(error)
     }
+  }
+
+  #reportTick(error: unknown): void {
+    reportBackgroundFailure(this.#dependencies, 'upkeep', error, this.#dependencies.log, 'a tick failed')
   }
 
   /** Stops following revocations, and writes the last presence changes. */

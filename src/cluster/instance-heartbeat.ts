@@ -1,4 +1,5 @@
-import type { Log } from '../session/dependencies.js'
+import { reportBackgroundFailure } from '../session/background-failure.js'
+import type { Log, SessionDependencies } from '../session/dependencies.js'
 import type { SessionRegistry } from '../session/session-registry.js'
 import type { SessionStore } from '../store/store.js'
 
@@ -6,6 +7,7 @@ export interface InstanceHeartbeatOptions {
   readonly sessions: Pick<SessionStore, 'touch'>
   readonly registry: Pick<SessionRegistry, 'heartbeatsSince' | 'reregister'>
   readonly log: Pick<Log, 'warn'>
+  readonly boundedLog: SessionDependencies['boundedLog']
   /** Unix milliseconds of the steady clock. */
   readonly now: () => number
 }
@@ -17,7 +19,6 @@ export interface InstanceHeartbeatOptions {
 export class InstanceHeartbeat {
   readonly #options: InstanceHeartbeatOptions
   #writtenAt: number
-  #isStoreAway = false
   #needsReregistration = false
 
   constructor(options: InstanceHeartbeatOptions) {
@@ -41,12 +42,10 @@ export class InstanceHeartbeat {
         this.#needsReregistration = false
         await registry.reregister()
       }
-      this.#isStoreAway = false
     } catch (error) {
       this.#writtenAt = since
       this.#needsReregistration = true
-      if (!this.#isStoreAway) log.warn({ err: error }, 'could not write session heartbeats')
-      this.#isStoreAway = true
+      reportBackgroundFailure(this.#options, 'upkeep', error, log, 'could not write session heartbeats')
     }
   }
 }

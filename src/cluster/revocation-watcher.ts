@@ -1,5 +1,6 @@
 import type { Registry } from '../registry/index.js'
-import type { Log } from '../session/dependencies.js'
+import { reportBackgroundFailure } from '../session/background-failure.js'
+import type { Log, SessionDependencies } from '../session/dependencies.js'
 import { revalidateSessions } from '../session/revalidation.js'
 import type { SessionRegistry } from '../session/session-registry.js'
 import type { ChangeEvent } from '../store/change-event.js'
@@ -15,6 +16,7 @@ export interface RevocationWatcherOptions {
   /** Called when the store turns out to be older than what this instance has seen. */
   readonly onRewound: () => void
   readonly log: Pick<Log, 'warn'>
+  readonly boundedLog: SessionDependencies['boundedLog']
   /** Unix milliseconds. */
   readonly now: () => number
 }
@@ -36,7 +38,9 @@ export class RevocationWatcher {
   constructor(options: RevocationWatcherOptions) {
     this.#options = options
     this.#stopListening = options.durable.onChange(() => {
-      this.check().catch((error: unknown) => options.log.warn({ err: error }, 'could not read change events'))
+      this.check().catch((error: unknown) =>
+        reportBackgroundFailure(options, 'upkeep', error, options.log, 'could not read change events')
+      )
     })
   }
 

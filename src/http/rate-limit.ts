@@ -2,6 +2,7 @@ import rateLimit, { type RateLimitOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { limiterKeyOf } from '../auth/address.js'
 import { ApiError } from '../errors.js'
+import type { FloodReports } from '../log/flood-reports.js'
 import type { VerifiedTokens } from './verified-tokens.js'
 
 /** Rates of one address, counted by this process. */
@@ -49,12 +50,19 @@ function refusalAt(max: number): ApiError {
 }
 
 /** Counts every request of every route, unless the route has a count of its own. */
-export async function registerRateLimit(server: FastifyInstance, tokens: VerifiedTokens): Promise<void> {
+export async function registerRateLimit(
+  server: FastifyInstance,
+  tokens: VerifiedTokens,
+  floods: FloodReports
+): Promise<void> {
   await server.register(rateLimit, {
     ...perMinute(requestsPerMinute),
     global: true,
     keyGenerator: request => tokens.limiterKeyOf(request.headers) ?? limiterKeyOf(request.ip),
-    errorResponseBuilder: (_request, { max }) => refusalAt(max)
+    errorResponseBuilder: (request, { max }) => {
+      floods.record({ remoteAddress: request.ip })
+      return refusalAt(max)
+    }
   })
 }
 

@@ -11,6 +11,7 @@ import { createNodeServer, defaultTimeouts, listenOnAllLoopback, type ServerTime
 import { type CountRequest, createRequestCount } from './rate-limit.js'
 import { RequestLog } from './request-log.js'
 import { isAnswering } from './request-tracker.js'
+import { formatSchemaErrors } from './schema-errors.js'
 
 /** Largest request body, in bytes, unless a route has its own limit. */
 const bodyBytes = 64 * 1024
@@ -54,7 +55,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     schemaErrorFormatter: describeSchemaError,
     clientErrorHandler: answerClientError,
     // Values are accepted as they are or refused: never coerced, never dropped.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } }
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false, verbose: true } },
+    schemaErrorFormatter: formatSchemaErrors
   }) as FastifyInstance
   server.decorateRequest('bodyOwner', undefined)
   readJsonBodies(server, edge.readBody, depth)

@@ -1,19 +1,22 @@
 /** Failures further apart than this belong to two outages. Above a connection's timeout and its pause together. */
 export const quietMs = 5000
-/** Reasons that the end of an outage counts apart; any more share `other`. */
-const maxReasons = 8
+/** Reasons, and kinds of work, that the end of an outage counts apart; any more share `other`. */
+const maxCounted = 8
 
 /** What the line at the end of an outage reports. */
 export interface Outage {
   readonly failures: number
   readonly reasons: Readonly<Record<string, number>>
+  /** What failed, by kind. Absent if no failure named one. */
+  readonly refused?: Readonly<Record<string, number>>
   /** From the first failure to the last. */
   readonly lastedMs: number
 }
 
 /** Turns failures that repeat for as long as an outage lasts into one report when it begins and one when it ends. */
 export interface Outages {
-  failed(error: Error): void
+  /** @param work  the kind of what failed, e.g. `frames` */
+  failed(error: Error, work?: string): void
   /** Reports the end of an outage. Call it about once a second. */
   tick(): void
 }
@@ -22,6 +25,19 @@ export interface Outages {
 export function reasonOf(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return error.message === '' ? code || error.name : error.message
+}
+
+interface OutageCounts {
+  readonly since: number
+  last: number
+  failures: number
+  readonly reasons: Map<string, number>
+  readonly refused: Map<string, number>
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  const counted = counts.has(name) || counts.size < maxCounted ? name : 'other'
+  counts.set(counted, (counts.get(counted) ?? 0) + 1)
 }
 
 /**
@@ -34,27 +50,29 @@ export function createOutages(
   begins: (reason: string) => void,
   ends: (outage: Outage) => void
 ): Outages {
-  let current:
-    | { readonly since: number; last: number; failures: number; readonly reasons: Map<string, number> }
-    | undefined
+  let current: OutageCounts | undefined
   return {
-    failed(error) {
+    failed(error, work) {
       const reason = reasonOf(error)
       const at = now()
       const isFirst = current === undefined
-      current ??= { since: at, last: at, failures: 0, reasons: new Map() }
-      const { reasons } = current
-      const counted = reasons.has(reason) || reasons.size < maxReasons ? reason : 'other'
-      reasons.set(counted, (reasons.get(counted) ?? 0) + 1)
+      current ??= { since: at, last: at, failures: 0, reasons: new Map(), refused: new Map() }
+      count(current.reasons, reason)
+      if (work !== undefined) count(current.refused, work)
       current.last = at
       current.failures++
       if (isFirst) begins(reason)
     },
     tick() {
       if (current === undefined || now() - current.last < quietMs) return
-      const { since, last, failures, reasons } = current
+      const { since, last, failures, reasons, refused } = current
       current = undefined
-      ends({ failures, reasons: Object.fromEntries(reasons), lastedMs: Math.round(last - since) })
+      ends({
+        failures,
+        reasons: Object.fromEntries(reasons),
+        ...(refused.size === 0 ? {} : { refused: Object.fromEntries(refused) }),
+        lastedMs: Math.round(last - since)
+      })
     }
   }
 }

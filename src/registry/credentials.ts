@@ -1,4 +1,4 @@
-import type { Credential, Credentials } from '../auth/credential.js'
+import type { Credential, CredentialFault, Credentials } from '../auth/credential.js'
 import { ticketsOwner } from '../store/owners.js'
 import type { StoredRecord } from '../store/store.js'
 import { CannotUnseal } from './aead.js'
@@ -51,10 +51,12 @@ export class CredentialSource {
    */
   async find(clientId: string, keyId?: string): Promise<Credentials> {
     if (keyId === undefined || !isTicketId(keyId)) return this.#ofClient(await this.#read(clientId), clientId, keyId)
-    const [ticket, client] = await Promise.all([this.#tickets.open(clientId, keyId), this.#read(clientId)])
+    const [ticket, client] = await Promise.all([this.#tickets.openOrExplain(clientId, keyId), this.#read(clientId)])
     // Also for a ticket that is there, so that both cost the same.
     const decoys = this.#ofClient(client, clientId, keyId)
-    if (ticket === undefined || client === 'unreadable' || client?.status === 'suspended') return decoys
+    if (client === 'unreadable') return { ...decoys, fault: 'unreadable record' }
+    if (client?.status === 'suspended') return { ...decoys, fault: 'suspended' }
+    if (typeof ticket === 'string') return { ...decoys, fault: ticket }
     const { subscribe, publish, services, attributes, secret, expiresAt, createdBy } = ticket
     const ticketOwner = ticketsOwner(createdBy)
     return {
@@ -79,6 +81,7 @@ export class CredentialSource {
 
   #ofClient(found: FoundClient, clientId: string, keyId: string | undefined): Credentials {
     const client = found === 'unreadable' ? undefined : found
+    const fault = faultOf(found, keyId, this.#now())
     const usable = client === undefined ? [] : this.#usableKeys(client, keyId)
     const credentials = Array.from({ length: keyId === undefined ? maxLiveKeys : 1 }, (_, i): Credential => {
       // The newest key first: it is the likeliest one.
@@ -86,7 +89,8 @@ export class CredentialSource {
       return key === undefined ? this.#decoy() : this.#open(clientId, key)
     })
     const { subscribe = [], publish = [], services = [] } = client ?? {}
-    return { capabilities: { subscribe, publish, services }, attributes: {}, credentials }
+    const capabilities = { subscribe, publish, services }
+    return { capabilities, attributes: {}, credentials, ...(fault === undefined ? {} : { fault }) }
   }
 
   #usableKeys({ status, keys }: ClientRecord, keyId: string | undefined): readonly SealedKey[] {
@@ -111,6 +115,18 @@ export class CredentialSource {
       return this.#decoy()
     }
   }
+}
+
+/** Why no key of a client is usable. Without a keyId the newest key counts. @param at  unix milliseconds */
+function faultOf(found: FoundClient, keyId: string | undefined, at: number): CredentialFault | undefined {
+  if (found === undefined) return 'unknown client'
+  if (found === 'unreadable') return 'unreadable record'
+  if (found.status !== 'active') return 'suspended'
+  const keys = keyId === undefined ? found.keys : found.keys.filter(key => key.keyId === keyId)
+  const newest = keys.findLast(key => isLive(key, at)) ?? keys.at(-1)
+  if (newest === undefined) return 'unknown key'
+  if (isLive(newest, at)) return undefined
+  return newest.revokedAt === undefined ? 'expired' : 'revoked'
 }
 
 function decoyRecordWith(decoy: SealedKey, sealer: RecordSealer): StoredRecord {

@@ -39,6 +39,9 @@ export interface OpenedTicket extends TicketWithSecret {
   readonly createdBy?: string
 }
 
+/** Why a ticket cannot be used. The store removes a ticket when it expires, so an expired one is unknown. */
+export type TicketFault = 'unknown or expired ticket' | 'revoked'
+
 export interface NewTicket extends Partial<Capabilities> {
   readonly clientId: string
   readonly ttlSeconds?: number
@@ -123,6 +126,13 @@ export class Tickets {
     if (record === undefined) return undefined
     const { secret: _, createdBy: __, ...ticket } = record
     return ticket
+  }
+
+  /** The ticket with its secret, or why it cannot be used. */
+  async openOrExplain(clientId: string, keyId: string): Promise<OpenedTicket | TicketFault> {
+    const record = await this.#read(clientId, keyId)
+    if (record === undefined) return 'unknown or expired ticket'
+    return record.revokedAt === undefined ? record : 'revoked'
   }
 
   /** The ticket with its secret, unless it has expired or was revoked, or does not open. */

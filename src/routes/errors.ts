@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError, type ApiErrorCode, type ApiErrorDetails, apiErrors } from '../errors.js'
 import { noteRefusal } from '../http/request-log.js'
-import type { RepeatedEvents } from '../log/repeated-events.js'
+import type { BoundedLog } from '../log/bounded-log.js'
 import { RateLimited } from '../protocol/protocol-error.js'
 import { ImportError } from '../registry/imports.js'
 import { RegistryError } from '../registry/records.js'
@@ -54,19 +54,22 @@ function responseToFramework({ statusCode = 500, code = '', message }: FastifyFa
 }
 
 export interface ErrorOptions {
-  /** Bounds the log lines about failures of the gateway. */
-  readonly failures: RepeatedEvents
+  /** Bounds the log lines about failures of the gateway and of the store. */
+  readonly boundedLog: Pick<BoundedLog, 'requests' | 'storeFailed'>
   /** Whether requests to paths that do not exist are limited by address. */
   readonly rateLimit: boolean
 }
 
-async function errors(app: FastifyInstance, { failures, rateLimit }: ErrorOptions): Promise<void> {
+async function errors(app: FastifyInstance, { boundedLog, rateLimit }: ErrorOptions): Promise<void> {
   app.setErrorHandler((error: Error, request: FastifyRequest, reply: FastifyReply) => {
     const { status, body } = responseTo(error)
     // What was not found is named in the answer only: it may be a hwid, or a secret by mistake.
     const reason = body.code === 'NOT_FOUND' ? undefined : body.message
-    noteRefusal(request, { code: body.code, reason, cause: error.cause })
-    if (body.code === 'INTERNAL') failures.record(error.name, () => request.log.error({ err: error }, 'request failed'))
+    noteRefusal(request, { code: body.code, reason })
+    if (error instanceof StoreUnavailable) boundedLog.storeFailed('requests', error)
+    if (body.code === 'INTERNAL') {
+      boundedLog.requests.record(error.name, () => request.log.error({ err: error }, 'request failed'))
+    }
     if (error instanceof RateLimited) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000))
     if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', unavailableRetrySeconds)
     return reply.code(status).send(body)

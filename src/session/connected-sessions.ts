@@ -1,5 +1,6 @@
 import type { PresenceEntry } from '../store/presence.js'
 import type { SessionEntry } from '../store/store.js'
+import { reportBackgroundFailure } from './background-failure.js'
 import type { SessionDependencies } from './dependencies.js'
 import { presenceLifeMs } from './presence.js'
 import type { Session } from './session.js'
@@ -55,7 +56,10 @@ export class ConnectedSessions implements SessionSource {
   /** Unregisters a session that has ended. If the store does not answer, the reaper does it later. */
   remove(session: Session): void {
     const ending = this.#unregister(session)
-      .catch((error: unknown) => session.log.warn({ err: error }, 'could not unregister an ended session'))
+      .catch((error: unknown) => {
+        const failed = 'could not unregister an ended session'
+        reportBackgroundFailure(this.#dependencies, 'session ends', error, session.log, failed)
+      })
       .finally(() => this.#endings.delete(ending))
     this.#endings.add(ending)
   }

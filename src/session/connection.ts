@@ -1,5 +1,6 @@
-import { authenticate, recordFailedHandshake } from '../auth/handshake.js'
+import { AuthenticationFault, authenticate, recordFailedHandshake } from '../auth/handshake.js'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
+import { logHandshakeFailure, tooManySessions } from '../auth/handshake-log.js'
 import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
 import { handshakeSeconds } from '../protocol/limits.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
@@ -134,6 +135,7 @@ export class Connection {
       return
     }
     if (!(await sessions.add(session))) {
+      logHandshakeFailure(dependencies, 'a handshake was refused', tooManySessions, session.peer)
       this.refuse('RATE_LIMITED')
       return
     }
@@ -157,7 +159,7 @@ export class Connection {
     const { dependencies, limiter } = this.#services
     const { remoteAddress } = this.#peer
     if (error instanceof StoreUnavailable) {
-      dependencies.log.warn({ err: error.cause }, 'a handshake was refused: the store does not answer')
+      dependencies.boundedLog.storeFailed('handshakes', error)
       // The client never got a welcome, so it knows no session and no keys: its error is unsigned.
       this.#session?.connectionLost()
       this.#session = undefined
@@ -167,11 +169,12 @@ export class Connection {
     if (!(error instanceof ProtocolError)) throw error
     const { code, message } = error
     if (code === 'RATE_LIMITED') {
+      dependencies.boundedLog.floods.record({ remoteAddress })
       this.refuse(code)
       return
     }
-    if (code !== 'AUTHENTICATION_FAILED') {
-      dependencies.log.info({ code, reason: message, remoteAddress }, 'a handshake was malformed')
+    if (!(error instanceof AuthenticationFault)) {
+      logHandshakeFailure(dependencies, 'a handshake was malformed', message, { remoteAddress }, code)
     }
     const waitMs = await recordFailedHandshake(dependencies, limiter, error, remoteAddress)
     this.refuse(waitMs > 0 ? 'RATE_LIMITED' : code)

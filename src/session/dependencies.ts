@@ -1,4 +1,5 @@
 import type { ChannelBroker } from '../channels/types.js'
+import type { BoundedLog } from '../log/bounded-log.js'
 import type { CodeName, ValidationCode } from '../protocol/codes.js'
 import type { Limits } from '../protocol/limits.js'
 import type { Registry } from '../registry/index.js'
@@ -53,6 +54,8 @@ export interface SessionDependencies {
   readonly presence: PresenceTracker
   readonly observer: SessionObserver
   readonly log: Log
+  /** For lines that peers can cause at will, or that an outage repeats. */
+  readonly boundedLog: BoundedLog
   /** Unix milliseconds of the wall clock: for expiries, and for times that others see. */
   readonly now: () => number
   /** Unix milliseconds of the steady clock: for who is silent, and for rates. */

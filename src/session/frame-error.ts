@@ -1,7 +1,7 @@
 import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
 import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
 import { StoreUnavailable } from '../store/store.js'
-import type { Log } from './dependencies.js'
+import type { Log, SessionDependencies } from './dependencies.js'
 
 /** How long a client should wait after UNAVAILABLE, in milliseconds. */
 const unavailableRetryMs = 1000
@@ -28,10 +28,16 @@ function endingOf(code: CodeName): EndingCode | undefined {
  * Turns what verifying, decoding or handling a frame threw into an error for the client, for any transport, and logs it.
  * @param error  ProtocolError and StoreUnavailable are expected; anything else becomes INTERNAL
  * @param seq    the frame's seq, if it was read; else the error's own seq counts
+ * @param log    the session's own log, whose lines name it
  */
-export function frameErrorOf(error: unknown, seq: number | undefined, log: Log): FrameError {
+export function frameErrorOf(
+  error: unknown,
+  seq: number | undefined,
+  log: Log,
+  boundedLog: Pick<SessionDependencies['boundedLog'], 'frames' | 'storeFailed'>
+): FrameError {
   if (error instanceof StoreUnavailable) {
-    log.warn({ err: error.cause }, 'a message was refused: the store does not answer')
+    boundedLog.storeFailed('frames', error)
     const { message } = codes.UNAVAILABLE
     const { outcome } = error
     return { ends: false, seq, code: 'UNAVAILABLE', message, retryAfterMs: unavailableRetryMs, outcome }
@@ -46,7 +52,7 @@ export function frameErrorOf(error: unknown, seq: number | undefined, log: Log):
   if (error instanceof RateLimited) {
     return { ends: false, seq: frameSeq, code, message, retryAfterMs: error.retryAfterMs }
   }
-  log.info({ code, reason: message, seq: frameSeq }, 'a frame was refused')
+  boundedLog.frames.record(code, () => log.info({ code, reason: message, seq: frameSeq }, 'a frame was refused'))
   const ending = endingOf(code)
   // PROTOCOL §7.1: these two codes end a session only when they come without `re`.
   const isTemporary = (code === 'RATE_LIMITED' || code === 'UNAVAILABLE') && frameSeq !== undefined

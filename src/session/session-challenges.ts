@@ -10,6 +10,7 @@ import {
 } from '../auth/fresh-challenge.js'
 import type { EndingCode } from '../protocol/codes.js'
 import { challengeSeconds, pingAfterSeconds } from '../protocol/limits.js'
+import { reportBackgroundFailure } from './background-failure.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 import type { Outgoing } from './outbox.js'
 import { revalidateSession } from './revalidation.js'
@@ -28,7 +29,7 @@ export interface ChallengedSession extends LiveSession {
 
 /** Fresh challenges and pings of a session that one instance serves (PROTOCOL §6). */
 export class SessionChallenges {
-  readonly #dependencies: Pick<SessionDependencies, 'registry' | 'randomText' | 'steadyNow' | 'now'>
+  readonly #dependencies: Pick<SessionDependencies, 'registry' | 'randomText' | 'steadyNow' | 'now' | 'boundedLog'>
   readonly #intervalMs: number
   readonly #session: ChallengedSession
   #state: FreshChallengeState
@@ -71,7 +72,8 @@ export class SessionChallenges {
       this.#issue()
         .catch((error: unknown) => {
           this.#state = scheduleChallenge(this.#dependencies.steadyNow(), this.#intervalMs)
-          this.#session.log.warn({ err: error }, 'skipped a fresh challenge: could not read the credential')
+          const skipped = 'skipped a fresh challenge: could not read the credential'
+          reportBackgroundFailure(this.#dependencies, 'challenges', error, this.#session.log, skipped)
         })
         .finally(() => {
           this.#isIssuing = false

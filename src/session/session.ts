@@ -187,6 +187,7 @@ export class Session implements LiveSession {
     const retryAfterMs = this.#bucket.consume(this.lastSeenAt)
     if (retryAfterMs > 0) {
       observer.refused('RATE_LIMITED')
+      this.#dependencies.boundedLog.floods.record(this.#peer)
       this.send({ type: 'error', re: seq, code: 'RATE_LIMITED', message: codes.RATE_LIMITED.message, retryAfterMs })
       return { seq }
     }
@@ -212,7 +213,7 @@ export class Session implements LiveSession {
   /** Sends the error for a frame that failed. Some errors end the session. @param frameSeq  where it was read */
   #refuse(error: unknown, frameSeq?: number): void {
     if (this.#ended) return
-    const refusal = frameErrorOf(error, frameSeq, this.log)
+    const refusal = frameErrorOf(error, frameSeq, this.log, this.#dependencies.boundedLog)
     const { ends: _ends, seq, ...members } = refusal
     this.#dependencies.observer.refused(refusal.code)
     if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.#reader.lastSeq, ...members })

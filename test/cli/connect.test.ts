@@ -45,6 +45,8 @@ t.test('connect', async t => {
     answers.filter(line => line.asked === 'publication'),
     [{ channel: 'talk', data: { a: [1] }, offset: 1 }]
   )
+  const shown = await good(t, args.slice(0, -1), { env: credential, stdin: 'subscribe talk\npublish talk {"a":1}\n' })
+  t.match(shown, / publication: .*data=\{"a":1\}/, 'bug: data was printed as data=a=1')
   const denied = await ask(args, {
     env: credential,
     stdin: 'subscribe other\nsubscribe\npublish talk {\nunsubscribe x'

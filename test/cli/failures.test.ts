@@ -3,7 +3,7 @@ import { tempDir } from '../helper/process.js'
 import { freePort } from '../helper/redis-server.js'
 import { serveHttp, startCommands } from './helper.js'
 
-const { gateway, env, ask, bad } = await startCommands(t)
+const { gateway, env, ask, good, bad } = await startCommands(t)
 
 t.test('a failed request suggests what to do', async t => {
   const url = `http://127.0.0.1:${await freePort()}`
@@ -81,6 +81,23 @@ t.test('wrong usage is exit code 2 and names the help', async t => {
     [['completion', 'tcsh'], /argument 'shell' must be one of bash, zsh, fish/]
   ]
   for (const [args, text] of lines) t.match(await bad(t, 2, args), text)
+})
+
+t.test('bug: an error ended with two full stops', async t => {
+  for (const args of [
+    ['keys', 'create', 'c'],
+    ['keys', 'create', 'c', '--overlap', 'soon'],
+    ['audit', 'x']
+  ]) {
+    const { err } = await ask(args)
+    t.match(err, /[^.]\. Try: countersign /)
+  }
+})
+
+t.test('bug: a noun in the singular was not understood', async t => {
+  t.match(await good(t, ['client', 'list']), /^CLIENT/)
+  const { err } = await ask(['licence', 'list'])
+  t.match(err, /Did you mean licenses\?/)
 })
 
 t.test('an error never repeats the value of a misspelt option', async t => {

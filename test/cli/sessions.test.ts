@@ -20,6 +20,12 @@ t.test('sessions', async t => {
   )
 })
 
+t.test('bug: an id that cannot be one was answered with a regular expression', async t => {
+  const error = await bad(t, 1, ['sessions', 'end', 'zzz'])
+  t.match(error, /params\/sessionId is not valid \(Id of the session, for example \S+\) \(BAD_REQUEST\)/)
+  t.notMatch(error, /\^|A-Za-z/)
+})
+
 t.test('publish', async t => {
   t.match(await good(t, ['publish', 'news', '{"text":"hello"}']), /^offset +1\nepoch +\S+\n$/)
   const published = await json(t, ['publish', 'news', '"once"', '--key', 'k'])

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { InstanceHeartbeat } from '../../src/cluster/instance-heartbeat.js'
+import { createBoundedLog } from '../../src/log/bounded-log.js'
 import type { Heartbeat } from '../../src/session/session-source.js'
 import { StoreUnavailable } from '../../src/store/errors.js'
 import { createClock } from '../helper/clock.js'
@@ -8,10 +9,12 @@ function start() {
   const clock = createClock(0)
   const calls: string[] = []
   const warnings: string[] = []
+  const log = { info() {}, warn: (_fields: object, message: string) => void warnings.push(message) }
   const state = { isAway: false }
   const heartbeat = new InstanceHeartbeat({
     now: clock.now,
-    log: { warn: (_fields, message) => void warnings.push(message) },
+    log,
+    boundedLog: createBoundedLog(log, clock.now, clock.now),
     sessions: {
       async touch(heartbeats: readonly Heartbeat[]) {
         if (state.isAway) throw new StoreUnavailable()

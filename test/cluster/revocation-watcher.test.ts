@@ -6,7 +6,7 @@ import { fakeSession, fakeSource } from '../session/parts.js'
 
 /** A watcher over a real registry, with a session of client `c` and one of another client. */
 async function start(t: Test) {
-  const { store, registry, log, now } = await createTestDependencies(t)
+  const { store, registry, log, boundedLog, now } = await createTestDependencies(t)
   const { keyId } = await registry.clients.create({ clientId: 'c', subscribe: ['a', 'b'], services: [] }, 'admin')
   const session = fakeSession('s1', 'c', ['a', 'b'])
   session.peer = { ...session.peer, keyId }
@@ -15,12 +15,12 @@ async function start(t: Test) {
   sessions.addSource(fakeSource('ws', [session, bystander]))
   const state = { rewinds: 0 }
   const watcher = new RevocationWatcher({
-    ...{ durable: store.durable, registry, sessions, log, now },
+    ...{ durable: store.durable, registry, sessions, log, boundedLog, now },
     onRewound: () => void state.rewinds++
   })
   t.teardown(() => watcher.stop())
   await watcher.check()
-  return { store, registry, session, bystander, watcher, state, log, now, sessions, keyId }
+  return { store, registry, session, bystander, watcher, state, log, boundedLog, now, sessions, keyId }
 }
 
 t.test('the first check only notes where the log ends', async t => {
@@ -81,7 +81,7 @@ t.test('a call during a check is followed by another check', async t => {
 })
 
 t.test('revalidates every client when the store was rewound', async t => {
-  const { store, registry, log, now } = await start(t)
+  const { store, registry, log, boundedLog, now } = await start(t)
   const session = fakeSession('s3', 'unknown client')
   const sessions = new SessionRegistry()
   sessions.addSource(fakeSource('ws', [session]))
@@ -93,7 +93,7 @@ t.test('revalidates every client when the store was rewound', async t => {
       changesAfter: (after, limit) => store.durable.changesAfter(after, limit),
       onChange: () => () => {}
     },
-    ...{ registry, sessions, log, now },
+    ...{ registry, sessions, log, boundedLog, now },
     onRewound: () => void state.rewinds++
   })
   await watcher.check()

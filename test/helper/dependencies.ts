@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
 import { createChannelBroker } from '../../src/channels/channel-broker.js'
 import { createPresenceTracker } from '../../src/cluster/presence.js'
+import { createBoundedLog } from '../../src/log/bounded-log.js'
 import { defaultLimits } from '../../src/protocol/limits.js'
 import { openRegistry } from '../../src/registry/index.js'
 import type { Log, SessionDependencies } from '../../src/session/dependencies.js'
@@ -30,6 +31,7 @@ export async function createTestDependencies(t: Test): Promise<SessionDependenci
     presence: createPresenceTracker(store.presence, [], now),
     observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
     log,
+    boundedLog: createBoundedLog(log, now, now),
     now,
     steadyNow: now,
     isGracePeriod: () => false,

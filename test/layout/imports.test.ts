@@ -20,7 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   // biome-ignore format: one line is one layer
   'session-layer': [
-    'bridge', 'metrics', 'http', 'steady-clock',
+    'bridge', 'metrics', 'http', 'log', 'steady-clock',
     'session', 'cluster',
     'auth', 'channels', 'registry', 'config',
     'store', 'protocol'
@@ -36,7 +36,7 @@ const mayImport: Record<string, readonly string[]> = {
   metrics: ['session', 'http', 'channels'],
   http: ['auth', 'config', 'errors', 'log', 'protocol'],
   cluster: ['session', 'auth', 'registry', 'steady-clock', 'store'],
-  session: ['auth', 'channels', 'registry', 'store', 'protocol'],
+  session: ['auth', 'channels', 'registry', 'log', 'store', 'protocol'],
   registry: ['auth', 'store', 'protocol'],
   auth: ['store', 'protocol'],
   channels: ['store', 'protocol'],

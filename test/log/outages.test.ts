@@ -44,3 +44,11 @@ t.test('more reasons than the bound share one count', async t => {
   t.equal(Object.keys(ended[0]?.reasons ?? {}).length, 9)
   t.equal(ended[0]?.reasons['other'], 12)
 })
+
+t.test('counts what failed by its kind', async t => {
+  const { clock, ended, outages } = start()
+  for (const work of ['frames', 'frames', 'handshakes']) outages.failed(new Error('no connection'), work)
+  clock.advance(quietMs)
+  outages.tick()
+  t.match(ended, [{ failures: 3, refused: { frames: 2, handshakes: 1 } }])
+})

@@ -5,6 +5,7 @@ import { frameSuite } from './frames.suite.js'
 import { handshakeSuite } from './handshake.suite.js'
 import { createHarness, type TransportUnderTest } from './harness.js'
 import { heartbeatSuite } from './heartbeat.suite.js'
+import { logSuite } from './log.suite.js'
 import { orderSuite } from './order.suite.js'
 import { revocationSuite } from './revocation.suite.js'
 import { storeFailureSuite } from './store-failures.suite.js'
@@ -14,6 +15,7 @@ const suites = [
   handshakeSuite,
   challengeSuite,
   frameSuite,
+  logSuite,
   orderSuite,
   heartbeatSuite,
   clockSuite,

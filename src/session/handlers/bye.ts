@@ -8,14 +8,13 @@ import type { Handler, Reply } from './handler.js'
  * and the reaper releases the rest later.
  */
 export const bye: Handler<UpstreamMessages['bye']> = async ({ dependencies, peer, licenseSlots }): Promise<Reply> => {
-  const { store, log } = dependencies
-  const { sessionId, clientId } = peer
+  const { store, boundedLog } = dependencies
   try {
     await licenseSlots.releaseAll()
-    await store.sessions.end(sessionId)
+    await store.sessions.end(peer.sessionId)
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    log.warn({ err: error.cause, sessionId, clientId }, 'could not unregister a session that sent bye')
+    boundedLog.storeFailed('session ends', error)
   }
   return { type: 'ack' }
 }

@@ -1,0 +1,57 @@
+import { createFloodReports, type FloodReports } from './flood-reports.js'
+import { createOutages } from './outages.js'
+import { createRepeatedEvents, type RepeatedEvents } from './repeated-events.js'
+
+/** What is refused, or left for later, while the store does not answer. */
+export type StoreWork = 'handshakes' | 'frames' | 'exchanges' | 'requests' | 'session ends' | 'challenges' | 'upkeep'
+
+/** Log lines about events that peers can cause at will, or that an outage causes thousands of times, each bounded. */
+export interface BoundedLog {
+  /** Refused HTTP requests, by error code. */
+  readonly requests: RepeatedEvents
+  /** Failed handshakes, by reason. */
+  readonly handshakes: RepeatedEvents
+  /** Refused frames of sessions, by error code. */
+  readonly frames: RepeatedEvents
+  /** Peers that are above a rate. */
+  readonly floods: FloodReports
+  /**
+   * Counts a failure of the store: one line when an outage begins and one when it ends.
+   * @param error  a StoreUnavailable; its cause is the reason that is logged
+   */
+  storeFailed(work: StoreWork, error: Error): void
+  /** Writes the lines that are due. Call it about once a second. */
+  tick(): void
+}
+
+interface Lines {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+/**
+ * @param now           unix milliseconds
+ * @param monotonicNow  milliseconds of a clock that does not jump
+ */
+export function createBoundedLog(log: Lines, now: () => number, monotonicNow: () => number): BoundedLog {
+  const bounded = (message: string) =>
+    createRepeatedEvents(now, (reason, suppressed) => log.info({ reason, suppressed }, message))
+  const requests = bounded('more requests were refused in the last minute than are logged')
+  const handshakes = bounded('more handshakes failed in the last minute than are logged')
+  const frames = bounded('more frames were refused in the last minute than are logged')
+  const floods = createFloodReports(monotonicNow, (who, refused) =>
+    log.warn({ ...who, refused }, 'a peer is above its rate: RATE_LIMITED')
+  )
+  const outages = createOutages(
+    monotonicNow,
+    reason => log.warn({ reason }, 'the store does not serve this instance: an outage begins'),
+    outage => log.warn(outage, 'the store serves this instance again: the outage has ended')
+  )
+  return {
+    ...{ requests, handshakes, frames, floods },
+    storeFailed: (work, error) => outages.failed(error.cause instanceof Error ? error.cause : error, work),
+    tick() {
+      for (const each of [requests, handshakes, frames, floods, outages]) each.tick()
+    }
+  }
+}
