@@ -15,8 +15,8 @@ import {
   issueChallengeToken
 } from './challenge-token.js'
 import type { Credential, CredentialSource, Credentials } from './credential.js'
-import { type HandshakeLog, logHandshakeFailure } from './handshake-log.js'
 import type { HandshakeLimiter } from './handshake-limiter.js'
+import { type HandshakeLog, logHandshakeFailure } from './handshake-log.js'
 import type { Peer } from './peer.js'
 import { createSessionId } from './session-id.js'
 

@@ -1,5 +1,8 @@
-/** What one session does on this instance: exchanges in flight, and its last sign of life. */
+import { SessionCounter } from '../session/session-counts.js'
+
+/** What one session does on this instance: exchanges in flight, what it has sent, and its last sign of life. */
 export class SessionActivity {
+  readonly counter = new SessionCounter()
   #inFlight = 0
   #serving = 0
   #lastSeenAt: number

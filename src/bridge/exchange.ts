@@ -55,6 +55,7 @@ export async function exchange(context: ExchangeContext, body: Uint8Array): Prom
     const read = readExchange(session.verifier, body, dependencies.settings.limits)
     poll = read.poll.poll
     markVerified(context.socket)
+    activity.counter.received(body.length, read.messages.length + 1)
     if (context.lifecycle.isClosing) return refuse(context, { code: 'DRAINING', poll, retryAfterMs })
     if (activity.inFlight > maxExchangesInFlight) {
       dependencies.boundedLog.floods.record(session.peer)
@@ -71,6 +72,7 @@ export async function exchange(context: ExchangeContext, body: Uint8Array): Prom
 
 function refuse({ dependencies, session }: ExchangeContext, params: RefusalParams): ExchangeAnswer {
   dependencies.observer.refused(params.code)
+  if (params.poll !== undefined) session.activity.counter.refused()
   return refusedAnswer(session.signer, params)
 }
 

@@ -122,6 +122,7 @@ class Batch {
         ...refusal
       } = frameErrorOf(error, message.seq, this.#session.log, this.#dependencies.boundedLog)
       this.#dependencies.observer.refused(refusal.code)
+      this.#session.activity.counter.refused()
       if (ends) this.#ending = refusal.code as BridgeEnding
       else this.#outgoing.push({ type: 'error', re: message.seq, ...refusal })
     }

@@ -4,6 +4,7 @@ import { currentSchema } from '../registry/schema-in-use.js'
 import { reportBackgroundFailure } from '../session/background-failure.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { revalidateSession } from '../session/revalidation.js'
+import { sessionEntryOf } from '../session/session-entry.js'
 import { SessionIndex } from '../session/session-index.js'
 import type { Heartbeat, SessionSource, TickTimes } from '../session/session-source.js'
 import type { PresenceEntry } from '../store/presence.js'
@@ -152,14 +153,8 @@ export class BridgeSessions implements SessionSource {
   }
 
   #entryOf(session: BridgeSession): SessionEntry {
-    const { sessionId, clientId, keyId, remoteAddress, attributes } = session.peer
-    const { openedAt, expiresAt } = session
-    return {
-      ...{ sessionId, clientId, keyId, remoteAddress, attributes, openedAt, expiresAt },
-      instanceId: this.#dependencies.settings.instanceId,
-      transport: this.transport,
-      deadline: this.#deadlineOf(session)
-    }
+    const { instanceId } = this.#dependencies.settings
+    return sessionEntryOf(session, { instanceId, transport: this.transport, deadline: this.#deadlineOf(session) })
   }
 
   #deadlineOf({ activity }: BridgeSession): number {
@@ -198,9 +193,12 @@ export class BridgeSessions implements SessionSource {
     if (stored !== undefined) await this.#endings.end(sessionId, 'SESSION_REVOKED')
   }
 
+  /** A session that only sends what is refused is not active; what it sends is counted all the same. */
   *heartbeatsSince(since: number): Iterable<Heartbeat> {
-    for (const session of this.#activeSince(since)) {
-      yield { sessionId: session.peer.sessionId, deadline: this.#deadlineOf(session) }
+    for (const session of this.#index.values()) {
+      const { counter } = session.activity
+      if (session.ending !== undefined || !(session.activity.isActiveSince(since) || counter.isPending)) continue
+      yield { sessionId: session.peer.sessionId, deadline: this.#deadlineOf(session), counts: counter.take(), counter }
     }
   }
 

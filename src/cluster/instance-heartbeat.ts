@@ -36,14 +36,17 @@ export class InstanceHeartbeat {
     const { sessions, registry, log, now } = this.#options
     const since = this.#writtenAt
     this.#writtenAt = now()
+    const heartbeats = [...registry.heartbeatsSince(since)]
     try {
-      await sessions.touch([...registry.heartbeatsSince(since)])
+      await sessions.touch(heartbeats)
       if (this.#needsReregistration) {
         this.#needsReregistration = false
         await registry.reregister()
       }
     } catch (error) {
       this.#writtenAt = since
+      // If the store did write them, an outage has counted them twice.
+      for (const { counter, counts } of heartbeats) if (counts !== undefined) counter?.putBack(counts)
       this.#needsReregistration = true
       reportBackgroundFailure(this.#options, 'upkeep', error, log, 'could not write session heartbeats')
     }

@@ -4,6 +4,7 @@ import { reportBackgroundFailure } from './background-failure.js'
 import type { SessionDependencies } from './dependencies.js'
 import { presenceLifeMs } from './presence.js'
 import type { Session } from './session.js'
+import { sessionEntryOf } from './session-entry.js'
 import { SessionIndex } from './session-index.js'
 import type { Heartbeat, SessionSource, TickTimes } from './session-source.js'
 
@@ -77,14 +78,8 @@ export class ConnectedSessions implements SessionSource {
   }
 
   #entryOf(session: Session): SessionEntry {
-    const { sessionId, clientId, keyId, remoteAddress, attributes } = session.peer
-    const { openedAt, expiresAt } = session
-    return {
-      ...{ sessionId, clientId, keyId, remoteAddress, attributes, openedAt, expiresAt },
-      instanceId: this.#dependencies.settings.instanceId,
-      transport: this.transport,
-      deadline: this.#deadlineOf(session)
-    }
+    const { instanceId } = this.#dependencies.settings
+    return sessionEntryOf(session, { instanceId, transport: this.transport, deadline: this.#deadlineOf(session) })
   }
 
   #deadlineOf({ lastSeenAt }: Session): number {
@@ -108,7 +103,8 @@ export class ConnectedSessions implements SessionSource {
   *heartbeatsSince(since: number): Iterable<Heartbeat> {
     for (const session of this.#index.values()) {
       if (session.lastSeenAt < since) continue
-      yield { sessionId: session.peer.sessionId, deadline: this.#deadlineOf(session) }
+      const { counter } = session.intake
+      yield { sessionId: session.peer.sessionId, deadline: this.#deadlineOf(session), counts: counter.take(), counter }
     }
   }
 

@@ -2,7 +2,8 @@ import type { Capabilities } from '../auth/capabilities.js'
 import type { Peer } from '../auth/peer.js'
 import type { EndingCode } from '../protocol/codes.js'
 import type { PresenceEntry } from '../store/presence.js'
-import type { SessionEntry } from '../store/store.js'
+import type { SessionCounts, SessionEntry } from '../store/store.js'
+import type { SessionCounter } from './session-counts.js'
 
 /** A session that this instance serves, on any transport. */
 export interface LiveSession {
@@ -31,10 +32,15 @@ export interface TickTimes {
   readonly isGracePeriod: boolean
 }
 
-/** A session's next deadline in the store, Unix milliseconds of the steady clock. */
+/** What the store learns of a session that was active. */
 export interface Heartbeat {
   readonly sessionId: string
+  /** The session's next deadline, Unix milliseconds of the steady clock. */
   readonly deadline: number
+  /** What it has sent since the last heartbeat; undefined: nothing. */
+  readonly counts?: SessionCounts | undefined
+  /** Gets the counts back if they could not be written. */
+  readonly counter?: SessionCounter
 }
 
 /**

@@ -6,6 +6,7 @@ import { createNodeMac } from '../protocol/mac-node.js'
 import type { Upstream } from '../protocol/messages.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 import { frameErrorOf } from './frame-error.js'
+import { FrameIntake } from './frame-intake.js'
 import { FrameReader } from './frame-reader.js'
 import type { Answer, FollowUp, HandlerContext, Reply } from './handlers/handler.js'
 import { dispatch } from './handlers/table.js'
@@ -14,7 +15,6 @@ import { LiveSubscriptions, type Subscription } from './live-subscriptions.js'
 import { Outbox, type Outgoing } from './outbox.js'
 import { SessionChallenges } from './session-challenges.js'
 import type { LiveSession, TickTimes } from './session-source.js'
-import { TokenBucket } from './token-bucket.js'
 import type { Transport } from './transport.js'
 
 /** Why a session ended: a code that was sent to the client, the client's own `bye`, or a closed connection. */
@@ -35,7 +35,7 @@ export class Session implements LiveSession {
   readonly #reader: FrameReader
   readonly #outbox: Outbox
   readonly #challenges: SessionChallenges
-  readonly #bucket: TokenBucket
+  readonly intake: FrameIntake
   readonly #subscriptions: LiveSubscriptions
   readonly #onEnd: (session: Session, ending: Ending) => void
   #peer: Peer
@@ -64,7 +64,7 @@ export class Session implements LiveSession {
     this.#reader = new FrameReader(createNodeMac(keys.clientKey), settings.limits.depth)
     this.#outbox = new Outbox(transport, createNodeMac(keys.serverKey), dependencies.outboxes)
     this.#challenges = new SessionChallenges(dependencies, this)
-    this.#bucket = new TokenBucket(settings.framesPerSecond, this.lastSeenAt)
+    this.intake = new FrameIntake(dependencies, this.lastSeenAt)
     this.#onEnd = onEnd
     this.#subscriptions = new LiveSubscriptions(dependencies.channels, dependencies.presence, peer, {
       publication: members => this.#sendPublication(members),
@@ -184,11 +184,9 @@ export class Session implements LiveSession {
     const decoded = this.#reader.read(frame)
     const { seq } = decoded
     this.lastSeenAt = steadyNow()
-    const retryAfterMs = this.#bucket.consume(this.lastSeenAt)
-    if (retryAfterMs > 0) {
-      observer.refused('RATE_LIMITED')
-      this.#dependencies.boundedLog.floods.record(this.#peer)
-      this.send({ type: 'error', re: seq, code: 'RATE_LIMITED', message: codes.RATE_LIMITED.message, retryAfterMs })
+    const refusal = this.intake.admit(this.#peer, frame.length, seq, this.lastSeenAt)
+    if (refusal !== undefined) {
+      this.send(refusal)
       return { seq }
     }
     if ('error' in decoded) throw decoded.error
@@ -215,7 +213,7 @@ export class Session implements LiveSession {
     if (this.#ended) return
     const refusal = frameErrorOf(error, frameSeq, this.log, this.#dependencies.boundedLog)
     const { ends: _ends, seq, ...members } = refusal
-    this.#dependencies.observer.refused(refusal.code)
+    this.intake.refused(refusal.code)
     if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.#reader.lastSeq, ...members })
     else {
       const re = seq === undefined ? {} : { re: seq }

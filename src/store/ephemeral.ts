@@ -33,11 +33,33 @@ export interface SessionEntry {
   readonly attributes: Readonly<Record<string, string>>
 }
 
+/** What a session has sent since it began. */
+export interface SessionCounts {
+  /** Verified frames; on the bridge each poll is one too. */
+  readonly frames: number
+  readonly bytes: number
+  /** Frames and exchanges that were answered with an error. */
+  readonly refused: number
+}
+
+export const noCounts: SessionCounts = { frames: 0, bytes: 0, refused: 0 }
+
+/** At most about a second old. */
+export type CountedSession = SessionEntry & { readonly counts: SessionCounts }
+
+/** A session that was active. */
+export interface TouchedSession {
+  readonly sessionId: string
+  readonly deadline: number
+  /** What it has sent since it was last touched; absent: nothing. */
+  readonly counts?: SessionCounts | undefined
+}
+
 export interface SessionStore {
   /** @returns false if the client already has `maxPerClient` live sessions; the session is then not kept */
   open(entry: SessionEntry, maxPerClient: number): Promise<boolean>
-  /** Moves deadlines forward, any number of sessions in one call. Unknown sessions are skipped. */
-  touch(deadlines: readonly { readonly sessionId: string; readonly deadline: number }[]): Promise<void>
+  /** Moves deadlines forward and adds counts, any number of sessions in one call. Unknown sessions are skipped. */
+  touch(sessions: readonly TouchedSession[]): Promise<void>
   /** @returns whether the session was there */
   end(sessionId: string): Promise<boolean>
   get(sessionId: string): Promise<SessionEntry | undefined>
@@ -47,7 +69,9 @@ export interface SessionStore {
    * @param limit     most sessions
    * @param clientId  lists only this client's sessions
    */
-  list(after: string, limit: number, clientId?: string): Promise<readonly SessionEntry[]>
+  list(after: string, limit: number, clientId?: string): Promise<readonly CountedSession[]>
+  /** Sessions with the most frames, those with the most first. @param limit  most sessions */
+  top(limit: number): Promise<readonly CountedSession[]>
   count(): Promise<number>
   /**
    * Leases sessions whose deadline has passed, each to exactly one caller, who must end it. A session that was not ended

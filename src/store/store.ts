@@ -10,8 +10,10 @@ import type { RestoreStore } from './restore.js'
 export type { AuditHead, Change, DurableStore, RecordKey, RecordWrite, StoredRecord } from './durable.js'
 export type {
   ChallengeStore,
+  CountedSession,
   LicenseSlotStore,
   RateLimitStore,
+  SessionCounts,
   SessionEntry,
   SessionStore,
   TicketStore

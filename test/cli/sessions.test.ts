@@ -1,4 +1,5 @@
 import t from 'tap'
+import { until } from '../helper/until.js'
 import { connectWire } from '../helper/wire.js'
 import { serveHttp, startCommands } from './helper.js'
 
@@ -24,6 +25,17 @@ t.test('bug: an id that cannot be one was answered with a regular expression', a
   const error = await bad(t, 1, ['sessions', 'end', 'zzz'])
   t.match(error, /params\/sessionId is not valid \(Id of the session, for example \S+\) \(BAD_REQUEST\)/)
   t.notMatch(error, /\^|A-Za-z/)
+})
+
+t.test('top', async t => {
+  const credential = await json(t, ['clients', 'create', 'busy'])
+  const wire = await connectWire(t, `${gateway.url.replace('http', 'ws')}/v1/ws`)
+  wire.authenticate(credential)
+  await wire.next('welcome')
+  for (let i = 0; i < 3; i++) await wire.ask({ type: 'heartbeat' })
+  await until('the counts are written', async () => (await json(t, ['top', '--once'])).items.length > 0)
+  t.match(await good(t, ['top', '--once']), /^SESSION +CLIENT +FRAMES\/S +FRAMES +BYTES +REFUSED\n\S+ +busy +0\.0 +3 /)
+  t.match((await json(t, ['top', '--once', '--limit', '1'])).items, [{ clientId: 'busy', frames: 3, refused: 0 }])
 })
 
 t.test('publish', async t => {

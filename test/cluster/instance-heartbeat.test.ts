@@ -1,6 +1,7 @@
 import t from 'tap'
 import { InstanceHeartbeat } from '../../src/cluster/instance-heartbeat.js'
 import { createBoundedLog } from '../../src/log/bounded-log.js'
+import { SessionCounter } from '../../src/session/session-counts.js'
 import type { Heartbeat } from '../../src/session/session-source.js'
 import { StoreUnavailable } from '../../src/store/errors.js'
 import { createClock } from '../helper/clock.js'
@@ -11,6 +12,7 @@ function start() {
   const warnings: string[] = []
   const log = { info() {}, warn: (_fields: object, message: string) => void warnings.push(message) }
   const state = { isAway: false }
+  const counter = new SessionCounter()
   const heartbeat = new InstanceHeartbeat({
     now: clock.now,
     log,
@@ -22,13 +24,13 @@ function start() {
       }
     },
     registry: {
-      heartbeatsSince: since => [{ sessionId: `since ${since}`, deadline: 1 }],
+      heartbeatsSince: since => [{ sessionId: `since ${since}`, deadline: 1, counts: counter.take(), counter }],
       async reregister() {
         calls.push('reregister')
       }
     }
   })
-  return { clock, calls, warnings, state, heartbeat }
+  return { clock, calls, warnings, state, heartbeat, counter }
 }
 
 t.test('writes the heartbeats since the previous write in one call', async t => {
@@ -54,6 +56,19 @@ t.test('registers all sessions again after an outage, with the heartbeats that i
   await heartbeat.write()
   await heartbeat.write()
   t.same(calls, ['touch since 0', 'touch since 1000', 'reregister', 'touch since 3000'])
+})
+
+t.test('counts that could not be written are written with the next heartbeat', async t => {
+  const { clock, calls, state, heartbeat, counter } = start()
+  counter.received(10)
+  state.isAway = true
+  clock.advance(1000)
+  await heartbeat.write()
+  t.ok(counter.isPending)
+  state.isAway = false
+  await heartbeat.write()
+  t.notOk(counter.isPending)
+  t.equal(calls.length, 2)
 })
 
 t.test('registers all sessions again on request, once', async t => {

@@ -170,7 +170,8 @@ for (const [kind, openStore] of Object.entries(stores)) {
         items: [
           {
             ...{ sessionId, clientId: 'game-1', keyId: rotated.keyId, transport: 'ws', openedAt: at() },
-            ...{ instanceId, remoteAddress, lastSeenAt, expiresAt, attributes: { placeId: '7' } }
+            ...{ instanceId, remoteAddress, lastSeenAt, expiresAt, attributes: { placeId: '7' } },
+            counts: { frames: 0, bytes: 0, refused: 0 }
           }
         ]
       },
@@ -231,6 +232,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
     t.equal((await admin('GET', '/channels/other/presence')).status, 404)
     t.equal((await call('GET', '/v1/admin/clients', undefined, 'wrong')).status, 401)
 
+    t.match(await admin('GET', '/top'), { status: 200, body: { items: [] } })
     t.equal((await admin('DELETE', `/sessions/${sessionId}`)).status, 204)
     t.equal((await admin('DELETE', `/sessions/${'x'.repeat(24)}`)).status, 404)
     t.equal((await admin('DELETE', `/clients/game-1/keys/${keyId}`)).status, 204)

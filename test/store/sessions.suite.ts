@@ -34,6 +34,35 @@ export function sessionsSuite(t: Test, open: OpenStoreForTest): void {
     t.equal(await store.sessions.count(), 0)
   })
 
+  t.test('sessions: adds up what each has sent, over instances', async t => {
+    const { store, another } = await open(t, Date.now)
+    const { sessions } = await another()
+    for (const id of ['s1', 's2', 's3']) await sessions.open(session(id, { clientId: id }), 10)
+    const counts = (frames: number, refused = 0) => ({ frames, bytes: frames * 10, refused })
+    await store.sessions.touch([
+      { sessionId: 's1', deadline: 2000, counts: counts(3) },
+      { sessionId: 's2', deadline: 2000, counts: counts(5, 2) },
+      { sessionId: 's3', deadline: 2000 },
+      { sessionId: 'unknown', deadline: 2000, counts: counts(1000) }
+    ])
+    await sessions.touch([{ sessionId: 's1', deadline: 1, counts: counts(4) }])
+    const shown = (list: readonly { sessionId: string; counts: object }[]) =>
+      list.map(({ sessionId, counts }) => ({ sessionId, counts }))
+    t.same(shown(await sessions.list('', 10)), [
+      { sessionId: 's1', counts: counts(7) },
+      { sessionId: 's2', counts: counts(5, 2) },
+      { sessionId: 's3', counts: counts(0) }
+    ])
+    t.same(shown(await sessions.top(10)), [
+      { sessionId: 's1', counts: counts(7) },
+      { sessionId: 's2', counts: counts(5, 2) }
+    ])
+    t.same(shown(await sessions.top(1)), [{ sessionId: 's1', counts: counts(7) }], 'at most as many')
+    await sessions.end('s1')
+    await sessions.open(session('s1'), 10)
+    t.equal((await sessions.list('', 1))[0]?.counts.frames, 0, 'nothing is left of an ended session')
+  })
+
   t.test('sessions: touches 100,000 sessions in one call', async t => {
     const { sessions } = (await open(t, Date.now)).store
     await sessions.open(session('last'), 1)

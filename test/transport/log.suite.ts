@@ -106,6 +106,24 @@ export function logSuite(t: Test, harness: TransportHarness): void {
     t.ok(Number(reports()[1]?.['refused']) > 5, 'with the refusals since the last one')
   })
 
+  t.test('shows what each session has sent, and who sends the most', async t => {
+    const gateway = await start(t)
+    const [quiet, busy] = [await gateway.createClient(), await gateway.createClient()]
+    await gateway.session(quiet)
+    const wire = await gateway.session(busy)
+    for (let i = 0; i < 5; i++) await wire.ask({ type: 'heartbeat' })
+    t.match(await wire.ask({ type: 'subscribe', channel: 'forbidden' }), { code: 'PERMISSION_DENIED' })
+    await gateway.app.tick()
+    const { body } = await gateway.admin('GET', `/sessions?clientId=${busy.clientId}`)
+    const [{ counts, sessionId }] = body.items
+    t.ok(counts.frames >= 6 && counts.bytes > 6 * 60, JSON.stringify(counts))
+    t.equal(counts.refused, 1)
+    const top = await gateway.admin('GET', '/top')
+    t.same(top.body.items[0], { sessionId, clientId: busy.clientId, counts })
+    t.equal((await gateway.admin('GET', '/top?limit=1')).body.items.length, 1)
+    t.equal((await gateway.admin('GET', '/top?limit=0')).status, 400)
+  })
+
   t.test('bug: an outage logged a stack for every refused frame', async t => {
     const { logger, lines, texts } = recordingLogger()
     const clock = createClock()

@@ -11,6 +11,7 @@ import { publishCommand } from './publish.js'
 import { sessionCommands } from './sessions.js'
 import { ticketCommands } from './tickets.js'
 import { tokenCommands } from './tokens.js'
+import { topCommand } from './top.js'
 
 /** Every command, in the order of help and docs/cli.md. `completion` is added by program.ts, which it describes. */
 export const commands: readonly CommandSpec[] = [
@@ -23,6 +24,7 @@ export const commands: readonly CommandSpec[] = [
   ...ticketCommands,
   publishCommand,
   ...sessionCommands,
+  topCommand,
   ...auditCommands,
   ...backupCommands,
   ...gatewayCommands

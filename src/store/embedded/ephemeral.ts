@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import type { ChallengeStore, LicenseSlotStore, RateLimitStore, SessionEntry, SessionStore } from '../ephemeral.js'
+import type {
+  ChallengeStore,
+  CountedSession,
+  LicenseSlotStore,
+  RateLimitStore,
+  SessionEntry,
+  SessionStore
+} from '../ephemeral.js'
 import { StoreUnavailable } from '../errors.js'
+import { EmbeddedSessionCounts } from './session-counts.js'
 
 /**
  * Ephemeral state in memory, for one process: one thread runs every method, so each is atomic. A restart forgets it;
@@ -65,58 +73,78 @@ export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
   }
 }
 
-export function createEmbeddedSessions(): SessionStore {
-  const live = new Map<string, SessionEntry>()
-  const byClient = new Map<string, Set<string>>()
+/** The live sessions of this process, and those of each client. */
+class LiveSessions {
+  readonly entries = new Map<string, SessionEntry>()
+  readonly byClient = new Map<string, Set<string>>()
+  readonly sent = new EmbeddedSessionCounts()
 
-  function remove(sessionId: string): SessionEntry | undefined {
-    const entry = live.get(sessionId)
+  add(entry: SessionEntry): void {
+    const siblings = this.byClient.get(entry.clientId) ?? new Set()
+    this.byClient.set(entry.clientId, siblings.add(entry.sessionId))
+    this.entries.set(entry.sessionId, entry)
+  }
+
+  remove(sessionId: string): SessionEntry | undefined {
+    const entry = this.entries.get(sessionId)
     if (entry === undefined) return undefined
-    live.delete(sessionId)
-    const siblings = byClient.get(entry.clientId)
+    this.entries.delete(sessionId)
+    this.sent.delete(sessionId)
+    const siblings = this.byClient.get(entry.clientId)
     siblings?.delete(sessionId)
-    if (siblings?.size === 0) byClient.delete(entry.clientId)
+    if (siblings?.size === 0) this.byClient.delete(entry.clientId)
     return entry
   }
 
+  counted(sessionId: string): CountedSession[] {
+    const entry = this.entries.get(sessionId)
+    return entry === undefined ? [] : [{ ...entry, counts: this.sent.of(sessionId) }]
+  }
+}
+
+export function createEmbeddedSessions(): SessionStore {
+  const live = new LiveSessions()
   return {
     async open(entry, maxPerClient) {
-      const siblings = byClient.get(entry.clientId) ?? new Set()
-      if (siblings.size >= maxPerClient) return false
-      byClient.set(entry.clientId, siblings.add(entry.sessionId))
-      live.set(entry.sessionId, entry)
+      if ((live.byClient.get(entry.clientId)?.size ?? 0) >= maxPerClient) return false
+      live.add(entry)
       return true
     },
-    async touch(deadlines) {
-      for (const { sessionId, deadline } of deadlines) {
-        const entry = live.get(sessionId)
-        if (entry !== undefined && deadline > entry.deadline) live.set(sessionId, { ...entry, deadline })
+    async touch(touched) {
+      for (const { sessionId, deadline, counts } of touched) {
+        const entry = live.entries.get(sessionId)
+        if (entry === undefined) continue
+        if (deadline > entry.deadline) live.entries.set(sessionId, { ...entry, deadline })
+        if (counts !== undefined) live.sent.add(sessionId, counts)
       }
     },
     async end(sessionId) {
-      return remove(sessionId) !== undefined
+      return live.remove(sessionId) !== undefined
     },
     async get(sessionId) {
-      return live.get(sessionId)
+      return live.entries.get(sessionId)
     },
     async list(after, limit, clientId) {
-      const ids = clientId === undefined ? live.keys() : (byClient.get(clientId) ?? [])
+      const ids = clientId === undefined ? live.entries.keys() : (live.byClient.get(clientId) ?? [])
       return [...ids]
         .filter(id => id > after)
         .sort()
         .slice(0, limit)
-        .flatMap(id => live.get(id) ?? [])
+        .flatMap(id => live.counted(id))
+    },
+    async top(limit) {
+      return live.sent.topIds(limit).flatMap(id => live.counted(id))
     },
     async count() {
-      return live.size
+      return live.entries.size
     },
     async reap(now, limit, leaseMs) {
       const dead: SessionEntry[] = []
-      for (const entry of live.values()) {
+      for (const entry of live.entries.values()) {
         if (dead.length >= limit) break
         if (entry.deadline <= now) dead.push(entry)
       }
-      for (const entry of dead) live.set(entry.sessionId, { ...entry, deadline: now + leaseMs })
+      for (const entry of dead) live.entries.set(entry.sessionId, { ...entry, deadline: now + leaseMs })
       return dead
     }
   }

@@ -1,18 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import type {
   ChallengeStore,
+  CountedSession,
   LicenseSlotStore,
   RateLimitStore,
   SessionEntry,
   SessionStore,
   TicketStore
 } from '../ephemeral.js'
+import { noCounts } from '../ephemeral.js'
 import { shareReads } from '../shared-read.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
 import type { RedisPin } from './pin.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
+import { RedisSessionCounts } from './session-counts.js'
 
 /** An hour longer than the longest session (24 h): a backstop behind the reaper. */
 const sessionKeyLifeMs = 25 * 60 * 60 * 1000
@@ -77,8 +80,13 @@ async function readSessions(
 }
 
 export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPin): SessionStore {
-  const { sessionPrefix, sessionDeadlines, sessionIds, sessionsOfClientPrefix } = keys
+  const { sessionPrefix, sessionDeadlines, sessionIds, sessionsOfClientPrefix, sessionCounts, sessionTop } = keys
+  const sent = new RedisSessionCounts(redis, keys)
   const read = (ids: readonly string[]) => readSessions(redis, keys, ids)
+  const readCounted = async (ids: readonly string[]): Promise<readonly CountedSession[]> => {
+    const [entries, counts] = await Promise.all([read(ids), sent.read(ids)])
+    return entries.map(entry => ({ ...entry, counts: counts.get(entry.sessionId) ?? noCounts }))
+  }
 
   return {
     async open(entry, maxPerClient) {
@@ -91,16 +99,16 @@ export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPi
       const args = [entry.sessionId, JSON.stringify(entry), entry.deadline, maxPerClient, sessionKeyLifeMs]
       return integerOf(await redis.script('sessionOpen', touched, args)) === 1
     },
-    async touch(deadlines) {
-      const writes: Promise<unknown>[] = []
-      for (let i = 0; i < deadlines.length; i += touchBatch) {
-        const pairs = deadlines.slice(i, i + touchBatch).flatMap(({ sessionId, deadline }) => [deadline, sessionId])
+    async touch(touched) {
+      const writes: Promise<unknown>[] = [sent.add(touched)]
+      for (let i = 0; i < touched.length; i += touchBatch) {
+        const pairs = touched.slice(i, i + touchBatch).flatMap(({ sessionId, deadline }) => [deadline, sessionId])
         writes.push(redis.script('sessionTouch', [sessionDeadlines], pairs))
       }
       await Promise.all(writes)
     },
     async end(sessionId) {
-      const touched = [sessionPrefix + sessionId, sessionDeadlines, sessionIds]
+      const touched = [sessionPrefix + sessionId, sessionDeadlines, sessionIds, sessionCounts, sessionTop]
       if (integerOf(await redis.script('sessionEnd', touched, [sessionId, sessionsOfClientPrefix])) === 1) return true
       await pin.verify()
       return false
@@ -112,17 +120,23 @@ export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPi
       const index = clientId === undefined ? sessionIds : sessionsOfClientPrefix + clientId
       const entries = await collectPages(after, limit, async (from, count) => {
         const ids = await idsAfter(redis, index, from, count)
-        return { ids, found: await read(ids) }
+        return { ids, found: await readCounted(ids) }
       })
       if (entries.length === 0) await pin.verify()
       return entries
+    },
+    async top(limit) {
+      const ids = await sent.topIds(limit)
+      const found = new Map((await readCounted(ids)).map(entry => [entry.sessionId, entry]))
+      await sent.forget(ids.filter(id => !found.has(id)))
+      return ids.flatMap(id => found.get(id) ?? [])
     },
     async count() {
       return integerOf(await redis.command('ZCARD', sessionDeadlines))
     },
     async reap(now, limit, leaseMs) {
       const args = [now, limit, leaseMs, sessionPrefix]
-      const rows = await redis.script('sessionReap', [sessionDeadlines, sessionIds], args)
+      const rows = await redis.script('sessionReap', [sessionDeadlines, sessionIds, sessionCounts, sessionTop], args)
       return parseReaped(redis, sessionPrefix, textsOf(rows))
     }
   }

@@ -19,6 +19,10 @@ export interface Keys extends RecordKeys {
   readonly sessionPrefix: string
   readonly sessionDeadlines: string
   readonly sessionIds: string
+  /** What each session has sent. */
+  readonly sessionCounts: string
+  /** Sessions by the number of their frames. */
+  readonly sessionTop: string
   readonly sessionsOfClientPrefix: string
   /** The sessions that have a slot of a license. */
   licenseSlots(licenseId: string): string
@@ -81,6 +85,8 @@ export function createKeys(prefix: string): Keys {
     sessionPrefix: `${sessions}:`,
     sessionDeadlines: `${sessions}@deadlines`,
     sessionIds: `${sessions}@ids`,
+    sessionCounts: `${sessions}@counts`,
+    sessionTop: `${sessions}@top`,
     sessionsOfClientPrefix: `${sessions}@client:`,
     licenseSlots: licenseId => `${prefix}:seats:{${licenseId}}`,
     licensesOfSession: sessionId => `${prefix}:seats-of:{${sessionId}}`,

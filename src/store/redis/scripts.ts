@@ -32,6 +32,7 @@ const files = {
 const reserveFiles = {
   commitFromReserve: 'commit',
   sessionTouch: 'session-touch',
+  sessionCount: 'session-count',
   sessionReap: 'session-reap',
   bridgeExchangeFromReserve: 'bridge-exchange',
   bridgeCommitFromReserve: 'bridge-commit',

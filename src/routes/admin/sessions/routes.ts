@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ApiError } from '../../../errors.js'
-import type { SessionEntry } from '../../../store/store.js'
-import { formatTime, pageOf } from '../../values.js'
+import type { CountedSession } from '../../../store/store.js'
+import { formatTime, pageOf, parseLimit } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { sessionCalls, sessionSchemas, sessionTag } from './schema.js'
 
 function routes({ registry, store, sessionTimeoutMs, now, steadyNow }: AdminDependencies): FastifyPluginAsyncTypebox {
-  function formatSession({ openedAt, expiresAt, deadline, ...entry }: SessionEntry) {
+  function formatSession({ openedAt, expiresAt, deadline, ...entry }: CountedSession) {
     // Deadlines are times of the steady clock; operators read the wall clock.
     const silentMs = Math.max(0, steadyNow() - (deadline - sessionTimeoutMs[entry.transport]))
     return {
@@ -26,6 +26,11 @@ function routes({ registry, store, sessionTimeoutMs, now, steadyNow }: AdminDepe
         formatSession
       )
     )
+
+    app.get('/top', { schema: sessionCalls.top }, async request => {
+      const sessions = await store.sessions.top(parseLimit(request.query.limit))
+      return { items: sessions.map(({ sessionId, clientId, counts }) => ({ sessionId, clientId, counts })) }
+    })
 
     app.delete('/sessions/:sessionId', { schema: sessionCalls.end }, async (request, reply) => {
       const { sessionId } = request.params

@@ -23,6 +23,15 @@ export const sessionIdSchema = Type.String({
   examples: ['u5Xb2mQ9vT1kLr8wZc4eYh0s']
 })
 
+const countsSchema = Type.Object(
+  {
+    frames: Type.Integer({ description: 'Verified frames; on the bridge each poll is one too.', examples: [1204] }),
+    bytes: Type.Integer({ description: 'Their bytes.', examples: [96_320] }),
+    refused: Type.Integer({ description: 'Frames and exchanges that were answered with an error.', examples: [0] })
+  },
+  { description: 'What the session has sent since it began, at most 2 seconds old.' }
+)
+
 const sessionSchema = Type.Object(
   {
     sessionId: sessionIdSchema,
@@ -32,11 +41,17 @@ const sessionSchema = Type.Object(
     transport: oneOf(['ws', 'bridge'], 'The transport.'),
     remoteAddress: Type.String({ description: 'IP address of the peer.', examples: ['203.0.113.7'] }),
     attributes: attributesSchema,
+    counts: countsSchema,
     openedAt: timeShown('When it began.'),
     lastSeenAt: timeShown('When the peer was last active, as the store knows it.'),
     expiresAt: timeShown('When it ends at the latest.')
   },
   { $id: 'Session', description: 'A live session of a client.' }
+)
+
+const topSchema = Type.Object(
+  { items: Type.Array(Type.Object({ sessionId: sessionIdSchema, clientId: clientIdSchema, counts: countsSchema })) },
+  { $id: 'TopSessions', description: 'Sessions with the most frames.' }
 )
 
 const sessionsQuery = Type.Object(
@@ -56,6 +71,17 @@ export const sessionCalls = {
     response: { 200: refer(sessionPageSchema, 'A page of sessions.') },
     refusals: refusals([400])
   },
+  top: {
+    tags,
+    operationId: 'topSessions',
+    summary: 'List the sessions with the most frames',
+    description:
+      'Sessions of all instances, those with the most frames since their beginning first. `limit`: default 100.',
+    security: needs('admin', 'read'),
+    querystring: Type.Object({ limit: pageQuerySchema.properties.limit }, { additionalProperties: false }),
+    response: { 200: refer(topSchema, 'The sessions with the most frames.') },
+    refusals: refusals([400])
+  },
   end: {
     tags,
     operationId: 'endSession',
@@ -68,4 +94,4 @@ export const sessionCalls = {
   }
 } as const
 
-export const sessionSchemas = [sessionSchema, sessionPageSchema]
+export const sessionSchemas = [sessionSchema, sessionPageSchema, topSchema]

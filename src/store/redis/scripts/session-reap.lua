@@ -2,13 +2,13 @@
 Leases overdue sessions, each to one caller, who must end it. A session that is not ended is leased again after the
 lease has passed.
 Input
-  KEYS[1]  deadlines (zset: session id -> unix ms)   KEYS[2]  ids (zset)
+  KEYS[1]  deadlines (zset: session id -> unix ms)   KEYS[2]  ids (zset)   KEYS[3]  counts (hash)   KEYS[4]  top (zset)
   ARGV[1]  now, unix ms   ARGV[2]  most sessions   ARGV[3]  lease, ms
   ARGV[4]  prefix of the session keys (same slot)
 Output
   { deadline, session id, entry, deadline, session id, entry, ... }
 ]]
-local deadlines, ids = KEYS[1], KEYS[2]
+local deadlines, ids, counts, top = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now, most, lease, sessionPrefix = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
 local reaped = {}
@@ -25,6 +25,8 @@ for i = 1, #due, 2 do
   else
     redis.call('ZREM', deadlines, id)
     redis.call('ZREM', ids, id)
+    redis.call('HDEL', counts, id)
+    redis.call('ZREM', top, id)
   end
 end
 return reaped

@@ -1,0 +1,57 @@
+import { noCounts, type SessionCounts, type TouchedSession } from '../ephemeral.js'
+import type { RedisClient } from './client.js'
+import type { Keys } from './keys.js'
+import { listOf, textsOf } from './replies.js'
+
+/** Sessions per script: Redis waits for each script. */
+const countBatch = 2000
+
+/** @param text  as session-count.lua writes it, or null */
+function parseCounts(text: unknown): SessionCounts {
+  if (typeof text !== 'string') return noCounts
+  const [frames = 0, bytes = 0, refused = 0] = text.split(' ').map(Number)
+  return { frames, bytes, refused }
+}
+
+/** What sessions have sent, added up over instances. */
+export class RedisSessionCounts {
+  readonly #redis: RedisClient
+  readonly #keys: Keys
+
+  constructor(redis: RedisClient, keys: Keys) {
+    this.#redis = redis
+    this.#keys = keys
+  }
+
+  /** Adds the counts of those that have any. */
+  async add(touched: readonly TouchedSession[]): Promise<void> {
+    const { sessionDeadlines, sessionCounts, sessionTop } = this.#keys
+    const args = touched.flatMap(({ sessionId, counts }) =>
+      counts === undefined ? [] : [[sessionId, counts.frames, counts.bytes, counts.refused]]
+    )
+    const writes: Promise<unknown>[] = []
+    for (let i = 0; i < args.length; i += countBatch) {
+      const batch = args.slice(i, i + countBatch).flat()
+      writes.push(this.#redis.script('sessionCount', [sessionDeadlines, sessionCounts, sessionTop], batch))
+    }
+    await Promise.all(writes)
+  }
+
+  async read(ids: readonly string[]): Promise<ReadonlyMap<string, SessionCounts>> {
+    if (ids.length === 0) return new Map()
+    const texts = listOf(await this.#redis.command('HMGET', this.#keys.sessionCounts, ...ids))
+    return new Map(ids.map((id, i) => [id, parseCounts(texts[i])]))
+  }
+
+  /** Ids of the sessions with the most frames, those with the most first. */
+  async topIds(limit: number): Promise<readonly string[]> {
+    return textsOf(await this.#redis.command('ZREVRANGE', this.#keys.sessionTop, 0, limit - 1))
+  }
+
+  /** Removes what an instance of an earlier version left of sessions that it ended. */
+  async forget(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return
+    await this.#redis.command('ZREM', this.#keys.sessionTop, ...ids)
+    await this.#redis.command('HDEL', this.#keys.sessionCounts, ...ids)
+  }
+}
