@@ -2,6 +2,9 @@ import type { FastifySchemaValidationError } from 'fastify'
 
 /** Why a request does not match its schema, for a reader who does not know JSON Schema. */
 
+/** Characters of a member's name that an error repeats. */
+const maxNameChars = 64
+
 function textMember(of: unknown, name: string): string | undefined {
   if (typeof of !== 'object' || of === null) return undefined
   const value: unknown = Reflect.get(of, name)
@@ -22,7 +25,7 @@ function explain(error: FastifySchemaValidationError): string {
     case 'pattern':
       return `is not valid${describe('parentSchema' in error ? error.parentSchema : undefined)}`
     case 'additionalProperties':
-      return `has an unknown member ${JSON.stringify(error.params['additionalProperty'])}`
+      return `${error.message}: ${JSON.stringify(String(error.params['additionalProperty']).slice(0, maxNameChars))}`
     default:
       return error.message ?? 'is not valid'
   }

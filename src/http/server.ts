@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import { type ApiErrorCode, apiErrors } from '../errors.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import type { HttpEdge } from './edge.js'
@@ -52,7 +51,6 @@ export function createServer(options: ServerOptions): FastifyInstance {
     // While it closes, the routes answer in their own form: the bridge with a signed DRAINING.
     return503OnClosing: false,
     frameworkErrors: refuseMalformedPath(options, () => server),
-    schemaErrorFormatter: describeSchemaError,
     clientErrorHandler: answerClientError,
     // Values are accepted as they are or refused: never coerced, never dropped.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false, verbose: true } },
@@ -62,17 +60,6 @@ export function createServer(options: ServerOptions): FastifyInstance {
   readJsonBodies(server, edge.readBody, depth)
   if (options.host === 'localhost') server.addHook('onListen', async () => listenOnAllLoopback(server.server))
   return server
-}
-
-/** Characters of a member's name that an error repeats. */
-const maxNameChars = 64
-
-/** The message of ajv lacks the name of the member. @param where  `body`, `querystring`, … */
-function describeSchemaError(errors: FastifySchemaValidationError[], where: string): Error {
-  const [{ instancePath = '', message = 'is not valid', params = {} } = {}] = errors
-  const name = params['additionalProperty']
-  const which = typeof name === 'string' ? `: ${JSON.stringify(name.slice(0, maxNameChars))}` : ''
-  return new Error(`${where}${instancePath} ${message}${which}`)
 }
 
 /** Errors of Node's parser that are not plain bad requests. */
