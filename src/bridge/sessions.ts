@@ -198,7 +198,7 @@ export class BridgeSessions implements SessionSource {
     for (const session of this.#index.values()) {
       const { counter } = session.activity
       if (session.ending !== undefined || !(session.activity.isActiveSince(since) || counter.isPending)) continue
-      yield { sessionId: session.peer.sessionId, deadline: this.#deadlineOf(session), counts: counter.take(), counter }
+      yield { sessionId: session.peer.sessionId, deadline: this.#deadlineOf(session), counts: counter.consume(), counter }
     }
   }
 

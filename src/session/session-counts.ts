@@ -16,13 +16,13 @@ export class SessionCounter {
     this.#refused++
   }
 
-  /** Whether {@link take} has something to return. */
+  /** Whether {@link consume} has something to return. */
   get isPending(): boolean {
     return this.#frames > 0 || this.#refused > 0
   }
 
   /** What was counted since the last call; undefined if nothing was. */
-  take(): SessionCounts | undefined {
+  consume(): SessionCounts | undefined {
     if (!this.isPending) return undefined
     const counts = { frames: this.#frames, bytes: this.#bytes, refused: this.#refused }
     this.#frames = 0

@@ -24,7 +24,7 @@ function start() {
       }
     },
     registry: {
-      heartbeatsSince: since => [{ sessionId: `since ${since}`, deadline: 1, counts: counter.take(), counter }],
+      heartbeatsSince: since => [{ sessionId: `since ${since}`, deadline: 1, counts: counter.consume(), counter }],
       async reregister() {
         calls.push('reregister')
       }

@@ -134,22 +134,21 @@ export function logSuite(t: Test, harness: TransportHarness): void {
     const unreliable: Store = {
       ...store,
       durable: { ...store.durable, get: key => orFail(() => store.durable.get(key)) },
-      sessions: { ...store.sessions, touch: beats => orFail(() => store.sessions.touch(beats)) },
-      challenges: { ...store.challenges, put: (...all) => orFail(() => store.challenges.put(...all)) }
+      sessions: { ...store.sessions, touch: beats => orFail(() => store.sessions.touch(beats)) }
     }
     const gateway = await startGateway(t, { store: unreliable, clock, logger })
     const wire = await gateway.session(await gateway.createClient())
     lines.length = 0
     away.now = true
     for (let i = 0; i < 50; i++) t.match(await wire.ask(validate), { code: 'UNAVAILABLE' })
-    for (let i = 0; i < 20; i++) await t.rejects(gateway.wire())
+    for (let i = 0; i < 20; i++) await fail(gateway, { clientId: 'anyone', secret: 'cs_sk_x' })
     await gateway.app.tick()
     const outage = () => lines.filter(({ msg }) => /outage/.test(msg))
     t.match(outage(), [{ msg: /an outage begins/, reason: 'no connection' }])
     away.now = false
     clock.advance(5000)
     await gateway.app.tick()
-    t.match(outage()[1], { msg: /the outage has ended/, refused: { frames: 50 } })
+    t.match(outage()[1], { msg: /the outage has ended/, refused: { frames: 50, handshakes: 20 } })
     t.equal(outage().length, 2)
     t.notMatch(texts(), /StoreUnavailable|at async/, 'no stacks')
     t.ok(lines.length < 15, `${lines.length} lines`)
