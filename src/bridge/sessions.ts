@@ -1,7 +1,6 @@
 import type { Authenticated } from '../auth/handshake.js'
 import { CannotUnseal } from '../registry/aead.js'
 import { currentSchema } from '../registry/schema-in-use.js'
-import { reportBackgroundFailure } from '../session/background-failure.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { revalidateSession } from '../session/revalidation.js'
 import { sessionEntryOf } from '../session/session-entry.js'
@@ -178,19 +177,8 @@ export class BridgeSessions implements SessionSource {
   revoke(sessionId: string): boolean {
     const session = this.#index.get(sessionId)
     if (session !== undefined) session.end('SESSION_REVOKED')
-    else {
-      this.#revokeStored(sessionId).catch((error: unknown) => {
-        const failed = `could not revoke the session ${sessionId}`
-        reportBackgroundFailure(this.#dependencies, 'session ends', error, this.#dependencies.log, failed)
-      })
-    }
+    else this.#endings.revokeInBackground(sessionId)
     return session !== undefined
-  }
-
-  /** No instance may serve the session at the moment, so every instance ends it in the store. */
-  async #revokeStored(sessionId: string): Promise<void> {
-    const stored = await this.#dependencies.store.bridge.info(sessionId)
-    if (stored !== undefined) await this.#endings.end(sessionId, 'SESSION_REVOKED')
   }
 
   /** A session that only sends what is refused is not active; what it sends is counted all the same. */
@@ -198,7 +186,12 @@ export class BridgeSessions implements SessionSource {
     for (const session of this.#index.values()) {
       const { counter } = session.activity
       if (session.ending !== undefined || !(session.activity.isActiveSince(since) || counter.isPending)) continue
-      yield { sessionId: session.peer.sessionId, deadline: this.#deadlineOf(session), counts: counter.consume(), counter }
+      yield {
+        sessionId: session.peer.sessionId,
+        deadline: this.#deadlineOf(session),
+        counts: counter.consume(),
+        counter
+      }
     }
   }
 

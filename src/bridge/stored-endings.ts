@@ -34,6 +34,19 @@ export class StoredEndings {
     this.#pending.add(write)
   }
 
+  /** No instance may serve the session at the moment, so every instance ends it in the store. */
+  revokeInBackground(sessionId: string): void {
+    this.#revoke(sessionId).catch((error: unknown) => {
+      const failed = `could not revoke the session ${sessionId}`
+      reportBackgroundFailure(this.#dependencies, 'session ends', error, this.#dependencies.log, failed)
+    })
+  }
+
+  async #revoke(sessionId: string): Promise<void> {
+    const stored = await this.#dependencies.store.bridge.info(sessionId)
+    if (stored !== undefined) await this.end(sessionId, 'SESSION_REVOKED')
+  }
+
   /** Resolves when the store has confirmed every end, or has failed. */
   async settled(): Promise<void> {
     await Promise.all(this.#pending)

@@ -104,7 +104,12 @@ export class ConnectedSessions implements SessionSource {
     for (const session of this.#index.values()) {
       if (session.lastSeenAt < since) continue
       const { counter } = session.intake
-      yield { sessionId: session.peer.sessionId, deadline: this.#deadlineOf(session), counts: counter.consume(), counter }
+      yield {
+        sessionId: session.peer.sessionId,
+        deadline: this.#deadlineOf(session),
+        counts: counter.consume(),
+        counter
+      }
     }
   }
 

@@ -79,14 +79,21 @@ async function readSessions(
   })
 }
 
+async function readCountedSessions(
+  redis: RedisClient,
+  keys: Keys,
+  ids: readonly string[]
+): Promise<readonly CountedSession[]> {
+  const sent = new RedisSessionCounts(redis, keys)
+  const [entries, counts] = await Promise.all([readSessions(redis, keys, ids), sent.read(ids)])
+  return entries.map(entry => ({ ...entry, counts: counts.get(entry.sessionId) ?? noCounts }))
+}
+
 export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPin): SessionStore {
   const { sessionPrefix, sessionDeadlines, sessionIds, sessionsOfClientPrefix, sessionCounts, sessionTop } = keys
   const sent = new RedisSessionCounts(redis, keys)
   const read = (ids: readonly string[]) => readSessions(redis, keys, ids)
-  const readCounted = async (ids: readonly string[]): Promise<readonly CountedSession[]> => {
-    const [entries, counts] = await Promise.all([read(ids), sent.read(ids)])
-    return entries.map(entry => ({ ...entry, counts: counts.get(entry.sessionId) ?? noCounts }))
-  }
+  const readCounted = (ids: readonly string[]) => readCountedSessions(redis, keys, ids)
 
   return {
     async open(entry, maxPerClient) {
@@ -128,6 +135,7 @@ export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPi
     async top(limit) {
       const ids = await sent.topIds(limit)
       const found = new Map((await readCounted(ids)).map(entry => [entry.sessionId, entry]))
+      if (found.size === 0) await pin.verify()
       await sent.forget(ids.filter(id => !found.has(id)))
       return ids.flatMap(id => found.get(id) ?? [])
     },
