@@ -26,6 +26,8 @@ export interface BridgeSessionParams {
   readonly expiresAt: number
   /** Unix milliseconds; 0 when this instance has not seen it yet. */
   readonly lastSeenAt: number
+  /** Instances of an earlier version may share the session: what the store keeps of its messages is not sealed. */
+  readonly isPlain?: boolean
   /** Set when the session has ended already: it is loaded only to sign the 410. */
   readonly ending?: string
 }
@@ -57,13 +59,13 @@ export class BridgeSession implements LiveSession, OutboxOwner {
   #isLeaving = false
 
   constructor(dependencies: SessionDependencies, params: BridgeSessionParams, onEnd: BridgeSessionListener) {
-    const { peer, keys, openedAt, expiresAt, lastSeenAt, ending } = params
+    const { peer, keys, openedAt, expiresAt, lastSeenAt, ending, isPlain = false } = params
     const { store, settings, log } = dependencies
     this.#peer = peer
     this.log = log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
     this.verifier = createNodeMac(keys.clientKey)
     this.signer = createNodeMac(keys.serverKey)
-    this.claims = store.kind === 'redis' ? createClaimSealer(peer.sessionId, keys) : plainClaims
+    this.claims = store.kind === 'redis' && !isPlain ? createClaimSealer(peer.sessionId, keys) : plainClaims
     this.openedAt = openedAt
     this.state = new SessionState(store.bridge, peer.sessionId, settings.limits.answerBytes)
     this.outbox = new Outbox(dependencies, this)

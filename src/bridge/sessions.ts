@@ -1,6 +1,6 @@
 import type { Authenticated } from '../auth/handshake.js'
 import { CannotUnseal } from '../registry/aead.js'
-import { currentSchema } from '../registry/schema-in-use.js'
+import { currentSchema, writesPlain } from '../registry/schema-in-use.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { revalidateSession } from '../session/revalidation.js'
 import { sessionEntryOf } from '../session/session-entry.js'
@@ -12,7 +12,7 @@ import type { WakeReason } from './held-poll.js'
 import { NotificationListener } from './notification-listener.js'
 import type { Positions } from './positions.js'
 import { BridgeSession, type BridgeSessionParams } from './session.js'
-import { decodeRecord, encodeRecord, type SessionRecord } from './session-record.js'
+import { decodeRecord, encodeRecord, isPlainSession, type SessionRecord } from './session-record.js'
 import { type BridgeSettings, instanceHeartbeatIntervalMs, instanceHeartbeatTtlMs } from './settings.js'
 import { StoredEndings } from './stored-endings.js'
 
@@ -75,7 +75,8 @@ export class BridgeSessions implements SessionSource {
   async open({ peer, keys, expiresAt }: Authenticated, own: readonly string[]): Promise<OpenedSession | undefined> {
     const { store, registry, channels, presence, observer, settings, now, steadyNow } = this.#dependencies
     const openedAt = now()
-    const session = this.#create({ peer, keys, openedAt, expiresAt, lastSeenAt: steadyNow() })
+    const times = { openedAt, expiresAt, lastSeenAt: steadyNow() }
+    const session = this.#create({ peer, keys, ...times, isPlain: writesPlain(registry.schema) })
     if (!(await store.sessions.open(this.#entryOf(session), settings.maxSessionsPerClient))) return undefined
     const tops = await channels.tops(own)
     const positions = new Map(own.flatMap((channel, i) => (tops[i] === undefined ? [] : [[channel, tops[i]]])))
@@ -114,7 +115,7 @@ export class BridgeSessions implements SessionSource {
     if (stored === undefined || record === undefined) return undefined
     // A request for a session is no sign of life until it verifies (PROTOCOL §5.2).
     const ending = stored.ended === undefined ? {} : { ending: stored.ended }
-    const session = this.#create({ ...record, lastSeenAt: 0, ...ending })
+    const session = this.#create({ ...record, lastSeenAt: 0, isPlain: isPlainSession(stored.info), ...ending })
     this.#index.add(session)
     if (session.ending === undefined) await this.#revalidate(session)
     return session

@@ -142,5 +142,5 @@ function decoyRecordWith(decoy: SealedKey, sealer: RecordSealer): StoredRecord {
     keys: [decoy]
   }
   const key = `client:${decoyClientId}` as const
-  return { key, version: 0, text: sealer.seal(key, record) }
+  return { key, version: 0, text: sealer.sealLatest(key, record) }
 }

@@ -19,7 +19,8 @@ import { createRecordSealer, type RecordAccess } from './records.js'
 import { type ReencryptedPage, reencryptPage } from './reencrypt.js'
 import { reencryptMeta } from './reencrypt-meta.js'
 import { Restores } from './restore.js'
-import { currentForm } from './schema-in-use.js'
+import { currentForm, type SchemaInUse } from './schema-in-use.js'
+import { createTicketSealer } from './ticket-sealer.js'
 import { Tickets } from './tickets.js'
 import { Tokens } from './tokens.js'
 import { type RegistryLog, UnreadableReports } from './unreadable.js'
@@ -46,6 +47,8 @@ export interface Registry {
   unsealSession(sessionId: string, sealed: string): string
   /** See {@link Keyring.hashHandshake}. */
   hashHandshake(text: string): readonly Uint8Array[]
+  /** The form in which this instance writes. */
+  readonly schema: Readonly<SchemaInUse>
   /** Whether the store is the one that this instance uses. */
   readonly identity: IdentityWatch
   /** Looks at the store's identity, and brings its schema up to date, and cuts the audit log. Call it about once a second. @throws StoreUnavailable */
@@ -113,7 +116,7 @@ export async function openRegistry(
   await upgrade.start()
   const retention = new AuditRetention({ records, audit, hash: createAuditHasher(pepper), log, now, days: auditDays })
   const keys = new KeySealer(keyring)
-  const tickets = new Tickets(ticketStore, durable, keyring, audit, now, reports)
+  const tickets = new Tickets(ticketStore, durable, createTicketSealer(keyring, schema), audit, now, reports)
   const credentials = new CredentialSource(records, tickets, keys, now, reports)
   const importStatus = new ImportStatus(records)
   const factory = new LicenseFactory(createHasher(pepper, 'license'), now)
@@ -123,6 +126,7 @@ export async function openRegistry(
   }
   return {
     identity,
+    schema,
     audit,
     backup: actor => startBackup({ store, identity, keyring, audit, now }, actor),
     restores: new Restores({ store, identity, keyring, now }),

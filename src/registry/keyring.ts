@@ -24,6 +24,8 @@ const ephemeralOfV1: readonly SealPurpose[] = ['ticket', 'session']
 export interface Keyring {
   /** @param context  names the place, e.g. `client:<clientId>:<keyId>`; `unseal` needs the same one */
   seal(purpose: SealPurpose, text: string, context: string): string
+  /** The same in the current form, whatever the schema in use is. */
+  sealLatest(purpose: SealPurpose, text: string, context: string): string
   /** @throws CannotUnseal */
   unseal(purpose: SealPurpose, sealed: string, context: string): string
   /** Whether the text was sealed under a key other than the current one, or in the form of an earlier version. */
@@ -103,6 +105,7 @@ export function createKeyring(masterKeys: readonly Uint8Array[], schema: SchemaI
   const freshPrefix = `v2.${current.id}.`
   const v1Prefix = `v1.${current.id}.`
   return {
+    sealLatest: (purpose, text, context) => freshPrefix + sealText(current.sealing[purpose], text, context),
     seal(purpose, text, context) {
       if (writesPlain(schema) && purpose !== 'pepper' && isOfV1(purpose, schema)) {
         return v1Prefix + sealText(current.sealingV1, text, context)

@@ -54,8 +54,10 @@ export function isPlainRecord({ text }: Pick<StoredRecord, 'text'>): boolean {
 
 /** Opens the record in both forms, and seals it in the current one. */
 export function createPepperSealer(keyring: Keyring): RecordSealer {
+  const seal: RecordSealer['seal'] = (key, value) => keyring.seal('pepper', JSON.stringify(value), key)
   return {
-    seal: (key, value) => keyring.seal('pepper', JSON.stringify(value), key),
+    seal,
+    sealLatest: seal,
     open<T>(stored: StoredRecord): T {
       try {
         return unsealPepper(keyring, stored) as T

@@ -33,6 +33,8 @@ export class UnreadableRecord extends RegistryError {
 /** Seals records as a whole, each bound to its key: no member of it can be read, changed or moved to another record. */
 export interface RecordSealer {
   seal(key: RecordKey, value: unknown): string
+  /** The same in the current form, whatever the schema in use is. */
+  sealLatest(key: RecordKey, value: unknown): string
   /** Its shape is not checked: only the gateway can seal a record. @throws UnreadableRecord */
   open<T>(stored: StoredRecord): T
   /** Whether it must be sealed again: see {@link Keyring.isStale}. */
@@ -49,6 +51,7 @@ export function createRecordSealer(
   schema: SchemaInUse = currentForm()
 ): RecordSealer {
   return {
+    sealLatest: (key, value) => keyring.sealLatest('record', JSON.stringify(value), key),
     seal(key, value) {
       const text = JSON.stringify(value)
       return writesPlain(schema) ? text : keyring.seal('record', text, key)

@@ -3,9 +3,9 @@ import type { Attributes } from '../protocol/messages.js'
 import type { DurableStore, TicketStore } from '../store/store.js'
 import { CannotUnseal } from './aead.js'
 import type { AuditLog } from './audit.js'
-import type { Keyring } from './keyring.js'
 import { RegistryError } from './records.js'
 import { createId, createSecret } from './secrets.js'
+import type { TicketSealer } from './ticket-sealer.js'
 import type { UnreadableReports } from './unreadable.js'
 
 /** Life of a ticket, in seconds. */
@@ -53,11 +53,6 @@ export function isTicketId(keyId: string): boolean {
   return keyId.startsWith(`${ticketKind}_`)
 }
 
-/** The client id is in the sealed text: tickets are sealed again by their keyIds alone. */
-function contextOf(keyId: string): string {
-  return `ticket:${keyId}`
-}
-
 /** What a ticket that is not there costs to open: as much as one that is. */
 const decoyRecord: TicketRecord = {
   ...{ clientId: 'decoy', keyId: 'tkt_decoy', subscribe: [], publish: [], services: [], attributes: {} },
@@ -78,7 +73,7 @@ export interface ReencryptedTickets {
 export class Tickets {
   readonly #store: TicketStore
   readonly #durable: DurableStore
-  readonly #keyring: Keyring
+  readonly #sealer: TicketSealer<TicketRecord>
   readonly #audit: AuditLog
   readonly #now: () => number
   readonly #reports: UnreadableReports
@@ -88,18 +83,18 @@ export class Tickets {
   constructor(
     store: TicketStore,
     durable: DurableStore,
-    keyring: Keyring,
+    sealer: TicketSealer<TicketRecord>,
     audit: AuditLog,
     now: () => number,
     reports: UnreadableReports
   ) {
     this.#store = store
     this.#durable = durable
-    this.#keyring = keyring
+    this.#sealer = sealer
     this.#audit = audit
     this.#now = now
     this.#reports = reports
-    this.#decoy = this.#seal(decoyRecord)
+    this.#decoy = sealer.sealLatest(decoyRecord)
   }
 
   /**
@@ -116,7 +111,7 @@ export class Tickets {
     const lifeMs = ttlSeconds * 1000
     const times = { createdAt, expiresAt: createdAt + lifeMs }
     const ticket: Ticket = { clientId, keyId, subscribe, publish, services, attributes, ...times }
-    await this.#store.put(keyId, this.#seal({ ...ticket, secret, createdBy: actor }), lifeMs, actor)
+    await this.#store.put(keyId, this.#sealer.seal({ ...ticket, secret, createdBy: actor }), lifeMs, actor)
     return { ...ticket, secret }
   }
 
@@ -163,7 +158,7 @@ export class Tickets {
       throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key or ticket ${keyId}`)
     }
     const revoked: TicketRecord = { ...record, revokedAt: record.revokedAt ?? this.#now() }
-    return this.#store.replace(keyId, text, this.#seal(revoked))
+    return this.#store.replace(keyId, text, this.#sealer.seal(revoked))
   }
 
   /**
@@ -175,21 +170,17 @@ export class Tickets {
     let resealed = 0
     let unreadable = 0
     for (const { keyId, text } of items) {
-      if (!this.#keyring.isStale(text)) continue
+      if (!this.#sealer.isStale(text)) continue
       const record = this.#unseal(keyId, text)
       if (record === undefined) unreadable++
-      else if (await this.#store.replace(keyId, text, this.#seal(record))) resealed++
+      else if (await this.#store.replace(keyId, text, this.#sealer.seal(record))) resealed++
     }
     return { resealed, unreadable, listed: items.length, ...(next === undefined ? {} : { next }) }
   }
 
-  #seal(record: TicketRecord): string {
-    return this.#keyring.seal('ticket', JSON.stringify(record), contextOf(record.keyId))
-  }
-
   #unseal(keyId: string, text: string): TicketRecord | undefined {
     try {
-      return JSON.parse(this.#keyring.unseal('ticket', text, contextOf(keyId))) as TicketRecord
+      return this.#sealer.unseal(keyId, text)
     } catch (error) {
       if (!(error instanceof CannotUnseal)) throw error
       this.#reports.report({ ticket: keyId })

@@ -9,7 +9,7 @@ onEachStore((t, { clock, open }) => {
     t.match(ticket, { keyId: /^tkt_/, subscribe: [], publish: [], services: ['svc'], attributes: {} })
     t.equal(ticket.expiresAt, clock.now() + ticketSeconds.default * 1000)
     t.same(await registry.tickets.get('web-1', keyId), ticket, 'without its secret')
-    t.same(await registry.tickets.open('web-1', keyId), { ...ticket, secret })
+    t.same(await registry.tickets.open('web-1', keyId), { ...ticket, secret, createdBy: 'admin' })
     t.equal(await registry.tickets.open('web-2', keyId), undefined)
     t.match((await registry.credentials('web-1', keyId)).credentials, [{ keyId, secret, usable: true }])
     clock.advance(ticketSeconds.default * 1000)
