@@ -1,79 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { Redis } from 'ioredis'
-import { startObserved } from '../../helper/observed-gateway.mjs'
-import { freePort, loopback, makeFolder, startRedisServer, until } from '../../helper/processes.mjs'
-import { connectClients, validateAll } from '../clients.mjs'
-import { newSecrets, redisSettings } from '../gateways.mjs'
+import { startSingle } from '../redis-topologies.mjs'
+import { emptyAndRestore } from '../restore.mjs'
 
-export const title = 'FLUSHALL under two gateways with 40 clients; `countersign restore` brings everything back'
+export const title = 'FLUSHALL of a single Redis; `countersign restore` brings everything back'
 
-const clientCount = 40
-const readyMs = 15_000
-const program = fileURLToPath(new URL('../../../bin/countersign.mjs', import.meta.url))
-const license = { serviceId: 'shop', key: 'AAAA-BBBB', hwid: 'pc' }
-
-/** Runs the command line. @returns its exit code and output */
-async function command(gateway, ...args) {
-  const options = ['--url', gateway.url]
-  const child = spawn(process.execPath, [program, ...args, ...options], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, COUNTERSIGN_ADMIN_TOKEN: gateway.token() }
-  })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', text => (output += text))
-  const [code] = await once(child, 'close')
-  return { code, output }
-}
-
-async function ready(gateways) {
-  const answers = await Promise.all(gateways.map(({ url }) => fetch(`${url}/readyz`)))
-  return answers.map(({ status }) => status).join()
-}
-
-export async function run({ check }) {
-  const redis = await startRedisServer(await freePort())
-  const settings = redisSettings(`redis://${loopback}:${redis.port}`, newSecrets())
-  const gateways = [await startObserved({ settings }), await startObserved({ settings })]
-  const [first, second] = gateways
-  const clients = await connectClients(gateways, clientCount)
-  await first.admin('POST', '/licenses', { serviceId: license.serviceId, key: license.key })
-  await validateAll(clients.slice(0, 1), license)
-  const file = join(makeFolder(), 'backup.ndjson')
-  const made = await command(first, 'backup', file)
-  check('a backup is made while the gateways run', made.code === 0, made)
-  check('only its owner can read it', (statSync(file).mode & 0o777) === 0o600)
-  check('an existing file is not replaced', (await command(first, 'backup', file)).code === 1)
-  check('a store with clients is not replaced', (await command(first, 'restore', file)).code === 1)
-
-  const admin = new Redis(redis.port, loopback)
-  await admin.flushall()
-  await until('not ready', 3000, async () => (await ready(gateways)) === '503,503')
-  // All of them have to open another session.
-  for (const { client } of clients) client.close()
-  for (const { client } of clients) client.connect()
-  const restored = await command(second, 'restore', file)
-  check('a gateway that refuses everything else restores it', restored.code === 0, restored)
-  check('it names what the restore revives', restored.output.includes('in force again'), restored)
-  await until('ready again', readyMs, async () => (await ready(gateways)) === '200,200')
-  const after = await validateAll(clients, license)
-  const back = after.filter(code => code === 'VALID').length
-  check(`${back} of ${clientCount} clients are back`, back === clientCount, after)
-  const stopped = clients.flatMap(each => each.stopped)
-  check('no client was stopped', stopped.length === 0, stopped)
-  const { body } = await first.admin('GET', '/audit/verify')
-  check('the audit log is intact', body.brokenAt === undefined, body)
-
-  // Into another store, with the embedded one and the same master key.
-  const { COUNTERSIGN_STORE: _, ...embedded } = settings
-  const third = await startObserved({ settings: embedded })
-  const moved = await command(third, 'restore', file)
-  check('the embedded store restores the backup of Redis', moved.code === 0, moved)
-  const { body: page } = await third.admin('GET', '/clients?limit=100')
-  check('with all its clients', page.items.length === clientCount)
-  admin.disconnect()
-  for (const { client } of clients) client.close()
-  for (const gateway of [...gateways, third]) await gateway.stop()
+export async function run(context) {
+  await emptyAndRestore(context, await startSingle())
 }
