@@ -42,7 +42,7 @@ async function connect(url, credential) {
 export async function validateAll(clients, request) {
   const validate = async ({ client }) => {
     try {
-      return (await client.validate(request, validateMs)).code
+      return (await client.validate(request, { timeoutMs: validateMs })).code
     } catch (error) {
       return error.code ?? 'error'
     }
