@@ -1,7 +1,7 @@
 import type { DurableStore, RecordKey, RecordWrite, StoredRecord } from '../store/store.js'
 import type { AuditLog } from './audit.js'
 import type { ImportRecord, ImportStatus } from './import-status.js'
-import type { LicenseFactory, NewLicenseWithKey } from './license-factory.js'
+import type { ImportedLicense, LicenseFactory } from './license-factory.js'
 import type { License } from './license-rules.js'
 import { type RecordAccess, type RecordSealer, RegistryError, UnreadableRecord } from './records.js'
 import { createId } from './secrets.js'
@@ -104,11 +104,11 @@ export class Imports {
    * Stages a chunk of invisible licenses: all of it or nothing.
    * @param wanted  at most {@link maxChunkLicenses}
    * @returns the number of licenses staged
-   * @throws ImportError with the index of a license that exists already; RegistryError NOT_FOUND, CONFLICT
+   * @throws ImportError with the index of a license that exists already, or whose key's hash is refused; RegistryError NOT_FOUND, CONFLICT
    */
-  async stage(importId: string, wanted: readonly NewLicenseWithKey[], actor: string): Promise<number> {
+  async stage(importId: string, wanted: readonly ImportedLicense[], actor: string): Promise<number> {
     const { version, record } = await this.#readOpen(importId)
-    const licenses = wanted.map(each => ({ ...this.#factory.create(each), importId }))
+    const licenses = wanted.map((each, index) => ({ ...this.#create(each, index), importId }))
     const licenseIds = licenses.map(({ licenseId }) => licenseId)
     const existing = await Promise.all(licenseIds.map(licenseId => this.#durable.get(licenseKey(licenseId))))
     await this.#requireNew(importId, licenseIds, existing)
@@ -142,6 +142,15 @@ export class Imports {
   async abort(importId: string, actor: string): Promise<void> {
     await this.#finish(importId, 'aborted', actor)
     await this.#clear(importId, false)
+  }
+
+  /** @throws ImportError */
+  #create(wanted: ImportedLicense, index: number): License {
+    try {
+      return this.#factory.createImported(wanted)
+    } catch (error) {
+      throw error instanceof RegistryError ? new ImportError(index, error.message) : error
+    }
   }
 
   #write(key: RecordKey, expect: number, value: unknown): RecordWrite {

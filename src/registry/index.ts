@@ -119,7 +119,7 @@ export async function openRegistry(
   const tickets = new Tickets(ticketStore, durable, createTicketSealer(keyring, schema), audit, now, reports)
   const credentials = new CredentialSource(records, tickets, keys, now, reports)
   const importStatus = new ImportStatus(records)
-  const factory = new LicenseFactory(createHasher(pepper, 'license'), now)
+  const factory = new LicenseFactory(createHasher(pepper, 'license'), createHasher(pepper, 'license export'), now)
   const reencryption = {
     ...{ records, keys, tickets, audit },
     reencryptMeta: (actor: string) => reencryptMeta({ durable, keyring, watch: identity, audit, schema }, actor)

@@ -91,6 +91,11 @@ export class Licenses {
     })
   }
 
+  /** See {@link LicenseFactory.keyHashOf}. */
+  keyHashOf(license: License): string {
+    return this.#factory.keyHashOf(license)
+  }
+
   async get(licenseId: string): Promise<License | undefined> {
     return this.#visible(await this.#table.get(licenseId))
   }

@@ -86,7 +86,7 @@ onEachStore((t, { clock, openStore, open }) => {
   t.test('an import whose records do not open does not block the next one', async t => {
     const { registry, store } = await open(t)
     const first = await registry.imports.start('admin')
-    await registry.imports.stage(first, [{ serviceId: 'svc', key: 'key' }], 'admin')
+    await registry.imports.stage(first, [{ serviceId: 'svc', by: { key: 'key' } }], 'admin')
     await putPlain(store, `import:${first}`, '{"status":"committed"}')
     await t.rejects(validate(registry, 'h'), StoreUnavailable)
     await putPlain(store, 'meta:import', '{"importId":"imp_x"}')

@@ -39,7 +39,7 @@ export function readAnchor(file: string): Anchor {
   throw new Failure(`${file} holds no exported audit log: its last line must be an entry of \`audit export\``)
 }
 
-/** Where the gateway's answer says that the log was cut; undefined if all of it is kept. */
+/** The cut of the log in an answer of the gateway; undefined if all of it is kept. */
 export function cutOf({ cut }: Readonly<Record<string, unknown>>): Anchor | undefined {
   return isRecord(cut) && typeof cut['seq'] === 'number' && typeof cut['hash'] === 'string'
     ? { seq: cut['seq'], hash: cut['hash'] }

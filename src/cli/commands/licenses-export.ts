@@ -11,7 +11,7 @@ type License = Readonly<Record<string, unknown>>
 type Put = (text: string) => Promise<void> | void
 
 const csvColumns = [
-  ...['licenseId', 'serviceId', 'status', 'maxHwids', 'maxSessions', 'startsAt', 'expiresAt', 'createdAt'],
+  ...['licenseId', 'serviceId', 'keyHash', 'status', 'maxHwids', 'maxSessions', 'startsAt', 'expiresAt', 'createdAt'],
   ...['updatedAt', 'hwids', 'bannedHwids', 'attributes']
 ]
 
@@ -52,7 +52,9 @@ async function exportTo(invocation: Invocation, format: string, put: Put): Promi
 export const exportCommand: CommandSpec = {
   usage: 'licenses export',
   summary: 'Write all licenses as CSV, JSON or NDJSON.',
-  details: 'License keys are not included: the gateway stores only keyed hashes of them. An existing file is replaced.',
+  details:
+    'License keys are not included: the gateway stores only keyed hashes of them (keyHash). `licenses import` reads the ' +
+    'file again, into this store or one restored from its backup. An existing file is replaced.',
   options: [
     text('--format <format>', 'csv, json or ndjson. Default: by the extension of --out, else csv.', formats),
     text('--out <file>', 'Write to this file (mode 0600). Default: stdout.'),

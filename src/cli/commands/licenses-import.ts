@@ -83,7 +83,8 @@ export const importCommand: CommandSpec = {
   summary: 'Create many licenses from a file, all or nothing.',
   details:
     'CSV (RFC 4180; the header row names the columns: serviceId, key, maxHwids, maxSessions, startsAt, expiresAt, ' +
-    'attributes.<name>), a JSON array, or NDJSON with the same members. serviceId and key are required. The whole file ' +
+    'attributes.<name>), a JSON array, or NDJSON with the same members, or a file of `licenses export`, with the hashes of ' +
+    'the keys (keyHash), bindings and bans: into the same store or one restored from its backup. The whole file ' +
     'is checked first, and every fault is reported with its line. Then every license is imported or, after Ctrl-C or ' +
     'any failure, none.',
   args: { file: 'the file; `-` is stdin' },

@@ -1,9 +1,15 @@
-import { attributeNameBytes, attributePairs, attributeValueBytes, licenseKeyBytes } from '../../protocol/limits.js'
+import {
+  attributeNameBytes,
+  attributePairs,
+  attributeValueBytes,
+  hwidBytes,
+  licenseKeyBytes
+} from '../../protocol/limits.js'
 import { isRecord } from '../output.js'
 import { parseTime } from '../times.js'
 import { invisibleIn, trimKey } from './key-text.js'
 import { listNames } from './names.js'
-import type { Fault, Row, Rows } from './read.js'
+import { type Fault, ignoredMembers, type Row, type Rows } from './read.js'
 
 /**
  * Applies every rule of the HTTP API to a whole file before anything is sent. No message repeats a value: when columns
@@ -21,6 +27,9 @@ export const maxImportLicenses = 1_000_000
 // The limits of POST /v1/admin/licenses.
 const serviceIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 const maxHwids = 1000
+const maxBanned = 1000
+const keyHashPattern = /^[0-9a-f]{8}[.][0-9a-f]{32}[.][0-9a-f]{8}$/
+const statuses: readonly unknown[] = ['active', 'suspended', 'revoked']
 const maxSessions = 1_000_000
 
 function isText(value: unknown, maxBytes: number): value is string {
@@ -29,6 +38,14 @@ function isText(value: unknown, maxBytes: number): value is string {
 
 function isCount(value: unknown, max: number): boolean {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max
+}
+
+function isHwid(value: unknown): boolean {
+  return isText(value, hwidBytes) && value !== ''
+}
+
+function isList(value: unknown, max: number, isItem: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.length <= max && value.every(isItem)
 }
 
 function isTime(value: unknown): boolean {
@@ -61,6 +78,23 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
       text: `a text of 1 to ${licenseKeyBytes} bytes`
     }
   ],
+  keyHash: [
+    {
+      isValid: value => typeof value === 'string' && keyHashPattern.test(value),
+      text: 'the keyHash of a license in `licenses export`'
+    }
+  ],
+  status: [{ isValid: value => statuses.includes(value), text: 'active, suspended or revoked' }],
+  hwids: [
+    {
+      isValid: value =>
+        isList(value, maxHwids, item => isRecord(item) && isHwid(item['hwid']) && isTime(item['boundAt'])),
+      text: `a JSON array of at most ${maxHwids} objects {hwid, boundAt}`
+    }
+  ],
+  bannedHwids: [
+    { isValid: value => isList(value, maxBanned, isHwid), text: `a JSON array of at most ${maxBanned} hwids` }
+  ],
   maxHwids: [{ isValid: value => isCount(value, maxHwids), text: `an integer from 1 to ${maxHwids}` }],
   maxSessions: [{ isValid: value => isCount(value, maxSessions), text: `an integer from 1 to ${maxSessions}` }],
   startsAt: [{ isValid: isTime, text: timeText }],
@@ -81,8 +115,11 @@ function checkKey({ key }: Row['license']): string[] {
 }
 
 function checkRow({ line, license }: Row): Fault[] {
-  const missing = ['serviceId', 'key'].filter(name => license[name] === undefined).map(name => `${name} is missing`)
-  const names = Object.keys(license)
+  const missing = license['serviceId'] === undefined ? ['serviceId is missing'] : []
+  if (license['key'] === undefined && license['keyHash'] === undefined) missing.push('key is missing')
+  if (license['key'] !== undefined && license['keyHash'] !== undefined)
+    missing.push('key and keyHash: give one of them')
+  const names = Object.keys(license).filter(name => !ignoredMembers.includes(name))
   const unknown = names.filter(name => !Object.hasOwn(rules, name))
   const wrong = Object.entries(rules).flatMap(([name, rulesOfMember]) => {
     const value = license[name]
@@ -102,7 +139,8 @@ function normalize({ line, license }: Row): CheckedLicense {
   })
   const { key } = license
   const trimmed = typeof key === 'string' ? { key: trimKey(key) } : {}
-  return { line, license: { ...license, ...trimmed, ...Object.fromEntries(times) } }
+  const sent = Object.entries(license).filter(([name]) => !ignoredMembers.includes(name))
+  return { line, license: { ...Object.fromEntries(sent), ...trimmed, ...Object.fromEntries(times) } }
 }
 
 export interface CheckedRows {
@@ -119,7 +157,8 @@ export function checkRows({ rows, faults }: Rows): CheckedRows {
   const firstLines = new Map<string, number>()
   for (const row of rows) {
     found.push(...checkRow(row))
-    const { serviceId, key } = row.license
+    const { serviceId, keyHash } = row.license
+    const key = row.license['key'] ?? keyHash
     if (typeof serviceId !== 'string' || typeof key !== 'string') continue
     // A valid serviceId has no space.
     const id = `${serviceId} ${trimKey(key)}`

@@ -28,7 +28,13 @@ export function formatOf(file: string): Format | undefined {
   return extensions[/\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase() ?? '']
 }
 
-const plainColumns = ['serviceId', 'key', 'maxHwids', 'maxSessions', 'startsAt', 'expiresAt']
+const plainColumns = [
+  ...['serviceId', 'key', 'keyHash', 'status', 'maxHwids', 'maxSessions', 'startsAt', 'expiresAt'],
+  ...['hwids', 'bannedHwids', 'attributes']
+]
+/** Columns that an export has and the gateway sets by itself. They are read and not sent. */
+export const ignoredMembers: readonly string[] = ['licenseId', 'createdAt', 'updatedAt']
+const jsonColumns = ['hwids', 'bannedHwids', 'attributes']
 const numberColumns = ['maxHwids', 'maxSessions']
 const attributeColumn = /^attributes\.(.+)$/
 
@@ -36,18 +42,30 @@ function checkHeader({ fields, line }: CsvRecord): Fault[] {
   if (fields.length === 1 && fields[0]?.includes(';')) {
     return [{ line, text: 'the columns are separated by semicolons: save the file with commas' }]
   }
-  const unknown = fields.filter(name => !plainColumns.includes(name) && !attributeColumn.test(name))
-  const known = `${plainColumns.join(', ')} and attributes.<name>`
+  const known = (name: string) => plainColumns.includes(name) || ignoredMembers.includes(name)
+  const unknown = fields.filter(name => !known(name) && !attributeColumn.test(name))
+  const names = `${plainColumns.join(', ')} and attributes.<name>`
   const texts: string[] = []
   // Without a header row the first line holds a key: then no cell is known, and none is repeated.
   if (unknown.length > 0) {
-    const names = listNames(unknown, unknown.length < fields.length)
-    texts.push(`the header row names ${unknown.length} unknown columns${names}; known are ${known}`)
+    const listed = listNames(unknown, unknown.length < fields.length)
+    texts.push(`the header row names ${unknown.length} unknown columns${listed}; known are ${names}`)
   }
   if (new Set(fields).size < fields.length) texts.push('the header row names a column twice')
-  const missing = ['serviceId', 'key'].filter(name => !fields.includes(name))
-  texts.push(...missing.map(name => `the header row has no column ${name}`))
+  if (!fields.includes('serviceId')) texts.push('the header row has no column serviceId')
+  if (!fields.includes('key') && !fields.includes('keyHash')) texts.push('the header row has no column key')
   return texts.map(text => ({ line, text }))
+}
+
+/** Texts that are not what the column needs stay texts; check.ts reports them. */
+function cellOf(name: string, text: string): unknown {
+  if (numberColumns.includes(name)) return /^\d{1,15}$/.test(text) ? Number(text) : text
+  if (!jsonColumns.includes(name)) return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }
 
 /** An empty cell is an absent member. */
@@ -59,9 +77,11 @@ function licenseOf(header: readonly string[], fields: readonly string[]): Row['l
     const attribute = attributeColumn.exec(name)?.[1]
     if (text === '') continue
     if (attribute !== undefined) attributes.push([attribute, text])
-    else license[name] = numberColumns.includes(name) && /^\d{1,15}$/.test(text) ? Number(text) : text
+    else license[name] = cellOf(name, text)
   }
-  return attributes.length === 0 ? license : { ...license, attributes: Object.fromEntries(attributes) }
+  if (attributes.length === 0) return license
+  const whole = isRecord(license['attributes']) ? license['attributes'] : {}
+  return { ...license, attributes: { ...whole, ...Object.fromEntries(attributes) } }
 }
 
 function readCsv(text: string): Rows {

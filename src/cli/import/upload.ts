@@ -8,6 +8,8 @@ import type { CheckedLicense } from './check.js'
 
 /** The API's limit per request. */
 const chunkLicenses = 500
+/** Well below the API's limit of bytes; one license always fits. */
+const chunkChars = 1_000_000
 const chunkTimeoutMs = 60_000
 /** The gateway moves every staged license before it answers. */
 const commitTimeoutMs = 5 * 60_000
@@ -24,6 +26,17 @@ async function abort(gateway: Gateway, importId: string): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+function nextChunk(licenses: readonly CheckedLicense[], from: number): readonly CheckedLicense[] {
+  let chars = 0
+  let end = from
+  while (end < licenses.length && end - from < chunkLicenses) {
+    chars += JSON.stringify(licenses[end]?.license).length
+    if (end > from && chars > chunkChars) break
+    end++
+  }
+  return licenses.slice(from, end)
 }
 
 async function sendChunk(gateway: Gateway, importId: string, chunk: readonly CheckedLicense[]): Promise<void> {
@@ -51,9 +64,9 @@ export async function upload(
   const importId = textOf(await gateway.call('POST', importsPath), 'importId')
   let committing = false
   try {
-    for (let at = 0; at < licenses.length; at += chunkLicenses) {
+    for (let at = 0, chunk = nextChunk(licenses, 0); chunk.length > 0; chunk = nextChunk(licenses, at)) {
       if (io.signal.aborted) throw new Interrupted()
-      const chunk = licenses.slice(at, at + chunkLicenses)
+      at += chunk.length
       await sendChunk(gateway, importId, chunk)
       await progress.add(chunk.length)
     }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ApiError } from '../../../errors.js'
-import { parseNewLicense } from '../licenses/routes.js'
+import { parseImportedLicense } from '../licenses/routes.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { chunkBytes, type ImportChunkBody, importCalls, importSchemas, importTag } from './schema.js'
 
@@ -8,7 +8,7 @@ import { chunkBytes, type ImportChunkBody, importCalls, importSchemas, importTag
 function parseChunk({ licenses }: ImportChunkBody) {
   return licenses.map((license, index) => {
     try {
-      return { ...parseNewLicense(license), key: license.key }
+      return parseImportedLicense(license)
     } catch (error) {
       throw error instanceof ApiError ? new ApiError(error.code, error.message, { index }) : error
     }

@@ -20,7 +20,7 @@ const chunkSchema = Type.Object(
     licenses: list(refer(importedLicenseSchema), {
       minItems: 1,
       maxItems: maxChunkLicenses,
-      description: 'Every license has its own key.'
+      description: 'Every license has its own key, or the hash of it from an export.'
     })
   },
   {
@@ -74,7 +74,7 @@ export const importCalls = {
     },
     refusals: refusals([...ofBody, 404, 409], {
       404: 'the import does not exist',
-      409: 'the import is already committed or aborted, or the service has a license with this key (see `index`)'
+      409: 'the import is already committed or aborted, the service has a license with this key, or a `keyHash` is of another store (see `index`)'
     })
   },
   commit: {

@@ -1,14 +1,26 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ApiError } from '../../../errors.js'
 import { hwidBytes, licenseKeyBytes } from '../../../protocol/limits.js'
+import type { ImportedLicense } from '../../../registry/license-factory.js'
 import type { License } from '../../../registry/licenses.js'
 import { formatTime, pageOf, parseTime, requireAttributes, requireText } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
-import { type LicensePatchBody, licenseCalls, licenseSchemas, licenseTag, type NewLicenseBody } from './schema.js'
+import {
+  type ImportedLicenseBody,
+  type LicensePatchBody,
+  licenseCalls,
+  licenseSchemas,
+  licenseTag,
+  type NewLicenseBody
+} from './schema.js'
 
-function formatLicense({ startsAt, expiresAt, createdAt, updatedAt, hwids, importId: _, ...license }: License) {
+type Licenses = AdminDependencies['registry']['licenses']
+
+function formatLicense(licenses: Licenses, license: License) {
+  const { startsAt, expiresAt, createdAt, updatedAt, hwids, importId: _, ...rest } = license
   return {
-    ...license,
+    ...rest,
+    keyHash: licenses.keyHashOf(license),
     ...(startsAt === undefined ? {} : { startsAt: formatTime(startsAt) }),
     ...(expiresAt === undefined ? {} : { expiresAt: formatTime(expiresAt) }),
     createdAt: formatTime(createdAt),
@@ -42,11 +54,36 @@ export function parseNewLicense({ startsAt, expiresAt, ...rest }: NewLicenseBody
   }
 }
 
+/** As {@link parseNewLicense}, for a license of an import. @throws ApiError BAD_REQUEST */
+export function parseImportedLicense({ key, keyHash, hwids, ...rest }: ImportedLicenseBody): ImportedLicense {
+  if ((key === undefined) === (keyHash === undefined)) {
+    throw new ApiError('BAD_REQUEST', 'either key or keyHash is needed, and not both')
+  }
+  if (key !== undefined) requireText('key', key, licenseKeyBytes)
+  requireHwids('hwids', hwids?.map(({ hwid }) => hwid) ?? [])
+  requireHwids('bannedHwids', rest.bannedHwids ?? [])
+  const bound = hwids?.map(({ hwid, boundAt }) => ({ hwid, boundAt: parseTime(boundAt) }))
+  return {
+    ...parseNewLicense(rest),
+    ...(rest.status === undefined ? {} : { status: rest.status }),
+    ...(rest.bannedHwids === undefined ? {} : { bannedHwids: rest.bannedHwids }),
+    ...(bound === undefined ? {} : { hwids: bound }),
+    by: keyHash === undefined ? { key: key ?? '' } : { keyHash }
+  }
+}
+
+/** @throws ApiError BAD_REQUEST */
+function requireHwids(name: string, hwids: readonly string[]): void {
+  for (const hwid of hwids) requireText(name, hwid, hwidBytes)
+  if (new Set(hwids).size < hwids.length) throw new ApiError('BAD_REQUEST', `${name}: the same hwid twice`)
+}
+
 function routes({ registry: { licenses } }: AdminDependencies): FastifyPluginAsyncTypebox {
+  const format = (license: License) => formatLicense(licenses, license)
   return async app => {
     app.post('/licenses', { schema: licenseCalls.create }, async (request, reply) => {
       const { license, key } = await licenses.create(parseNewLicense(request.body), request.actor)
-      return reply.code(201).send({ ...formatLicense(license), key })
+      return reply.code(201).send({ ...format(license), key })
     })
 
     app.get('/licenses', { schema: licenseCalls.list }, request =>
@@ -54,18 +91,18 @@ function routes({ registry: { licenses } }: AdminDependencies): FastifyPluginAsy
         request.query,
         (after, limit) => licenses.list(after, limit),
         license => license.licenseId,
-        formatLicense
+        format
       )
     )
 
     app.get('/licenses/:licenseId', { schema: licenseCalls.get }, async request => {
       const license = await licenses.get(request.params.licenseId)
       if (license === undefined) throw new ApiError('NOT_FOUND', `there is no license ${request.params.licenseId}`)
-      return formatLicense(license)
+      return format(license)
     })
 
     app.patch('/licenses/:licenseId', { schema: licenseCalls.update }, async request =>
-      formatLicense(await licenses.update(request.params.licenseId, parsePatch(request.body), request.actor))
+      format(await licenses.update(request.params.licenseId, parsePatch(request.body), request.actor))
     )
 
     app.delete('/licenses/:licenseId', { schema: licenseCalls.remove }, async (request, reply) => {
@@ -86,7 +123,7 @@ function routes({ registry: { licenses } }: AdminDependencies): FastifyPluginAsy
     app.put('/licenses/:licenseId/hwids/:hwid', { schema: licenseCalls.banHwid }, async request => {
       const { licenseId, hwid } = request.params
       requireText('hwid', hwid, hwidBytes)
-      return formatLicense(await licenses.setBanned(licenseId, hwid, request.body.banned, request.actor))
+      return format(await licenses.setBanned(licenseId, hwid, request.body.banned, request.actor))
     })
   }
 }

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { keyHashPattern } from '../../../registry/license-factory.js'
 import { maxHwidsBanned, maxHwidsBound } from '../../../registry/licenses.js'
 import { needs, noContent, ofBody, refusals } from '../../common/operation.js'
 import type { Tag } from '../../common/resource.js'
@@ -37,6 +38,13 @@ const maxSessionsSchema = Type.Integer({
 const startsAtSchema = time('The license is valid from this time on. A time in the past is allowed.')
 const expiresAtSchema = time('The license is valid before this time. A time in the past is allowed.')
 
+const keyHashSchema = Type.String({
+  pattern: keyHashPattern,
+  description:
+    'Stands for the key in an export: a keyed hash under the pepper of the store. A store with the same pepper imports it.',
+  examples: ['5d1c0a77.0b5e3f2a9c8d4e6f0b5e3f2a9c8d4e6f.91f02c3b']
+})
+
 /** A member that `null` removes. */
 function nullable<Schema extends Type.TInteger | Type.TString>(schema: Schema) {
   return Type.Optional(Type.Unsafe<Static<Schema> | null>({ ...schema, type: [schema.type, 'null'] }))
@@ -51,6 +59,7 @@ const licenseSchema = Type.Object(
   {
     licenseId: licenseIdSchema,
     serviceId: serviceIdSchema,
+    keyHash: keyHashSchema,
     status: statusSchema,
     maxHwids: maxHwidsSchema,
     maxSessions: Type.Optional(maxSessionsSchema),
@@ -92,9 +101,26 @@ const newLicenseSchema = Type.Object(
 )
 
 export const importedLicenseSchema = Type.Object(
-  { serviceId: serviceIdSchema, key: licenseKeySchema, ...wanted },
-  { $id: 'ImportedLicense', additionalProperties: false }
+  {
+    serviceId: serviceIdSchema,
+    key: Type.Optional(licenseKeySchema),
+    keyHash: Type.Optional(keyHashSchema),
+    ...wanted,
+    status: Type.Optional(statusSchema),
+    hwids: Type.Optional(
+      list(Type.Object({ hwid: hwidSchema, boundAt: time('When it was bound.') }, { additionalProperties: false }), {
+        maxItems: maxHwidsBound,
+        description: 'Hwids that are bound already. Default: none.'
+      })
+    ),
+    bannedHwids: Type.Optional(
+      list(hwidSchema, { maxItems: maxHwidsBanned, description: 'Hwids that are always refused. Default: none.' })
+    )
+  },
+  { $id: 'ImportedLicense', additionalProperties: false, description: 'With either `key` or `keyHash`.' }
 )
+
+export type ImportedLicenseBody = Static<typeof importedLicenseSchema>
 
 const licensePatchSchema = Type.Object(
   {
