@@ -28,11 +28,12 @@ async function linesAt(test: Test, level: string, urls: readonly string[]): Prom
 
 const exchange = `/v1/bridge/sessions/${'s'.repeat(32)}/exchange`
 
-t.test('logs polls of the bridge at debug, not at info', async t => {
-  t.same(await linesAt(t, 'info', [exchange]), [])
-  t.equal((await linesAt(t, 'debug', [exchange])).length, 2)
+t.test('logs polls and challenges of the bridge at debug, not at info', async t => {
+  const frequent = [exchange, '/v1/bridge/challenge']
+  t.same(await linesAt(t, 'info', frequent), [])
+  t.equal((await linesAt(t, 'debug', frequent)).length, 4)
 })
 
 t.test('logs other requests once at info', async t => {
-  t.equal((await linesAt(t, 'info', ['/v1/bridge/challenge', '/v1/publish'])).length, 2)
+  t.equal((await linesAt(t, 'info', ['/v1/bridge/sessions', '/v1/publish'])).length, 2)
 })
