@@ -18,7 +18,7 @@ export async function openWitness(gateway, members = {}) {
   let failed = 0
   let lost = 0
   let isStopped = false
-  const validate = () => client.validate({ serviceId: 's', hwid: 'h', key: 'k' }, timeoutMs)
+  const validate = () => client.validate({ serviceId: 's', hwid: 'h', key: 'k' }, { timeoutMs })
   client.on('lost', () => lost++)
   client.connect()
   await validate()

@@ -64,3 +64,21 @@ export function createChecker(t: Test, { url }: Gateway, document: Body): Checke
     }
   }
 }
+
+/** `METHOD /path` of every route of the server. HEAD is left out: it follows GET. */
+export function routesOf({ app }: Gateway): string[] {
+  const parents: string[] = []
+  return app.server
+    .printRoutes({ commonPrefix: false })
+    .split('\n')
+    .flatMap(line => {
+      const [, indent = '', name = '', list = ''] = /^([│ ]*)[├└]── (\S*) \(([A-Z, ]+)\)$/.exec(line) ?? []
+      const depth = indent.length / 4
+      parents[depth] = name
+      const path = parents.slice(0, depth + 1).join('')
+      return list
+        .split(', ')
+        .filter(method => method !== 'HEAD' && method !== '')
+        .map(method => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)
+    })
+}

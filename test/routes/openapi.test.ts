@@ -7,29 +7,11 @@ import { type StoreOutcome, StoreUnavailable } from '../../src/store/store.js'
 import { type Body, type Gateway, startGateway, testMasterKey } from '../helper/gateway.js'
 import { stores } from '../helper/stores.js'
 import { exerciseBackup } from './backup-operations.js'
-import { callsOf, createChecker, documentOf, operationsOf } from './document.js'
+import { callsOf, createChecker, documentOf, operationsOf, routesOf } from './document.js'
 
 /** The OpenAPI document matches the HTTP API. */
 
 const checks = { store: 'ok', identity: 'ok', channels: 'ok', drain: 'ok' }
-
-/** `METHOD /path` of every route of the server. HEAD is left out: it follows GET. */
-function routesOf({ app }: Gateway): string[] {
-  const parents: string[] = []
-  return app.server
-    .printRoutes({ commonPrefix: false })
-    .split('\n')
-    .flatMap(line => {
-      const [, indent = '', name = '', list = ''] = /^([│ ]*)[├└]── (\S*) \(([A-Z, ]+)\)$/.exec(line) ?? []
-      const depth = indent.length / 4
-      parents[depth] = name
-      const path = parents.slice(0, depth + 1).join('')
-      return list
-        .split(', ')
-        .filter(method => method !== 'HEAD' && method !== '')
-        .map(method => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`)
-    })
-}
 
 /** An audit entry as the store has it: what is in `sealed` is not in `detail`. */
 function storedFormOf(entry: Body): Body {

@@ -5,14 +5,8 @@ import type { ImportedLicense } from '../../../registry/license-factory.js'
 import type { License } from '../../../registry/licenses.js'
 import { formatTime, pageOf, parseTime, requireAttributes, requireText } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
-import {
-  type ImportedLicenseBody,
-  type LicensePatchBody,
-  licenseCalls,
-  licenseSchemas,
-  licenseTag,
-  type NewLicenseBody
-} from './schema.js'
+import { licenseCalls, licenseTag } from './calls.js'
+import { type ImportedLicenseBody, type LicensePatchBody, licenseSchemas, type NewLicenseBody } from './schema.js'
 
 type Licenses = AdminDependencies['registry']['licenses']
 
