@@ -116,7 +116,14 @@ async function registerApi(
     }
   }
   await server.register(
-    healthResource.routes({ store, identity: registry.identity, metrics, isDraining: drain.isDraining, now }),
+    healthResource.routes({
+      store,
+      identity: registry.identity,
+      metrics,
+      metricsToken: config.metricsToken,
+      isDraining: drain.isDraining,
+      now
+    }),
     {}
   )
   await server.register(
@@ -222,7 +229,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     heldPolls: () => bridgeSessions.heldPolls,
     async tick() {
       timekeeper.beat()
-      boundedLog.tick()
+      boundedLog.tick(layer.bounds())
       const times = timekeeper.times()
       for (const connection of server.waitingConnections) connection.tick(times)
       const storeWork = [

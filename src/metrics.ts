@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ChannelsObserver } from './channels/channel-manager.js'
 import { addHttpMetrics, type HttpMetricSources } from './http/metrics.js'
 import type { SessionObserver } from './session/dependencies.js'
+import { addStoreMetrics, type StoreMetricSources } from './store/metrics.js'
 
 /** Prometheus metrics of this instance. Names follow its conventions: base units, `_total` for counters. */
 export interface Metrics {
@@ -29,6 +30,7 @@ export interface MetricSources {
     /** Restarts of the subscriber connection since the start. */
     readonly restarts: number
   }
+  readonly store: StoreMetricSources
   /** Rejections that nothing handled, since the start. */
   readonly unhandledRejections: () => number
   readonly http: HttpMetricSources
@@ -196,6 +198,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const register = new Registry()
   collectDefaultMetrics({ register })
   addSources(register, sources)
+  addStoreMetrics(register, sources.store)
   addRejections(register, sources.unhandledRejections)
   addBounds(register, sources.bounds)
   const quotaRefusals = new Counter({

@@ -23,7 +23,7 @@ import { OutboxBudget } from './session/outbox-budget.js'
 import { SessionRegistry } from './session/session-registry.js'
 import type { SteadyClock } from './steady-clock.js'
 import { shareOfHeap } from './store/memory-cost.js'
-import { type Store, StoreUnavailable } from './store/store.js'
+import { type Store, type StoreBound, StoreUnavailable } from './store/store.js'
 
 /** Composes what lies below HTTP: the sessions of both transports and everything that they share. */
 
@@ -173,6 +173,8 @@ export interface SessionLayer {
   readonly bridgeSettings: BridgeSettings
   readonly limiter: HandshakeLimiter
   readonly drain: Drain
+  /** What this instance keeps of everything that is bounded. */
+  bounds(): readonly StoreBound[]
   /** Looks at the store's identity. Call it about once a second. */
   tickRegistry(): Promise<void>
 }
@@ -194,14 +196,10 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
     liveSessions: () => connected.size,
     heldPolls: () => bridgeSessions.heldPolls,
     channels: store.channels.counts,
+    store,
     unhandledRejections,
     http: { edge, droppedLogLines },
-    bounds: () => [
-      ...store.bounds(),
-      { name: 'quota_owners', used: quotas.size, limit: maxQuotaOwners },
-      { name: 'outbox_bytes', used: dependencies.outboxes.usedBytes, limit: dependencies.outboxes.maxBytes },
-      ...capacity.bounds()
-    ]
+    bounds: () => bounds()
   })
   const timekeeper = createTimekeeper(options, () => member.registerAgain())
   await timekeeper.synchronize()
@@ -220,6 +218,15 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
   const bridgeSettings = bridgeSettingsOf(options)
   const bridgeSessions = new BridgeSessions(dependencies, bridgeSettings)
   sessions.addSource(bridgeSessions)
+  const bounds = () => [
+    ...store.bounds(),
+    ...capacity.bounds(),
+    { name: 'quota_owners', used: quotas.size, limit: maxQuotaOwners },
+    dependencies.outboxes.bound,
+    { name: 'sessions', used: connected.size, limit: config.maxSessions },
+    { name: 'bridge_sessions', used: bridgeSessions.size, limit: config.maxSessions },
+    ...edge.bounds()
+  ]
   const rates = {
     failedPerMinute: config.rateLimit ? config.failedHandshakesPerMinute : 0,
     succeededPerMinute: config.rateLimit ? config.handshakesPerMinute : 0
@@ -235,6 +242,7 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
     bridgeSessions,
     bridgeSettings,
     tickRegistry: () => tickRegistry(dependencies),
+    bounds,
     limiter: createHandshakeLimiter(store.rateLimits, rates, timekeeper.steadyNow, dependencies.log),
     // With the embedded store there is no other instance that sessions could move to.
     drain: createDrain(connected, store.kind === 'embedded' ? 0 : config.drainMs)

@@ -5,12 +5,14 @@ import { passwordsOf } from '../config/store-url.js'
 export function configuredSecrets({
   store,
   masterKeys = [],
-  adminToken
-}: Pick<Config, 'store' | 'masterKeys' | 'adminToken'>): string[] {
+  adminToken,
+  metricsToken
+}: Pick<Config, 'store' | 'masterKeys' | 'adminToken' | 'metricsToken'>): string[] {
   const keys = masterKeys.map(key => Buffer.from(key))
   return [
     ...keys.flatMap(key => [key.toString('base64'), key.toString('base64url'), key.toString('hex')]),
     ...(adminToken === undefined ? [] : [adminToken]),
+    ...(metricsToken === undefined ? [] : [metricsToken]),
     ...(store.kind === 'redis' ? [...passwordsOf(store.url), ...[store.sentinelPassword ?? []].flat()] : [])
   ]
 }

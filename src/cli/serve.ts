@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import { type App, buildApp } from '../app.js'
 import { type Config, ConfigError, loadSources } from '../config/load.js'
+import { secretSettings } from '../config/secret-files.js'
 import { flagOf, type Sources } from '../config/sources.js'
 import { createLogDestination } from '../log/log-destination.js'
 import { loggerOptions } from '../log/logger-options.js'
@@ -85,8 +86,8 @@ function greeting(config: Config, url: string): string {
 
 /** Other users can read a process's command line. */
 function warnOfSecrets({ flags, secretFiles }: Sources): string[] {
-  return ['COUNTERSIGN_MASTER_KEY', 'COUNTERSIGN_ADMIN_TOKEN', 'COUNTERSIGN_SENTINEL_PASSWORD']
-    .filter(name => flags[name] !== undefined && secretFiles[name] === undefined)
+  return secretSettings
+    .filter(name => name !== 'COUNTERSIGN_STORE' && flags[name] !== undefined && secretFiles[name] === undefined)
     .map(
       name => `--${flagOf(name)} can be read by others on this machine: use --${flagOf(name)}-file or the environment`
     )

@@ -32,6 +32,7 @@ export interface Config {
   readonly masterKeys: readonly Uint8Array[] | undefined
   /** Undefined: generated in the data folder (embedded store only). */
   readonly adminToken: string | undefined
+  readonly metricsToken: string | undefined
   readonly logLevel: string
   readonly rateLimit: boolean
   /** Addresses and CIDRs. */
@@ -125,6 +126,7 @@ function toConfig(settings: Settings): Config {
     dataDir: settings.COUNTERSIGN_DATA_DIR,
     masterKeys: masterKeys === undefined ? undefined : splitList(masterKeys).map(key => Buffer.from(key, 'base64')),
     adminToken: settings.COUNTERSIGN_ADMIN_TOKEN,
+    metricsToken: settings.COUNTERSIGN_METRICS_TOKEN,
     logLevel: settings.COUNTERSIGN_LOG_LEVEL,
     rateLimit: settings.COUNTERSIGN_RATE_LIMIT === 'on',
     trustProxy: trustedProxies(settings),

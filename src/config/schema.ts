@@ -53,6 +53,13 @@ export const settingsSchema = Type.Object({
     Type.String({ pattern: '^[!-~]{32,256}$', description: '32 to 256 printable characters. Required with Redis.' })
   ),
   COUNTERSIGN_ADMIN_TOKEN_FILE: secretFile('ADMIN_TOKEN'),
+  COUNTERSIGN_METRICS_TOKEN: Type.Optional(
+    Type.String({
+      pattern: '^[!-~]{16,256}$',
+      description: '16 to 256 printable characters: when set, /metrics wants them as its bearer token.'
+    })
+  ),
+  COUNTERSIGN_METRICS_TOKEN_FILE: secretFile('METRICS_TOKEN'),
   COUNTERSIGN_LOG_LEVEL: Type.Union(
     logLevels.map(level => Type.Literal(level)),
     { default: 'info', description: 'trace, debug, info, warn, error, fatal or silent.' }

@@ -11,7 +11,8 @@ export const secretSettings = [
   'COUNTERSIGN_STORE',
   'COUNTERSIGN_SENTINEL_PASSWORD',
   'COUNTERSIGN_MASTER_KEY',
-  'COUNTERSIGN_ADMIN_TOKEN'
+  'COUNTERSIGN_ADMIN_TOKEN',
+  'COUNTERSIGN_METRICS_TOKEN'
 ] as const
 
 /** Far above any secret. */

@@ -17,6 +17,8 @@ export interface HttpEdge {
   readonly readBody: ReadBody
   readonly onPipelined: () => void
   readonly verifiedTokens: VerifiedTokens
+  /** Its bounds, as used and limit. */
+  bounds(): readonly { readonly name: string; readonly used: number; readonly limit: number }[]
   /** Sockets that were refused or destroyed since the start, by reason. */
   readonly refusedSockets: Readonly<Record<SocketRefusal, number>>
 }
@@ -55,19 +57,24 @@ export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: Http
     return !rateLimit || (address !== undefined && isProxy(address)) ? undefined : limiterKeyOf(address)
   }
 
+  const sockets = createUnverifiedSockets({
+    ...{
+      keyOf,
+      maxPerAddress: maxUnverifiedPerAddress,
+      maxTotal: maxUnverifiedSockets
+    },
+    onRefused: bound => refusedSockets[bound]++
+  })
   return {
-    sockets: createUnverifiedSockets({
-      ...{
-        keyOf,
-        maxPerAddress: maxUnverifiedPerAddress,
-        maxTotal: maxUnverifiedSockets
-      },
-      onRefused: bound => refusedSockets[bound]++
-    }),
+    sockets,
     budget,
     readBody: createBodyReader(budget),
     onPipelined: () => refusedSockets.pipelined++,
     verifiedTokens: new VerifiedTokens(),
-    refusedSockets
+    refusedSockets,
+    bounds: () => [
+      { name: 'unverified_sockets', used: sockets.size, limit: sockets.maxSize },
+      { name: 'pending_body_bytes', used: budget.reservedBytes, limit: budget.maxBytes }
+    ]
   }
 }

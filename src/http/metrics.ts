@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { HttpEdge } from './edge.js'
+import { oldestRequestMs } from './request-tracker.js'
 
 /** Values of the HTTP server that are read when the metrics are rendered. */
 export interface HttpMetricSources {
@@ -49,6 +50,14 @@ export function addHttpMetrics(
 ): (code: string) => void {
   const registers = [register]
   addBounds(register, edge)
+  new Gauge({
+    name: 'countersign_oldest_request_seconds',
+    help: 'How long the oldest HTTP request without an answer has waited; held polls count',
+    registers,
+    collect() {
+      this.set(oldestRequestMs() / 1000)
+    }
+  })
   new Counter({
     name: 'countersign_sockets_refused_total',
     help: 'Sockets that were closed at a bound, by reason: address, total or pipelined',

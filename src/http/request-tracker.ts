@@ -14,6 +14,8 @@ export interface Releasable {
 
 interface TrackedRequest {
   readonly response: ServerResponse
+  /** Monotonic milliseconds. */
+  readonly startedAt: number
   held: Releasable | undefined
 }
 
@@ -36,6 +38,15 @@ declare module 'node:net' {
   }
 }
 
+/** All that are not answered yet, the oldest first. */
+const openRequests = new Set<TrackedRequest>()
+
+/** How long the oldest request of this process has waited for its answer; held polls count. @returns milliseconds */
+export function oldestRequestMs(): number {
+  for (const { startedAt } of openRequests) return performance.now() - startedAt
+  return 0
+}
+
 function requestsOf(socket: Socket): TrackedRequest[] {
   const known = socket[requestsInFlight]
   if (known !== undefined) return known
@@ -43,7 +54,10 @@ function requestsOf(socket: Socket): TrackedRequest[] {
   socket[requestsInFlight] = requests
   // Responses that wait behind another one are never closed when the socket is.
   socket.once('close', () => {
-    for (const { held } of requests) held?.release()
+    for (const request of requests) {
+      openRequests.delete(request)
+      request.held?.release()
+    }
     requests.length = 0
   })
   return requests
@@ -56,6 +70,7 @@ function end(this: ServerResponse): void {
   const at = requests.indexOf(request)
   if (at < 0) return
   requests.splice(at, 1)
+  openRequests.delete(request)
   request.held?.release()
 }
 
@@ -89,8 +104,9 @@ export function trackRequests(handler: RequestListener, onExceeded: () => void):
       refuseLast(response)
       return
     }
-    const entry: TrackedRequest = { response, held: undefined }
+    const entry: TrackedRequest = { response, startedAt: performance.now(), held: undefined }
     requests.push(entry)
+    openRequests.add(entry)
     request[trackedRequest] = entry
     response.once('close', end)
     handler(request, response)

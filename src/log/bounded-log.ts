@@ -1,3 +1,4 @@
+import { BoundWatch, type WatchedBound } from './bound-watch.js'
 import { createFloodReports, type FloodReports } from './flood-reports.js'
 import { createOutages } from './outages.js'
 import { createRepeatedEvents, type RepeatedEvents } from './repeated-events.js'
@@ -20,8 +21,8 @@ export interface BoundedLog {
    * @param error  a StoreUnavailable; its cause is the reason that is logged
    */
   storeFailed(work: StoreWork, error: Error): void
-  /** Writes the lines that are due. Call it about once a second. */
-  tick(): void
+  /** Writes the lines that are due. Call it about once a second. @param bounds  what is kept of everything that is bounded */
+  tick(bounds?: readonly WatchedBound[]): void
 }
 
 interface Lines {
@@ -47,11 +48,15 @@ export function createBoundedLog(log: Lines, now: () => number, monotonicNow: ()
     reason => log.warn({ reason }, 'the store does not serve this instance: an outage begins'),
     outage => log.warn(outage, 'the store serves this instance again: the outage has ended')
   )
+  const watch = new BoundWatch(bound =>
+    log.warn(bound, 'a bound is nearly reached: what exceeds it will be refused (docs/operating.md, Limits)')
+  )
   return {
     ...{ requests, handshakes, frames, floods },
     storeFailed: (work, error) => outages.failed(error.cause instanceof Error ? error.cause : error, work),
-    tick() {
+    tick(bounds = []) {
       for (const each of [requests, handshakes, frames, floods, outages]) each.tick()
+      watch.check(bounds)
     }
   }
 }

@@ -23,6 +23,10 @@ export class OutboxBudget {
     return this.#usedBytes
   }
 
+  get bound(): { readonly name: string; readonly used: number; readonly limit: number } {
+    return { name: 'outbox_bytes', used: this.#usedBytes, limit: this.maxBytes }
+  }
+
   /** Counts what a session has unsent now; 0 when it has ended. */
   count(account: OutboxAccount, bytes: number): void {
     const before = account.countedBytes

@@ -163,4 +163,6 @@ export interface ChannelStore {
   /** False while the subscriber's connection is down, or receives nothing although a probe was published. */
   readonly isReceiving: boolean
   readonly counts: Readonly<ChannelCounts>
+  /** Milliseconds that publications take from this instance back to its subscriber, as measured last. */
+  readonly lagMs: number
 }

@@ -1,6 +1,7 @@
 import type { BridgeStore } from './bridge.js'
 import type { ChannelStore } from './channels.js'
 import type { DurableStore } from './durable.js'
+import type { StoreDurations } from './durations.js'
 import type { ChallengeStore, LicenseSlotStore, RateLimitStore, SessionStore, TicketStore } from './ephemeral.js'
 import type { StorePin } from './pin.js'
 import type { PresenceStore } from './presence.js'
@@ -79,6 +80,8 @@ export interface Store {
    * store does not report which instances there are.
    */
   announcedSchemas(): Promise<readonly number[] | undefined>
+  /** How long its calls took. */
+  readonly durations: StoreDurations
   /** Bounds of what the store keeps in this process; empty with Redis, which has its own. */
   bounds(): readonly StoreBound[]
   /**

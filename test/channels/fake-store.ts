@@ -36,6 +36,7 @@ export class FakeStore implements ChannelStore {
   readonly calls = { read: 0, tops: 0, listen: 0, unlisten: 0 }
   isAway = false
   isReceiving = true
+  lagMs = 0
   readonly counts = { dropped: 0, restarts: 0 }
   /** Reads wait for this promise. */
   readGate: Promise<void> = Promise.resolve()

@@ -33,7 +33,7 @@ const mayImport: Record<string, readonly string[]> = {
     'auth', 'channels', 'registry', 'errors', 'log',
     'store', 'protocol'
   ],
-  metrics: ['session', 'http', 'channels'],
+  metrics: ['session', 'http', 'channels', 'store'],
   http: ['auth', 'config', 'errors', 'log', 'protocol'],
   cluster: ['session', 'auth', 'registry', 'steady-clock', 'store'],
   session: ['auth', 'channels', 'registry', 'log', 'store', 'protocol'],

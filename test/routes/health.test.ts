@@ -33,3 +33,41 @@ t.test('reports health and metrics', async t => {
     t.ok(text.includes(line), line)
   }
 })
+
+t.test('a slow store is shown, and still serves', async t => {
+  const { store } = await stores.embedded(t, Date.now)
+  const ping = () => new Promise<void>(resolve => setTimeout(resolve, 260))
+  const gateway = await startGateway(t, { store: { ...store, ping } })
+  const answer = await fetch(`${gateway.url}/readyz`)
+  t.equal(answer.status, 200)
+  t.match(await answer.json(), { status: 'slow', checks: { store: /^slow: answered after \d+ ms$/ } })
+})
+
+t.test('/metrics wants its token where one is set', async t => {
+  const metricsToken = 'a-token-for-prometheus'
+  const gateway = await startGateway(t, { config: { metricsToken } })
+  const statusWith = async (token: string) =>
+    (await fetch(`${gateway.url}/metrics`, { headers: token === '' ? {} : { authorization: `Bearer ${token}` } }))
+      .status
+  t.same(await Promise.all(['', 'wrong', `${metricsToken}x`, metricsToken].map(statusWith)), [401, 401, 401, 200])
+  t.equal((await fetch(`${gateway.url}/livez`)).status, 200)
+})
+
+for (const [kind, open] of Object.entries(stores)) {
+  t.test(`shows how long the store takes, and what each bound holds: ${kind}`, async t => {
+    const { store } = await open(t, Date.now)
+    const gateway = await startGateway(t, { store })
+    await gateway.session(await gateway.createClient())
+    const text = await (await fetch(`${gateway.url}/metrics`)).text()
+    const verb = kind === 'redis' ? 'sessionOpen' : 'commit'
+    t.match(text, new RegExp(`^countersign_store_duration_seconds_bucket\\{verb="${verb}",le="0.25"\\} [1-9]`, 'm'))
+    t.match(text, new RegExp(`^countersign_store_duration_seconds_count\\{verb="${verb}"\\} [1-9]`, 'm'))
+    t.match(text, /^countersign_subscriber_lag_seconds \d/m)
+    t.match(text, /^countersign_oldest_request_seconds 0\.\d+/m, 'this request itself')
+    t.match(text, /^nodejs_eventloop_lag_seconds /m)
+    for (const bound of ['sessions', 'unverified_sockets', 'pending_body_bytes', 'quota_owners']) {
+      t.match(text, new RegExp(`^countersign_bound_used\\{bound="${bound}"\\} \\d`, 'm'))
+      t.match(text, new RegExp(`^countersign_bound_limit\\{bound="${bound}"\\} [1-9]`, 'm'))
+    }
+  })
+}

@@ -154,8 +154,14 @@ for (const [kind, openStore] of Object.entries(stores)) {
         items: [
           {
             ...{ sessionId, clientId: 'game-1', keyId: rotated.keyId, transport: 'ws', openedAt: at() },
-            ...{ instanceId, remoteAddress, lastSeenAt, expiresAt, attributes: { placeId: '7' } },
-            counts: { frames: 0, bytes: 0, refused: 0 }
+            ...{
+              instanceId,
+              remoteAddress,
+              lastSeenAt,
+              expiresAt,
+              attributes: { placeId: '7' },
+              counts: on.items[0].counts
+            }
           }
         ]
       },

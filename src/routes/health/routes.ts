@@ -1,5 +1,8 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ApiError } from '../../errors.js'
 import { monitoringRate } from '../../http/rate-limit.js'
+import { bearerOf } from '../../http/verified-tokens.js'
 import type { Registry } from '../../registry/index.js'
 import { shareReads } from '../../store/shared-read.js'
 import type { Store } from '../../store/store.js'
@@ -13,6 +16,8 @@ export interface HealthDependencies {
     readonly contentType: string
     render(): Promise<string>
   }
+  /** What `/metrics` wants as its bearer token; undefined: nothing. */
+  readonly metricsToken: string | undefined
   isDraining(): boolean
   /** Unix milliseconds. */
   readonly now: () => number
@@ -34,9 +39,13 @@ function renderAtMostOnce({ metrics, now }: Pick<HealthDependencies, 'metrics' |
   }
 }
 
+/** A store that answers, and takes this long, is called slow. In milliseconds; a store that does not answer counts as gone. */
+export const slowStoreMs = 250
+
 interface StoreCheck {
   readonly state: string
   readonly isReady: boolean
+  readonly isSlow: boolean
 }
 
 /** Whether small writes still work decides readiness: near its bound, a store refuses large publications only. */
@@ -44,11 +53,15 @@ const fullState = 'full: the store lately refused what needs memory, such as pub
 
 async function checkStore({ store }: HealthDependencies): Promise<StoreCheck> {
   try {
+    const askedAt = performance.now()
     await store.ping()
-    return { state: store.isFull ? fullState : 'ok', isReady: true }
+    const tookMs = Math.round(performance.now() - askedAt)
+    const isSlow = tookMs >= slowStoreMs
+    const answered = isSlow ? `slow: answered after ${tookMs} ms` : 'ok'
+    return { state: store.isFull ? fullState : answered, isReady: true, isSlow }
   } catch (error) {
     const reason = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    return { state: store.isFull ? fullState : reason, isReady: false }
+    return { state: store.isFull ? fullState : reason, isReady: false, isSlow: false }
   }
 }
 
@@ -58,8 +71,16 @@ async function checkIdentity({ identity }: HealthDependencies): Promise<string> 
   return identity.problem?.message ?? 'ok'
 }
 
+/** Compares digests: neither the time nor the length of a token is revealed. */
+function createTokenCheck(token: string | undefined): (bearer: string | undefined) => boolean {
+  if (token === undefined) return () => true
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  const expected = digest(token)
+  return bearer => timingSafeEqual(digest(bearer ?? ''), expected)
+}
+
 function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
-  const { metrics, isDraining } = dependencies
+  const { metrics, metricsToken, isDraining } = dependencies
   const { channels } = dependencies.store
   const render = renderAtMostOnce(dependencies)
   // A result is never older than its request, and a flood costs one call of the store at a time.
@@ -72,7 +93,7 @@ function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
     app.get('/livez', { config, schema: healthCalls.alive }, () => ({ status: 'ok' as const }))
 
     app.get('/readyz', { config, schema: healthCalls.ready }, async (_request, reply) => {
-      const [{ state, isReady }, identity] = await Promise.all([check(), checkIdentity(dependencies)])
+      const [{ state, isReady, isSlow }, identity] = await Promise.all([check(), checkIdentity(dependencies)])
       const checks = {
         ...{ store: state, identity },
         channels: channels.isReceiving ? 'ok' : 'publications do not arrive from the store',
@@ -80,12 +101,15 @@ function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
       }
       const { store: _, ...others } = checks
       const ready = isReady && Object.values(others).every(check => check === 'ok')
-      return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable', checks })
+      const status = isSlow ? ('slow' as const) : ('ok' as const)
+      return reply.code(ready ? 200 : 503).send({ status: ready ? status : 'unavailable', checks })
     })
 
-    app.get('/metrics', { config, schema: healthCalls.metrics }, async (_request, reply) =>
-      reply.type(metrics.contentType).send(await render())
-    )
+    const hasAccess = createTokenCheck(metricsToken)
+    app.get('/metrics', { config, schema: healthCalls.metrics }, async (request, reply) => {
+      if (!hasAccess(bearerOf(request.headers))) throw new ApiError('UNAUTHORIZED')
+      return reply.type(metrics.contentType).send(await render())
+    })
   }
 }
 

@@ -9,7 +9,10 @@ const aliveSchema = Type.Object({ status: oneOf(['ok'], 'The process responds.')
 
 const readinessSchema = Type.Object(
   {
-    status: oneOf(['ok', 'unavailable'], 'Whether the instance can serve requests.'),
+    status: oneOf(
+      ['ok', 'slow', 'unavailable'],
+      'Whether the instance can serve requests; `slow`: it can, and its store takes 250 ms or more.'
+    ),
     checks: Type.Unsafe<Readonly<Record<string, string>>>({
       type: 'object',
       additionalProperties: { type: 'string' },
@@ -51,7 +54,7 @@ export const healthCalls = {
     tags,
     operationId: 'metrics',
     summary: 'Metrics for Prometheus',
-    description: 'At most one second old.',
+    description: 'At most one second old. With COUNTERSIGN_METRICS_TOKEN it needs that token.',
     security: [],
     response: {
       200: {
@@ -59,7 +62,7 @@ export const healthCalls = {
         content: { 'text/plain': { schema: Type.String() } }
       }
     },
-    refusals: { 500: refusals([])[500] }
+    refusals: { 401: refusals([])[401], 500: refusals([])[500] }
   }
 } as const
 

@@ -161,8 +161,8 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
     onPublication(listener) {
       notifier.listener = listener
     },
-    isReceiving: true,
-    counts: { dropped: 0, restarts: 0 },
+    // One thread delivers what it publishes.
+    ...{ isReceiving: true, counts: { dropped: 0, restarts: 0 }, lagMs: 0 },
     endSession: sessionId => results.ofSessions.endSession(sessionId),
     bounds: () => [
       { name: 'history_bytes', used: table.bytes, limit: totalBytes },

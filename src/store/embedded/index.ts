@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { StoreDurations } from '../durations.js'
 import { identityKey, type Store, type StorePin } from '../store.js'
 import { createEmbeddedBridge } from './bridge.js'
 import { createEmbeddedChannels, type EmbeddedChannelsOptions } from './channels.js'
@@ -33,6 +34,16 @@ function openDurable(dataDir: string, options: EmbeddedDurableOptions, unlock: (
   }
 }
 
+/** Times what waits for the disk. */
+function timeDurable(durable: EmbeddedDurable, durations: StoreDurations): EmbeddedDurable {
+  return {
+    ...durable,
+    get: key => durations.time('get', durable.get(key)),
+    commit: change => durations.time('commit', durable.commit(change)),
+    ping: () => durations.time('ping', durable.ping())
+  }
+}
+
 /**
  * Opens the store of a single process: durable state in `dataDir`, ephemeral state in memory.
  * @param dataDir  created if it does not exist
@@ -49,10 +60,12 @@ export function openEmbeddedStore(
   const durable = openDurable(dataDir, options, unlock)
   const channelStore = createEmbeddedChannels(now, options)
   const tickets = createEmbeddedTickets(now)
+  const durations = new StoreDurations()
   let closed: Promise<void> | undefined
   return {
     kind: 'embedded',
-    durable,
+    durable: timeDurable(durable, durations),
+    durations,
     pin: createEmbeddedPin(durable),
     restore: durable.restore,
     challenges: createEmbeddedChallenges(now),

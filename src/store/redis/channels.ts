@@ -210,7 +210,10 @@ export function createRedisChannels(
       get isReceiving() {
         return receiver.isReceiving
       },
-      counts: receiver.counts
+      counts: receiver.counts,
+      get lagMs() {
+        return receiver.lagMs
+      }
     },
     started: receiver.started,
     close: () => receiver.close()

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Cluster, type Redis } from 'ioredis'
+import { StoreDurations } from '../durations.js'
 import { StoreUnavailable } from '../errors.js'
 import type { RedisConnection } from './connection-url.js'
 import { commandTimeoutMs, connectForCommands } from './connections.js'
@@ -26,6 +27,8 @@ function isAboutValue(error: unknown): boolean {
 
 /** The connection for commands and scripts. It reconnects by itself. */
 export class RedisClient {
+  /** By the names of commands and scripts. */
+  readonly durations = new StoreDurations()
   readonly #client: Redis | Cluster
   readonly #runners = new Map<ScriptName, ScriptRunner>()
   /** A Cluster's own queue has no timeout; the commands of a single connection have theirs. */
@@ -74,7 +77,7 @@ export class RedisClient {
   infos(section: string): Promise<readonly string[]> {
     const client = this.#client
     const nodes = client instanceof Cluster ? client.nodes('master') : [client]
-    return this.#settle(client.status, Promise.all(nodes.map(node => node.info(section))))
+    return this.#settle('INFO', client.status, Promise.all(nodes.map(node => node.info(section))))
   }
 
   /** Runs one command. @throws StoreUnavailable for every error */
@@ -84,7 +87,7 @@ export class RedisClient {
 
   /** Runs one command, whatever store this is. @throws StoreUnavailable */
   unguarded(name: string, ...args: readonly Argument[]): Promise<unknown> {
-    return this.#settle(this.#client.status, this.#client.call(name, ...args), args.slice(0, 1))
+    return this.#settle(name, this.#client.status, this.#client.call(name, ...args), args.slice(0, 1))
   }
 
   /** Runs one script. Its text is sent once per connection, then only its hash (EVALSHA). @throws StoreUnavailable */
@@ -97,7 +100,7 @@ export class RedisClient {
   unguardedScript(name: ScriptName, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const run = this.#runners.get(name)
     if (run === undefined) throw new Error(`there is no script ${name}`)
-    return this.#settle(this.#client.status, run(keys.length, ...keys, ...args), keys)
+    return this.#settle(name, this.#client.status, run(keys.length, ...keys, ...args), keys)
   }
 
   /**
@@ -135,7 +138,7 @@ export class RedisClient {
   everywhere(name: string, ...args: readonly Argument[]): Promise<readonly unknown[]> {
     const client = this.#client
     const nodes = client instanceof Cluster ? client.nodes('all') : [client]
-    return this.#settle(client.status, Promise.all(nodes.map(node => node.call(name, ...args))))
+    return this.#settle(name, client.status, Promise.all(nodes.map(node => node.call(name, ...args))))
   }
 
   /** Resolves when the first connection is ready. @throws StoreUnavailable if that takes more than `withinMs` */
@@ -170,8 +173,9 @@ export class RedisClient {
     }
   }
 
-  /** @param statusAtCall  the connection's status before the command was given to ioredis */
-  async #settle<T>(statusAtCall: string, reply: Promise<T>, keys: readonly Argument[] = []): Promise<T> {
+  /** @param verb  the name of the command or script. @param statusAtCall  the connection's status before the command was given to ioredis */
+  async #settle<T>(verb: string, statusAtCall: string, reply: Promise<T>, keys: readonly Argument[] = []): Promise<T> {
+    const startedAt = performance.now()
     try {
       return await (this.#limitMs === undefined ? reply : within(this.#limitMs, reply))
     } catch (error) {
@@ -183,6 +187,8 @@ export class RedisClient {
       // ioredis' own message for this names an option of its constructor.
       const cause = this.#client.status === 'ready' ? error : new Error('no connection', { cause: error })
       throw new StoreUnavailable(cause, outcome)
+    } finally {
+      this.durations.record(verb, performance.now() - startedAt)
     }
   }
 }

@@ -110,6 +110,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
 
   return {
     kind: 'redis',
+    durations: redis.durations,
     pin,
     restore: createRedisRestore(redis, keys),
     durable: createRedisDurable(redis, keys, pin, changes.listen),

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { ChannelCounts, ChannelListener } from '../../channels.js'
 import { parsePublication } from '../channel-messages.js'
+import { LagProbe } from './lag-probe.js'
 import { defaultSilenceMs, LivenessProbe } from './liveness-probe.js'
 import { NotificationQueue } from './notification-queue.js'
 import { Subscriber } from './subscriber.js'
@@ -39,6 +40,8 @@ export class PublicationReceiver {
   readonly #queue: NotificationQueue<Notification>
   readonly #subscriber: Subscriber
   readonly #probe: LivenessProbe
+  readonly #lag: LagProbe
+  readonly #probeName: string
   readonly #listening = new Set<string>()
   readonly #checkTimer: NodeJS.Timeout
   #listener: ChannelListener | undefined
@@ -60,6 +63,8 @@ export class PublicationReceiver {
       probe,
       restart: () => this.#restart()
     })
+    this.#lag = new LagProbe(() => performance.now(), probe)
+    this.#probeName = nameOf(probeChannel)
     this.#subscriber = new Subscriber({
       open,
       onError,
@@ -67,12 +72,22 @@ export class PublicationReceiver {
       onUp: isUp => this.#changeUp(isUp)
     })
     this.started = this.#subscriber.subscribe([nameOf(probeChannel)]).catch(onError)
-    this.#checkTimer = setInterval(() => this.#probe.check(), silenceMs / checksPerSilence)
+    this.#checkTimer = setInterval(() => this.#check(), silenceMs / checksPerSilence)
     this.#checkTimer.unref()
   }
 
   get isReceiving(): boolean {
     return this.#subscriber.isUp && this.#probe.isReceiving
+  }
+
+  /** See `LagProbe`. */
+  get lagMs(): number {
+    return this.#lag.lagMs
+  }
+
+  #check(): void {
+    this.#probe.check()
+    if (this.#subscriber.isUp) this.#lag.check()
   }
 
   async listen(channels: readonly string[]): Promise<void> {
@@ -98,6 +113,7 @@ export class PublicationReceiver {
   #receive(name: string, message: string): void {
     const wasReceiving = this.#probe.isReceiving
     this.#probe.received()
+    if (name === this.#probeName) this.#lag.arrived()
     if (!wasReceiving) this.#listener?.mayHaveMissed()
     this.#queue.enqueue({ name, message }, message.length)
     this.counts.dropped = this.#queue.dropped
@@ -112,6 +128,7 @@ export class PublicationReceiver {
 
   #changeUp(isUp: boolean): void {
     this.#probe.changeConnection(isUp)
+    this.#lag.arrived(true)
     if (isUp && this.#wasUp) this.#listener?.mayHaveMissed()
     this.#wasUp ||= isUp
   }

@@ -1,0 +1,49 @@
+/** Upper bounds of the buckets, in seconds. From 0.25 s on `/readyz` calls a store slow. */
+export const durationBounds: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+/** Verbs that are counted apart: far more than there are. Any more share `other`. */
+export const maxVerbs = 200
+
+/** How long the calls of one verb took. */
+export interface VerbDurations {
+  /** Calls up to each of {@link durationBounds}, not cumulative; the last count is of those above all bounds. */
+  readonly counts: Float64Array
+  sumSeconds: number
+}
+
+/** How long the calls of a store take, by verb. Recording one allocates nothing once its verb is known. */
+export class StoreDurations {
+  readonly #verbs = new Map<string, VerbDurations>()
+
+  /** @param ms  from the call to its reply, or to its failure */
+  record(verb: string, ms: number): void {
+    const durations = this.#verbs.get(verb) ?? this.#add(verb)
+    const seconds = ms / 1000
+    let bucket = 0
+    while (bucket < durationBounds.length && seconds > (durationBounds[bucket] ?? 0)) bucket++
+    durations.counts[bucket] = (durations.counts[bucket] ?? 0) + 1
+    durations.sumSeconds += seconds
+  }
+
+  /** Records how long a call takes. @returns its own promise */
+  async time<T>(verb: string, call: Promise<T>): Promise<T> {
+    const startedAt = performance.now()
+    try {
+      return await call
+    } finally {
+      this.record(verb, performance.now() - startedAt)
+    }
+  }
+
+  get verbs(): ReadonlyMap<string, VerbDurations> {
+    return this.#verbs
+  }
+
+  #add(verb: string): VerbDurations {
+    const name = this.#verbs.size < maxVerbs ? verb : 'other'
+    const known = this.#verbs.get(name)
+    if (known !== undefined) return known
+    const made = { counts: new Float64Array(durationBounds.length + 1), sumSeconds: 0 }
+    this.#verbs.set(name, made)
+    return made
+  }
+}
