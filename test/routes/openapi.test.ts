@@ -147,21 +147,14 @@ for (const [kind, openStore] of Object.entries(stores)) {
     wire.seq = 2
     const { sessionId } = await wire.next('welcome')
     const { body: on } = await admin('GET', '/sessions?clientId=game-1')
-    const { instanceId, remoteAddress, lastSeenAt, expiresAt } = on.items[0]
+    const { instanceId, remoteAddress, lastSeenAt, expiresAt, counts } = on.items[0]
     t.same(
       on,
       {
         items: [
           {
             ...{ sessionId, clientId: 'game-1', keyId: rotated.keyId, transport: 'ws', openedAt: at() },
-            ...{
-              instanceId,
-              remoteAddress,
-              lastSeenAt,
-              expiresAt,
-              attributes: { placeId: '7' },
-              counts: on.items[0].counts
-            }
+            ...{ instanceId, remoteAddress, lastSeenAt, expiresAt, counts, attributes: { placeId: '7' } }
           }
         ]
       },
