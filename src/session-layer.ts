@@ -32,6 +32,8 @@ export interface SessionLayerOptions {
   readonly store: Store
   /** 32 bytes each; the first one seals, every one unseals. */
   readonly masterKeys: readonly Uint8Array[]
+  /** Compared with that of other instances. */
+  readonly adminToken?: string
   /** Absent: nothing is logged. */
   readonly logger?: Log
   /** Rejections that nothing handled, since the start. Absent: none are counted. */
@@ -110,7 +112,7 @@ async function createDependencies(
   quotas: ClientQuotas,
   { steadyNow, isGracePeriod }: Timekeeper
 ): Promise<SessionDependencies> {
-  const { config, store, masterKeys, logger: log = silentLog, now = Date.now } = options
+  const { config, store, masterKeys, adminToken = '', logger: log = silentLog, now = Date.now } = options
   const { randomText = bytes => randomBytes(bytes).toString('base64url') } = options
   const settings = sessionSettingsOf(config, `i_${randomText(9)}`)
   const channels = createChannelBroker({
@@ -126,7 +128,7 @@ async function createDependencies(
   return {
     settings,
     store,
-    registry: await openRegistry(store, masterKeys, now, log, config.auditDays),
+    registry: await openRegistry(store, masterKeys, now, log, { auditDays: config.auditDays, adminToken }),
     channels,
     outboxes: new OutboxBudget(shareOfHeap(outboxShare, maxOutboxBytes)),
     presence,

@@ -226,8 +226,9 @@ export class BridgeSessions implements SessionSource {
     }
     if (steadyNow - this.#heartbeatAt < instanceHeartbeatIntervalMs) return
     this.#heartbeatAt = steadyNow
-    const { store, settings } = this.#dependencies
-    await store.bridge.heartbeat(settings.instanceId, instanceHeartbeatTtlMs, currentSchema)
+    const { store, settings, registry } = this.#dependencies
+    const announcement = { schemaVersion: currentSchema, secrets: registry.secretDigests() }
+    await store.bridge.heartbeat(settings.instanceId, instanceHeartbeatTtlMs, announcement)
   }
 
   #isForgettable({ ending, activity, processor, peer }: BridgeSession, steadyNow: number): boolean {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { type Config, ConfigError, loadSources } from '../config/load.js'
 import { checkMasterKeys, UnusableStore, WrongMasterKey } from '../registry/index.js'
-import { openStore } from '../store/open.js'
+import { openStore, readIdentityText } from '../store/open.js'
 import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
 import type { Invocation, Io } from './command.js'
 import { type Check, checkRedis } from './doctor-redis.js'
@@ -23,6 +23,12 @@ function pass(name: string, text: string): Check {
 
 function fail(name: string, text: string, todo: string): Check {
   return { name, ok: false, text, todo }
+}
+
+/** What the checks of the store learn about it. */
+interface FoundStore {
+  /** Its readable part has the id and the schema version. */
+  identityText?: string | undefined
 }
 
 const databaseFile = 'countersign.mdb'
@@ -103,19 +109,23 @@ async function checkKeys(config: Config, store: Store): Promise<Check> {
   }
 }
 
-async function checkEmbedded(config: Config, io: Io): Promise<Check[]> {
+async function checkEmbedded(config: Config, io: Io, found: FoundStore): Promise<Check[]> {
   const { dataDir } = config
   if (!existsSync(join(dataDir, databaseFile))) return [pass('store', 'embedded, created on the first start')]
   let store: Store
   try {
     store = await openStore(config, io.now)
   } catch (error) {
-    if (error instanceof DataDirInUse) return [pass('store', `embedded; a running gateway uses ${dataDir}`)]
+    if (error instanceof DataDirInUse) {
+      found.identityText = await readIdentityText(join(dataDir, databaseFile))
+      return [pass('store', `embedded; a running gateway uses ${dataDir}`)]
+    }
     const why = error instanceof Error ? error.message : String(error)
     return [fail('store', `${dataDir} cannot be opened: ${why}`, 'does this user run the gateway? is the disk full?')]
   }
   try {
     await store.ping()
+    found.identityText = await store.pin.read()
     const { seq } = await store.durable.auditHead()
     return [pass('store', `embedded, ${seq} changes`), await checkKeys(config, store)]
   } finally {
@@ -123,13 +133,14 @@ async function checkEmbedded(config: Config, io: Io): Promise<Check[]> {
   }
 }
 
-async function checkStore(config: Config, io: Io): Promise<Check[]> {
-  if (config.store.kind === 'embedded') return checkEmbedded(config, io)
+async function checkStore(config: Config, io: Io, found: FoundStore): Promise<Check[]> {
+  if (config.store.kind === 'embedded') return checkEmbedded(config, io, found)
   const checks = await checkRedis(config.store, io.now)
   if (checks.some(({ name, ok }) => name === 'store' && !ok)) return checks
   let store: Store | undefined
   try {
     store = await openStore(config, io.now)
+    found.identityText = await store.pin.read()
     return [...checks, await checkKeys(config, store)]
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
@@ -183,10 +194,11 @@ async function checkPort({ host, port, tls }: Config, io: Io): Promise<Check> {
   }
 }
 
-/** The store for `--json`. */
-function describeStore({ store }: Config): { kind: string } {
+/** The store for `--json`. It has an id and a schema version once a gateway has started on it. */
+function describeStore({ store }: Config, { identityText = '' }: FoundStore) {
   const [, form] = store.kind === 'redis' ? (/^rediss?\+(\w+):/.exec(store.url) ?? []) : []
-  return { kind: form ?? store.kind }
+  const [, id, schema] = /^(\w+)\.(\d+)\./.exec(identityText) ?? []
+  return { kind: form ?? store.kind, ...(id === undefined ? {} : { id, schemaVersion: Number(schema) }) }
 }
 
 /** @returns the exit code: 0 if every check passes */
@@ -194,14 +206,15 @@ export async function doctor(invocation: Invocation): Promise<number> {
   const { io, options } = invocation
   const { checks: read, config } = readConfig(invocation)
   const checks = [checkNode(), ...read]
+  const found: FoundStore = {}
   if (config !== undefined) {
     const now = io.now()
-    checks.push(...checkDataDir(config), ...checkTls(config, now), ...(await checkStore(config, io)))
+    checks.push(...checkDataDir(config), ...checkTls(config, now), ...(await checkStore(config, io, found)))
     checks.push(checkClock(now), await checkPort(config, io))
   }
   const ok = checks.every(check => check.ok)
   if (options.json)
-    await printJson(io, { ok, checks, ...(config === undefined ? {} : { store: describeStore(config) }) })
+    await printJson(io, { ok, checks, ...(config === undefined ? {} : { store: describeStore(config, found) }) })
   else {
     const paint = painter(io.stdout, io.env)
     for (const check of checks) {

@@ -20,6 +20,7 @@ import { type ReencryptedPage, reencryptPage } from './reencrypt.js'
 import { reencryptMeta } from './reencrypt-meta.js'
 import { Restores } from './restore.js'
 import { currentForm, type SchemaInUse } from './schema-in-use.js'
+import { SecretWatch } from './secret-watch.js'
 import { createTicketSealer } from './ticket-sealer.js'
 import { Tickets } from './tickets.js'
 import { Tokens } from './tokens.js'
@@ -56,6 +57,8 @@ export interface Registry {
   /** See {@link startBackup}. @throws RegistryError, StoreUnavailable */
   backup(actor: string): Promise<AsyncGenerator<string>>
   readonly restores: Restores
+  /** Keyed digests of this instance's secrets, for its announcement. */
+  secretDigests(): SecretWatch['digests']
   /** Completes a change of the master key, see {@link reencryptPage}. @throws RegistryError, StoreUnavailable */
   reencrypt(after: string, limit: number, actor: string): Promise<ReencryptedPage>
 }
@@ -87,21 +90,27 @@ export function initializeStore(
   return openIdentity(durable, createKeyring(masterKeys), now)
 }
 
+export interface RegistryOptions {
+  /** Days for which audit entries are kept. Default 0: for ever. */
+  readonly auditDays?: number
+  /** Compared with that of other instances. */
+  readonly adminToken?: string
+}
+
 /**
  * Opens the registry over a store, and ties the store's calls to its identity. An empty store gets one. A store of an
  * earlier version, with plain records, is migrated once no instance of that version uses it.
  * @param masterKeys  32 bytes each; the first one seals, every one unseals
  * @param now         unix milliseconds
  * @param log         gets a line for what does not open
- * @param auditDays   days for which audit entries are kept; 0: for ever
  * @throws WrongMasterKey, UnusableStore, StoreUnavailable
  */
 export async function openRegistry(
-  store: Pick<Store, 'durable' | 'tickets' | 'pin' | 'restore' | 'announcedSchemas'>,
+  store: Pick<Store, 'durable' | 'tickets' | 'pin' | 'restore' | 'announcements'>,
   masterKeys: readonly Uint8Array[],
   now: () => number,
   log: RegistryLog = silentLog,
-  auditDays = 0
+  { auditDays = 0, adminToken = '' }: RegistryOptions = {}
 ): Promise<Registry> {
   const { durable, tickets: ticketStore, pin } = store
   const schema = currentForm()
@@ -114,6 +123,7 @@ export async function openRegistry(
   const audit = createAuditLog(records, pepper, now, reports)
   const upgrade = new SchemaUpgrade({ store, records, keyring, schema, watch: identity, audit, log, now })
   await upgrade.start()
+  const secrets = new SecretWatch({ store, pepper, masterKeys, adminToken, log, now })
   const retention = new AuditRetention({ records, audit, hash: createAuditHasher(pepper), log, now, days: auditDays })
   const keys = new KeySealer(keyring)
   const tickets = new Tickets(ticketStore, durable, createTicketSealer(keyring, schema), audit, now, reports)
@@ -128,6 +138,7 @@ export async function openRegistry(
     identity,
     schema,
     audit,
+    secretDigests: () => secrets.digests,
     backup: actor => startBackup({ store, identity, keyring, audit, now }, actor),
     restores: new Restores({ store, identity, keyring, now }),
     tickets,
@@ -145,6 +156,7 @@ export async function openRegistry(
       await upgrade.tick()
       // An earlier version cannot read a log that was cut.
       if (!schema.acceptsPlain) await retention.tick()
+      await secrets.tick()
     },
     reencrypt: (after, limit, actor) => reencryptPage(reencryption, after, limit, actor)
   }

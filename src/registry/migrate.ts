@@ -41,7 +41,7 @@ async function sealRecords({ durable, sealer }: RecordAccess, audit: AuditLog): 
 }
 
 export interface SchemaUpgradeOptions {
-  readonly store: Pick<Store, 'durable' | 'announcedSchemas'>
+  readonly store: Pick<Store, 'durable' | 'announcements'>
   readonly records: RecordAccess
   readonly keyring: Keyring
   readonly schema: SchemaInUse
@@ -84,8 +84,8 @@ export class SchemaUpgrade {
   /** Whether an instance of an earlier version uses the store, or did so lately. */
   async #isShared(): Promise<boolean> {
     const { store, log, now } = this.#options
-    const announced = await store.announcedSchemas()
-    if (announced === undefined || announced.some(version => version < currentSchema)) {
+    const announced = await store.announcements()
+    if (announced === undefined || announced.some(({ schemaVersion }) => schemaVersion < currentSchema)) {
       this.#olderSeenAt = now()
       if (!this.#isReported) log.warn({ instances: announced?.length }, reasonToWait(announced))
       this.#isReported = true
@@ -142,7 +142,7 @@ export class SchemaUpgrade {
   }
 }
 
-function reasonToWait(announced: readonly number[] | undefined): string {
+function reasonToWait(announced: readonly unknown[] | undefined): string {
   return announced === undefined
     ? 'records are not sealed yet: Redis does not report which instances use it: permit PUBSUB to the gateway'
     : 'instances of an earlier version use the store: records are sealed when the last of them has stopped'

@@ -145,6 +145,14 @@ export interface ClaimedMessage {
   readonly text: string
 }
 
+/** What a live instance announces with its heartbeat. */
+export interface InstanceAnnouncement {
+  /** The newest schema that it can read. */
+  readonly schemaVersion: number
+  /** Keyed digests of its secrets, which only other instances on the same store can compare. Absent: an earlier version. */
+  readonly secrets?: { readonly adminToken: string; readonly masterKeys: string }
+}
+
 export interface BridgeStore {
   open(session: NewBridgeSession): Promise<void>
   /** The session's fixed part and, if it has ended, its code; undefined if it is unknown. */
@@ -162,9 +170,9 @@ export interface BridgeStore {
   end(sessionId: string, code: string, keptMs: number): Promise<string | undefined>
   /**
    * Marks an instance as alive for `lifeMs`.
-   * @param schemaVersion  the newest schema that it can read
+   * @param announcement  what other instances can read of it
    */
-  heartbeat(instanceId: string, lifeMs: number, schemaVersion: number): Promise<void>
+  heartbeat(instanceId: string, lifeMs: number, announcement: InstanceAnnouncement): Promise<void>
   isAlive(instanceId: string): Promise<boolean>
   /** Sets the listener for an instance's notifications. @returns removes it */
   listen(instanceId: string, listener: BridgeListener): () => void

@@ -4,9 +4,9 @@ import { openEmbeddedStore } from './embedded/index.js'
 import { StoreMisconfigured } from './errors.js'
 import type { RedisConnection } from './redis/connection-url.js'
 import { openRedisStore } from './redis/index.js'
-
 import type { RedisChoice, Store } from './store.js'
 
+export { readIdentityText } from './embedded/read-identity.js'
 export { inspectRedis, type RedisServerState } from './redis/inspect.js'
 
 export interface StoreChoice {

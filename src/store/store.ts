@@ -1,4 +1,4 @@
-import type { BridgeStore } from './bridge.js'
+import type { BridgeStore, InstanceAnnouncement } from './bridge.js'
 import type { ChannelStore } from './channels.js'
 import type { DurableStore } from './durable.js'
 import type { StoreDurations } from './durations.js'
@@ -8,6 +8,7 @@ import type { PresenceStore } from './presence.js'
 import type { QuotaStore } from './quotas.js'
 import type { RestoreStore } from './restore.js'
 
+export type { InstanceAnnouncement } from './bridge.js'
 export type { AuditHead, Change, DurableStore, RecordKey, RecordWrite, StoredRecord } from './durable.js'
 export type {
   ChallengeStore,
@@ -76,10 +77,10 @@ export interface Store {
   /** Where instances add up what each client uses. Absent: this process counts alone. */
   readonly quotas?: QuotaStore
   /**
-   * The newest schema that each live instance can read, this one included once it has announced it. Undefined if the
-   * store does not report which instances there are.
+   * What each live instance announces, this one included once it has done so. Undefined if the store does not report
+   * which instances there are.
    */
-  announcedSchemas(): Promise<readonly number[] | undefined>
+  announcements(): Promise<readonly InstanceAnnouncement[] | undefined>
   /** How long its calls took. */
   readonly durations: StoreDurations
   /** Bounds of what the store keeps in this process; empty with Redis, which has its own. */

@@ -13,6 +13,8 @@ t.test('doctor, with the embedded store', async t => {
   t.match(running, /✓ store: embedded; a running gateway uses /)
   t.match(running, /✓ port: a gateway answers at .+, and is ready/)
   t.match(running, /✓ data folder: .+closed to others/)
+  const beside = { store: { kind: 'embedded', id: /^store_/, schemaVersion: 2 } }
+  t.match(await json(t, ['doctor']), beside, 'also beside a running gateway')
 
   const dataDir = join(tempDir(t), 'data')
   const away = { env: { COUNTERSIGN_DATA_DIR: dataDir, COUNTERSIGN_PORT: '0' } }
@@ -26,6 +28,7 @@ t.test('doctor, with the embedded store', async t => {
     await good(t, ['doctor'], away),
     /✓ store: embedded, 1 changes[\s\S]+✓ master keys: the master key opens the store/
   )
+  t.match(await json(t, ['doctor'], away), { store: { kind: 'embedded', schemaVersion: 2 } })
   chmodSync(join(dataDir, 'master.key'), 0o644)
   const other = Buffer.alloc(32, 1).toString('base64')
   const occupied = await serveHttp(t, (_request, response) => response.end('hello'))

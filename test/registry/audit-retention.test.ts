@@ -14,7 +14,7 @@ async function actions({ audit }: Registry): Promise<string[]> {
 onEachStore((t, { clock, openStore }) => {
   t.test('bug: the audit log grew without bound; old entries are cut at the start and hourly', async t => {
     const { store } = await openStore(t)
-    const registry = await openRegistry(store, [masterKey], clock.now, undefined, 7)
+    const registry = await openRegistry(store, [masterKey], clock.now, undefined, { auditDays: 7 })
     await addClients(registry, 'old', 4)
     const [, , third] = await registry.audit.list(0, 3)
     await registry.tick()
@@ -43,10 +43,10 @@ onEachStore((t, { clock, openStore }) => {
 
   t.test('of instances that cut while others write, one cuts and the chain stays valid', async t => {
     const { store, another } = await openStore(t)
-    const registry = await openRegistry(store, [masterKey], clock.now, undefined, 1)
+    const registry = await openRegistry(store, [masterKey], clock.now, undefined, { auditDays: 1 })
     await addClients(registry, 'old', 20)
     clock.advance(2 * dayMs)
-    const second = await openRegistry(await another(), [masterKey], clock.now, undefined, 1)
+    const second = await openRegistry(await another(), [masterKey], clock.now, undefined, { auditDays: 1 })
     const writes = [addClients(registry, 'a', 10), addClients(second, 'b', 10)]
     const verified = registry.audit.verify()
     await Promise.all([registry.tick(), second.tick(), ...writes])
@@ -59,7 +59,7 @@ onEachStore((t, { clock, openStore }) => {
 
   t.test('a cut without the anchor is detected, and so is a log that was removed after a cut', async t => {
     const { store } = await openStore(t)
-    const registry = await openRegistry(store, [masterKey], clock.now, undefined, 1)
+    const registry = await openRegistry(store, [masterKey], clock.now, undefined, { auditDays: 1 })
     await addClients(registry, 'old', 4)
     const forged = { hash: 'f'.repeat(64), text: JSON.stringify({ seq: 6, hash: 'f'.repeat(64) }) }
     clock.advance(2 * dayMs)
@@ -77,7 +77,7 @@ onEachStore((t, { clock, openStore }) => {
     const { store } = await openStore(t)
     const lines: object[] = []
     const log = { warn: (fields: object) => lines.push(fields) }
-    const registry = await openRegistry(store, [masterKey], clock.now, log, 1)
+    const registry = await openRegistry(store, [masterKey], clock.now, log, { auditDays: 1 })
     await addClients(registry, 'old', 1)
     const forged = { hash: 'f'.repeat(64), text: `{"seq":3,"hash":"${'f'.repeat(64)}"}` }
     await store.durable.commit({ writes: [], audit: () => forged })

@@ -72,7 +72,7 @@ onEachStore((t, { clock, open }) => {
 
   t.test('a log that was cut is restored with its anchor', async t => {
     const { store } = await open(t)
-    const registry = await openRegistry(store, [masterKey], clock.now, undefined, 1)
+    const registry = await openRegistry(store, [masterKey], clock.now, undefined, { auditDays: 1 })
     await fill(registry)
     clock.advance(2 * 86_400_000)
     await registry.tick()

@@ -165,7 +165,6 @@ for (const [kind, openStore] of Object.entries(stores)) {
     const bounds = { maxHwids: 2, maxSessions: 3, startsAt: at(-1000), expiresAt: at(60_000), attributes }
     const { body: license } = await admin('POST', '/licenses', { serviceId: 'svc', key: 'KEY', ...bounds })
     const { licenseId, keyHash } = license
-    t.match(keyHash, /^[0-9a-f]{8}\.[0-9a-f]{32}\.[0-9a-f]{8}$/)
     t.match(await wire.ask({ type: 'validate', serviceId: 'svc', key: 'KEY', hwid: 'h/1' }), { code: 'VALID' })
     const whole = {
       ...{ licenseId, serviceId: 'svc', keyHash, status: 'active', ...bounds, createdAt: at(), updatedAt: at() },

@@ -218,7 +218,7 @@ export function bridgeSuite(t: Test, openStore: OpenStoreForTest): void {
     t.equal(await store.bridge.isAlive(sessionId), false)
     const stop = store.bridge.listen(sessionId, { notification() {}, mayHaveMissed() {} })
     t.teardown(stop)
-    await store.bridge.heartbeat(sessionId, 60_000, 2)
+    await store.bridge.heartbeat(sessionId, 60_000, { schemaVersion: 2 })
     t.equal(await store.bridge.isAlive(sessionId), true)
   })
 }

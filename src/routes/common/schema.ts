@@ -6,6 +6,7 @@ import {
   hwidBytes,
   licenseKeyBytes
 } from '../../protocol/limits.js'
+import { keyHashPattern } from '../../registry/license-factory.js'
 
 /** Schemas that several resources share. Times are ISO 8601 in HTTP and unix milliseconds inside the gateway. */
 
@@ -71,6 +72,13 @@ export const licenseKeySchema = Type.String({
   maxLength: licenseKeyBytes,
   description: `The license key, at most ${licenseKeyBytes} bytes.`,
   examples: ['ABCDE-FGHJK-MNPQR-STVWX-YZ234']
+})
+
+export const keyHashSchema = Type.String({
+  pattern: keyHashPattern,
+  description:
+    'Stands for the key in an export: a keyed hash under the pepper of the store. A store with the same pepper imports it.',
+  examples: ['5d1c0a77.0b5e3f2a9c8d4e6f0b5e3f2a9c8d4e6f.91f02c3b']
 })
 
 // Not Type.Record: its pattern does not match names with a line break, so their values would not be validated.

@@ -76,7 +76,7 @@ export function openEmbeddedStore(
     channels: channelStore,
     presence: createEmbeddedPresence(),
     bridge: createEmbeddedBridge(now, sessionId => channelStore.endSession(sessionId)),
-    announcedSchemas: async () => [],
+    announcements: async () => [],
     bounds: () => [...channelStore.bounds(), ...tickets.bounds()],
     // It drops what is older, or refuses by share.
     isFull: false,

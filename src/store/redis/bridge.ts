@@ -9,6 +9,7 @@ import {
   parseState
 } from './bridge-messages.js'
 import type { RedisClient } from './client.js'
+import { formatAnnouncement } from './instances.js'
 import type { Keys } from './keys.js'
 import type { RedisPin } from './pin.js'
 import { listOf, textOf, textsOf } from './replies.js'
@@ -93,8 +94,8 @@ export function createRedisBridge(
       const ended = textOf(await redis.script('bridgeEnd', keysOf(sessionId), args))
       return pin.confirm(ended === '' ? undefined : ended)
     },
-    async heartbeat(instanceId, lifeMs, schemaVersion) {
-      await redis.script('setFromReserve', [keys.instance(instanceId)], [`${schemaVersion}`, lifeMs])
+    async heartbeat(instanceId, lifeMs, announcement) {
+      await redis.script('setFromReserve', [keys.instance(instanceId)], [formatAnnouncement(announcement), lifeMs])
     },
     isAlive: async instanceId => (await redis.command('EXISTS', keys.instance(instanceId))) === 1,
     listen(instanceId, listener) {

@@ -16,7 +16,7 @@ import {
 } from './ephemeral.js'
 import { withoutCommand } from './errors.js'
 import type { Diagnosis } from './explain-error.js'
-import { announcedSchemas } from './instances.js'
+import { announcements } from './instances.js'
 import { createKeys } from './keys.js'
 import { readRedisMemory } from './memory.js'
 import { RedisPin } from './pin.js'
@@ -123,7 +123,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     presence: createRedisPresence(redis, keys, pin),
     bridge: createRedisBridge(redis, keys, pin, subscribeTo),
     quotas: createRedisQuotas(redis, keys),
-    announcedSchemas: () => announcedSchemas(redis, keys),
+    announcements: () => announcements(redis, keys),
     bounds: () => [],
     memory: () => readRedisMemory(redis),
     get isFull() {

@@ -1,18 +1,31 @@
+import type { InstanceAnnouncement } from '../bridge.js'
 import { StoreUnavailable } from '../errors.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { textsOf } from './replies.js'
 
+export function formatAnnouncement({ schemaVersion, secrets }: InstanceAnnouncement): string {
+  return secrets === undefined ? `${schemaVersion}` : `${schemaVersion} ${secrets.adminToken} ${secrets.masterKeys}`
+}
+
+function parseAnnouncement(text: string): InstanceAnnouncement {
+  const [schema = '', adminToken, masterKeys] = text.split(' ')
+  const schemaVersion = Number(schema)
+  return adminToken === undefined || masterKeys === undefined
+    ? { schemaVersion }
+    : { schemaVersion, secrets: { adminToken, masterKeys } }
+}
+
 /**
- * The schemas that live instances announce. Every instance, also of earlier versions, subscribes to a channel of its own,
+ * What live instances announce. Every instance, also of earlier versions, subscribes to a channel of its own,
  * so that Redis itself knows which ones there are.
  * @returns undefined if this user may not ask
  * @throws StoreUnavailable
  */
-export async function announcedSchemas(
+export async function announcements(
   redis: RedisClient,
   { notificationPrefix, instance }: Keys
-): Promise<readonly number[] | undefined> {
+): Promise<readonly InstanceAnnouncement[] | undefined> {
   const channels = await redis.everywhere('PUBSUB', 'CHANNELS', `${notificationPrefix}*`).catch((error: unknown) => {
     const { cause } = error instanceof StoreUnavailable ? error : { cause: undefined }
     if (cause instanceof Error && cause.message.startsWith('NOPERM')) return undefined
@@ -22,5 +35,5 @@ export async function announcedSchemas(
   const ids = new Set(channels.flatMap(textsOf).map(name => name.slice(notificationPrefix.length)))
   const values = await Promise.all([...ids].map(id => redis.unguarded('GET', instance(id))))
   // One without a heartbeat has just begun, or ends: it may be of the oldest version.
-  return values.map(value => Number(value ?? 1))
+  return values.map(value => parseAnnouncement(value === null ? '1' : String(value)))
 }

@@ -1,10 +1,10 @@
 import Type, { type Static } from 'typebox'
-import { keyHashPattern } from '../../../registry/license-factory.js'
 import { maxHwidsBanned, maxHwidsBound } from '../../../registry/licenses.js'
 import {
   attributesSchema,
   hwidSchema,
   identifier,
+  keyHashSchema,
   licenseKeySchema,
   list,
   oneOf,
@@ -34,13 +34,6 @@ const maxSessionsSchema = Type.Integer({
 })
 const startsAtSchema = time('The license is valid from this time on. A time in the past is allowed.')
 const expiresAtSchema = time('The license is valid before this time. A time in the past is allowed.')
-
-const keyHashSchema = Type.String({
-  pattern: keyHashPattern,
-  description:
-    'Stands for the key in an export: a keyed hash under the pepper of the store. A store with the same pepper imports it.',
-  examples: ['5d1c0a77.0b5e3f2a9c8d4e6f0b5e3f2a9c8d4e6f.91f02c3b']
-})
 
 /** A member that `null` removes. */
 function nullable<Schema extends Type.TInteger | Type.TString>(schema: Schema) {
