@@ -51,7 +51,9 @@ export function createNodeServer(handler: RequestListener, options: NodeServerOp
     headersTimeout: timeouts.headersMs,
     requestTimeout: timeouts.bodyMs,
     connectionsCheckingInterval: timeouts.checkEveryMs,
-    keepAliveTimeout: keepAliveMs
+    keepAliveTimeout: keepAliveMs,
+    // Node would answer a request without Host outside of every limit; request-rules.ts refuses it.
+    requireHostHeader: false
   }
   const counted = trackRequests(handler, onPipelined)
   const listener: RequestListener = hasTrustedProxy

@@ -113,6 +113,11 @@ export function trackRequests(handler: RequestListener, onExceeded: () => void):
   }
 }
 
+/** Whether a request of this socket waits for its answer. */
+export function hasOpenRequests(socket: Socket): boolean {
+  return (socket[requestsInFlight]?.length ?? 0) > 0
+}
+
 /** Whether a part of a response has left on this socket and the rest has not. */
 export function isAnswering(socket: Socket): boolean {
   for (const { response } of socket[requestsInFlight] ?? []) if (response.headersSent) return true

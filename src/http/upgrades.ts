@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
+import { hasOpenRequests } from './request-tracker.js'
 
 /** Headers that concern the connection alone, and so end with a request that is served without its upgrade. */
 const droppedHeaders: ReadonlySet<string> = new Set(['upgrade', 'connection', 'http2-settings'])
@@ -11,22 +12,30 @@ function isWebSocketUpgrade({ headers, method }: IncomingMessage): boolean {
   return method === 'GET' && offered.some(token => token.trim().toLowerCase() === 'websocket')
 }
 
-/** The head of a request as it was sent, without its wish for an upgrade. */
+/** The head of a request as it was sent, without its offer of an upgrade, and as the last one of its socket. */
 function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const [name = '', value = ''] = [rawHeaders[i], rawHeaders[i + 1]]
     if (!droppedHeaders.has(name.toLowerCase())) lines.push(`${name}: ${value}`)
-    else if (/\bclose\b/i.test(value)) lines.push('connection: close')
   }
-  return `${lines.join('\r\n')}\r\n\r\n`
+  return `${lines.join('\r\n')}\r\nconnection: close\r\n\r\n`
 }
+
+/** Sockets whose last request is served without its upgrade. */
+const isLast = new WeakSet<Duplex>()
 
 /**
  * Node stops parsing a socket whose request offers any upgrade. A server may ignore the offer (RFC 9110 §7.8), so a request
- * for another protocol than WebSocket goes back to the server without it, and is served like all others.
+ * for another protocol than WebSocket goes back to the server without it. The server parses the socket from its beginning,
+ * and knows neither the requests ahead nor their number: so it is the only one that may be open, and the last.
  */
 function serveWithoutUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  if (isLast.has(socket) || hasOpenRequests(request.socket)) {
+    socket.destroy()
+    return
+  }
+  isLast.add(socket)
   socket.unshift(Buffer.concat([Buffer.from(headWithoutUpgrade(request), 'latin1'), head]))
   server.emit(socket instanceof TLSSocket ? 'secureConnection' : 'connection', socket)
 }
