@@ -151,14 +151,11 @@ function createTimekeeper(options: SessionLayerOptions, onPause: () => void): Ti
   })
 }
 
-function bridgeSettingsOf({
-  config,
-  bridgeAnswerWithinMs = defaultAnswerWithinMs
-}: SessionLayerOptions): BridgeSettings {
+function bridgeSettingsOf({ config, bridgeAnswerWithinMs }: SessionLayerOptions): BridgeSettings {
   return {
     heartbeatTimeoutSeconds: config.bridgeTimeoutSeconds,
     lingerMs: config.lingerMs,
-    answerWithinMs: bridgeAnswerWithinMs
+    answerWithinMs: bridgeAnswerWithinMs ?? defaultAnswerWithinMs
   }
 }
 
