@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import bridge, { refuseBridgePath } from './bridge/index.js'
 import type { Config } from './config/load.js'
 import { ApiError } from './errors.js'
+import { registerDescriptorGate } from './http/descriptor-gate.js'
 import { createHttpEdge, type HttpEdge } from './http/edge.js'
 import type { ServerTimeouts } from './http/node-server.js'
 import { createRequestCount, registerRateLimit } from './http/rate-limit.js'
@@ -160,9 +161,10 @@ async function registerFoundation(
   { edge, boundedLog }: HttpParts,
   config: Config
 ): Promise<void> {
-  // The rate limit's hook on the WebSocket route needs the websocket plugin before it and the route after it.
+  // The rate limit's hook on the WebSocket route needs the plugin before it and the route after it.
   await server.register(wsServer, { sessions: connected, frameBytes: config.frameBytes })
   // After the websocket plugin, which closes the socket of an upgrade that is refused in a later hook.
+  await registerDescriptorGate(server, edge, config.maxSessions, boundedLog)
   if (config.rateLimit) await registerRateLimit(server, edge.verifiedTokens, boundedLog.floods)
   await server.register(requestRules, { allowedOrigins: config.allowedOrigins })
   await server.register(errors, { boundedLog, rateLimit: config.rateLimit })
@@ -177,8 +179,7 @@ async function registerFoundation(
     if (!request.ws || request.routeOptions.url === '/v1/ws') return done()
     count(request).then(refusal => done(refusal ?? new ApiError('NOT_FOUND')), done)
   })
-  server.decorateRequest('actor', '')
-  server.decorateRequest('limitedBy', undefined)
+  server.decorateRequest('actor', '').decorateRequest('limitedBy', undefined)
   // After the rate limit, so that the document is limited too.
   await server.register(openapi, { resources: [...adminResources, ticketResource, publishResource, healthResource] })
 }
@@ -239,7 +240,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
         quotas.tick(),
         timekeeper.synchronize()
       ]
-      await Promise.all([...storeWork, capacity.tick()])
+      await Promise.all([...storeWork, capacity.tick(), edge.descriptors.sample()])
     },
     async stop() {
       await drain.run()

@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { limiterKeyOf, parseAddress } from '../auth/address.js'
 import { type BodyBudget, createBodyBudget } from './body-budget.js'
 import { createBodyReader, type ReadBody } from './body-reader.js'
+import { Descriptors } from './descriptors.js'
 import {
   createUnverifiedSockets,
   maxUnverifiedPerAddress,
@@ -17,14 +18,17 @@ export interface HttpEdge {
   readonly readBody: ReadBody
   readonly onPipelined: () => void
   readonly verifiedTokens: VerifiedTokens
+  readonly descriptors: Descriptors
+  /** Counts a request that was refused because no file descriptors are left for its connection. */
+  readonly onDescriptors: () => void
   /** Its bounds, as used and limit. */
   bounds(): readonly { readonly name: string; readonly used: number; readonly limit: number }[]
   /** Sockets that were refused or destroyed since the start, by reason. */
   readonly refusedSockets: Readonly<Record<SocketRefusal, number>>
 }
 
-/** `address` and `total`: at a bound on unverified sockets. `pipelined`: too many requests in flight. */
-export type SocketRefusal = 'address' | 'total' | 'pipelined'
+/** `address` and `total`: at a bound on unverified sockets. `pipelined`: too many requests in flight. `descriptors`: none left. */
+export type SocketRefusal = 'address' | 'total' | 'pipelined' | 'descriptors'
 
 export interface HttpEdgeOptions {
   /** Whether counts by address apply. */
@@ -49,7 +53,8 @@ function proxyCheck(trustProxy: readonly string[]): (address: string) => boolean
 
 export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: HttpEdgeOptions): HttpEdge {
   const isProxy = proxyCheck(trustProxy)
-  const refusedSockets = { address: 0, total: 0, pipelined: 0 }
+  const refusedSockets = { address: 0, total: 0, pipelined: 0, descriptors: 0 }
+  const descriptors = new Descriptors()
   const budget = createBodyBudget(pendingBodyBytes)
 
   function keyOf(remoteAddress: string): string | undefined {
@@ -71,9 +76,12 @@ export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: Http
     readBody: createBodyReader(budget),
     onPipelined: () => refusedSockets.pipelined++,
     verifiedTokens: new VerifiedTokens(),
+    descriptors,
+    onDescriptors: () => refusedSockets.descriptors++,
     refusedSockets,
     bounds: () => [
       { name: 'unverified_sockets', used: sockets.size, limit: sockets.maxSize },
+      { name: 'file_descriptors', used: descriptors.used, limit: descriptors.limit },
       { name: 'pending_body_bytes', used: budget.reservedBytes, limit: budget.maxBytes }
     ]
   }

@@ -4,7 +4,7 @@ import { oldestRequestMs } from './request-tracker.js'
 
 /** Values of the HTTP server that are read when the metrics are rendered. */
 export interface HttpMetricSources {
-  readonly edge: Pick<HttpEdge, 'sockets' | 'budget' | 'refusedSockets'>
+  readonly edge: Pick<HttpEdge, 'sockets' | 'budget' | 'refusedSockets' | 'descriptors'>
   /** Log lines that were dropped since the start. */
   readonly droppedLogLines: () => number
 }
@@ -50,6 +50,16 @@ export function addHttpMetrics(
 ): (code: string) => void {
   const registers = [register]
   addBounds(register, edge)
+  // The default one reads 0 when no descriptor is left to count with.
+  register.removeSingleMetric('process_open_fds')
+  new Gauge({
+    name: 'process_open_fds',
+    help: 'Number of open file descriptors.',
+    registers,
+    collect() {
+      this.set(edge.descriptors.used)
+    }
+  })
   new Gauge({
     name: 'countersign_oldest_request_seconds',
     help: 'How long the oldest HTTP request without an answer has waited; held polls count',
@@ -60,7 +70,7 @@ export function addHttpMetrics(
   })
   new Counter({
     name: 'countersign_sockets_refused_total',
-    help: 'Sockets that were closed at a bound, by reason: address, total or pipelined',
+    help: 'Sockets that were closed at a bound, by reason: address, total or pipelined; descriptors counts refused requests',
     labelNames: ['reason'],
     registers,
     collect() {

@@ -3,6 +3,7 @@ import type { EventEmitter } from 'node:events'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import type { Descriptors } from './descriptors.js'
 import { normalizeForwardedFor } from './forwarded-for.js'
 import { trackRequests } from './request-tracker.js'
 import type { UnverifiedSockets } from './unverified-sockets.js'
@@ -41,12 +42,13 @@ export interface NodeServerOptions {
   /** Whether `x-forwarded-for` is read. */
   readonly hasTrustedProxy: boolean
   readonly sockets: UnverifiedSockets
+  readonly descriptors: Descriptors
   /** Called for each socket that had too many requests in flight. */
   readonly onPipelined: () => void
 }
 
 export function createNodeServer(handler: RequestListener, options: NodeServerOptions): Server {
-  const { timeouts, tls, hasTrustedProxy, sockets, onPipelined } = options
+  const { timeouts, tls, hasTrustedProxy, sockets, descriptors, onPipelined } = options
   const settings = {
     headersTimeout: timeouts.headersMs,
     requestTimeout: timeouts.bodyMs,
@@ -72,7 +74,10 @@ export function createNodeServer(handler: RequestListener, options: NodeServerOp
   // An expectation that nobody knows is ignored (RFC 9110 §10.1.1). Node would answer 417 outside of every limit.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   upgradesOf.set(server, separateUpgrades(server, hasTrustedProxy ? normalizeForwardedFor : undefined))
-  server.on('connection', (socket: Socket) => sockets.add(socket))
+  server.on('connection', (socket: Socket) => {
+    descriptors.add(socket)
+    sockets.add(socket)
+  })
   server.on('secureConnection', (socket: Socket) => sockets.secured(socket))
   return server
 }

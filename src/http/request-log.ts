@@ -24,7 +24,7 @@ export function refusalOf(request: FastifyRequest, { statusCode }: FastifyReply)
   return refusals.get(request) ?? { code: `HTTP_${statusCode}` }
 }
 
-const monitoringPaths: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz', '/metrics'])
+export const monitoringPaths: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz', '/metrics'])
 
 /**
  * Logs a request once, when its response is sent. Polls, starts of handshakes and monitors come by the thousand, so they are logged

@@ -21,6 +21,10 @@ export interface BoundedLog {
    * @param error  a StoreUnavailable; its cause is the reason that is logged
    */
   storeFailed(work: StoreWork, error: Error): void
+  /** Writes a line that comes once. */
+  warn(fields: object, message: string): void
+  /** Counts a connection that was refused because no file descriptors are left: reported like an outage. */
+  descriptorsUsedUp(): void
   /** Writes the lines that are due. Call it about once a second. @param bounds  what is kept of everything that is bounded */
   tick(bounds?: readonly WatchedBound[]): void
 }
@@ -48,14 +52,22 @@ export function createBoundedLog(log: Lines, now: () => number, monotonicNow: ()
     reason => log.warn({ reason }, 'the store does not serve this instance: an outage begins'),
     outage => log.warn(outage, 'the store serves this instance again: the outage has ended')
   )
+  const usedUp = new Error('the limit of open files is reached')
+  const descriptors = createOutages(
+    monotonicNow,
+    () => log.warn({}, 'no file descriptors are left: new connections are refused (raise ulimit -n)'),
+    ({ failures }) => log.warn({ refused: failures }, 'file descriptors are free again: new connections are served')
+  )
   const watch = new BoundWatch(bound =>
     log.warn(bound, 'a bound is nearly reached: what exceeds it will be refused (docs/operating.md, Limits)')
   )
   return {
     ...{ requests, handshakes, frames, floods },
+    warn: (fields, message) => log.warn(fields, message),
+    descriptorsUsedUp: () => descriptors.failed(usedUp),
     storeFailed: (work, error) => outages.failed(error.cause instanceof Error ? error.cause : error, work),
     tick(bounds = []) {
-      for (const each of [requests, handshakes, frames, floods, outages]) each.tick()
+      for (const each of [requests, handshakes, frames, floods, outages, descriptors]) each.tick()
       watch.check(bounds)
     }
   }

@@ -35,6 +35,7 @@ function residentMib(pid) {
  * @param {number} [options.heapMib]    heap limit of the process
  * @param {boolean} [options.readsLog]  false: nobody reads its log, as with a log collector that is stuck
  * @param {number} [options.keptLog]  characters of its log that are kept, the last ones
+ * @param {number} [options.openFiles]  limit of its open files
  * @param {Record<string, string>} [options.settings]
  */
 export async function startObserved({
@@ -42,11 +43,15 @@ export async function startObserved({
   heapMib = 512,
   readsLog = true,
   keptLog = keptOutput,
+  openFiles,
   settings = {}
 } = {}) {
   const folder = makeFolder()
   const dataDir = join(folder, 'data')
-  const child = spawn(process.execPath, [`--max-old-space-size=${heapMib}`, program, 'serve'], {
+  const command = [process.execPath, `--max-old-space-size=${heapMib}`, program, 'serve']
+  const limited =
+    openFiles === undefined ? command : ['sh', '-c', `ulimit -n ${openFiles}; exec "$@"`, 'sh', ...command]
+  const child = spawn(limited[0], limited.slice(1), {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
