@@ -6,7 +6,7 @@ import { messages } from './messages.mjs'
 /** The bridge: wrong handshakes, and exchanges that are signed and wrong. */
 
 const lanes = 6
-const answerMs = 15_000
+const answerMs = 30_000
 const handshakeShare = 0.1
 const lineFeed = Buffer.from('\n')
 

@@ -4,7 +4,7 @@ import { send } from './http-client.mjs'
 /** Valid HTTP with wrong paths, queries, headers and JSON, mostly with a token that may do everything. */
 
 const lanes = 6
-const answerMs = 10_000
+const answerMs = 30_000
 
 const calls = [
   ['GET', '/livez'],

@@ -6,7 +6,7 @@ import { messages } from './messages.mjs'
 /** WebSocket: wrong handshakes, and frames of a session that are signed and wrong. */
 
 const lanes = 8
-const answerMs = 10_000
+const answerMs = 30_000
 const maxMessages = 2000
 
 /** @returns the next frame as text, 'closed', or undefined if neither comes in time */

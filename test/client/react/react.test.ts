@@ -1,18 +1,12 @@
 import { Component, createElement as h, type ReactNode, StrictMode, useState } from 'react'
 import { act, create } from 'react-test-renderer'
 import t from 'tap'
-import type { CountersignClient } from '../../src/client/client.js'
-import type { Publication } from '../../src/client/options.js'
-import {
-  CountersignProvider,
-  useClient,
-  useConnectionState,
-  useLatest,
-  useSubscription
-} from '../../src/client/react.js'
-import { startGateway } from '../helper/gateway.js'
-import { until } from '../helper/until.js'
-import { createClientOf } from './clients.js'
+import type { CountersignClient } from '../../../src/client/client.js'
+import type { Publication } from '../../../src/client/options.js'
+import { startGateway } from '../../helper/gateway.js'
+import { until } from '../../helper/until.js'
+import { createClientOf } from '../clients.js'
+import { CountersignProvider, useClient, useConnectionState, useLatest, useSubscription } from './hooks.js'
 
 /** The React hooks in StrictMode, which mounts every effect twice. */
 
