@@ -32,7 +32,8 @@ t.test('every secret, and the store, is read from a file', async t => {
     COUNTERSIGN_STORE_FILE: write('store', 'redis+sentinel://:hunter2@a:1/main\n'),
     COUNTERSIGN_SENTINEL_PASSWORD_FILE: write('sentinel', ' of the sentinel \r\n'),
     COUNTERSIGN_MASTER_KEY_FILE: write('key', `\ufeff${key}\n`),
-    COUNTERSIGN_ADMIN_TOKEN_FILE: write('token', token)
+    COUNTERSIGN_ADMIN_TOKEN_FILE: write('token', token),
+    COUNTERSIGN_METRICS_TOKEN_FILE: write('metrics-token', token)
   }
   t.same(
     Object.keys(environment),
@@ -47,6 +48,7 @@ t.test('every secret, and the store, is read from a file', async t => {
   })
   t.same(config.masterKeys, [Buffer.alloc(32, 9)])
   t.equal(config.adminToken, token)
+  t.equal(config.metricsToken, token)
   const from = { from: 'environment', path: environment.COUNTERSIGN_ADMIN_TOKEN_FILE }
   t.match(lookUp(sources, 'COUNTERSIGN_ADMIN_TOKEN'), { value: token, ...from })
 })

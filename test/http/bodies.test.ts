@@ -1,5 +1,6 @@
 import t from 'tap'
 import { maxBodyPieces } from '../../src/http/body-reader.js'
+import { requestsPerMinute } from '../../src/http/rate-limit.js'
 import { connectBridge } from '../helper/bridge-wire.js'
 import { type Gateway, startGateway, testAdminToken } from '../helper/gateway.js'
 import { until } from '../helper/until.js'
@@ -27,11 +28,11 @@ t.test('bug: the body for an unknown session was read before anyone checked the 
 })
 
 t.test('bug: an address over its rate was answered after its body only', async t => {
-  const gateway = await startGateway(t, { config: { rateLimit: true, handshakesPerMinute: 1 } })
-  await fetch(`${gateway.url}/v1/bridge/sessions`, { method: 'POST', body: 'x' })
+  const gateway = await startGateway(t, { config: { rateLimit: true } })
+  for (let i = 0; i < requestsPerMinute; i++) await gateway.app.server.inject('/nothing')
   const socket = await openSocket(t, gateway)
-  socket.send(head('POST /v1/bridge/sessions', { 'content-length': 4000 }))
-  t.match(await socket.until(/\r\n\r\n.+/), /429 Too Many Requests[\s\S]*"type":"error"/)
+  socket.send(head('POST /v1/publish', { 'content-type': 'application/json', 'content-length': 4000 }))
+  t.match(await socket.until(/\r\n\r\n.+/), /429 Too Many Requests[\s\S]*"code":"RATE_LIMITED"/)
 })
 
 t.test('reads no body without a token, and none for a path that does not exist', async t => {
