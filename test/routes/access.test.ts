@@ -1,5 +1,4 @@
 import t from 'tap'
-import { apiErrors } from '../../src/errors.js'
 import { startGateway, testAdminToken } from '../helper/gateway.js'
 
 const bearer = { authorization: `Bearer ${testAdminToken}` }
@@ -48,7 +47,7 @@ t.test('limits the requests of one address', async t => {
   let last = { statusCode: 0, headers: {}, json: () => ({}) } as Awaited<ReturnType<typeof app.server.inject>>
   for (let i = 0; i < limit; i++) last = await app.server.inject('/v1/admin/clients')
   t.equal(last.statusCode, 429)
-  t.same(last.json(), { code: 'RATE_LIMITED', message: apiErrors.RATE_LIMITED.message })
+  t.match(last.json(), { code: 'RATE_LIMITED', message: /^more than [\d,]+ requests .*COUNTERSIGN_RATE_LIMIT/ })
   t.ok(Number(last.headers['retry-after']) > 0)
   t.equal((await fetch(`${url}/readyz`)).status, 200, 'health checks are not limited')
 })

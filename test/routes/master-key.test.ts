@@ -25,7 +25,7 @@ onEachStore((t, { openStore }) => {
     }
     const both = await restart([newKey, testMasterKey])
     const first = await both.call('/keys/reencrypt?limit=3')
-    t.equal(first.resealed, 4, 'three clients and the pepper')
+    t.equal(first.resealed, 5, 'three clients, the pepper and the identity')
     t.match(await both.call(`/keys/reencrypt?limit=3&after=${first.next}`), { resealed: 2, next: undefined })
     t.match(await both.call('/keys/reencrypt'), { resealed: 0 })
     const alone = await openRegistry(store, [newKey], clock.now)
@@ -58,7 +58,7 @@ onEachStore((t, { openStore }) => {
       }
       return resealed
     }
-    t.equal(await all(), 15, '3 clients, licenses, tokens and tickets, an import, its name, and the pepper')
+    t.equal(await all(), 16, '3 clients, licenses, tokens and tickets, an import, its name, the pepper and the identity')
     t.equal(await all(), 0)
     const alone = await openRegistry(store, [newKey], clock.now)
     t.match(await Promise.all(tickets.map(({ keyId }) => alone.tickets.open('c0', keyId))), [
