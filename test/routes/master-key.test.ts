@@ -58,7 +58,11 @@ onEachStore((t, { openStore }) => {
       }
       return resealed
     }
-    t.equal(await all(), 16, '3 clients, licenses, tokens and tickets, an import, its name, the pepper and the identity')
+    t.equal(
+      await all(),
+      16,
+      '3 clients, licenses, tokens and tickets, an import, its name, the pepper and the identity'
+    )
     t.equal(await all(), 0)
     const alone = await openRegistry(store, [newKey], clock.now)
     t.match(await Promise.all(tickets.map(({ keyId }) => alone.tickets.open('c0', keyId))), [
