@@ -61,7 +61,10 @@ export async function connectFrom(port, credential, localAddress, headers) {
     random: Math.random,
     nonce: () => randomBytes(24).toString('base64url'),
     setTimer: setTimeout,
-    clearTimer: clearTimeout
+    clearTimer: clearTimeout,
+    reportFault: error => console.error(error),
+    warn: line => console.warn(line),
+    onWake: () => () => {}
   }
   return connected(new CountersignClient(platform, { url: `wss://localhost:${port}/v1/ws`, credential }))
 }
