@@ -17,7 +17,7 @@ const missing: StoreProblem = {
   message: 'the store has no identity: it was emptied, or another one is at its address'
 }
 const whatToDo =
-  'nothing is answered from it. Bring the store back, or run `countersign restore FILE` with a backup; to begin anew, ' +
+  'nothing is answered from it. Bring the store back, or run `countersign restore FILE` with a backup; to start over, ' +
   'run `countersign init-store` and restart every gateway'
 
 export interface IdentityWatchOptions {
