@@ -1,6 +1,8 @@
+import { readdirSync } from 'node:fs'
 import t from 'tap'
 import { filesUnder, read } from './files.js'
 import { wordsOfName } from './source-text.js'
+import { avoidedWords } from './vocabulary.js'
 import { findAvoided } from './vocabulary-check.js'
 
 /** Names and prose use the standard terms. test/layout/vocabulary.ts lists what to use instead. */
@@ -11,6 +13,28 @@ const files = ['src', 'roblox/src', 'test']
 
 t.test('names, comments and test titles use the standard terms', async t => {
   for (const file of files) t.same(findAvoided(file, read(file)), [], file)
+})
+
+const plainWords = avoidedWords.filter(({ only, within, isOrdinary }) => !only && !within && !isOrdinary)
+const plainPattern = new RegExp(`\\b(${plainWords.map(({ word }) => word.source).join('|')})\\b`, 'gi')
+const documents = [
+  ...readdirSync('.').filter(name => name.endsWith('.md')),
+  ...['docs', 'deploy', 'roblox'].flatMap(folder => filesUnder(folder, /\.md$/))
+].filter(name => name !== 'docs/glossary.md')
+// A string with three words or more is a sentence for somebody to read.
+const sentence = /'[^'\n]*\w \w+ \w[^'\n]*'|`[^`\n]*\w \w+ \w[^`\n]*`/g
+
+t.test('documents and messages use the standard terms', async t => {
+  t.ok(documents.includes('CHANGELOG.md') && documents.includes('docs/operating.md'))
+  for (const file of documents) t.same(read(file).match(plainPattern), null, file)
+  for (const file of files.filter(name => name.startsWith('src/'))) {
+    t.same(
+      (read(file).match(sentence) ?? []).filter(text => text.match(plainPattern) !== null),
+      [],
+      file
+    )
+  }
+  t.ok('to begin anew, run this'.match(plainPattern))
 })
 
 t.test('avoided words are found in names, comments and titles, and not in data', async t => {
