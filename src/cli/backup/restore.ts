@@ -2,21 +2,13 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { Invocation, Io } from '../command.js'
 import { Failure, Interrupted } from '../errors.js'
-import { type Gateway, path, Refused, textOf } from '../gateway.js'
+import type { Gateway } from '../gateway.js'
 import { note, printJson, printLine } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
+import { chunkChars, chunkItems, StagedUpload } from '../staged-upload.js'
 import { type BackupEntry, type BackupHeader, type BackupLine, type BackupRecord, checkedLines } from './lines.js'
 
 /** `countersign restore`: sends a backup in chunks and commits it at the end, so that all of it is restored or nothing. */
-
-/** The API's limit of records and of entries per chunk. */
-const chunkLines = 500
-/** Characters of a chunk, well below the API's limit of bytes. */
-const chunkChars = 1_000_000
-const chunkTimeoutMs = 60_000
-/** The store moves everything that is staged before the gateway answers. */
-const commitTimeoutMs = 5 * 60_000
-const abortTimeoutMs = 30_000
 
 const restorePath = '/v1/admin/restore'
 
@@ -25,7 +17,7 @@ class Upload {
   readonly #gateway: Gateway
   readonly #io: Io
   readonly #progress: Progress
-  restoreId = ''
+  #staged: StagedUpload | undefined
   #records: BackupRecord[] = []
   #entries: BackupEntry[] = []
   #chars = 0
@@ -37,12 +29,12 @@ class Upload {
   }
 
   async start(header: BackupHeader): Promise<void> {
-    this.restoreId = textOf(await this.#gateway.call('POST', restorePath, header), 'restoreId')
+    this.#staged = await StagedUpload.start(this.#gateway, restorePath, 'restoreId', header)
   }
 
   async add(line: BackupLine): Promise<void> {
     const lines = this.#records.length + this.#entries.length
-    if (lines > 0 && (lines >= chunkLines || this.#chars + line.bytes > chunkChars)) await this.flush()
+    if (lines > 0 && (lines >= chunkItems || this.#chars + line.bytes > chunkChars)) await this.flush()
     if (line.kind === 'record') this.#records.push(line.record)
     else this.#entries.push(line.entry)
     this.#chars += line.bytes
@@ -56,16 +48,23 @@ class Upload {
     this.#records = []
     this.#entries = []
     this.#chars = 0
-    await this.#gateway.call('POST', restorePath + path`/${this.restoreId}`, body, { timeoutMs: chunkTimeoutMs })
+    await this.#staged?.send('', body)
     await this.#progress.add(lines)
   }
 
-  /** Discards what was sent, even after Ctrl-C. */
+  /** @throws Failure if the backup has no header */
+  async commit(body: object): ReturnType<Gateway['call']> {
+    await this.flush()
+    if (this.#staged === undefined) throw new Failure('the backup has no header')
+    return this.#staged.commit(body)
+  }
+
   async abort(): Promise<void> {
-    if (this.restoreId === '') return
-    const signal = AbortSignal.timeout(abortTimeoutMs)
-    const address = restorePath + path`/${this.restoreId}`
-    await this.#gateway.call('DELETE', address, undefined, { signal, timeoutMs: abortTimeoutMs }).catch(() => {})
+    await this.#staged?.abort()
+  }
+
+  mayHaveHappened(error: unknown): boolean {
+    return this.#staged?.mayHaveHappened(error) === true
   }
 }
 
@@ -87,7 +86,6 @@ function open(file: string): AsyncIterable<Uint8Array> {
 async function send({ gateway, io }: Invocation, file: string) {
   const progress = startProgress(io, 'lines')
   const upload = new Upload(gateway, io, progress)
-  let isCommitting = false
   try {
     const digest = createHash('sha256')
     const { header, trailer } = await checkedLines(
@@ -96,19 +94,13 @@ async function send({ gateway, io }: Invocation, file: string) {
       line => upload.add(line),
       header => upload.start(header)
     )
-    await upload.flush()
-    isCommitting = true
-    // From here on Ctrl-C waits, because only the answer has the outcome.
-    const signal = AbortSignal.timeout(commitTimeoutMs)
-    const address = restorePath + path`/${upload.restoreId}/commit`
-    const body = { header, trailer }
-    const restored = await gateway.call('POST', address, body, { signal, timeoutMs: commitTimeoutMs })
+    const restored = await upload.commit({ header, trailer })
     await progress.finish()
     return { header, restored }
   } catch (error) {
     await progress.stop()
     const why = error instanceof Error ? error.message : String(error)
-    if (isCommitting && !(error instanceof Refused && error.status < 500)) {
+    if (upload.mayHaveHappened(error)) {
       throw new Failure(`${why}. Whether it was restored is unknown: check with \`clients list\` before trying again`)
     }
     await upload.abort()
