@@ -1,67 +1,24 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { Redis } from 'ioredis'
 import {
   type Address,
   addressesOf,
   type ConnectionTarget,
-  type Credentials,
   credentialsOf,
   parseConnectionUrl,
-  type RedisConnection,
-  type TlsOptions
+  type RedisConnection
 } from './connection-url.js'
+import { nameOf, type Server, stepMs, withConnection } from './direct-connection.js'
 import { type Diagnosis, explainError } from './explain-error.js'
 
 /** Finds out why Redis cannot be used, by asking it directly: what the client reports often hides the cause. */
 
-/** Time for each step, in milliseconds. */
-const stepMs = 2000
 /** How long a server has to send what it sends unasked, in milliseconds. */
 const greetingMs = 300
 const notTls = Object.assign(new Error('the server does not speak TLS'), { code: 'EPROTO' })
 
-export interface Server {
-  readonly address: Address
-  readonly credentials: Credentials
-  readonly tls?: TlsOptions
-}
-
-export function nameOf({ host, port }: Address): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-/** Opens a connection that neither repeats nor reconnects. The caller must disconnect it. */
-export function openDirectly({ address, credentials, tls }: Server): Redis {
-  return new Redis({
-    ...address,
-    ...credentials,
-    ...(tls === undefined ? {} : { tls }),
-    lazyConnect: true,
-    connectTimeout: stepMs,
-    commandTimeout: stepMs,
-    enableReadyCheck: false,
-    disableClientInfo: true,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null
-  })
-}
-
-/** Runs one command on a connection of its own. @throws the first error, which names the cause best */
-async function ask(server: Server, command: string, ...args: string[]): Promise<unknown> {
-  const redis = openDirectly(server)
-  let first: Error | undefined
-  redis.on('error', error => {
-    first ??= error
-  })
-  try {
-    await redis.connect()
-    return await redis.call(command, ...args)
-  } catch (error) {
-    throw first ?? error
-  } finally {
-    redis.disconnect()
-  }
+function ask(server: Server, command: string, ...args: string[]): Promise<unknown> {
+  return withConnection(server, redis => redis.call(command, ...args))
 }
 
 /** What a server sends before it is asked: Redis states so that it has no connection left, and closes. */

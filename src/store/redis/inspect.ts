@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { type Address, credentialsOf, parseConnectionUrl, type RedisConnection } from './connection-url.js'
-import { diagnose, findServers, nameOf, openDirectly, type Server, sentinelsOf } from './diagnose.js'
+import { diagnose, findServers, sentinelsOf } from './diagnose.js'
+import { nameOf, type Server, withConnection } from './direct-connection.js'
 import { type Diagnosis, explainError } from './explain-error.js'
 
 /** Nodes of a Cluster that are inspected. */
@@ -32,22 +33,6 @@ function fieldOf(info: string | undefined, field: string): string | undefined {
   return info === undefined ? undefined : new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(info)?.[1]
 }
 
-async function use<T>(server: Server, work: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = openDirectly(server)
-  let first: Error | undefined
-  redis.on('error', error => {
-    first ??= error
-  })
-  try {
-    await redis.connect()
-    return await work(redis)
-  } catch (error) {
-    throw first ?? error
-  } finally {
-    redis.disconnect()
-  }
-}
-
 /** INFO, which a restricted user may lack (docs/operating.md, ACL). */
 async function infoOf(redis: Redis): Promise<string | undefined> {
   try {
@@ -59,7 +44,7 @@ async function infoOf(redis: Redis): Promise<string | undefined> {
 }
 
 function stateOf(server: Server, now: () => number): Promise<RedisServerState> {
-  return use(server, async redis => {
+  return withConnection(server, async redis => {
     const info = await infoOf(redis)
     const before = now()
     const [seconds, micros] = await redis.time()
@@ -79,7 +64,7 @@ function stateOf(server: Server, now: () => number): Promise<RedisServerState> {
 
 /** The primaries that serve the slots of a Cluster, as one node reports them. */
 async function primariesOf(node: Server): Promise<Server[]> {
-  const slots: unknown = await use(node, redis => redis.call('CLUSTER', 'SLOTS'))
+  const slots: unknown = await withConnection(node, redis => redis.call('CLUSTER', 'SLOTS'))
   const found = new Map<string, Address>()
   for (const range of Array.isArray(slots) ? slots : []) {
     const primary: unknown = Array.isArray(range) ? range[2] : undefined
@@ -93,7 +78,7 @@ async function primariesOf(node: Server): Promise<Server[]> {
 
 async function faultOf(what: string, server: Server, work: (redis: Redis) => Promise<unknown>): Promise<Diagnosis[]> {
   try {
-    await use(server, work)
+    await withConnection(server, work)
     return []
   } catch (error) {
     return [explainError(`${what} at ${nameOf(server.address)}`, error)]
