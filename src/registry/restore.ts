@@ -14,6 +14,8 @@ import { createId } from './secrets.js'
 export const maxChunkLines = 500
 /** Most records of a backup that is restored: the store moves them in one step, in which it serves nobody. */
 export const maxRestoredRecords = 2_000_000
+/** Most audit entries of a backup that is restored. */
+export const maxRestoredEntries = 10_000_000
 
 export interface RestoreDependencies {
   readonly store: Pick<Store, 'restore' | 'pin'>
@@ -65,10 +67,14 @@ export class Restores {
 
   /**
    * @param lines  at most {@link maxChunkLines}
-   * @throws RegistryError CONFLICT: the restore is over; BAD_REQUEST: a record of no known kind
+   * @throws RegistryError CONFLICT: the restore is over, or larger than a store takes over in one step; BAD_REQUEST: a
+   *   record of no known kind
    */
   async stage(restoreId: string, { records, entries }: RestoredLines): Promise<void> {
     const checked = records.map(record => ({ ...record, key: checkedKey(record.key) }))
+    const staged = await this.#dependencies.store.restore.count()
+    requireWithin('records', staged.records + records.length, maxRestoredRecords)
+    requireWithin('audit entries', staged.entries + entries.length, maxRestoredEntries)
     if (!(await this.#dependencies.store.restore.stage(restoreId, checked, entries))) {
       throw new RegistryError('CONFLICT', isOver)
     }
@@ -92,9 +98,9 @@ export class Restores {
     return { storeId: identity.id, records: trailer.records, entries: trailer.entries }
   }
 
-  /** Drops what was staged. */
-  abort(): Promise<void> {
-    return this.#dependencies.store.restore.abort()
+  /** Drops what this restore staged. */
+  abort(restoreId: string): Promise<void> {
+    return this.#dependencies.store.restore.abort(restoreId)
   }
 
   /** @throws RegistryError */
@@ -128,9 +134,6 @@ export class Restores {
         `${records} records and ${entries} audit entries arrived, of ${unsigned.records} and ${unsigned.entries}`
       )
     }
-    if (records > maxRestoredRecords) {
-      throw new RegistryError('CONFLICT', `the backup has ${records} records; the limit is ${maxRestoredRecords}`)
-    }
     if ((await store.restore.get(pepperKey)) === undefined) {
       throw new RegistryError('CONFLICT', 'the backup holds no pepper')
     }
@@ -156,6 +159,11 @@ function hashOf({ text }: StoredAuditEntry): string {
   const { hash }: { hash?: unknown } = JSON.parse(text)
   if (typeof hash !== 'string') throw new StoreUnavailable(new Error('a staged audit entry has no hash'), 'unsent')
   return hash
+}
+
+/** @throws RegistryError CONFLICT */
+function requireWithin(what: string, count: number, limit: number): void {
+  if (count > limit) throw new RegistryError('CONFLICT', `the backup has more than ${limit} ${what}`)
 }
 
 const keyPattern = /^(client|license|token|import|staged|meta):[^\p{Cc}]+$/u

@@ -46,6 +46,6 @@ export interface RestoreStore {
    * @throws StoreUnavailable
    */
   commit(restoreId: string, commit: RestoreCommit): Promise<boolean>
-  /** Drops what is staged. */
-  abort(): Promise<void>
+  /** Drops what this restore staged; what another one staged remains. */
+  abort(restoreId: string): Promise<void>
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import type { Test } from 'tap'
 import type { BackupHeader, BackupLine, BackupTrailer } from '../../src/registry/backup.js'
 import { openRegistry, type Registry } from '../../src/registry/index.js'
+import { maxRestoredEntries, maxRestoredRecords } from '../../src/registry/restore.js'
 import { stores } from '../helper/stores.js'
-import { masterKey, onEachStore, validate } from './each-store.js'
+import { masterKey, onEachStore, type RegistrySuite, validate } from './each-store.js'
 
 /** A backup, read line by line. */
 async function makeBackup(registry: Registry) {
@@ -40,6 +42,13 @@ async function fill(registry: Registry) {
   await registry.licenses.create({ serviceId: 'svc', key: 'key' }, 'admin')
   const { token } = await registry.tokens.create({ name: 'n', scopes: ['read'] }, 'admin')
   return { ...rotated, revokedKeyId: client.keyId, token }
+}
+
+async function backupAndTarget(open: RegistrySuite['open'], t: Test) {
+  const { registry } = await open(t)
+  await fill(registry)
+  const { store, registry: target } = await open(t)
+  return { backup: await makeBackup(registry), store, target }
 }
 
 onEachStore((t, { clock, open }) => {
@@ -99,7 +108,7 @@ onEachStore((t, { clock, open }) => {
     const trailer = { ...backup.trailer, entries: 1 }
     await t.rejects(restore(target, { ...backup, trailer }), { code: 'CONFLICT', message: /changed/ })
     const restoreId = await stage(target, backup)
-    await target.restores.abort()
+    await target.restores.abort(restoreId)
     const late = target.restores.commit(restoreId, backup.header, backup.trailer, 'admin')
     await t.rejects(late, { code: 'CONFLICT' })
     t.same(await target.clients.list('', 10), [])
@@ -126,6 +135,31 @@ onEachStore((t, { clock, open }) => {
     t.equal((await both.reencrypt('', 100, 'admin')).unreadable, undefined)
     const alone = await openRegistry(store, [otherKey], clock.now)
     t.match(await alone.clients.get('game'), { clientId: 'game' })
+  })
+
+  t.test('bug: an abort dropped what another restore had staged', async t => {
+    const { backup, target } = await backupAndTarget(open, t)
+    const first = await target.restores.start(backup.header)
+    const second = await stage(target, backup)
+    await target.restores.abort(first)
+    const { header, trailer } = backup
+    t.match(await target.restores.commit(second, header, trailer, 'admin'), { records: backup.records.length })
+  })
+
+  t.test('stages no more than a store can take over in one step', async t => {
+    const { backup, target, store } = await backupAndTarget(open, t)
+    const restoreId = await target.restores.start(backup.header)
+    const staged = { records: 0, entries: 0 }
+    store.restore.count = async () => staged
+    const record = { key: 'client:a', version: 1, text: '{}' }
+    const entry = { seq: 1, text: '{}' }
+    staged.records = maxRestoredRecords
+    const records = target.restores.stage(restoreId, { records: [record], entries: [] })
+    await t.rejects(records, { code: 'CONFLICT', message: /more than 2000000 records/ })
+    staged.entries = maxRestoredEntries
+    const entries = target.restores.stage(restoreId, { records: [], entries: [entry] })
+    await t.rejects(entries, { code: 'CONFLICT', message: /more than 10000000 audit entries/ })
+    await target.restores.stage(restoreId, { records: [], entries: [] })
   })
 
   t.test('a restore that was left open is discarded by the next one', async t => {

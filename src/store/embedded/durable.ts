@@ -42,7 +42,7 @@ function createEmbeddedRestore(database: RecordDatabase, guard: WriteGuard): Res
     lastEntry: async () => database.staging.lastEntry(),
     count: async () => database.staging.count(),
     commit: (restoreId, commit) => guard.run(() => database.staging.commit(restoreId, commit)),
-    abort: () => guard.run(() => database.staging.clear(''))
+    abort: restoreId => guard.run(() => database.staging.abort(restoreId))
   }
 }
 

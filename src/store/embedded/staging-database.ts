@@ -49,6 +49,11 @@ export class StagingDatabase {
     })
   }
 
+  /** Drops what this restore staged. @throws WriteFailure */
+  async abort(restoreId: string): Promise<void> {
+    if (restoreId === this.#restoreId) await this.clear('')
+  }
+
   /** @returns false if another restore is staged @throws WriteFailure */
   async stage(
     restoreId: string,

@@ -103,6 +103,8 @@ export function createRedisRestore(redis: RedisClient, keys: Keys): RestoreStore
         return hasMoved(command, keys, commit, error)
       }
     },
-    abort: () => drop(redis, command, keys)
+    async abort(restoreId) {
+      if (await isStaged(restoreId)) await drop(redis, command, keys)
+    }
   }
 }

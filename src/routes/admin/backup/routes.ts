@@ -36,8 +36,8 @@ function routes({ registry }: AdminDependencies): FastifyPluginAsyncTypebox {
       restores.commit(params.restoreId, body.header, body.trailer, actor)
     )
 
-    app.delete('/restore/:restoreId', { schema: backupCalls.abort }, async (_request, reply) => {
-      await restores.abort()
+    app.delete('/restore/:restoreId', { schema: backupCalls.abort }, async ({ params }, reply) => {
+      await restores.abort(params.restoreId)
       return reply.code(204).send()
     })
   }
