@@ -6,6 +6,7 @@ import { type ApiErrorCode, apiErrors } from '../errors.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import type { HttpEdge } from './edge.js'
 import { readJsonBodies } from './json-body.js'
+import { createLazyCompilers } from './lazy-schemas.js'
 import { createNodeServer, defaultTimeouts, listenOnAllLoopback, type ServerTimeouts } from './node-server.js'
 import { type CountRequest, createRequestCount } from './rate-limit.js'
 import { RequestLog } from './request-log.js'
@@ -54,6 +55,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     clientErrorHandler: answerClientError,
     // Values are accepted as they are or refused: never coerced, never dropped.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false, verbose: true } },
+    schemaController: { compilersFactory: createLazyCompilers() },
     schemaErrorFormatter: formatSchemaErrors
   }) as FastifyInstance
   server.decorateRequest('bodyOwner', undefined)
