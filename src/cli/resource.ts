@@ -5,6 +5,7 @@ import { Failure, UsageError } from './errors.js'
 import { type Answer, path } from './gateway.js'
 import { gatewayOptions, integer, none, text, toggle } from './options.js'
 import { type Column, note, printJson, printLine, printMembers, tablePrinter, write } from './output.js'
+import { UnreadableRecords } from './unreadable-records.js'
 
 /** Commands that are one request to the HTTP API each, described by data. */
 
@@ -116,18 +117,21 @@ const maxPageItems = 1000
 
 /**
  * All pages of a list, each as it arrives.
+ * @param unreadable  gets the records that each page names because they do not open
  * @throws Failure when the gateway repeats a page
  */
 export async function* pagesOf(
   { gateway }: Pick<Invocation, 'gateway'>,
   address: string,
-  query: Readonly<Record<string, string>> = {}
+  query: Readonly<Record<string, string>> = {},
+  unreadable: UnreadableRecords = new UnreadableRecords()
 ): AsyncGenerator<readonly unknown[]> {
   let after: string | undefined
   do {
     const limit = String(maxPageItems)
     const search = new URLSearchParams({ ...query, limit, ...(after === undefined ? {} : { after }) })
     const page = await gateway.call('GET', `${address}?${search}`)
+    unreadable.add(page)
     yield itemsOf(page)
     const { next } = page
     if (next === after && next !== undefined) throw new Failure('the gateway sent the same page twice')
@@ -171,10 +175,13 @@ export function listCommand({ address, columns, query = () => ({}), ...described
       const { io, options, gateway } = invocation
       const filters = query(invocation)
       const print = tablePrinter(io, columns)
+      const unreadable = new UnreadableRecords()
+      const noun = address.slice(address.lastIndexOf('/') + 1)
       if (options.all) {
-        const pages = pagesOf(invocation, address, filters)
+        const pages = pagesOf(invocation, address, filters, unreadable)
         if (options.json) await writeJsonArray(pages, chunk => write(io.stdout, chunk))
         else for await (const items of pages) await print(items)
+        await unreadable.report(io, noun)
         return 0
       }
       const { limit, after } = options
@@ -184,13 +191,15 @@ export function listCommand({ address, columns, query = () => ({}), ...described
         ...(after === undefined ? {} : { after })
       })
       const page = await gateway.call('GET', `${address}?${search}`)
+      unreadable.add(page)
       if (options.json) await printJson(io, page)
       else {
         const items = itemsOf(page)
         await print(items)
         if (typeof page['next'] === 'string') await note(io, `there is more: --after ${page['next']}, or --all`)
-        else if (items.length === 0) await note(io, 'none')
+        else if (items.length === 0 && unreadable.count === 0) await note(io, 'none')
       }
+      await unreadable.report(io, noun)
       return 0
     }
   }

@@ -2,7 +2,7 @@ import type { Capabilities } from '../auth/capabilities.js'
 import type { Attributes } from '../protocol/messages.js'
 import type { AuditLog } from './audit.js'
 import { type ClientKey, isLive, type KeySealer, rotate, type SealedKey } from './client-keys.js'
-import { type RecordAccess, RecordTable, RegistryError } from './records.js'
+import { type RecordAccess, type RecordPage, RecordTable, RegistryError } from './records.js'
 import { createId } from './secrets.js'
 
 interface ClientFields extends Capabilities {
@@ -102,9 +102,10 @@ export class Clients {
     return (await this.#audit.lastAction({ kind: 'client', id: clientId })) === 'client.delete'
   }
 
-  /** Clients in the order of their ids, after the id `after`, at most `limit`. */
-  async list(after: string, limit: number): Promise<readonly Client[]> {
-    return (await this.#table.list(after, limit)).map(publicOf)
+  /** See {@link RecordTable.list}. */
+  async list(after: string, limit: number): Promise<RecordPage<Client>> {
+    const { items, ...rest } = await this.#table.list(after, limit)
+    return { ...rest, items: items.map(publicOf) }
   }
 
   /** @throws RegistryError NOT_FOUND */

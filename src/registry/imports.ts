@@ -3,7 +3,7 @@ import type { AuditLog } from './audit.js'
 import type { ImportRecord, ImportStatus } from './import-status.js'
 import type { ImportedLicense, LicenseFactory } from './license-factory.js'
 import type { License } from './license-rules.js'
-import { type RecordAccess, type RecordSealer, RegistryError, UnreadableRecord } from './records.js'
+import { openIfReadable, type RecordAccess, type RecordSealer, RegistryError, UnreadableRecord } from './records.js'
 import { createId } from './secrets.js'
 
 /** Most licenses of one chunk. */
@@ -190,12 +190,20 @@ export class Imports {
     const seen = new Set<string>()
     for (const [index, licenseId] of licenseIds.entries()) {
       const stored = existing[index]
-      const license = stored === undefined ? undefined : this.#sealer.open<License>(stored)
-      const exists = license !== undefined && (license.importId === importId || (await this.#status.isVisible(license)))
-      if (exists || seen.has(licenseId)) {
+      if (seen.has(licenseId) || (stored !== undefined && (await this.#exists(importId, stored, index)))) {
         throw new ImportError(index, 'the service has a license with this key already')
       }
       seen.add(licenseId)
+    }
+  }
+
+  /** @throws ImportError if nobody knows, because a record does not open */
+  async #exists(importId: string, stored: StoredRecord, index: number): Promise<boolean> {
+    try {
+      const license = this.#sealer.open<License>(stored)
+      return license.importId === importId || (await this.#status.isVisible(license))
+    } catch (error) {
+      throw error instanceof UnreadableRecord ? new ImportError(index, error.message) : error
     }
   }
 
@@ -225,11 +233,12 @@ export class Imports {
     }
   }
 
+  /** What does not open stays: a license may be another one's, and lists name it. */
   async #removalsOf(importId: string, chunk: StoredRecord): Promise<readonly RecordWrite[]> {
-    const { licenseIds } = this.#sealer.open<ChunkRecord>(chunk)
+    const licenseIds = openIfReadable<ChunkRecord>(this.#sealer, chunk)?.licenseIds ?? []
     const licenses = await Promise.all(licenseIds.map(licenseId => this.#durable.get(licenseKey(licenseId))))
     return licenses.flatMap(stored =>
-      stored !== undefined && this.#sealer.open<License>(stored).importId === importId
+      stored !== undefined && openIfReadable<License>(this.#sealer, stored)?.importId === importId
         ? [{ key: stored.key, expect: stored.version }]
         : []
     )

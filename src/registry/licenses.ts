@@ -2,10 +2,10 @@ import type { ValidationCode } from '../protocol/codes.js'
 import type { Attributes } from '../protocol/messages.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { AuditLog } from './audit.js'
-import type { ImportStatus } from './import-status.js'
+import type { ImportStatus, Visibility } from './import-status.js'
 import type { LicenseFactory, NewLicense } from './license-factory.js'
 import { evaluate, type License } from './license-rules.js'
-import { type RecordAccess, RecordTable, RegistryError, UnreadableRecord } from './records.js'
+import { type RecordAccess, type RecordPage, RecordTable, RegistryError, UnreadableRecord } from './records.js'
 import { createLicenseKey } from './secrets.js'
 
 export type { License } from './license-rules.js'
@@ -81,7 +81,7 @@ export class Licenses {
     const license = this.#factory.create({ ...wanted, key })
     const { licenseId, serviceId } = license
     return this.#table.change(licenseId, async existing => {
-      const visibility = existing === undefined ? 'abandoned' : await this.#imports.visibilityOf(existing)
+      const visibility = existing === undefined ? 'abandoned' : await this.#visibilityOf(existing)
       if (visibility !== 'abandoned') {
         const where = visibility === 'pending' ? ' in an open import' : ''
         throw new RegistryError('CONFLICT', `the service ${serviceId} already has a license with this key${where}`)
@@ -100,17 +100,9 @@ export class Licenses {
     return this.#visible(await this.#table.get(licenseId))
   }
 
-  /** Visible licenses in the order of their ids, after the id `after`, at most `limit`. */
-  async list(after: string, limit: number): Promise<readonly License[]> {
-    const found: License[] = []
-    let last = after
-    while (found.length < limit) {
-      const page = await this.#table.list(last, limit)
-      for (const license of page) if (found.length < limit && (await this.#visible(license))) found.push(license)
-      last = page.at(-1)?.licenseId ?? ''
-      if (page.length < limit) break
-    }
-    return found
+  /** Visible licenses, see {@link RecordTable.list}. */
+  list(after: string, limit: number): Promise<RecordPage<License>> {
+    return this.#table.list(after, limit, async license => (await this.#visibilityOf(license)) === 'visible')
   }
 
   /** @throws RegistryError NOT_FOUND */
@@ -213,7 +205,16 @@ export class Licenses {
   }
 
   async #visible(license: License | undefined): Promise<License | undefined> {
-    return license !== undefined && (await this.#imports.isVisible(license)) ? license : undefined
+    return license !== undefined && (await this.#visibilityOf(license)) === 'visible' ? license : undefined
+  }
+
+  /** @throws UnreadableRecord that names the license, also if the record of its import does not open */
+  async #visibilityOf(license: License): Promise<Visibility> {
+    try {
+      return await this.#imports.visibilityOf(license)
+    } catch (error) {
+      throw error instanceof UnreadableRecord ? new UnreadableRecord(this.#table.key(license.licenseId)) : error
+    }
   }
 
   /** Changes an existing, visible license. */

@@ -71,6 +71,16 @@ export function createRecordSealer(
   }
 }
 
+/** @returns undefined for a record that does not open */
+export function openIfReadable<T>(sealer: RecordSealer, stored: StoredRecord): T | undefined {
+  try {
+    return sealer.open<T>(stored)
+  } catch (error) {
+    if (error instanceof UnreadableRecord) return undefined
+    throw error
+  }
+}
+
 /** Where records are, and how they are sealed. */
 export interface RecordAccess {
   readonly durable: DurableStore
@@ -81,6 +91,15 @@ export interface RecordAccess {
 export type Decision<T, R> =
   | (Pick<Change, 'audit' | 'event' | 'isProtective'> & { readonly write: T | 'remove'; readonly result: R })
   | { readonly result: R }
+
+/** A page of records. */
+export interface RecordPage<T> {
+  readonly items: readonly T[]
+  /** Ids of the records among them that do not open. They count for the limit. */
+  readonly unreadable: readonly string[]
+  /** The `after` of the next page. Absent on the last one. */
+  readonly next?: string
+}
 
 /** Records of one kind. Each is stored sealed under `kind:id`. */
 export class RecordTable<T> {
@@ -105,24 +124,41 @@ export class RecordTable<T> {
     return stored === undefined ? undefined : this.#sealer.open<T>(stored)
   }
 
-  /** Records in the order of their ids, after the id `after`, at most `limit`. Those that do not open are left out. */
-  async list(after: string, limit: number): Promise<readonly T[]> {
-    const found: T[] = []
-    let last = after
-    for (;;) {
-      const wanted = limit - found.length
-      const page = await this.#durable.list(this.#kind, last, wanted)
-      for (const stored of page) found.push(...this.#openIfReadable(stored))
-      if (page.length < wanted || found.length === limit) return found
-      last = page.at(-1)?.key.slice(this.#kind.length + 1) ?? last
+  /**
+   * Records in the order of their ids.
+   * @param after    '' or the `next` of the previous page
+   * @param limit    most records of the page, at least 1
+   * @param isShown  whether a record is on the page; one for which it throws UnreadableRecord counts as unreadable
+   */
+  async list(
+    after: string,
+    limit: number,
+    isShown: (record: T) => Promise<boolean> = async () => true
+  ): Promise<RecordPage<T>> {
+    const items: T[] = []
+    const unreadable: string[] = []
+    for (let last = after; ; ) {
+      const page = await this.#durable.list(this.#kind, last, limit)
+      for (const stored of page) {
+        last = stored.key.slice(this.#kind.length + 1)
+        const record = await this.#openIfReadable(stored, isShown)
+        if (record === 'unreadable') unreadable.push(last)
+        else items.push(...record)
+        if (items.length + unreadable.length === limit) return { items, unreadable, next: last }
+      }
+      if (page.length < limit) return { items, unreadable }
     }
   }
 
-  #openIfReadable(stored: StoredRecord): T[] {
+  async #openIfReadable(
+    stored: StoredRecord,
+    isShown: (record: T) => Promise<boolean>
+  ): Promise<readonly T[] | 'unreadable'> {
     try {
-      return [this.#sealer.open<T>(stored)]
+      const record = this.#sealer.open<T>(stored)
+      return (await isShown(record)) ? [record] : []
     } catch (error) {
-      if (error instanceof UnreadableRecord) return []
+      if (error instanceof UnreadableRecord) return 'unreadable'
       throw error
     }
   }

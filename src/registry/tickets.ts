@@ -53,6 +53,9 @@ export function isTicketId(keyId: string): boolean {
   return keyId.startsWith(`${ticketKind}_`)
 }
 
+/** Outcome of marking a ticket as revoked. `changed`: it was sealed again meanwhile. `unreadable`: it did not open. */
+type Marked = 'marked' | 'changed' | 'unreadable'
+
 /** What a ticket that is not there costs to open: as much as one that is. */
 const decoyRecord: TicketRecord = {
   ...{ clientId: 'decoy', keyId: 'tkt_decoy', subscribe: [], publish: [], services: [], attributes: {} },
@@ -136,29 +139,36 @@ export class Tickets {
   }
 
   /**
-   * Revokes a ticket and notifies its live sessions. Revoking it again changes nothing.
+   * Revokes a ticket and notifies its live sessions. Revoking it again changes nothing. A ticket that does not open is
+   * revoked for the client that is named: nobody can know whose it is.
    * @throws RegistryError NOT_FOUND
    */
   async revoke(clientId: string, keyId: string, actor: string): Promise<void> {
     // The ticket stays, marked, until it expires: if the commit below fails, the caller can revoke it again.
-    while (!(await this.#mark(clientId, keyId)));
-    const audit = this.#audit.entry(actor, 'ticket.revoke', `ticket:${keyId}`, { clientId })
+    let marked: Marked = 'changed'
+    while (marked === 'changed') marked = await this.#mark(clientId, keyId)
+    const detail = marked === 'unreadable' ? { clientId, wasUnreadable: true } : { clientId }
+    const audit = this.#audit.entry(actor, 'ticket.revoke', `ticket:${keyId}`, detail)
     await this.#durable.commit({ writes: [], audit, event: { kind: 'ticket', id: clientId }, isProtective: true })
   }
 
-  /**
-   * Marks a ticket as revoked.
-   * @returns false if it has changed meanwhile: it was sealed again
-   * @throws RegistryError NOT_FOUND
-   */
-  async #mark(clientId: string, keyId: string): Promise<boolean> {
+  /** @throws RegistryError NOT_FOUND */
+  async #mark(clientId: string, keyId: string): Promise<Marked> {
     const text = await this.#store.get(keyId)
-    const record = this.#recordOf(text, clientId, keyId)
-    if (text === undefined || record === undefined) {
+    const opened = text === undefined ? undefined : this.#unseal(keyId, text)
+    const isKnown = opened === undefined ? text !== undefined : this.#isOf(opened, clientId)
+    if (text === undefined || !isKnown) {
       throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key or ticket ${keyId}`)
     }
-    const revoked: TicketRecord = { ...record, revokedAt: record.revokedAt ?? this.#now() }
-    return this.#store.replace(keyId, text, this.#sealer.seal(revoked))
+    const at = this.#now()
+    // The store removes it when the unreadable one would have ended.
+    const record = opened ?? {
+      ...{ ...decoyRecord, clientId, keyId, secret: createSecret('tk') },
+      ...{ createdAt: at, expiresAt: at + ticketSeconds.max * 1000 }
+    }
+    const revoked: TicketRecord = { ...record, revokedAt: record.revokedAt ?? at }
+    if (!(await this.#store.replace(keyId, text, this.#sealer.seal(revoked)))) return 'changed'
+    return opened === undefined ? 'unreadable' : 'marked'
   }
 
   /**
@@ -194,7 +204,12 @@ export class Tickets {
 
   #recordOf(text: string | undefined, clientId: string, keyId: string): TicketRecord | undefined {
     const record = text === undefined ? this.#unseal(decoyRecord.keyId, this.#decoy) : this.#unseal(keyId, text)
-    return record?.clientId === clientId && record.expiresAt > this.#now() ? record : undefined
+    return record !== undefined && this.#isOf(record, clientId) ? record : undefined
+  }
+
+  /** Whether a ticket is this client's, and has not expired. */
+  #isOf(record: TicketRecord, clientId: string): boolean {
+    return record.clientId === clientId && record.expiresAt > this.#now()
   }
 
   async #readValid(clientId: string, keyId: string): Promise<TicketRecord | undefined> {

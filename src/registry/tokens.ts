@@ -1,7 +1,7 @@
 import type { Capabilities } from '../auth/capabilities.js'
 import type { AuditLog } from './audit.js'
 import type { Hasher } from './keyring.js'
-import { type RecordAccess, RecordTable, RegistryError, UnreadableRecord } from './records.js'
+import { type RecordAccess, type RecordPage, RecordTable, RegistryError, UnreadableRecord } from './records.js'
 import { createSecret, isWellFormedSecret } from './secrets.js'
 
 /** What the holder of a token may do. `admin` includes all others. */
@@ -72,8 +72,8 @@ export class Tokens {
     return record?.expiresAt !== undefined && record.expiresAt <= this.#now() ? undefined : record
   }
 
-  /** Tokens in the order of their ids, after the id `after`, at most `limit`. */
-  list(after: string, limit: number): Promise<readonly Token[]> {
+  /** See {@link RecordTable.list}. */
+  list(after: string, limit: number): Promise<RecordPage<Token>> {
     return this.#table.list(after, limit)
   }
 

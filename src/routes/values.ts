@@ -1,5 +1,6 @@
 import { ApiError } from '../errors.js'
 import { attributeNameBytes, attributeValueBytes } from '../protocol/limits.js'
+import type { RecordPage } from '../registry/records.js'
 import { defaultPageItems, maxPageItems, type PageQuery } from './common/schema.js'
 
 /** Conversion and validation of values, where JSON Schema is not enough. */
@@ -21,6 +22,20 @@ export async function pageOf<Item, Formatted>(
   const items = await read(after, limit)
   const last = items.length === limit ? items.at(-1) : undefined
   return { items: items.map(format), ...(last === undefined ? {} : { next: idOf(last) }) }
+}
+
+/**
+ * One page of records, with the ids of those that do not open.
+ * @param format  converts an item for the response
+ * @throws ApiError BAD_REQUEST, StoreUnavailable
+ */
+export async function recordPageOf<Item, Formatted>(
+  { after = '', limit }: PageQuery,
+  records: { list(after: string, limit: number): Promise<RecordPage<Item>> },
+  format: (item: Item) => Formatted
+): Promise<{ items: Formatted[]; unreadable?: readonly string[]; next?: string }> {
+  const { items, unreadable, ...rest } = await records.list(after, parseLimit(limit))
+  return { items: items.map(format), ...(unreadable.length === 0 ? {} : { unreadable }), ...rest }
 }
 
 /** @throws ApiError BAD_REQUEST */

@@ -13,7 +13,7 @@ onEachStore((t, { clock, open }) => {
     t.match(client, { clientId: 'game', status: 'active', subscribe: ['a:*'], publish: [], services: ['*'] })
     t.notMatch(JSON.stringify(client), /cs_sk_|sealed|v1\./)
     t.notMatch((await store.durable.get('client:game'))?.text, made.secret, 'the store has no plain secret')
-    t.same(await registry.clients.list('', 10), [client])
+    t.same(await registry.clients.list('', 10), { items: [client], unreadable: [] })
     await registry.clients.update('game', { status: 'suspended', services: ['x'] }, 'admin')
     t.match(await registry.clients.get('game'), { status: 'suspended', services: ['x'], subscribe: ['a:*'] })
     await registry.clients.remove('game', 'admin')

@@ -68,7 +68,7 @@ onEachStore((t, { clock, open }) => {
     })
     await registry.licenses.create({ serviceId: 'svc2', key: 'very-special-key' }, 'admin')
     t.notMatch((await store.durable.get(`license:${license.licenseId}`))?.text, /very-special-key/)
-    t.equal((await registry.licenses.list('', 10)).length, 2)
+    t.equal((await registry.licenses.list('', 10)).items.length, 2)
   })
 
   t.test('binds exactly one of eight racing hwids', async t => {

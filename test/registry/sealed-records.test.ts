@@ -30,7 +30,7 @@ onEachStore((t, { clock, openStore, open }) => {
     }
     t.equal(lines.length, 1, 'one line, however often it is read')
     t.match(lines, [{ record: key, message: /does not open/ }])
-    t.same(await registry.tokens.list('', 10), [admin.record], 'a list leaves it out')
+    t.same(await registry.tokens.list('', 10), { items: [admin.record], unreadable: [record.tokenId] })
     await registry.tokens.remove(record.tokenId, 'admin')
     t.equal(await store.durable.get(key), undefined, 'an operator removes it')
   })
@@ -47,7 +47,8 @@ onEachStore((t, { clock, openStore, open }) => {
       await store.durable.get(`license:${license.licenseId}`),
       ...(await store.durable.auditAfter(0, 100))
     ].map(each => each?.text)
-    t.notMatch(texts.join('\n'), /7421/)
+    // With the hyphen: a hash has four such digits now and then.
+    t.notMatch(texts.join('\n'), /-7421/)
     const entries = await registry.audit.list(0, 100)
     t.match(
       entries.map(({ action, detail }) => ({ action, detail })),
@@ -116,7 +117,11 @@ onEachStore((t, { clock, openStore, open }) => {
       })
       await putPlain(store, 'token:tok_1', '{"tokenId":"tok_1","name":"n","scopes":["admin"]}')
       const reopened = await openRegistry(store, [masterKey], clock.now)
-      t.same(await reopened.tokens.list('', 10), [], 'also by an instance that starts later')
+      t.same(
+        await reopened.tokens.list('', 10),
+        { items: [], unreadable: ['tok_1'] },
+        'also by an instance that starts later'
+      )
     }
   )
 
@@ -134,7 +139,7 @@ onEachStore((t, { clock, openStore, open }) => {
     }))
     await store.durable.commit({ writes, audit: () => ({ hash: '', text: '{"detail":{}}' }) })
     const registry = await openRegistry(store, [masterKey], clock.now)
-    t.equal((await registry.licenses.list('', 2000)).length, 1100)
+    t.equal((await registry.licenses.list('', 2000)).items.length, 1100)
     const sealed = (await registry.audit.list(0, 100)).filter(({ action }) => action === 'store.seal')
     const batches = sealed.flatMap(({ detail }) => (detail['kind'] === 'license' ? [Number(detail['records'])] : []))
     t.equal(

@@ -70,8 +70,8 @@ onEachStore((t, { openStore }) => {
       tickets[1],
       undefined
     ])
-    t.equal((await alone.licenses.list('', 10)).length, 3)
-    t.equal((await alone.tokens.list('', 10)).length, 3)
+    t.equal((await alone.licenses.list('', 10)).items.length, 3)
+    t.equal((await alone.tokens.list('', 10)).items.length, 3)
     t.match(await alone.audit.verify(), { brokenAt: undefined })
     await t.rejects(both.reencrypt('nonsense', 2, 'admin'), { code: 'BAD_REQUEST' })
   })

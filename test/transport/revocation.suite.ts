@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import type { codes } from '../../src/protocol/codes.js'
 import type { Store } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
+import { putPlain } from '../registry/earlier-version.js'
 import { type TransportHarness, validate } from './harness.js'
 
 /** Sessions that end because their permission did, or their instance (PROTOCOL §3, §5.4). */
@@ -13,6 +14,14 @@ export function revocationSuite(t: Test, harness: TransportHarness): void {
     const cases: [string, keyof typeof codes, (c: { clientId: string; keyId: string }) => Promise<unknown>][] = [
       ['key', 'SESSION_REVOKED', c => gateway.admin('DELETE', `/clients/${c.clientId}/keys/${c.keyId}`)],
       ['client', 'SESSION_REVOKED', c => gateway.admin('DELETE', `/clients/${c.clientId}`)],
+      [
+        'client that does not open',
+        'SESSION_REVOKED',
+        async c => {
+          await putPlain(gateway.store, `client:${c.clientId}`, 'damaged')
+          await gateway.admin('DELETE', `/clients/${c.clientId}`)
+        }
+      ],
       ['suspended', 'SESSION_REVOKED', c => gateway.admin('PATCH', `/clients/${c.clientId}`, { status: 'suspended' })],
       ['permissions', 'SESSION_EXPIRED', c => gateway.admin('PATCH', `/clients/${c.clientId}`, { services: ['x'] })],
       ['overlap 0', 'SESSION_EXPIRED', c => gateway.admin('POST', `/clients/${c.clientId}/keys`, { overlap: 0 })]

@@ -6,6 +6,7 @@ import { gatewayOptions, text } from '../options.js'
 import { isRecord, write } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
 import { pagesOf, writeJsonArray } from '../resource.js'
+import { UnreadableRecords } from '../unreadable-records.js'
 
 type License = Readonly<Record<string, unknown>>
 type Put = (text: string) => Promise<void> | void
@@ -32,12 +33,14 @@ async function* counted(pages: AsyncIterable<readonly unknown[]>, progress: Prog
   }
 }
 
-async function exportTo(invocation: Invocation, format: string, put: Put): Promise<void> {
+/** @returns the licenses that are left out because they do not open */
+async function exportTo(invocation: Invocation, format: string, put: Put): Promise<UnreadableRecords> {
   const { io, options } = invocation
   // On a terminal that shows the licenses themselves, a progress bar would mix with them.
   const hasBar = io.stderr.isTTY === true && (options.out !== undefined || io.stdout.isTTY !== true)
   const progress = startProgress(io, 'licenses', undefined, hasBar)
-  const pages = counted(pagesOf(invocation, '/v1/admin/licenses'), progress)
+  const unreadable = new UnreadableRecords()
+  const pages = counted(pagesOf(invocation, '/v1/admin/licenses', {}, unreadable), progress)
   if (format === 'json') await writeJsonArray(pages, put)
   else {
     if (format === 'csv') await put(formatCsv([csvColumns]))
@@ -47,6 +50,7 @@ async function exportTo(invocation: Invocation, format: string, put: Put): Promi
     }
   }
   await progress.finish()
+  return unreadable
 }
 
 export const exportCommand: CommandSpec = {
@@ -54,7 +58,8 @@ export const exportCommand: CommandSpec = {
   summary: 'Write all licenses as CSV, JSON or NDJSON.',
   details:
     'License keys are not included: the gateway stores only keyed hashes of them (keyHash). `licenses import` reads the ' +
-    'file again, into this store or one restored from its backup. An existing file is replaced.',
+    'file again, into this store or one restored from its backup. An existing file is replaced. Licenses that do not open ' +
+    'are left out: exit code 1, and a line that says how many.',
   options: [
     text('--format <format>', 'csv, json or ndjson. Default: by the extension of --out, else csv.', formats),
     text('--out <file>', 'Write to this file (mode 0600). Default: stdout.'),
@@ -65,8 +70,14 @@ export const exportCommand: CommandSpec = {
     const { io, options } = invocation
     const { out } = options
     const format = options.json ? 'json' : (options.format ?? formatOf(out ?? '') ?? 'csv')
-    if (out === undefined) await exportTo(invocation, format, chunk => write(io.stdout, chunk))
-    else await writeNewFile(out, put => exportTo(invocation, format, put))
-    return 0
+    let unreadable = new UnreadableRecords()
+    if (out === undefined) unreadable = await exportTo(invocation, format, chunk => write(io.stdout, chunk))
+    else {
+      await writeNewFile(out, async put => {
+        unreadable = await exportTo(invocation, format, put)
+      })
+    }
+    await unreadable.report(io, 'licenses')
+    return unreadable.count === 0 ? 0 : 1
   }
 }

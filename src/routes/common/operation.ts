@@ -46,6 +46,10 @@ const headers: Partial<Record<Status, Record<string, object>>> = {
 
 /** Statuses that every operation with a token can return. */
 const commonStatuses = [401, 403, 429, 500, 503] as const
+/** Why a record cannot be read or changed; `DELETE` still removes it. */
+export const unreadable = {
+  409: 'its record does not open: its master key is missing, or it was changed in the store'
+} as const
 /** Statuses of an operation with a request body. */
 export const ofBody = [400, 413, 415] as const
 

@@ -139,3 +139,13 @@ export type PageQuery = Static<typeof pageQuerySchema>
 export function pageSchema<Schema extends TSchema>(item: Schema, $id: string) {
   return Type.Object({ items: list(refer(item)), next: Type.Optional(nextSchema) }, { $id })
 }
+
+/** One page of a list of records. */
+export function recordPageSchema<Schema extends TSchema>(item: Schema, $id: string) {
+  const unreadable = list(Type.String(), {
+    description:
+      'Ids of the records on this page that do not open: their master key is missing, or they were changed in the store. They count for `limit`. `DELETE` removes one. Absent if all open.',
+    examples: [['game-1']]
+  })
+  return Type.Object({ ...pageSchema(item, '').properties, unreadable: Type.Optional(unreadable) }, { $id })
+}

@@ -3,7 +3,7 @@ import { ApiError } from '../../../errors.js'
 import type { ClientKey } from '../../../registry/client-keys.js'
 import type { Client } from '../../../registry/clients.js'
 import { isTicketId } from '../../../registry/tickets.js'
-import { formatTime, pageOf, requireAttributes } from '../../values.js'
+import { formatTime, recordPageOf, requireAttributes } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { clientCalls, clientSchemas, clientTag } from './schema.js'
 
@@ -33,14 +33,7 @@ function routes({ registry: { clients, tickets } }: AdminDependencies): FastifyP
       return reply.code(201).send({ ...formatClient(client), keyId, secret })
     })
 
-    app.get('/clients', { schema: clientCalls.list }, request =>
-      pageOf(
-        request.query,
-        (after, limit) => clients.list(after, limit),
-        client => client.clientId,
-        formatClient
-      )
-    )
+    app.get('/clients', { schema: clientCalls.list }, request => recordPageOf(request.query, clients, formatClient))
 
     app.get('/clients/:clientId', { schema: clientCalls.get }, async request => {
       const client = await clients.get(request.params.clientId)

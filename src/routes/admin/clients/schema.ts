@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { maxLiveKeys } from '../../../registry/client-keys.js'
-import { needs, noContent, ofBody, refusals } from '../../common/operation.js'
+import { needs, noContent, ofBody, refusals, unreadable } from '../../common/operation.js'
 import type { Tag } from '../../common/resource.js'
 import {
   attributesSchema,
@@ -10,7 +10,7 @@ import {
   list,
   oneOf,
   pageQuerySchema,
-  pageSchema,
+  recordPageSchema,
   refer,
   secretShown,
   timeShown,
@@ -114,7 +114,7 @@ const newKeySchema = Type.Object(
 
 const clientParams = Type.Object({ clientId: clientIdSchema })
 const keyParams = Type.Object({ clientId: clientIdSchema, keyId: keyIdSchema })
-const clientPageSchema = pageSchema(clientSchema, 'ClientPage')
+const clientPageSchema = recordPageSchema(clientSchema, 'ClientPage')
 export const clientTag: Tag = {
   name: 'Clients',
   description: 'Programs that may connect, with their permissions and keys.'
@@ -152,7 +152,7 @@ export const clientCalls = {
     security: needs('admin', 'read'),
     params: clientParams,
     response: { 200: refer(clientSchema, 'The client and its keys.') },
-    refusals: refusals([400, 404], noClient)
+    refusals: refusals([400, 404, 409], { ...noClient, ...unreadable })
   },
   update: {
     tags,
@@ -164,13 +164,13 @@ export const clientCalls = {
     params: clientParams,
     body: refer(clientPatchSchema),
     response: { 200: refer(clientSchema, 'The changed client.') },
-    refusals: refusals([...ofBody, 404], noClient)
+    refusals: refusals([...ofBody, 404, 409], { ...noClient, ...unreadable })
   },
   remove: {
     tags,
     operationId: 'deleteClient',
     summary: 'Delete a client',
-    description: 'Its sessions end with `SESSION_REVOKED`.',
+    description: 'Its sessions end with `SESSION_REVOKED`. It also removes a client whose record does not open.',
     security: needs('admin'),
     params: clientParams,
     response: { 204: noContent('The client is deleted.') },
@@ -187,7 +187,10 @@ export const clientCalls = {
     response: {
       201: refer(createdKeySchema, 'The new key.')
     },
-    refusals: refusals([...ofBody, 404, 409], { ...noClient, 409: 'an earlier overlap has not ended' })
+    refusals: refusals([...ofBody, 404, 409], {
+      ...noClient,
+      409: 'an earlier overlap has not ended, or the record of the client does not open'
+    })
   },
   revokeKey: {
     tags,
@@ -200,7 +203,10 @@ export const clientCalls = {
     response: {
       204: noContent('The key or ticket is revoked.')
     },
-    refusals: refusals([400, 404], { 404: 'the client does not exist, or has no such key or ticket' })
+    refusals: refusals([400, 404, 409], {
+      404: 'the client does not exist, or has no such key or ticket',
+      ...unreadable
+    })
   }
 } as const
 

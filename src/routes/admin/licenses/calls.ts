@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { needs, noContent, ofBody, refusals } from '../../common/operation.js'
+import { needs, noContent, ofBody, refusals, unreadable } from '../../common/operation.js'
 import type { Tag } from '../../common/resource.js'
 import { hwidSchema, pageQuerySchema, refer } from '../../common/schema.js'
 import {
@@ -52,7 +52,7 @@ export const licenseCalls = {
     security: needs('admin', 'read'),
     params: licenseParams,
     response: { 200: refer(licenseSchema, 'The license.') },
-    refusals: refusals([400, 404], noLicense)
+    refusals: refusals([400, 404, 409], { ...noLicense, ...unreadable })
   },
   update: {
     tags,
@@ -62,12 +62,13 @@ export const licenseCalls = {
     params: licenseParams,
     body: refer(licensePatchSchema),
     response: { 200: refer(licenseSchema, 'The changed license.') },
-    refusals: refusals([...ofBody, 404], noLicense)
+    refusals: refusals([...ofBody, 404, 409], { ...noLicense, ...unreadable })
   },
   remove: {
     tags,
     operationId: 'deleteLicense',
     summary: 'Delete a license',
+    description: 'It also removes a license whose record does not open.',
     security: needs('admin'),
     params: licenseParams,
     response: { 204: noContent('The license is deleted.') },
@@ -81,7 +82,7 @@ export const licenseCalls = {
     security: needs('admin'),
     params: licenseParams,
     response: { 204: noContent('No hwid is bound.') },
-    refusals: refusals([400, 404], noLicense)
+    refusals: refusals([400, 404, 409], { ...noLicense, ...unreadable })
   },
   resetHwid: {
     tags,
@@ -93,7 +94,10 @@ export const licenseCalls = {
     response: {
       204: noContent('The hwid is no longer bound.')
     },
-    refusals: refusals([400, 404], { 404: 'the license does not exist, or the hwid is not bound to it' })
+    refusals: refusals([400, 404, 409], {
+      404: 'the license does not exist, or the hwid is not bound to it',
+      ...unreadable
+    })
   },
   banHwid: {
     tags,
@@ -105,6 +109,6 @@ export const licenseCalls = {
     response: {
       200: refer(licenseSchema, 'The changed license.')
     },
-    refusals: refusals([...ofBody, 404], noLicense)
+    refusals: refusals([...ofBody, 404, 409], { ...noLicense, ...unreadable })
   }
 } as const

@@ -3,7 +3,7 @@ import { ApiError } from '../../../errors.js'
 import { hwidBytes, licenseKeyBytes } from '../../../protocol/limits.js'
 import type { ImportedLicense } from '../../../registry/license-factory.js'
 import type { License } from '../../../registry/licenses.js'
-import { formatTime, pageOf, parseTime, requireAttributes, requireText } from '../../values.js'
+import { formatTime, parseTime, recordPageOf, requireAttributes, requireText } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { licenseCalls, licenseTag } from './calls.js'
 import { type ImportedLicenseBody, type LicensePatchBody, licenseSchemas, type NewLicenseBody } from './schema.js'
@@ -80,14 +80,7 @@ function routes({ registry: { licenses } }: AdminDependencies): FastifyPluginAsy
       return reply.code(201).send({ ...format(license), key })
     })
 
-    app.get('/licenses', { schema: licenseCalls.list }, request =>
-      pageOf(
-        request.query,
-        (after, limit) => licenses.list(after, limit),
-        license => license.licenseId,
-        format
-      )
-    )
+    app.get('/licenses', { schema: licenseCalls.list }, request => recordPageOf(request.query, licenses, format))
 
     app.get('/licenses/:licenseId', { schema: licenseCalls.get }, async request => {
       const license = await licenses.get(request.params.licenseId)

@@ -8,7 +8,7 @@ import {
   licenseKeySchema,
   list,
   oneOf,
-  pageSchema,
+  recordPageSchema,
   refer,
   serviceIdSchema,
   time,
@@ -138,7 +138,7 @@ export const banSchema = Type.Object(
 export type NewLicenseBody = Static<typeof newLicenseSchema>
 export type LicensePatchBody = Static<typeof licensePatchSchema>
 
-export const licensePageSchema = pageSchema(licenseSchema, 'LicensePage')
+export const licensePageSchema = recordPageSchema(licenseSchema, 'LicensePage')
 
 export const licenseSchemas = [
   boundHwidSchema,

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Token } from '../../../registry/tokens.js'
-import { formatTime, pageOf, parseTime, requireText } from '../../values.js'
+import { formatTime, parseTime, recordPageOf, requireText } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { tokenCalls, tokenSchemas, tokenTag } from './schema.js'
 
@@ -25,14 +25,7 @@ function routes({ registry: { tokens } }: AdminDependencies): FastifyPluginAsync
       return reply.code(201).send({ ...formatToken(record), token })
     })
 
-    app.get('/tokens', { schema: tokenCalls.list }, request =>
-      pageOf(
-        request.query,
-        (after, limit) => tokens.list(after, limit),
-        token => token.tokenId,
-        formatToken
-      )
-    )
+    app.get('/tokens', { schema: tokenCalls.list }, request => recordPageOf(request.query, tokens, formatToken))
 
     app.delete('/tokens/:tokenId', { schema: tokenCalls.remove }, async (request, reply) => {
       await tokens.remove(request.params.tokenId, request.actor)

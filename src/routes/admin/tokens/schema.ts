@@ -9,7 +9,7 @@ import {
   list,
   oneOf,
   pageQuerySchema,
-  pageSchema,
+  recordPageSchema,
   refer,
   secretShown,
   time,
@@ -69,7 +69,7 @@ const newTokenSchema = Type.Object(
   }
 )
 
-const tokenPageSchema = pageSchema(tokenSchema, 'TokenPage')
+const tokenPageSchema = recordPageSchema(tokenSchema, 'TokenPage')
 export const tokenTag: Tag = { name: 'Tokens', description: 'API tokens: who may call this API.' }
 const tags = [tokenTag.name]
 
@@ -97,7 +97,8 @@ export const tokenCalls = {
     tags,
     operationId: 'deleteToken',
     summary: 'Delete an API token',
-    description: 'The token is refused at once. Tickets that its holder created stay valid until they expire.',
+    description:
+      'The token is refused at once. Tickets that its holder created stay valid until they expire. It also removes a token whose record does not open.',
     security: needs('admin'),
     params: Type.Object({ tokenId: tokenIdSchema }),
     response: { 204: noContent('The token is deleted.') },

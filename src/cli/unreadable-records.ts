@@ -1,0 +1,39 @@
+import type { Io } from './command.js'
+import type { Answer } from './gateway.js'
+import { clean, note } from './output.js'
+
+/** Ids that the note shows; the gateway's log names the others. */
+const maxShownIds = 10
+
+/** Records that lists of the gateway name because they do not open. */
+export class UnreadableRecords {
+  readonly #shown: string[] = []
+  #count = 0
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** Notes those of one page. */
+  add({ unreadable }: Answer): void {
+    for (const id of Array.isArray(unreadable) ? unreadable : []) {
+      this.#count++
+      if (this.#shown.length < maxShownIds) this.#shown.push(clean(String(id)))
+    }
+  }
+
+  /**
+   * Notes on stderr what is missing from a list, unless everything opens.
+   * @param noun  what the list is of, as commands name it, e.g. `clients`
+   */
+  async report(io: Io, noun: string): Promise<void> {
+    if (this.#count === 0) return
+    const more = this.#count > maxShownIds ? ' …' : ''
+    await note(
+      io,
+      `countersign: ${noun} that do not open and are left out: ${this.#count} (${this.#shown.join(' ')}${more}). Their ` +
+        'master key is missing, or they were changed in the store: configure that key behind the current one, or remove ' +
+        `them: countersign ${noun} delete ${this.#shown[0]}`
+    )
+  }
+}
