@@ -215,8 +215,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const layer = await createSessionLayer({ ...options, edge, boundedLog })
   const { connected, member, bridgeSessions, drain, dependencies, quotas, capacity, timekeeper } = layer
   const server = createServer({
-    ...{ ...config, logger, edge, refused: boundedLog.requests, timeouts, refuseBridgePath, bridgePrefix },
-    depth: dependencies.settings.limits.depth
+    ...{ ...config, logger, edge, boundedLog, timeouts, refuseBridgePath, bridgePrefix },
+    ...{ depth: dependencies.settings.limits.depth, onRefused: layer.metrics.requestRefused }
   })
   const parts = { edge, boundedLog }
   await registerFoundation(server, layer, parts, config)

@@ -11,7 +11,7 @@ export interface Metrics {
   /** Counts what happens to publications. */
   readonly channels: ChannelsObserver
   /** Counts a request that was refused. @param code  the error code that was sent */
-  requestRefused(code: string): void
+  readonly requestRefused: (code: string) => void
   /** Counts a request that a client's quota refused. */
   readonly quotaRefused: (quota: string) => void
   readonly contentType: string

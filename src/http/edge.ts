@@ -17,6 +17,10 @@ export interface HttpEdge {
   readonly budget: BodyBudget
   readonly readBody: ReadBody
   readonly onPipelined: () => void
+  /** Counts a socket that was cut without an answer. */
+  readonly onCut: () => void
+  /** What a peer address counts by; undefined: not by address, as for a trusted proxy. */
+  readonly keyOf: (remoteAddress: string) => string | undefined
   readonly verifiedTokens: VerifiedTokens
   readonly descriptors: Descriptors
   /** Counts a request that was refused because no file descriptors are left for its connection. */
@@ -27,8 +31,9 @@ export interface HttpEdge {
   readonly refusedSockets: Readonly<Record<SocketRefusal, number>>
 }
 
-/** `address` and `total`: at a bound on unverified sockets. `pipelined`: too many requests in flight. `descriptors`: none left. */
-export type SocketRefusal = 'address' | 'total' | 'pipelined' | 'descriptors'
+/** `address` and `total`: at a bound on unverified sockets. `pipelined`: too many requests in flight. `descriptors`: none left.
+ * `unparsed`: its address sends too many requests, and this one is none. */
+export type SocketRefusal = 'address' | 'total' | 'pipelined' | 'descriptors' | 'unparsed'
 
 export interface HttpEdgeOptions {
   /** Whether counts by address apply. */
@@ -53,7 +58,7 @@ function proxyCheck(trustProxy: readonly string[]): (address: string) => boolean
 
 export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: HttpEdgeOptions): HttpEdge {
   const isProxy = proxyCheck(trustProxy)
-  const refusedSockets = { address: 0, total: 0, pipelined: 0, descriptors: 0 }
+  const refusedSockets = { address: 0, total: 0, pipelined: 0, descriptors: 0, unparsed: 0 }
   const descriptors = new Descriptors()
   const budget = createBodyBudget(pendingBodyBytes)
 
@@ -75,6 +80,8 @@ export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: Http
     budget,
     readBody: createBodyReader(budget),
     onPipelined: () => refusedSockets.pipelined++,
+    onCut: () => refusedSockets.unparsed++,
+    keyOf,
     verifiedTokens: new VerifiedTokens(),
     descriptors,
     onDescriptors: () => refusedSockets.descriptors++,

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns'
 import type { EventEmitter } from 'node:events'
-import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import type { Descriptors } from './descriptors.js'
@@ -45,10 +45,12 @@ export interface NodeServerOptions {
   readonly descriptors: Descriptors
   /** Called for each socket that had too many requests in flight. */
   readonly onPipelined: () => void
+  /** Answers a request for a tunnel, and closes its socket. Node would close it outside of every limit. */
+  readonly onConnect: (request: IncomingMessage) => void
 }
 
 export function createNodeServer(handler: RequestListener, options: NodeServerOptions): Server {
-  const { timeouts, tls, hasTrustedProxy, sockets, descriptors, onPipelined } = options
+  const { timeouts, tls, hasTrustedProxy, sockets, descriptors, onPipelined, onConnect } = options
   const settings = {
     headersTimeout: timeouts.headersMs,
     requestTimeout: timeouts.bodyMs,
@@ -73,6 +75,7 @@ export function createNodeServer(handler: RequestListener, options: NodeServerOp
   server.on('dropRequest', (_request, socket) => socket.destroy())
   // An expectation that nobody knows is ignored (RFC 9110 §10.1.1). Node would answer 417 outside of every limit.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  server.on('connect', request => onConnect(request))
   upgradesOf.set(server, separateUpgrades(server, hasTrustedProxy ? normalizeForwardedFor : undefined))
   server.on('connection', (socket: Socket) => {
     descriptors.add(socket)

@@ -72,6 +72,19 @@ export async function registerRateLimit(
  */
 export type CountRequest = (request: FastifyRequest) => Promise<ApiError | undefined>
 
+/** Counts something of an address that is no request. @returns whether the address has sent too many */
+export type CountAddress = (remoteAddress: string) => Promise<boolean>
+
+/** The address counts as in {@link createRequestCount} without `max`. */
+export function createAddressCount(server: FastifyInstance): CountAddress {
+  const count = createRequestCount(server)
+  return async ip => {
+    // All that the count reads of a request.
+    const request = { ip, headers: {}, routeOptions: { config: {} } } as FastifyRequest
+    return (await count(request)) !== undefined
+  }
+}
+
 /** @param max  default: the requests count with all others of their address */
 export function createRequestCount(server: FastifyInstance, max?: number): CountRequest {
   // Absent without rates.

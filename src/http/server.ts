@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs'
-import { STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type ApiErrorCode, apiErrors } from '../errors.js'
-import type { RepeatedEvents } from '../log/repeated-events.js'
+import type { BoundedLog } from '../log/bounded-log.js'
 import type { HttpEdge } from './edge.js'
 import { readJsonBodies } from './json-body.js'
 import { createLazyCompilers } from './lazy-schemas.js'
 import { createNodeServer, defaultTimeouts, listenOnAllLoopback, type ServerTimeouts } from './node-server.js'
-import { type CountRequest, createRequestCount } from './rate-limit.js'
+import { type CountAddress, type CountRequest, createAddressCount, createRequestCount } from './rate-limit.js'
 import { RequestLog } from './request-log.js'
-import { isAnswering } from './request-tracker.js'
 import { formatSchemaErrors } from './schema-errors.js'
+import { createUnparsedRequests, type UnparsedRequests } from './unparsed-requests.js'
 
 /** Largest request body, in bytes, unless a route has its own limit. */
 const bodyBytes = 64 * 1024
@@ -25,8 +23,10 @@ export interface ServerOptions {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
   /** A pino logger; absent: nothing is logged. */
   readonly logger: FastifyBaseLogger | undefined
-  /** Counts refused requests for the log. */
-  readonly refused: RepeatedEvents
+  /** Counts refused requests for the log, and peers that are above a rate. */
+  readonly boundedLog: Pick<BoundedLog, 'requests' | 'floods'>
+  /** Called for each refusal that no route makes, with its error code. */
+  readonly onRefused: (code: ApiErrorCode) => void
   readonly edge: HttpEdge
   /** Nesting levels of a JSON body. */
   readonly depth: number
@@ -39,12 +39,16 @@ export interface ServerOptions {
 
 /** Creates the HTTP server without routes. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { logger, tls, trustProxy, edge, refused, depth, timeouts = defaultTimeouts } = options
+  const { logger, tls, trustProxy, edge, boundedLog, depth, timeouts = defaultTimeouts } = options
+  const unparsed = refuseUnparsed(options, () => server)
   const files = tls && { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }
   const server: FastifyInstance = Fastify({
-    ...(logger === undefined ? {} : { loggerInstance: logger, logController: new RequestLog(refused) }),
+    ...(logger === undefined ? {} : { loggerInstance: logger, logController: new RequestLog(boundedLog.requests) }),
     serverFactory: handler =>
-      createNodeServer(handler, { ...edge, timeouts, tls: files, hasTrustedProxy: trustProxy.length > 0 }),
+      createNodeServer(handler, {
+        ...{ ...edge, timeouts, tls: files, hasTrustedProxy: trustProxy.length > 0 },
+        onConnect: unparsed.connect
+      }),
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
     bodyLimit: bodyBytes,
     routerOptions: { maxParamLength },
@@ -52,7 +56,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     // While it closes, the routes answer in their own form: the bridge with a signed DRAINING.
     return503OnClosing: false,
     frameworkErrors: refuseMalformedPath(options, () => server),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: unparsed.clientError,
     // Values are accepted as they are or refused: never coerced, never dropped.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false, verbose: true } },
     schemaController: { compilersFactory: createLazyCompilers() },
@@ -64,23 +68,20 @@ export function createServer(options: ServerOptions): FastifyInstance {
   return server
 }
 
-/** Errors of Node's parser that are not plain bad requests. */
-const clientErrors: Readonly<Record<string, ApiErrorCode>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
-  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE'
-}
-
-/** Answers what never became a request: headers or a body that came too late, and what is no HTTP. */
-function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  const code = clientErrors[error.code ?? ''] ?? 'BAD_REQUEST'
-  const { status, message } = apiErrors[code]
-  // In the middle of another response this one would be read as a part of it.
-  if (socket.writable && !isAnswering(socket)) {
-    const body = JSON.stringify({ code, message })
-    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close`
-    socket.write(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
-  }
-  socket.destroy(error)
+/** What never becomes a request of Fastify counts with the others of its address, once the rate limit is there. */
+function refuseUnparsed(
+  { edge, boundedLog, logger: log, onRefused }: ServerOptions,
+  server: () => FastifyInstance
+): UnparsedRequests {
+  let count: CountAddress | undefined
+  return createUnparsedRequests({
+    ...{ log, floods: boundedLog.floods, refused: boundedLog.requests },
+    ...{ onRefused, keyOf: edge.keyOf, onCut: edge.onCut },
+    count(remoteAddress) {
+      count ??= createAddressCount(server())
+      return count(remoteAddress)
+    }
+  })
 }
 
 /** Fastify's own response would repeat the path. */

@@ -1,6 +1,7 @@
-import t from 'tap'
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
 import { foreignPerMinute, requestsPerMinute } from '../../src/http/rate-limit.js'
-import { startGateway, testAdminToken } from '../helper/gateway.js'
+import { type Gateway, startGateway, testAdminToken } from '../helper/gateway.js'
 import { upgrade } from '../ws/upgrade.js'
 import { head, openSocket } from './raw-socket.js'
 
@@ -83,4 +84,58 @@ t.test('an unknown expectation is ignored', async t => {
   const socket = await openSocket(t, gateway)
   socket.send(head('GET /livez', { expect: 'miracles' }))
   t.match(await socket.until(/"status":"ok"/), /^HTTP\/1.1 200 OK/)
+})
+
+/** Sends these bytes on a socket of their own. @returns all that is received until it is closed */
+async function sent(t: Test, gateway: Gateway, bytes: string): Promise<string> {
+  const socket = await openSocket(t, gateway)
+  socket.send(bytes)
+  return socket.closed()
+}
+
+const unparsed: Record<string, readonly [bytes: string, status: number, code: string]> = {
+  'a tunnel': [head('CONNECT gateway.test:443'), 400, 'BAD_REQUEST'],
+  'no HTTP': ['\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400, 'BAD_REQUEST'],
+  'HTTP/2 without TLS': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'BAD_REQUEST'],
+  'two lengths': [head('POST /v1/publish', { 'content-length': '1\r\ncontent-length: 2' }), 400, 'BAD_REQUEST'],
+  'a header that is too large': [head('GET /livez', { x: 'x'.repeat(20_000) }), 431, 'HEADERS_TOO_LARGE']
+}
+
+t.test('bug: CONNECT and what the parser refuses were outside all rates', async t => {
+  const lines: { readonly msg: string; readonly code?: string; readonly reason?: string }[] = []
+  const logger = pino({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
+  const gateway = await startGateway(t, { config: { rateLimit: true }, logger })
+  for (const [name, [bytes, status, code]] of Object.entries(unparsed)) {
+    const answer = await sent(t, gateway, bytes)
+    t.match(answer, new RegExp(`^HTTP/1.1 ${status} [^]*connection: close[^]*"code":"${code}"`), name)
+    t.equal(answer.match(/HTTP\/1.1/g)?.length, 1)
+  }
+  t.match(lines.filter(({ msg }) => msg === 'request refused')[0], { code: 'BAD_REQUEST', reason: 'CONNECT' })
+  t.equal(lines.filter(({ msg }) => msg === 'request refused').length, 5, 'a line each, at most 10 of a code')
+  for (let i = 5; i < requestsPerMinute; i++) await gateway.app.server.inject('/nothing')
+  t.equal(
+    (await gateway.app.server.inject('/nothing')).statusCode,
+    429,
+    'they count with the requests of their address'
+  )
+  for (const [name, [bytes]] of Object.entries(unparsed)) t.equal(await sent(t, gateway, bytes), '', `${name}: cut`)
+  const floods = lines.filter(({ msg }) => msg === 'a peer is above its rate: RATE_LIMITED')
+  t.match(floods, [{ remoteAddress: '127.0.0.1' }])
+  t.equal(floods.length, 1, 'one line for its address')
+  const cut = /countersign_sockets_refused_total\{reason="unparsed"\} 5/
+  t.match(await (await fetch(`${gateway.url}/metrics`)).text(), cut)
+})
+
+t.test('what the parser refuses is not counted for a trusted proxy', async t => {
+  const gateway = await startGateway(t, { config: { rateLimit: true, trustProxy: ['127.0.0.1'] } })
+  for (let i = 0; i <= requestsPerMinute; i++) await gateway.app.server.inject('/nothing')
+  for (const [bytes, status] of Object.values(unparsed)) {
+    t.match(await sent(t, gateway, bytes), new RegExp(`^HTTP/1.1 ${status} `))
+  }
+})
+
+t.test('CONNECT behind open requests closes the socket without an answer of its own', async t => {
+  const gateway = await startGateway(t)
+  const answer = await sent(t, gateway, head('GET /readyz') + head('CONNECT gateway.test:443'))
+  t.notMatch(answer, /BAD_REQUEST/)
 })

@@ -1,0 +1,93 @@
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
+import { type ApiErrorCode, apiErrors } from '../errors.js'
+import type { FloodReports } from '../log/flood-reports.js'
+import type { RepeatedEvents } from '../log/repeated-events.js'
+import type { CountAddress } from './rate-limit.js'
+import { hasOpenRequests, isAnswering } from './request-tracker.js'
+
+/** What arrives on a socket and never becomes a request: it is no HTTP, comes too late, or asks for a tunnel (CONNECT). */
+
+export interface UnparsedRequestOptions {
+  /** Counts one with the requests of its address. */
+  readonly count: CountAddress
+  /** What an address counts by; undefined: it is not counted, as for a trusted proxy. */
+  readonly keyOf: (remoteAddress: string) => string | undefined
+  /** Called for each that is answered, with the error code. */
+  readonly onRefused: (code: ApiErrorCode) => void
+  /** Called for each socket that is cut without an answer. */
+  readonly onCut: () => void
+  readonly floods: Pick<FloodReports, 'record'>
+  readonly refused: RepeatedEvents
+  readonly log: Pick<FastifyBaseLogger, 'info'> | undefined
+}
+
+export interface UnparsedRequests {
+  /** An error of Node's parser, or of a TLS handshake. */
+  clientError(error: ClientError, socket: Socket): void
+  connect(request: IncomingMessage): void
+}
+
+type ClientError = Error & { readonly code?: string }
+
+/** Errors of Node that are not plain bad requests. */
+const errorCodes: Readonly<Record<string, ApiErrorCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE'
+}
+/** The peer is gone: there is nobody to count or to answer. */
+const lostConnections: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED'])
+/** Characters of a reason in the log. */
+const maxReasonChars = 128
+
+function answer(socket: Socket, code: ApiErrorCode, message: string): void {
+  const { status } = apiErrors[code]
+  const body = JSON.stringify({ code, message })
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close`
+  socket.write(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+}
+
+/**
+ * Answers what never becomes a request, and closes its socket. An address that has sent too many is cut without an answer:
+ * each of them costs it a new connection.
+ */
+export function createUnparsedRequests(options: UnparsedRequestOptions): UnparsedRequests {
+  const { count, keyOf, onRefused, onCut, floods, refused, log } = options
+
+  /** @param text  the answer; undefined: there is none, because it would disturb another one */
+  async function refuse(socket: Socket, code: ApiErrorCode, reason: string, text: string | undefined): Promise<void> {
+    const { remoteAddress } = socket
+    const isCounted = remoteAddress !== undefined && keyOf(remoteAddress) !== undefined
+    if (isCounted && (await count(remoteAddress))) {
+      floods.record({ remoteAddress })
+      onCut()
+      return
+    }
+    refused.record(code, () => log?.info({ remoteAddress, code, reason }, 'request refused'))
+    onRefused(code)
+    if (socket.writable && text !== undefined) answer(socket, code, text)
+  }
+
+  return {
+    clientError(error, socket) {
+      if (lostConnections.has(error.code)) {
+        socket.destroy(error)
+        return
+      }
+      const code = errorCodes[error.code ?? ''] ?? 'BAD_REQUEST'
+      const reason = (error.code ?? error.message).slice(0, maxReasonChars)
+      // In the middle of another response this one would be read as a part of it.
+      const text = isAnswering(socket) ? undefined : apiErrors[code].message
+      refuse(socket, code, reason, text)
+        .catch(() => {})
+        .finally(() => socket.destroy(error))
+    },
+    connect({ socket }) {
+      const text = hasOpenRequests(socket) ? undefined : 'CONNECT: this gateway is no proxy; it opens no tunnels'
+      refuse(socket, 'BAD_REQUEST', 'CONNECT', text)
+        .catch(() => {})
+        .finally(() => socket.destroy())
+    }
+  }
+}
