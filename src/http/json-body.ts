@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { ApiError } from '../errors.js'
 import { scanJsonText } from '../protocol/json-scan.js'
@@ -34,15 +35,37 @@ export function parseJsonBody(body: Buffer, depth: number): unknown {
   }
 }
 
-/** @returns the charset of a content type, shortened, unless it is UTF-8 or a part of it */
-function foreignCharset(contentType = ''): string | undefined {
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1]
-  if (charset === undefined || /^(utf-?8|us-ascii|ascii)$/i.test(charset)) return undefined
-  return charset.slice(0, maxShownCharset)
+/** Characters of a header's value that an error repeats. */
+const maxShownChars = 64
+const charsets = /;\s*charset\s*=\s*("[^"]*"|[^;\s]*)/gi
+
+function unsupported(what: string, value: string, toDo: string): ApiError {
+  return new ApiError('UNSUPPORTED_MEDIA_TYPE', `${what} ${value.slice(0, maxShownChars) || '(empty)'}: ${toDo}`)
 }
 
-/** Characters of a charset that an error repeats. */
-const maxShownCharset = 64
+/** Headers of the message itself that Node drops, because it has one of this name already. */
+function isRepeated(name: string, rawHeaders: readonly string[]): boolean {
+  let times = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === name) times++
+  return times > 1
+}
+
+/**
+ * Whether a body is what its parser takes it for: JSON in UTF-8, not compressed, and nothing that somebody between here
+ * and the sender may read in another way.
+ */
+function formFault({ headers, rawHeaders }: IncomingMessage): ApiError | undefined {
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') {
+    return unsupported('content-encoding', encoding, 'send the body uncompressed')
+  }
+  const contentType = headers['content-type'] ?? ''
+  if (isRepeated('content-type', rawHeaders)) return unsupported('content-type', contentType, 'it is there twice')
+  const found = [...contentType.matchAll(charsets)].map(([, charset = '']) => charset.replaceAll('"', ''))
+  const foreign = found.find(charset => !/^utf-?8$/i.test(charset))
+  if (foreign !== undefined) return unsupported('charset', foreign, 'send UTF-8')
+  return found.length > 1 ? unsupported('charset', found.join(' '), 'name it once') : undefined
+}
 
 /**
  * Reads JSON bodies. Many programs send `content-type: application/json` with every request, including a DELETE without
@@ -55,10 +78,8 @@ export function readJsonBodies(app: FastifyInstance, readBody: ReadBody, depth: 
   app.addContentTypeParser('application/json', (request, payload, done) => {
     // The body of a request to a path that does not exist is never read.
     if (request.is404) return done(null, undefined)
-    const charset = foreignCharset(request.headers['content-type'])
-    if (charset !== undefined) {
-      return done(new ApiError('UNSUPPORTED_MEDIA_TYPE', `charset ${charset}: send UTF-8`))
-    }
+    const fault = formFault(request.raw)
+    if (fault !== undefined) return done(fault)
     readBody(request, payload, (error, body) => {
       if (error !== null || body === undefined) return done(error)
       let value: unknown

@@ -48,6 +48,8 @@ function responseTo(error: FastifyFailure): ErrorResponse {
 function responseToFramework({ statusCode = 500, code = '', message }: FastifyFailure): ErrorResponse {
   if (statusCode === 429) return responseFor('RATE_LIMITED')
   const known = fastifyCodes[code]
+  // The message of Fastify does not name the type that is wanted.
+  if (known === 'UNSUPPORTED_MEDIA_TYPE') return responseFor(known)
   if (known !== undefined) return responseFor(known, message)
   if (statusCode >= 500) return responseFor('INTERNAL')
   return { status: statusCode, body: { code: code.startsWith('FST_') || code === '' ? 'BAD_REQUEST' : code, message } }
