@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolder } from './processes.mjs'
@@ -36,6 +36,7 @@ function residentMib(pid) {
  * @param {boolean} [options.readsLog]  false: nobody reads its log, as with a log collector that is stuck
  * @param {number} [options.keptLog]  characters of its log that are kept, the last ones
  * @param {number} [options.openFiles]  limit of its open files
+ * @param {string} [options.envFile]   text of the `.env` in its working folder
  * @param {Record<string, string>} [options.settings]
  */
 export async function startObserved({
@@ -44,9 +45,11 @@ export async function startObserved({
   readsLog = true,
   keptLog = keptOutput,
   openFiles,
+  envFile,
   settings = {}
 } = {}) {
   const folder = makeFolder()
+  if (envFile !== undefined) writeFileSync(join(folder, '.env'), envFile)
   const dataDir = join(folder, 'data')
   const command = [process.execPath, `--max-old-space-size=${heapMib}`, program, 'serve']
   const limited =
@@ -83,6 +86,8 @@ export async function startObserved({
     url,
     port: Number(new URL(url).port),
     pid: child.pid,
+    /** Its working folder. */
+    folder,
     /** Resident memory in MiB, every 500 ms. */
     curve,
     output,

@@ -115,3 +115,16 @@ t.test('docs/operating.md lists every metric, and no other', async t => {
   t.ok(registered.length > 0)
   t.same(namesIn(read('docs/operating.md')), registered.sort())
 })
+
+t.test('each row of the symptom table in docs/operating.md is walked by a case of test/operate', async t => {
+  const [, table = ''] = read('docs/operating.md').split(/^## Symptoms$/m)
+  const rows = [...(table.split(/^## /m)[0] ?? '').matchAll(/^\| ([^|]+) \|/gm)]
+    .map(([, symptom]) => symptom)
+    .filter(symptom => symptom !== 'symptom' && symptom !== '---')
+  const walked = filesUnder('test/operate/cases', /\.mjs$/).flatMap(file => {
+    const [, list = ''] = /^export const symptoms = \[(.+)\]$/m.exec(read(file)) ?? []
+    return [...list.matchAll(/'([^']+)'/g)].map(([, symptom]) => symptom)
+  })
+  t.ok(rows.length >= 9)
+  t.same(walked.sort(), rows.sort())
+})

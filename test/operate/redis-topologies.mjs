@@ -31,15 +31,36 @@ export async function startSingle() {
   return { url: `redis://${loopback}:${port}`, empty: () => flush([port]) }
 }
 
-export async function startSentinel() {
-  const { port } = await startRedisServer(await freePort())
+/** @returns its URL, with the sentinel of a primary */
+async function watch(port, options = []) {
   const sentinelPort = await freePort()
   const folder = makeFolder()
   const file = join(folder, 'sentinel.conf')
-  writeFileSync(file, `port ${sentinelPort}\nbind ${loopback}\nsentinel monitor main ${loopback} ${port} 1\n`)
+  const lines = [`port ${sentinelPort}`, `bind ${loopback}`, `sentinel monitor main ${loopback} ${port} 1`, ...options]
+  writeFileSync(file, `${lines.join('\n')}\n`)
   const sentinel = start('redis-server', [file, '--sentinel'], {}, folder)
   await untilReady('the sentinel', sentinel, () => isOpen(sentinelPort))
-  return { url: `redis+sentinel://${loopback}:${sentinelPort}/main`, empty: () => flush([port]) }
+  return `redis+sentinel://${loopback}:${sentinelPort}/main`
+}
+
+export async function startSentinel() {
+  const { port } = await startRedisServer(await freePort())
+  return { url: await watch(port), empty: () => flush([port]) }
+}
+
+/** A primary with a replica behind a Sentinel that promotes it a few seconds after the primary is lost. */
+export async function startReplicated() {
+  const primary = await startRedisServer(await freePort())
+  const replica = await startRedisServer(await freePort())
+  const admin = new Redis(replica.port, loopback)
+  await admin.replicaof(loopback, primary.port)
+  await until('the replica follows', readyMs, async () => /master_link_status:up/.test(await admin.info('replication')))
+  admin.disconnect()
+  const url = await watch(primary.port, [
+    'sentinel down-after-milliseconds main 5000',
+    'sentinel failover-timeout main 10000'
+  ])
+  return { url, primary, replicaPort: replica.port }
 }
 
 async function startNode() {

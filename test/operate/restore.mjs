@@ -1,31 +1,16 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { startObserved } from '../helper/observed-gateway.mjs'
 import { makeFolder, until } from '../helper/processes.mjs'
 import { connectClients, validateAll } from './clients.mjs'
+import { command } from './command.mjs'
 import { newSecrets, redisSettings } from './gateways.mjs'
 
 /** Empties a Redis under two gateways with 40 clients, and restores a backup with the command line. */
 
 const clientCount = 40
 const readyMs = 15_000
-const program = fileURLToPath(new URL('../../bin/countersign.mjs', import.meta.url))
 const license = { serviceId: 'shop', key: 'AAAA-BBBB', hwid: 'pc' }
-
-/** Runs the command line. @returns its exit code and output */
-async function command(gateway, ...args) {
-  const options = ['--url', gateway.url]
-  const child = spawn(process.execPath, [program, ...args, ...options], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, COUNTERSIGN_ADMIN_TOKEN: gateway.token() }
-  })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', text => (output += text))
-  const [code] = await once(child, 'close')
-  return { code, output }
-}
 
 async function ready(gateways) {
   const answers = await Promise.all(gateways.map(({ url }) => fetch(`${url}/readyz`)))

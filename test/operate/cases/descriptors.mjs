@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { startObserved } from '../../helper/observed-gateway.mjs'
 import { loopback, until } from '../../helper/processes.mjs'
 
+export const symptoms = ['no connections are left']
 export const title = 'health is answered when the file descriptors are used up'
 
 const limit = 256

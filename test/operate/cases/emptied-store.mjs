@@ -7,6 +7,7 @@ import { openRawSocket } from '../../helper/raw-client.mjs'
 import { connectClients, validateAll } from '../clients.mjs'
 import { newSecrets, redisSettings } from '../gateways.mjs'
 
+export const symptoms = ['the store is empty, or another one']
 export const title = 'Redis restarts empty under two gateways with 40 clients, and its snapshot comes back'
 
 const clientCount = 40

@@ -3,6 +3,7 @@ import { startObserved } from '../../helper/observed-gateway.mjs'
 import { freePort, loopback, startRedisServer, until } from '../../helper/processes.mjs'
 import { redisSettings } from '../gateways.mjs'
 
+export const symptoms = ['the store is slow', 'the store is away']
 export const title = 'a slow Redis is shown before it is gone, and an outage is two lines'
 
 /** Requests that are refused while Redis is stopped, one after the other. */
