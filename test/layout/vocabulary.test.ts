@@ -7,7 +7,7 @@ import { findAvoided } from './vocabulary-check.js'
 
 /** Names and prose use the standard terms. test/layout/vocabulary.ts lists what to use instead. */
 
-const files = ['src', 'roblox/src', 'test']
+const files = ['src', 'roblox/src', 'sdk', 'test']
   .flatMap(folder => filesUnder(folder, /\.(ts|mjs|luau|lua|py)$/))
   .filter(file => !/\.generated\.|\.d\.mts$|^test\/layout\/vocabulary/.test(file))
 
@@ -19,7 +19,7 @@ const plainWords = avoidedWords.filter(({ only, within, isOrdinary }) => !only &
 const plainPattern = new RegExp(`\\b(${plainWords.map(({ word }) => word.source).join('|')})\\b`, 'gi')
 const documents = [
   ...readdirSync('.').filter(name => name.endsWith('.md')),
-  ...['docs', 'deploy', 'roblox'].flatMap(folder => filesUnder(folder, /\.md$/))
+  ...['docs', 'deploy', 'roblox', 'sdk'].flatMap(folder => filesUnder(folder, /\.md$/))
 ].filter(name => name !== 'docs/glossary.md')
 // A string with three words or more is a sentence for somebody to read.
 const sentence = /'[^'\n]*\w \w+ \w[^'\n]*'|`[^`\n]*\w \w+ \w[^`\n]*`/g

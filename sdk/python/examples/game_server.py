@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""A game server to try the bot with: it keeps a list of players and answers the calls `kick` and `players`.
+
+    export CLIENT_ID=my-game KEY_ID=… CLIENT_SECRET=…
+    python game_server.py Builderman Guest1234
+"""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from typing import Any
+
+from countersign import CallError, CallInfo, Client
+from moderation_bot import credential_from
+
+MAX_PLAYERS = 30
+
+
+async def serve(client: Client, players: set[str]) -> None:
+    """Answers calls until the program ends."""
+
+    async def show() -> None:
+        await client.set_attributes({"players": str(len(players)), "maxPlayers": str(MAX_PLAYERS), "placeVersion": "1"})
+
+    async def kick(data: Any, info: CallInfo) -> str:
+        player = data.get("player") if isinstance(data, dict) else None
+        if player not in players:
+            raise CallError("PLAYER_GONE", f"{player} is not on this server")
+        players.discard(player)
+        print(f"{info.from_ or 'the HTTP API'} kicked {player}: {data.get('reason')}", flush=True)
+        await show()
+        return f"kicked {player}"
+
+    client.handle("kick", kick)
+    client.handle("players", lambda _data, _info: sorted(players))
+    await show()
+    print(f"{len(players)} players are online", flush=True)
+    await asyncio.get_running_loop().create_future()
+
+
+async def main() -> None:
+    """Runs until Ctrl-C."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("players", nargs="*")
+    parser.add_argument("--url", default="ws://127.0.0.1:8080/v1/ws")
+    options = parser.parse_args()
+    async with Client(options.url, credential_from(os.environ)) as client:
+        await serve(client, set(options.players))
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass
