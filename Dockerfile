@@ -1,8 +1,13 @@
 # The gateway in a container. Without settings it uses the embedded store in the volume /data:
-#   docker build -t countersign . && docker run -p 127.0.0.1:8080:8080 -v countersign:/data countersign
-# For several instances behind TLS see docker-compose.yml.
+#   docker build -t countersign .
+#   docker run -p 127.0.0.1:8080:8080 -v countersign:/data --read-only --tmpfs /tmp --cap-drop ALL \
+#     --security-opt no-new-privileges countersign
+# It runs as the user 1000 and writes to /data only. For several instances behind TLS see docker-compose.yml.
 
-FROM node:22-bookworm-slim AS build
+# An exact version, so that a build does not change by itself. Raise it with each security release of Node 22.
+ARG NODE_IMAGE=node:22.23.3-bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
@@ -13,12 +18,12 @@ COPY bin ./bin
 COPY web ./web
 RUN npm run build
 
-FROM node:22-bookworm-slim AS dependencies
+FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
 
-FROM node:22-bookworm-slim AS runtime
+FROM ${NODE_IMAGE} AS runtime
 LABEL org.opencontainers.image.title="countersign" \
       org.opencontainers.image.description="A gateway for signed, replay-proof, two-way messages" \
       org.opencontainers.image.licenses="MIT"

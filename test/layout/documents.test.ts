@@ -82,6 +82,24 @@ t.test('docker-compose.yml and the Dockerfile fit the program (parsed only)', as
   t.match(dockerfile, /bin\/countersign\.mjs/)
 })
 
+t.test(
+  'containers have exact base versions, and run without rights on a root that is read only (parsed only)',
+  async t => {
+    const [dockerfile, compose] = [read('Dockerfile'), read('docker-compose.yml')]
+    const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image)
+    for (const image of stages) t.match(image, /^\$\{NODE_IMAGE\}$/)
+    const images = [...`${dockerfile}${compose}`.matchAll(/(?:NODE_IMAGE=|^ +image: )(\S+)/gm)].map(
+      ([, image]) => image
+    )
+    t.equal(images.length, 3)
+    for (const image of images) t.match(image, /^[a-z]+:\d+\.\d+\.\d+-[a-z-]+$/, 'name:major.minor.patch-system')
+    t.match(dockerfile, /^USER [1-9]\d*:[1-9]\d*$/m, 'a number, and not that of root')
+    t.match(dockerfile, /^HEALTHCHECK [\s\S]*\/livez/m)
+    t.match(dockerfile, /--read-only --tmpfs \/tmp --cap-drop ALL/)
+    t.notMatch(dockerfile, /^(ENV|ARG).*(MASTER_KEY|ADMIN_TOKEN)/m)
+  }
+)
+
 t.test('docker-compose.yml bounds and hardens each container, and keeps secrets in files (parsed only)', async t => {
   const compose = read('docker-compose.yml')
   const [, gateway = '', rest = ''] = compose.split(/^(?:x-gateway:.*|services:)$/m)
