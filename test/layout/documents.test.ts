@@ -83,7 +83,7 @@ t.test('docker-compose.yml and the Dockerfile fit the program (parsed only)', as
 })
 
 t.test(
-  'containers have exact base versions, and run without rights on a root that is read only (parsed only)',
+  'containers have exact base versions, and run without privileges on a root that is read only (parsed only)',
   async t => {
     const [dockerfile, compose] = [read('Dockerfile'), read('docker-compose.yml')]
     const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image)

@@ -12,10 +12,10 @@ import { integerOf, textOf, textsOf } from './replies.js'
 /** Staged keys that one command drops. */
 const dropBatch = 1000
 /**
- * The move of many records takes longer than a command may: some 3 s for a million. Its outcome is asked for this often,
- * with this pause in between.
+ * The move of many records takes longer than a command may: some 3 s for 200,000 records and as many audit entries, and so
+ * above 30 s for as many as are accepted. Its outcome is asked for this often, with this pause in between.
  */
-const outcomeTries = 60
+const outcomeTries = 240
 const outcomePauseMs = 500
 
 type Command = (name: string, ...args: readonly (string | number)[]) => Promise<unknown>
