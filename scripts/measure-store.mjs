@@ -1,7 +1,7 @@
 /**
  * What the embedded store keeps of each thing, on disk and in memory, and how long the move of a restore takes on both
  * stores: the source of the figures in docs/operating.md. It needs `npm run build`, redis-server and some 600 MB of disk.
- * Run: node --expose-gc scripts/measure-store.mjs [restore]
+ * Run: node --expose-gc scripts/measure-store.mjs [restore [records]]
  */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -16,7 +16,7 @@ import { openRedisStore } from '../dist/store/redis/index.js'
 
 const things = 20_000
 const publicationsPerChannel = 100
-const restoredRecords = 200_000
+const restoredRecords = Number(process.argv[3] ?? 200_000)
 const chunkRecords = 500
 const changesAtOnce = 200
 const redisPort = 26_379
