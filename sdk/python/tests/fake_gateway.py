@@ -32,7 +32,7 @@ class FakeSession:
         self._on_message = on_message
         self._on_close = on_close
         self.number = len(gateway.sessions) + 1
-        self.token = base64.urlsafe_b64encode(bytes([self.number]) * 32).decode().rstrip("=")
+        self.token = base64.urlsafe_b64encode(self.number.to_bytes(32, "big")).decode().rstrip("=")
         self.received: list[dict[str, Any]] = []
         self.is_closed = False
         self.seq = 0

@@ -14,6 +14,7 @@ from .errors import reason_of
 from .platform import Platform
 from .session import Session
 from .sockets import Closed
+from .tasks import start
 from .timers import Timers
 from .timing import HANDSHAKE, STABLE_SESSION, STALE_ATTEMPT, WAKE_SPREAD, backoff
 
@@ -87,7 +88,7 @@ class Attempts:
             return
         attempt = self._attempt = _Attempt(purpose)
         self._timers.set("attempt age", STALE_ATTEMPT, lambda: self._grow_stale(attempt))
-        attempt.fetching = asyncio.get_running_loop().create_task(self._fetch(attempt))
+        attempt.fetching = start(self._fetch(attempt))
 
     def _grow_stale(self, attempt: _Attempt) -> None:
         attempt.is_stale = True

@@ -10,6 +10,7 @@ from typing import Any
 
 from .credential import Credential, CredentialOption, NoCredential, checked, fault_of, is_async
 from .errors import reason_of
+from .tasks import start
 
 MAX_HANGING = 4
 """Calls that have not returned although their time was over. Above it a try fails without another call."""
@@ -49,7 +50,7 @@ class CredentialCalls:
         if self._hanging >= MAX_HANGING:
             raise NoCredential(f"no credential: {MAX_HANGING} calls of the credential function have not returned")
         call = _Call()
-        task = asyncio.ensure_future(call.run(self._option))
+        task = start(call.run(self._option))
         self._hanging += 1
         task.add_done_callback(self._returned)
         try:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
+from .tasks import start
+
 T = TypeVar("T")
 Report = Callable[[BaseException], None]
 
@@ -36,7 +38,7 @@ class Mailbox(Generic[T]):
         if self._task is None:
             result = self._start(value)
             if result is not None:
-                self._task = asyncio.get_running_loop().create_task(self._serve(result))
+                self._task = start(self._serve(result))
         elif len(self._waiting) < MAX_WAITING:
             self._waiting.append(value)
         elif not self._is_overflowing:

@@ -33,7 +33,9 @@ def handle(manager: SessionManager, connection: Connection, message: Message) ->
         return
     elif type_ == "reconnect":
         # The next session is opened first; its welcome ends this one (PROTOCOL §7.1).
-        manager.timers.set("renew", int_of(message, "afterMs") / 1000, lambda: manager.attempts.open("move"))
+        after = int_of(message, "afterMs") / 1000
+        if manager.closing is None:
+            manager.timers.set("renew", after, lambda: manager.attempts.open("move"))
     elif type_ in _OF_CHANNELS:
         if manager.host is not None:
             manager.host.on_channel_message(message)

@@ -12,6 +12,7 @@ from .encode import encode_request
 from .errors import RequestError, reason_of
 from .parse import Message, int_of, optional_text, text_of
 from .shapes import CallInfo
+from .tasks import start
 
 Handler = Callable[[Any, CallInfo], Any]
 
@@ -70,8 +71,7 @@ class ServedCalls:
         method = text_of(message, "method")
         info = CallInfo(text_of(message, "callId"), int_of(message, "expiresAt"), optional_text(message, "from"))
         is_busy = sum(running == method for running, _ in self._running.values()) >= MAX_RUNNING
-        work = self._serve(connection, method, message.get("data"), info, is_busy)
-        task = asyncio.get_running_loop().create_task(work)
+        task = start(self._serve(connection, method, message.get("data"), info, is_busy))
         self._running[task] = (method, connection)
         task.add_done_callback(self._end)
 

@@ -13,6 +13,7 @@ from .errors import reason_of
 from .network_causes import closed_of
 from .signing import PROTOCOL
 from .sockets import Closed
+from .tasks import start
 
 MAX_MESSAGE_BYTES = 2 * 2**20
 """Of one received message: the largest frame that a gateway can be configured for, and a list."""
@@ -20,9 +21,6 @@ MAX_QUEUED_FRAMES = 2048
 """Frames that wait to be written. A gateway that does not read them is given up."""
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
-
-_running: set[asyncio.Task[None]] = set()
-"""The loop itself keeps only weak references to tasks."""
 
 
 class WebSocketTransport:
@@ -38,9 +36,7 @@ class WebSocketTransport:
         self._has_work = asyncio.Event()
         self._close_code: int | None = None
         self._is_open = False
-        self._task = asyncio.get_running_loop().create_task(self._run())
-        _running.add(self._task)
-        self._task.add_done_callback(_running.discard)
+        self._task = start(self._run())
 
     def send(self, text: str) -> None:
         """Queues one text message."""
@@ -87,7 +83,7 @@ class WebSocketTransport:
             self._end(closed_of(error))
             return
         self._is_open = True
-        writer = asyncio.get_running_loop().create_task(self._write(socket))
+        writer = start(self._write(socket))
         try:
             self._end(await self._read(socket))
         finally:
