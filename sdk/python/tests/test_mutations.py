@@ -86,7 +86,7 @@ class MutationsTest(unittest.TestCase):
             ]
             await asyncio.sleep(0)
             message = mutated(MESSAGES[index % len(MESSAGES)], draw)
-            session.send_message(message.pop("type"), **message)
+            session.send_message(str(message.pop("type", "ack")), **message)
             await settle()
             for each in requests:
                 each.cancel()
