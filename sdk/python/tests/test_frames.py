@@ -107,7 +107,7 @@ class StrictJson(unittest.TestCase):
 
 class Encoding(unittest.TestCase):
     def test_text_is_as_the_gateway_encodes_it(self) -> None:
-        value = {"a": [1, 2.0, 2.5, -0.0, 1e16, 1e21, 1e-7, 0.000001, True, None], "ü👋\u2028": '"\\\n\x01\x7f', "b": ()}
+        value: Any = {"a": [1, 2.0, 2.5, -0.0, 1e16, 1e21, 1e-7, 0.000001, True, None], "ü👋\u2028": '"\\\n\x01\x7f', "b": ()}
         text = encode_json(value, "data", 32).text
         expected = '{"a":[1,2,2.5,0,10000000000000000,1e+21,1e-7,0.000001,true,null],"ü👋\u2028":"\\"\\\\\\n\\u0001\x7f","b":[]}'
         self.assertEqual(text, expected)
@@ -122,7 +122,8 @@ class Encoding(unittest.TestCase):
         self.assertEqual([number_text(number) for number in numbers], json.loads(node.stdout))
 
     def test_depth_counts_the_frame_itself(self) -> None:
-        self.assertEqual([encode_json(value, "data", 32).depth for value in (1, [], [[1]], {"a": {}})], [1, 2, 3, 3])
+        values: list[Any] = [1, [], [[1]], {"a": {}}]
+        self.assertEqual([encode_json(value, "data", 32).depth for value in values], [1, 2, 3, 3])
 
     def test_a_value_without_an_end_is_refused(self) -> None:
         endless: list[Any] = []

@@ -48,9 +48,8 @@ class PackageTest(unittest.TestCase):
         self.assertTrue((SDK / "src" / "countersign" / "py.typed").exists())
         if importlib.util.find_spec("mypy") is None:
             self.skipTest("mypy is not installed")
-        checked = subprocess.run(
-            [sys.executable, "-m", "mypy", "--cache-dir", "/dev/null"], cwd=SDK, capture_output=True, text=True, timeout=300
-        )
+        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "/dev/null", "src/countersign", "examples", "tests"]
+        checked = subprocess.run(command, cwd=SDK, capture_output=True, text=True, timeout=300)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
     def test_each_module_class_and_function_that_is_public_is_documented(self) -> None:

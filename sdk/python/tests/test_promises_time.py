@@ -128,7 +128,7 @@ class Promise3EveryWaitIsBounded(unittest.TestCase):
     @virtual
     async def test_open_requests_are_bounded(self) -> None:
         client, session = await FakeGateway().connected()
-        waiting = [asyncio.ensure_future(client.heartbeat()) for _ in range(MAX_PENDING - 1)]
+        waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(client.heartbeat()) for _ in range(MAX_PENDING - 1)]
         waiting.append(asyncio.ensure_future(client.publish("chat", 1)))
         session.gateway.script = lambda *_: True
         await asyncio.sleep(0)

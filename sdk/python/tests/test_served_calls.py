@@ -13,8 +13,9 @@ from virtual_time import advance, now, settle, virtual
 CALL = "c" * 22
 
 
-def call(session: FakeSession, method: str, number: int = 0, **members: Any) -> str:
+def call(session: FakeSession, method: str, number: int = 0, sender: str | None = None, **members: Any) -> str:
     """Calls a method of the client. Returns the callId."""
+    members |= {} if sender is None else {"from": sender}
     call_id = f"{CALL}{number:04d}"
     session.send_message("call", callId=call_id, method=method, expiresAt=99, **members)
     return call_id
@@ -38,7 +39,7 @@ class ServedCallsTest(unittest.TestCase):
 
         client.handle("kick", kick)
         client.handle("state", lambda data, info: [data, info.from_])
-        call_id = call(session, "kick", data="player", **{"from": "panel"})
+        call_id = call(session, "kick", data="player", sender="panel")
         self.assertEqual(await result(session), {"data": {"kicked": "player"}})
         self.assertEqual((infos[0].from_, infos[0].call_id, infos[0].expires_at), ("panel", call_id, 99))
         call(session, "state", 1)
@@ -146,7 +147,7 @@ class ServedCallsTest(unittest.TestCase):
         session.send_message("reconnect", afterMs=0)
         again = await session.gateway.session(2)
         await settle()
-        self.assertEqual((session.of("bye"), client.session.session_id[-1]), ([], "2"))
+        self.assertEqual((session.of("bye"), client.session and client.session.session_id[-1]), ([], "2"))
         session.send_message("ping")
         await session.next("heartbeat")
         self.assertEqual(await result(session), {"data": "done"})
