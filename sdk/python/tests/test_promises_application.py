@@ -231,7 +231,8 @@ class Promise2OneBadRequestFailsAloneLocally(unittest.TestCase):
     @virtual
     async def test_a_refused_subscribe_rejects_its_ready_and_may_be_ignored(self) -> None:
         client, session, _ = await joined()
-        client.subscribe("no spaces", print)
+        ignored = client.subscribe("no spaces", print).ready
+        del ignored
         both = client.subscribe("news", print, last=1, recover={"offset": 1, "epoch": "e"})
         with self.assertRaises(RequestError) as caught:
             await both.ready

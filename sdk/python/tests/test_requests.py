@@ -91,6 +91,19 @@ class Answers(unittest.TestCase):
         await client.close()
 
     @virtual
+    async def test_refused_attributes_are_not_used_in_later_sessions(self) -> None:
+        client, session = await FakeGateway().connected(attributes={"a": "1"})
+        request = asyncio.ensure_future(client.set_attributes({"b": "2"}))
+        session.gateway.script = lambda _, message: message["type"] == "attributes"
+        session.fail(await session.next("attributes"), "INVALID_MESSAGE")
+        self.assertEqual((await refused(request)).code, "INVALID_MESSAGE")
+        session.drop()
+        again = await session.gateway.session(2)
+        await settle()
+        self.assertEqual(again.received[0]["attributes"], {"a": "1"})
+        await client.close()
+
+    @virtual
     async def test_an_error_answers_one_request_and_the_session_goes_on(self) -> None:
         client, session = await FakeGateway().connected()
         request = asyncio.ensure_future(client.publish("chat", 1))

@@ -150,10 +150,16 @@ class Client(ChannelVerbs):
 
         Raises RequestError.
         """
-        given = dict(attributes)
+        given, previous = dict(attributes), self._attributes
         encode_request("attributes", {ATTRIBUTES.name: given}, self._limits)
         self._attributes = given
-        await self._ask("attributes", {ATTRIBUTES.name: given}, timeout, "ack", lambda _: None)
+        try:
+            await self._ask("attributes", {ATTRIBUTES.name: given}, timeout, "ack", lambda _: None)
+        except RequestError as error:
+            # With those of a ticket they may be too many. A handshake with them would fail.
+            if error.code == "INVALID_MESSAGE" and self._attributes is given:
+                self._attributes = previous
+            raise
 
     # ── For the sessions ───────────────────────────────────────────────────────────────────────────────────────────
 

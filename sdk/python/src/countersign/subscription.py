@@ -27,7 +27,10 @@ class Subscription:
     @property
     def ready(self) -> Awaitable[Joined]:
         """Resolves when the channel is joined for the first time. Raises RequestError if it is refused."""
-        return asyncio.shield(self._handler.ready)
+        ready = asyncio.shield(self._handler.ready)
+        # Nobody has to look at it.
+        ready.add_done_callback(lambda each: each.cancelled() or each.exception())
+        return ready
 
     @property
     def position(self) -> Position | None:
