@@ -26,6 +26,11 @@ def accept(key: bytes, frame: str) -> dict[str, Any]:
     return message
 
 
+def pattern(length: int, seed: int) -> bytes:
+    """The bytes that hmac-lengths.json describes."""
+    return bytes((40503 * index + 2531 * seed) >> 8 & 255 for index in range(length))
+
+
 class WireVectors(unittest.TestCase):
     def test_session_keys(self) -> None:
         keys = derive_keys(HANDSHAKE["secret"], HANDSHAKE["challengeToken"], HANDSHAKE["clientNonce"])
@@ -47,12 +52,17 @@ class WireVectors(unittest.TestCase):
             self.assertEqual(caught.exception.code, vector["code"])
 
     def test_hmac_vectors(self) -> None:
-        vectors = json.loads((VECTORS / "rfc4231.json").read_text("utf-8"))
-        cases = vectors if isinstance(vectors, list) else next(v for v in vectors.values() if isinstance(v, list))
-        for case in cases:
-            expected = case.get("mac") or case.get("hmac") or case.get("tag")
-            got = mac(bytes.fromhex(case["key"]), bytes.fromhex(case.get("data", case.get("msg")))).hex()
-            self.assertEqual(got[: len(expected)], expected)
+        for case in json.loads((VECTORS / "rfc4231.json").read_text("utf-8"))["tests"]:
+            tag = mac(bytes.fromhex(case["key"]), bytes.fromhex(case["msg"])).hex()
+            self.assertEqual(tag[: len(case["tag"])], case["tag"])
+        wycheproof = json.loads((VECTORS / "wycheproof" / "hmac_sha256_test.json").read_text("utf-8"))
+        for group in wycheproof["testGroups"]:
+            for case in group["tests"]:
+                with self.subTest(case=case["tcId"]):
+                    tag = mac(bytes.fromhex(case["key"]), bytes.fromhex(case["msg"])).hex()[: group["tagSize"] // 4]
+                    self.assertEqual(tag == case["tag"], case["result"] == "valid")
+        for case in json.loads((VECTORS / "hmac-lengths.json").read_text("utf-8"))["cases"]:
+            self.assertEqual(mac(pattern(case["key"], 1), pattern(case["message"], 2)).hex(), case["mac"])
 
     def test_only_tokens_are_signed(self) -> None:
         for token in ("x" * 42, "x" * 44, "x" * 42 + ":", "x" * 43 + "\n"):
