@@ -43,9 +43,10 @@ export async function run({ check }) {
   await until('the replica is promoted', failoverMs, async () => String((await replica.role())[0]) === 'master')
   replica.disconnect()
 
+  // The empty primary was seen already: only the check of the store shows that the gateway has reached the promoted one.
   const readyz = await until('the gateway reaches it', readyMs, async () => {
     const text = await (await fetch(`${gateway.url}/readyz`)).text()
-    return text.includes('identity') && text.includes('no identity') ? text : undefined
+    return JSON.parse(text).checks.store === 'ok' && text.includes('no identity') ? text : undefined
   })
   check('readyz names the missing identity', true, readyz)
   const during = await validateAll(clients, license)
