@@ -3,23 +3,20 @@
  * stores: the source of the figures in docs/operating.md. It needs `npm run build`, redis-server and some 600 MB of disk.
  * Run: node --expose-gc scripts/measure-store.mjs [restore [records]]
  */
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openRegistry } from '../dist/registry/index.js'
 import { openEmbeddedStore } from '../dist/store/embedded/index.js'
 import { openRedisStore } from '../dist/store/redis/index.js'
+import { freePort, loopback, startRedisServer } from '../test/helper/processes.mjs'
 
 const things = 20_000
 const publicationsPerChannel = 100
 const restoredRecords = Number(process.argv[3] ?? 200_000)
 const chunkRecords = 500
 const changesAtOnce = 200
-const redisPort = 26_379
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-measure-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -158,30 +155,11 @@ async function measureRestore(name, store) {
 }
 
 async function withRedis(work) {
-  const args = [
-    '--port',
-    String(redisPort),
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    folder,
-    '--save',
-    '',
-    '--appendonly',
-    'yes'
-  ]
-  const redis = spawn('redis-server', args, { stdio: 'ignore' })
-  const isOpen = () =>
-    new Promise(resolve => {
-      const socket = connect(redisPort, '127.0.0.1', () => resolve(socket.destroy() && true))
-      socket.on('error', () => resolve(false))
-    })
-  while (!(await isOpen())) await new Promise(resolve => setTimeout(resolve, 50))
+  const { child, port } = await startRedisServer(await freePort(), folder, ['--appendonly', 'yes'])
   try {
-    await work(`redis://127.0.0.1:${redisPort}`)
+    await work(`redis://${loopback}:${port}`)
   } finally {
-    redis.kill()
-    await once(redis, 'exit')
+    await child.stop()
   }
 }
 

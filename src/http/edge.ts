@@ -31,8 +31,10 @@ export interface HttpEdge {
   readonly refusedSockets: Readonly<Record<SocketRefusal, number>>
 }
 
-/** `address` and `total`: at a bound on unverified sockets. `pipelined`: too many requests in flight. `descriptors`: none left.
- * `unparsed`: its address sends too many requests, and this one is none. */
+/**
+ * `address` and `total`: at a bound on unverified sockets. `pipelined`: too many requests in flight. `descriptors`: none left.
+ * `unparsed`: its address is above its rate, and what it sends is no request.
+ */
 export type SocketRefusal = 'address' | 'total' | 'pipelined' | 'descriptors' | 'unparsed'
 
 export interface HttpEdgeOptions {

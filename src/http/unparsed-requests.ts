@@ -20,7 +20,7 @@ export interface UnparsedRequestOptions {
   readonly onCut: () => void
   readonly floods: Pick<FloodReports, 'record'>
   readonly refused: RepeatedEvents
-  readonly log: Pick<FastifyBaseLogger, 'info'> | undefined
+  readonly log: Pick<FastifyBaseLogger, 'info' | 'error'> | undefined
 }
 
 export interface UnparsedRequests {
@@ -69,6 +69,14 @@ export function createUnparsedRequests(options: UnparsedRequestOptions): Unparse
     if (socket.writable && text !== undefined) answer(socket, code, text)
   }
 
+  function refuseAndClose(socket: Socket, code: ApiErrorCode, reason: string, text: string | undefined, error?: Error) {
+    refuse(socket, code, reason, text)
+      .catch((cause: unknown) => {
+        refused.record('INTERNAL', () => log?.error({ err: cause }, 'refusing a request failed'))
+      })
+      .finally(() => socket.destroy(error))
+  }
+
   return {
     clientError(error, socket) {
       if (lostConnections.has(error.code)) {
@@ -79,15 +87,11 @@ export function createUnparsedRequests(options: UnparsedRequestOptions): Unparse
       const reason = (error.code ?? error.message).slice(0, maxReasonChars)
       // In the middle of another response this one would be read as a part of it.
       const text = isAnswering(socket) ? undefined : apiErrors[code].message
-      refuse(socket, code, reason, text)
-        .catch(() => {})
-        .finally(() => socket.destroy(error))
+      refuseAndClose(socket, code, reason, text, error)
     },
     connect({ socket }) {
       const text = hasOpenRequests(socket) ? undefined : 'CONNECT: this gateway is no proxy; it opens no tunnels'
-      refuse(socket, 'BAD_REQUEST', 'CONNECT', text)
-        .catch(() => {})
-        .finally(() => socket.destroy())
+      refuseAndClose(socket, 'BAD_REQUEST', 'CONNECT', text)
     }
   }
 }

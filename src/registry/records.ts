@@ -141,7 +141,7 @@ export class RecordTable<T> {
       const page = await this.#durable.list(this.#kind, last, limit)
       for (const stored of page) {
         last = stored.key.slice(this.#kind.length + 1)
-        const record = await this.#openIfReadable(stored, isShown)
+        const record = await this.#shownOf(stored, isShown)
         if (record === 'unreadable') unreadable.push(last)
         else items.push(...record)
         if (items.length + unreadable.length === limit) return { items, unreadable, next: last }
@@ -150,10 +150,8 @@ export class RecordTable<T> {
     }
   }
 
-  async #openIfReadable(
-    stored: StoredRecord,
-    isShown: (record: T) => Promise<boolean>
-  ): Promise<readonly T[] | 'unreadable'> {
+  /** The record if it is on the page. */
+  async #shownOf(stored: StoredRecord, isShown: (record: T) => Promise<boolean>): Promise<readonly T[] | 'unreadable'> {
     try {
       const record = this.#sealer.open<T>(stored)
       return (await isShown(record)) ? [record] : []

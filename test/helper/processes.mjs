@@ -96,9 +96,12 @@ export async function untilReady(name, child, ask, ms = startMs) {
   })
 }
 
-/** Starts a Redis without persistence. A restart on the same port and folder loads what `SAVE` wrote there. */
-export async function startRedisServer(port, folder = makeFolder()) {
-  const args = ['--bind', loopback, '--port', `${port}`, '--save', '', '--appendonly', 'no']
+/**
+ * Starts a Redis without persistence. A restart on the same port and folder loads what `SAVE` wrote there.
+ * @param options  further arguments; they override the earlier ones
+ */
+export async function startRedisServer(port, folder = makeFolder(), options = []) {
+  const args = ['--bind', loopback, '--port', `${port}`, '--save', '', '--appendonly', 'no', ...options]
   const child = start('redis-server', args, {}, folder)
   await untilReady('redis-server', child, () => isOpen(port))
   return { child, port, folder }

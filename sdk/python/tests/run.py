@@ -4,6 +4,7 @@ Needs python3 3.11 or newer with `websockets`, and node for the tests against a 
 """
 from __future__ import annotations
 
+import importlib.util
 import logging
 import pathlib
 import sys
@@ -16,6 +17,9 @@ sys.dont_write_bytecode = True
 
 def main(names: list[str]) -> int:
     """Returns the exit status."""
+    if importlib.util.find_spec("websockets") is None:
+        print(f"{sys.executable} has no websockets: pip install websockets, or apt-get install python3-websockets")
+        return 1
     # unittest turns on asyncio's debug mode, which reports every slow step.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("countersign").addHandler(logging.NullHandler())

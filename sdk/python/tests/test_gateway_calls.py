@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from countersign import CallError, CallInfo, Client, Position, PresenceChange, RequestError
+from gateway_support import LIMIT, Received, event
 from real_gateway import RealGateway
-from test_gateway import LIMIT, Received, event
 
 gateway: RealGateway
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"

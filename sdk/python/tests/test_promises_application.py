@@ -1,12 +1,12 @@
-"""Promises 1, 2 and 9 of every SDK: what the application's own functions and data can do."""
+"""Promises 1 and 9 of every SDK: what the application's own functions can do."""
 from __future__ import annotations
 
 import asyncio
-import math
 import unittest
 from typing import Any
 
-from countersign import CallError, RequestError, Subscription
+from channel_support import joined
+from countersign import Subscription
 from countersign.mailbox import MAX_WAITING
 from fake_gateway import FakeGateway, FakeSession, publication, publish, subscribed
 from virtual_time import settle, virtual
@@ -35,7 +35,7 @@ class Promise1TheApplicationCannotBreakTheConnection(unittest.TestCase):
 
     @virtual
     async def test_a_handler_that_raises_gets_the_next_publication_and_is_reported(self) -> None:
-        client, session, _ = await joined()
+        client, session, _, _ = await joined(0)
         seen: list[int] = []
         sources: list[str] = []
         client.on("error", lambda fault: sources.append(fault.source))
@@ -86,7 +86,7 @@ class Promise1TheApplicationCannotBreakTheConnection(unittest.TestCase):
 
     @virtual
     async def test_a_handler_that_never_returns_holds_up_nothing_else(self) -> None:
-        client, session, _ = await joined()
+        client, session, _, _ = await joined(0)
         stuck: list[int] = []
         seen: list[int] = []
 
@@ -105,7 +105,7 @@ class Promise1TheApplicationCannotBreakTheConnection(unittest.TestCase):
 
     @virtual
     async def test_a_slow_handler_is_bounded_and_recovers_what_it_missed(self) -> None:
-        client, session, _ = await joined()
+        client, session, _, _ = await joined(0)
         seen: list[int] = []
         go = asyncio.Event()
 
@@ -130,7 +130,7 @@ class Promise1TheApplicationCannotBreakTheConnection(unittest.TestCase):
 
     @virtual
     async def test_a_slow_listener_is_bounded_and_reported_once(self) -> None:
-        client, session, _ = await joined()
+        client, session, _, _ = await joined(0)
         faults: list[str] = []
         client.on("error", lambda fault: faults.append(f"{fault.source}: {fault.error}"))
 
@@ -155,115 +155,10 @@ class Promise1TheApplicationCannotBreakTheConnection(unittest.TestCase):
         self.assertEqual([each["type"] for each in gateway.sessions[0].received], ["authenticate", "bye"])
 
 
-class Promise2OneBadRequestFailsAloneLocally(unittest.TestCase):
-    @virtual
-    async def test_what_the_gateway_would_refuse_is_not_sent_and_names_its_path(self) -> None:
-        client, session, _ = await joined()
-        sent = len(session.received)
-        deep: Any = None
-        for _ in range(32):
-            deep = [deep]
-        cases: list[tuple[Any, str]] = [
-            ("x" * 32_767, "data"),
-            (deep, "data" + "[0]" * 31),
-            ({"players": [{}, {"name": "half \ud800"}]}, "data.players[1].name"),
-            ({"\ude00": 1}, 'data["\\ude00"]'),
-            ({"a": math.nan}, "data.a"),
-            ([math.inf], "data[0]"),
-            ({"id": 2**60}, "data.id"),
-            (b"abc", "data"),
-            ({"odd name": bytearray(2)}, 'data["odd name"]'),
-            ({"when": object()}, "data.when"),
-            ({1: 2}, "data"),
-        ]
-        for data, path in cases:
-            with self.subTest(path=path), self.assertRaises(RequestError) as caught:
-                await client.publish("chat", data)
-            self.assertEqual((caught.exception.code, caught.exception.path), ("INVALID_MESSAGE", path))
-            self.assertEqual(caught.exception.outcome, "unsent")
-        with self.assertRaisesRegex(RequestError, "base64"):
-            await client.publish("chat", memoryview(b"a"))
-        self.assertEqual((len(session.received), client.state), (sent, "connected"))
-        await client.close()
-
-    @virtual
-    async def test_members_out_of_bounds_are_refused_by_name(self) -> None:
-        client, session, _ = await joined()
-        sent = len(session.received)
-        requests = {
-            "idempotencyKey": client.publish("chat", 1, idempotency_key="k" * 65),
-            "key": client.validate(service_id="s", key=""),
-            "hwid": client.validate(service_id="s", key="k", hwid="é" * 129),
-            "serviceId": client.validate(service_id="-s", key="k"),
-            "limit": client.history("chat", limit=101),
-            "before": client.history("chat", before={"offset": -1, "epoch": "e"}),
-            "clientId": client.sessions("no spaces"),
-            "method": client.call({"client_id": "game"}, "no spaces"),
-            "to": client.call({"client_id": "game", "session_id": "s" * 22}, "kick"),
-            "attributes": client.set_attributes({"": "x"}),
-            "timeout": client.heartbeat(timeout=0),
-        }
-        for path, request in requests.items():
-            with self.subTest(path=path), self.assertRaises(RequestError) as caught:
-                await request
-            self.assertEqual((caught.exception.code, caught.exception.path), ("INVALID_MESSAGE", path))
-        self.assertEqual(len(session.received), sent)
-        await client.close()
-
-    @virtual
-    async def test_a_failed_call_is_a_call_error_also_when_it_is_refused_here(self) -> None:
-        client, _, _ = await joined()
-        with self.assertRaises(CallError) as caught:
-            await client.call({"client_id": "game"}, "kick", {"a": math.nan})
-        self.assertEqual((caught.exception.code, caught.exception.path), ("INVALID_MESSAGE", "data.a"))
-        await client.close()
-
-    @virtual
-    async def test_an_invalid_channel_is_refused_with_its_own_code(self) -> None:
-        client, session, _ = await joined()
-        for name in ("", "a b", "ü", "x" * 129, "a\n"):
-            with self.subTest(name=name), self.assertRaises(RequestError) as caught:
-                await client.publish(name, 1)
-            self.assertEqual((caught.exception.code, caught.exception.path), ("INVALID_CHANNEL", "channel"))
-        self.assertEqual(session.of("publish"), [])
-        await client.close()
-
-    @virtual
-    async def test_a_refused_subscribe_rejects_its_ready_and_may_be_ignored(self) -> None:
-        client, session, _ = await joined()
-        ignored = client.subscribe("no spaces", print).ready
-        del ignored
-        both = client.subscribe("news", print, last=1, recover={"offset": 1, "epoch": "e"})
-        with self.assertRaises(RequestError) as caught:
-            await both.ready
-        self.assertEqual((caught.exception.code, caught.exception.path), ("INVALID_MESSAGE", "last"))
-        self.assertEqual(len(session.of("subscribe")), 1)
-        await client.close()
-
-    @virtual
-    async def test_a_request_from_before_the_first_session_is_checked_when_it_opens(self) -> None:
-        gateway = FakeGateway()
-        gateway.welcome_members = {"limits": {"frameBytes": 4096, "dataBytes": 100, "depth": 4}}
-        client = gateway.client()
-        client.connect()
-        large = asyncio.ensure_future(client.publish("chat", "x" * 99))
-        deep = asyncio.ensure_future(client.publish("chat", [[[[1]]]]))
-        fits = asyncio.ensure_future(client.publish("chat", [[[1]]]))
-        session = await gateway.session(1)
-        request = await session.next("publish")
-        session.answer(request, "published", channel="chat", offset=1, epoch="e")
-        self.assertEqual((await fits).offset, 1)
-        for refused in (large, deep):
-            with self.assertRaises(RequestError) as caught:
-                await refused
-            self.assertEqual((caught.exception.code, caught.exception.path), ("INVALID_MESSAGE", "data"))
-        await client.close()
-
-
 class Promise9NoHandlerRunsAfterItsEnd(unittest.TestCase):
     @virtual
     async def test_after_unsubscribe_not_even_for_what_has_arrived(self) -> None:
-        client, session, _ = await joined()
+        client, session, _, _ = await joined(0)
         seen: list[int] = []
         subscription: Subscription
 
@@ -315,21 +210,11 @@ class Promise9NoHandlerRunsAfterItsEnd(unittest.TestCase):
         self.assertEqual(states, [])
 
 
-async def joined() -> tuple[Any, FakeSession, Subscription]:
-    """A client that has joined `chat` at offset 0."""
-    client, session = await FakeGateway().connected()
-    subscription = client.subscribe("chat", lambda _: None)
-    subscribed(session, await session.next("subscribe"), 0)
-    await subscription.ready
-    return client, session, subscription
-
-
 async def answered(client: Any, session: FakeSession) -> int:
     """Whether the client still works: a publish and its answer."""
     request = asyncio.ensure_future(client.publish("chat", 1))
     session.answer(await session.next("publish"), "published", channel="chat", offset=7, epoch="e")
     return int((await request).offset)
-
 
 if __name__ == "__main__":
     unittest.main()

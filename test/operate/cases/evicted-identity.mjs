@@ -1,16 +1,9 @@
-import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { startObserved } from '../../helper/observed-gateway.mjs'
-import { freePort, loopback, makeFolder, startRedisServer, until } from '../../helper/processes.mjs'
-import { connectClients, validateAll } from '../clients.mjs'
-import { command } from '../command.mjs'
-import { redisSettings } from '../gateways.mjs'
+import { freePort, loopback, startRedisServer, until } from '../../helper/processes.mjs'
+import { checkRestored, checkUnserved, startBackedUp } from '../backed-up.mjs'
 
 export const title = 'a Redis with allkeys-lru evicts the identity; noeviction and a restore bring everything back'
 
-const clientCount = 10
-const readyMs = 15_000
-const license = { serviceId: 'shop', key: 'AAAA-BBBB', hwid: 'pc' }
 const mebibyte = 1024 * 1024
 const fillerBytes = 100_000
 
@@ -27,12 +20,8 @@ async function evictAll(admin) {
 
 export async function run({ check }) {
   const redis = await startRedisServer(await freePort())
-  const settings = redisSettings(`redis://${loopback}:${redis.port}`)
-  const gateway = await startObserved({ keptLog: 1_000_000, settings })
-  const clients = await connectClients([gateway], clientCount)
-  await gateway.admin('POST', '/licenses', { serviceId: license.serviceId, key: license.key })
-  const file = join(makeFolder(), 'backup.ndjson')
-  await command(gateway, 'backup', file)
+  const backedUp = await startBackedUp(`redis://${loopback}:${redis.port}`)
+  const { gateway } = backedUp
   const admin = new Redis(redis.port, loopback)
   await evictAll(admin)
   const evicted = Number(/evicted_keys:(\d+)/.exec(await admin.info('stats'))?.[1])
@@ -43,31 +32,12 @@ export async function run({ check }) {
     return answer.status === 503 ? answer.text() : undefined
   })
   check('readyz names the identity', readyz.includes('identity'), readyz)
-  const during = await validateAll(clients, license)
-  check(
-    'validate is answered UNAVAILABLE',
-    during.every(code => code === 'UNAVAILABLE'),
-    during
-  )
+  await checkUnserved(check, backedUp)
   check('the log names what to do', /restore.*init-store|init-store.*restore/.test(gateway.output.log))
 
   await admin.config('SET', 'maxmemory', '0')
   await admin.config('SET', 'maxmemory-policy', 'noeviction')
   await admin.flushall()
-  const restored = await command(gateway, 'restore', file)
-  check('it is restored', restored.code === 0, restored)
-  await until('ready', readyMs, async () => (await fetch(`${gateway.url}/readyz`)).status === 200)
-  const after = await validateAll(clients, license)
-  check(
-    `${clientCount} clients are back`,
-    after.every(code => code === 'VALID'),
-    after
-  )
-  check(
-    'no client was stopped',
-    clients.every(({ stopped }) => stopped.length === 0)
-  )
-  for (const { client } of clients) client.close()
   admin.disconnect()
-  await gateway.stop()
+  await checkRestored(check, backedUp)
 }

@@ -22,7 +22,6 @@ from .retired import RetiredSessions
 from .served_calls import CallHandlers, ServedCalls
 from .session import Challenged, Hint, Signed
 from .shapes import State
-from .sockets import Closed
 from .timers import Timers
 from .timing import SOCKET_CLOSE, renew_after
 
