@@ -98,11 +98,16 @@ async function find(durable: DurableStore, key: RecordKey): Promise<StoredRecord
 const pepperBytes = 32
 const lasting = ['client', 'license', 'token'] as const
 
-/** @throws UnusableStore if the store holds something although it has neither an identity nor a pepper */
+/**
+ * Another instance may commit the identity between these reads: a store is called damaged only if it still has none
+ * after records were seen.
+ * @throws UnusableStore if the store holds something although it has neither an identity nor a pepper
+ */
 async function requireEmpty(durable: DurableStore): Promise<void> {
   const lists = await Promise.all(lasting.map(kind => durable.list(kind, '', 1)))
   const { seq } = await durable.auditHead()
   if (seq === 0 && lists.every(list => list.length === 0)) return
+  if ((await find(durable, identityKey)) !== undefined) return
   throw new UnusableStore(
     'the store holds records but no identity, so a part of it is lost: empty it, start a gateway on it, and run ' +
       '`countersign restore FILE` with a backup'

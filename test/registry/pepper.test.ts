@@ -27,4 +27,21 @@ onEachStore((t, { clock, open, openStore }) => {
     t.equal(await validate(b, 'h'), 'VALID')
     t.match(await b.audit.verify(), { brokenAt: undefined })
   })
+
+  t.test('bug: an instance that started beside another called the new store damaged', async t => {
+    const { store, another } = await openStore(t)
+    const second = await another()
+    let reads = 0
+    const durable = Object.assign(Object.create(store.durable), {
+      async get(key: Parameters<typeof store.durable.get>[0]) {
+        const found = await store.durable.get(key)
+        // The other instance commits after this one has found neither an identity nor a pepper.
+        if (++reads === 2) await openRegistry(second, [masterKey], clock.now)
+        return found
+      }
+    })
+    const slow = await openRegistry(Object.assign(Object.create(store), { durable }), [masterKey], clock.now)
+    await slow.licenses.create({ serviceId: 'svc', key: 'key' }, 'admin')
+    t.equal(await validate(await openRegistry(second, [masterKey], clock.now), 'h'), 'VALID')
+  })
 })
