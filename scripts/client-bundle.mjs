@@ -31,9 +31,6 @@ export const browserOptions = {
   bundle: true,
   minify: true,
   target: 'safari15',
-  // Safari 15.0 lacks `Object.hasOwn`, which @noble/hashes uses.
-  define: { 'Object.hasOwn': 'hasOwnForOldBrowsers' },
-  inject: [`${root}scripts/has-own.mjs`],
   plugins: [slim],
   legalComments: 'none',
   logLevel: 'warning'

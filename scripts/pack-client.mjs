@@ -16,7 +16,7 @@ const formats = [
 ]
 const entries = ['browser', 'node', 'react']
 /** Packages whose code is in the bundles. */
-const bundled = ['ws', '@noble/hashes']
+const bundled = ['ws']
 
 function run(command, args, cwd) {
   const { status, error } = spawnSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })

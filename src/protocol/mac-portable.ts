@@ -1,16 +1,17 @@
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex } from '@noble/hashes/utils.js'
 import { type Mac, utf8 } from './mac.js'
+import { HmacSha256 } from './sha256.js'
 
 const closingBrace = Uint8Array.of(0x7d)
 
-/** The {@link MacMaker} for browsers. It prepares the keyed state once and clones it for each message. */
+function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** The {@link MacMaker} for browsers. */
 export function createPortableMac(key: Uint8Array): Mac {
-  const keyed = hmac.create(sha256, key)
+  const hmac = new HmacSha256(key)
   return {
-    ofText: text => bytesToHex(keyed.clone().update(utf8(text)).digest()),
-    ofClosedBytes: (bytes, end) =>
-      bytesToHex(keyed.clone().update(bytes.subarray(0, end)).update(closingBrace).digest())
+    ofText: text => toHex(hmac.tag(utf8(text))),
+    ofClosedBytes: (bytes, end) => toHex(hmac.tag(bytes.subarray(0, end), closingBrace))
   }
 }

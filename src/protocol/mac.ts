@@ -1,6 +1,6 @@
 /**
  * HMAC-SHA256 behind one synchronous interface with two implementations: `mac-node.ts` (node:crypto), and
- * `mac-portable.ts` (@noble/hashes) for browsers, where WebCrypto is asynchronous and missing on http:// pages. All other
+ * `mac-portable.ts` (`sha256.ts`) for browsers, where WebCrypto is asynchronous and missing on http:// pages. All other
  * code in this folder receives the implementation as an argument, so it runs on any platform.
  */
 
