@@ -1,5 +1,5 @@
 import type { EndingCode } from '../protocol/codes.js'
-import type { Capabilities } from './capabilities.js'
+import { type Capabilities, capabilitiesOf, capabilityNames, sameCapabilities } from './capabilities.js'
 import { coversChannels } from './patterns.js'
 
 /** What a session's key or ticket allows at this moment. */
@@ -16,15 +16,12 @@ export type AuthorizationDecision =
   | { readonly action: 'narrow'; readonly capabilities: Capabilities; readonly expiresAt: number }
   | { readonly action: 'end'; readonly code: EndingCode }
 
-function sameLists(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((pattern, i) => pattern === b[i])
-}
+const otherNames = capabilityNames.filter(name => name !== 'subscribe')
 
 /** Whether only `subscribe` changed, and every new pattern lies within an old one. */
 function isNarrowerSubscribe(before: Capabilities, after: Capabilities): boolean {
   return (
-    sameLists(before.publish, after.publish) &&
-    sameLists(before.services, after.services) &&
+    sameCapabilities(before, after, otherNames) &&
     after.subscribe.every(pattern => coversChannels(before.subscribe, pattern))
   )
 }
@@ -47,7 +44,6 @@ export function revalidate(
   const expiresAt = Math.min(session.expiresAt, current.expiresAt ?? session.expiresAt)
   if (now >= expiresAt) return { action: 'end', code: 'SESSION_EXPIRED' }
   if (!isNarrowerSubscribe(session.capabilities, current)) return { action: 'end', code: 'SESSION_EXPIRED' }
-  if (sameLists(session.capabilities.subscribe, current.subscribe)) return { action: 'keep', expiresAt }
-  const { subscribe, publish, services } = current
-  return { action: 'narrow', capabilities: { subscribe, publish, services }, expiresAt }
+  if (sameCapabilities(session.capabilities, current)) return { action: 'keep', expiresAt }
+  return { action: 'narrow', capabilities: capabilitiesOf(current), expiresAt }
 }

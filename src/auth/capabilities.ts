@@ -8,6 +8,10 @@ export interface Capabilities {
   readonly publish: readonly string[]
   /** Services whose licenses the client may validate. */
   readonly services: readonly string[]
+  /** Methods of other clients that the client may call: `<clientId>/<method>`. */
+  readonly call: readonly string[]
+  /** Channels whose presence the client may see. */
+  readonly presence: readonly string[]
 }
 
 export type CapabilityName = keyof Capabilities
@@ -16,10 +20,25 @@ export type CapabilityName = keyof Capabilities
 const isCovered: Readonly<Record<CapabilityName, typeof covers>> = {
   subscribe: coversChannels,
   publish: coversChannels,
-  services: covers
+  services: covers,
+  call: covers,
+  presence: coversChannels
 }
 
 export const capabilityNames = Object.keys(isCovered) as readonly CapabilityName[]
+
+/** The capabilities of a record, which may have other members. Lists that it lacks are empty: earlier versions had fewer. */
+export function capabilitiesOf({ subscribe, publish, services, call, presence }: Partial<Capabilities>): Capabilities {
+  return {
+    ...{ subscribe: subscribe ?? [], publish: publish ?? [], services: services ?? [] },
+    ...{ call: call ?? [], presence: presence ?? [] }
+  }
+}
+
+/** Whether both allow the same by the same patterns, list by list. */
+export function sameCapabilities(a: Capabilities, b: Capabilities, names = capabilityNames): boolean {
+  return names.every(name => a[name].length === b[name].length && a[name].every((pattern, i) => pattern === b[name][i]))
+}
 
 /**
  * The first wanted pattern that exceeds the limits; undefined if none does.

@@ -6,6 +6,7 @@ import { createNodeMac } from '../protocol/mac-node.js'
 import { type Authenticate, type DownstreamMessages, decodeAuthenticate } from '../protocol/messages.js'
 import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
 import { StoreUnavailable } from '../store/store.js'
+import { capabilitiesOf } from './capabilities.js'
 import {
   type ChallengeDependencies,
   type CheckedChallenge,
@@ -135,7 +136,7 @@ async function examine(
   return { challenge, proof: findProof(frame, message, found.credentials), found }
 }
 
-const nothing = { capabilities: { subscribe: [], publish: [], services: [] }, attributes: {}, credentials: [] }
+const nothing = { capabilities: capabilitiesOf({}), attributes: {}, credentials: [] }
 
 /** Why nothing proved the handshake, for the log. */
 function unprovedBecause({ credentials, fault }: Evidence['found']): string {

@@ -1,4 +1,4 @@
-import type { Capabilities } from '../auth/capabilities.js'
+import { type Capabilities, capabilitiesOf } from '../auth/capabilities.js'
 import type { Peer } from '../auth/peer.js'
 import type { SessionKeys } from '../protocol/handshake.js'
 import type { Attributes } from '../protocol/messages.js'
@@ -75,13 +75,12 @@ export function decodeRecord(registry: Registry, sessionId: string, text: string
     writesPlain(registry.schema) && isPlainSession(text)
       ? decodePlainRecord(registry, sessionId, text)
       : JSON.parse(registry.unsealSession(sessionId, text))
-  const { clientId, keyId, attributes, remoteAddress, openedAt, expiresAt, subscribe, publish, services } = stored
-  const { ticketOwner } = stored
+  const { clientId, keyId, attributes, remoteAddress, openedAt, expiresAt, ticketOwner } = stored
   return {
     peer: {
       ...{ sessionId, clientId, keyId, attributes, remoteAddress },
       ...(ticketOwner === undefined ? {} : { ticketOwner }),
-      capabilities: { subscribe, publish, services }
+      capabilities: capabilitiesOf(stored)
     },
     keys: { clientKey: Buffer.from(stored.clientKey, 'base64'), serverKey: Buffer.from(stored.serverKey, 'base64') },
     openedAt,

@@ -119,10 +119,15 @@ export const gatewayOptions: readonly Option[] = [
   jsonOption
 ].map(option => option.helpGroup(gatewayGroup))
 
+/** The members of a request that {@link capabilityOptions} fill. */
+export const capabilityMembers = ['subscribe', 'publish', 'services', 'call', 'presence'] as const
+
 export const capabilityOptions: readonly Option[] = [
   list('--subscribe <patterns>', 'Channels it may subscribe to, e.g. news,room:*.'),
   list('--publish <patterns>', 'Channels it may publish to.'),
-  list('--services <patterns>', 'Services whose licenses it may validate, e.g. shop-*.')
+  list('--services <patterns>', 'Services whose licenses it may validate, e.g. shop-*.'),
+  list('--call <patterns>', 'Methods it may call, e.g. my-game/kick,lobby/*.'),
+  list('--presence <patterns>', 'Channels whose presence it may see.')
 ]
 
 /** Fills the member `attributes` of a request. */

@@ -1,4 +1,4 @@
-import type { Capabilities } from '../auth/capabilities.js'
+import { type Capabilities, capabilitiesOf } from '../auth/capabilities.js'
 import type { Attributes } from '../protocol/messages.js'
 import type { AuditLog } from './audit.js'
 import { type ClientKey, isLive, type KeySealer, rotate, type SealedKey } from './client-keys.js'
@@ -54,7 +54,7 @@ interface ClientChange<R> {
 }
 
 function publicOf({ keys, ...client }: ClientRecord): Client {
-  return { ...client, keys: keys.map(({ sealed: _, ...key }) => key) }
+  return { ...client, ...capabilitiesOf(client), keys: keys.map(({ sealed: _, ...key }) => key) }
 }
 
 /** Clients and their keys. Every change notifies live sessions of the client. */
@@ -73,12 +73,13 @@ export class Clients {
 
   /** @throws RegistryError CONFLICT: the clientId exists */
   create(wanted: NewClient, actor: string): Promise<IssuedKey & { readonly client: Client }> {
-    const { clientId = createId('client'), subscribe = [], publish = [], services = ['*'], attributes = {} } = wanted
+    const { clientId = createId('client'), services = ['*'], attributes = {} } = wanted
+    const capabilities = capabilitiesOf({ ...wanted, services })
     const at = this.#now()
     const { key, secret } = this.#sealer.create(clientId, at)
     const status = 'active'
     const times = { createdAt: at, updatedAt: at }
-    const record: ClientRecord = { clientId, status, subscribe, publish, services, attributes, ...times, keys: [key] }
+    const record: ClientRecord = { clientId, status, ...capabilities, attributes, ...times, keys: [key] }
     const { keyId } = key
     return this.#table.change(clientId, existing => {
       if (existing !== undefined) throw new RegistryError('CONFLICT', `the client ${clientId} exists already`)

@@ -1,3 +1,4 @@
+import { capabilitiesOf } from '../auth/capabilities.js'
 import type { Credential, CredentialFault, Credentials } from '../auth/credential.js'
 import { ticketsOwner } from '../store/owners.js'
 import type { StoredRecord } from '../store/store.js'
@@ -57,10 +58,10 @@ export class CredentialSource {
     if (client === 'unreadable') return { ...decoys, fault: 'unreadable record' }
     if (client?.status === 'suspended') return { ...decoys, fault: 'suspended' }
     if (typeof ticket === 'string') return { ...decoys, fault: ticket }
-    const { subscribe, publish, services, attributes, secret, expiresAt, createdBy } = ticket
+    const { attributes, secret, expiresAt, createdBy } = ticket
     const ticketOwner = ticketsOwner(createdBy)
     return {
-      capabilities: { subscribe, publish, services },
+      capabilities: capabilitiesOf(ticket),
       attributes,
       credentials: [{ keyId, secret, usable: true, expiresAt }],
       ...(ticketOwner === undefined ? {} : { ticketOwner })
@@ -88,8 +89,7 @@ export class CredentialSource {
       const key = usable[usable.length - 1 - i]
       return key === undefined ? this.#decoy() : this.#open(clientId, key)
     })
-    const { subscribe = [], publish = [], services = [] } = client ?? {}
-    const capabilities = { subscribe, publish, services }
+    const capabilities = capabilitiesOf(client ?? {})
     return { capabilities, attributes: {}, credentials, ...(fault === undefined ? {} : { fault }) }
   }
 
@@ -133,9 +133,7 @@ function decoyRecordWith(decoy: SealedKey, sealer: RecordSealer): StoredRecord {
   const record: ClientRecord = {
     clientId: decoyClientId,
     status: 'suspended',
-    subscribe: [],
-    publish: [],
-    services: ['*'],
+    ...capabilitiesOf({ services: ['*'] }),
     attributes: {},
     createdAt: 0,
     updatedAt: 0,

@@ -1,4 +1,4 @@
-import type { Capabilities } from '../auth/capabilities.js'
+import { type Capabilities, capabilitiesOf } from '../auth/capabilities.js'
 import type { Attributes } from '../protocol/messages.js'
 import type { DurableStore, TicketStore } from '../store/store.js'
 import { CannotUnseal } from './aead.js'
@@ -58,7 +58,7 @@ type Marked = 'marked' | 'changed' | 'unreadable'
 
 /** What a ticket that is not there costs to open: as much as one that is. */
 const decoyRecord: TicketRecord = {
-  ...{ clientId: 'decoy', keyId: 'tkt_decoy', subscribe: [], publish: [], services: [], attributes: {} },
+  ...{ clientId: 'decoy', keyId: 'tkt_decoy', ...capabilitiesOf({}), attributes: {} },
   ...{ createdAt: 0, expiresAt: 0, secret: createSecret('tk') }
 }
 
@@ -106,14 +106,13 @@ export class Tickets {
    * @throws StoreUnavailable also if too many tickets are live; ShareExceeded if the actor has more than its share of them
    */
   async create(wanted: NewTicket, actor: string): Promise<TicketWithSecret> {
-    const { clientId, ttlSeconds = ticketSeconds.default } = wanted
-    const { subscribe = [], publish = [], services = [], attributes = {} } = wanted
+    const { clientId, ttlSeconds = ticketSeconds.default, attributes = {} } = wanted
     const keyId = createId(ticketKind)
     const secret = createSecret('tk')
     const createdAt = this.#now()
     const lifeMs = ttlSeconds * 1000
     const times = { createdAt, expiresAt: createdAt + lifeMs }
-    const ticket: Ticket = { clientId, keyId, subscribe, publish, services, attributes, ...times }
+    const ticket: Ticket = { clientId, keyId, ...capabilitiesOf(wanted), attributes, ...times }
     await this.#store.put(keyId, this.#sealer.seal({ ...ticket, secret, createdBy: actor }), lifeMs, actor)
     return { ...ticket, secret }
   }

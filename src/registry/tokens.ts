@@ -1,16 +1,16 @@
-import type { Capabilities } from '../auth/capabilities.js'
+import { type Capabilities, capabilitiesOf } from '../auth/capabilities.js'
 import type { AuditLog } from './audit.js'
 import type { Hasher } from './keyring.js'
 import { type RecordAccess, type RecordPage, RecordTable, RegistryError, UnreadableRecord } from './records.js'
 import { createSecret, isWellFormedSecret } from './secrets.js'
 
 /** What the holder of a token may do. `admin` includes all others. */
-export const scopes = ['admin', 'publish', 'tickets', 'read'] as const
+export const scopes = ['admin', 'publish', 'tickets', 'calls', 'read'] as const
 export type Scope = (typeof scopes)[number]
 
 /**
  * An API token as it is stored and as operators see it. The token itself is not stored: its id is a keyed hash of it.
- * The capabilities limit those of the tickets that its holder creates, and where its holder publishes.
+ * The capabilities limit those of the tickets that its holder creates, where its holder publishes, and what it calls.
  */
 export interface Token extends Capabilities {
   readonly tokenId: string
@@ -24,7 +24,12 @@ export interface Token extends Capabilities {
 }
 
 export type NewToken = Pick<Token, 'name' | 'scopes'> &
-  Partial<Pick<Token, 'clients' | 'subscribe' | 'publish' | 'services' | 'expiresAt'>>
+  Partial<Pick<Token, 'clients' | 'expiresAt' | keyof Capabilities>>
+
+/** Earlier versions stored fewer lists. */
+function complete(token: Token): Token {
+  return { ...token, ...capabilitiesOf(token) }
+}
 
 /** API tokens. */
 export class Tokens {
@@ -45,7 +50,7 @@ export class Tokens {
    * @throws RegistryError BAD_REQUEST when the scope `tickets` comes without `clients`
    */
   async create(wanted: NewToken, actor: string): Promise<{ readonly token: string; readonly record: Token }> {
-    const { name, scopes: granted, clients = [], subscribe = [], publish = [], services = [], expiresAt } = wanted
+    const { name, scopes: granted, clients = [], expiresAt } = wanted
     if (granted.includes('tickets') && clients.length === 0) {
       throw new RegistryError(
         'BAD_REQUEST',
@@ -55,7 +60,7 @@ export class Tokens {
     const token = createSecret('at')
     const tokenId = this.#idOf(token)
     const record: Token = {
-      ...{ tokenId, name, scopes: granted, clients, subscribe, publish, services, createdAt: this.#now() },
+      ...{ tokenId, name, scopes: granted, clients, ...capabilitiesOf(wanted), createdAt: this.#now() },
       ...(expiresAt === undefined ? {} : { expiresAt })
     }
     const audit = this.#audit.entry(actor, 'token.create', this.#table.key(tokenId), { name, scopes: granted })
@@ -69,12 +74,14 @@ export class Tokens {
       if (error instanceof UnreadableRecord) return undefined
       throw error
     })
-    return record?.expiresAt !== undefined && record.expiresAt <= this.#now() ? undefined : record
+    if (record === undefined || (record.expiresAt !== undefined && record.expiresAt <= this.#now())) return undefined
+    return complete(record)
   }
 
   /** See {@link RecordTable.list}. */
-  list(after: string, limit: number): Promise<RecordPage<Token>> {
-    return this.#table.list(after, limit)
+  async list(after: string, limit: number): Promise<RecordPage<Token>> {
+    const { items, ...rest } = await this.#table.list(after, limit)
+    return { ...rest, items: items.map(complete) }
   }
 
   /** @throws RegistryError NOT_FOUND */

@@ -24,7 +24,8 @@ const scopes: Readonly<Record<Scope, string>> = {
   admin: 'everything',
   read: 'every `GET` under `/v1/admin`',
   tickets: '`POST /v1/tickets`, within the lists of the token',
-  publish: '`POST /v1/publish`, within the `publish` patterns of the token'
+  publish: '`POST /v1/publish`, within the `publish` patterns of the token',
+  calls: '`POST /v1/calls` and `GET /v1/sessions`, within the `call` patterns of the token'
 }
 
 const errorRows = Object.entries(apiErrors).map(

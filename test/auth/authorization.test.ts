@@ -4,8 +4,13 @@ import type { Capabilities } from '../../src/auth/capabilities.js'
 
 const now = 1000
 
-function capabilities(subscribe: string[], publish = ['p'], services = ['*']): Capabilities {
-  return { subscribe, publish, services }
+function capabilities(
+  subscribe: string[],
+  publish = ['p'],
+  services = ['*'],
+  rest: Partial<Capabilities> = {}
+): Capabilities {
+  return { subscribe, publish, services, call: ['a/b'], presence: [], ...rest }
 }
 
 function sessionWith(subscribe: string[]) {
@@ -58,5 +63,9 @@ t.test('ends a session for any other change of capabilities', async t => {
   t.same(revalidate(capabilities(['news.*']), sessionWith(['news.sports']), now), expired, 'a wider pattern')
   t.same(revalidate(capabilities(['a'], []), sessionWith(['a']), now), expired, 'publish')
   t.same(revalidate(capabilities([], []), sessionWith(['a']), now), expired, 'publish, with a narrower subscribe')
+  const without = capabilities(['a'], ['p'], ['*'], { call: [] })
+  t.same(revalidate(without, sessionWith(['a']), now), expired, 'a narrower call')
+  const more = capabilities(['a'], ['p'], ['*'], { presence: ['a'] })
+  t.same(revalidate(more, sessionWith(['a']), now), expired, 'presence')
   t.same(revalidate(capabilities(['a'], ['p'], ['s']), sessionWith(['a']), now), expired, 'services')
 })

@@ -25,7 +25,7 @@ t.test('clients', async t => {
 
   t.match(
     await good(t, ['clients', 'list']),
-    /^CLIENT +STATUS[^\n]+\n(?:.+\n)*game-1 +active +1 +- +- +shop-\*,vault +team=blue\n/
+    /^CLIENT +STATUS[^\n]+\n(?:.+\n)*game-1 +active +1 +- +- +shop-\*,vault +- +team=blue\n/
   )
   const page = await ask(['clients', 'list', '--limit', '2'])
   t.match(page.err, /there is more: --after \S+, or --all/)

@@ -8,7 +8,7 @@ import { createClock } from '../helper/clock.js'
 
 const peer: Peer = {
   ...{ sessionId: 's', clientId: 'c', keyId: 'k', remoteAddress: '127.0.0.1', attributes: {} },
-  capabilities: { subscribe: [], publish: [], services: [] }
+  capabilities: { subscribe: [], publish: [], services: [], call: [], presence: [] }
 }
 
 function createTracker() {

@@ -101,7 +101,15 @@ t.test('imports form no cycle', async t => {
 })
 
 t.test('the protocol and the client use nothing that a browser lacks', async t => {
-  const nodeOnly = ['mac-node.ts', 'socket-node.ts', 'node.ts', 'schemas.ts']
+  const nodeOnly = [
+    'mac-node.ts',
+    'socket-node.ts',
+    'node.ts',
+    'schemas.ts',
+    'schema-parts.ts',
+    'upstream-schemas.ts',
+    'downstream-schemas.ts'
+  ]
   for (const file of sources.filter(each => ['protocol', 'client'].includes(moduleOf(each)))) {
     if (nodeOnly.some(name => file.endsWith(`/${name}`))) continue
     t.notMatch(read(file), /from '(node:|ws'|typebox|pino|fastify)|\bBuffer\b|\bprocess\b/, file)

@@ -118,7 +118,14 @@ for (const [kind, openStore] of Object.entries(stores)) {
     // Names that a careless serializer would lose.
     const attributes = { team: 'blue', 'two\nlines': 'x\ny', toString: '"\u2028', 'ключ 🗝': '🙂' }
 
-    const wanted = { clientId: 'game-1', subscribe: ['match:*'], publish: ['match:1'], services: ['svc'], attributes }
+    const capabilities = {
+      subscribe: ['match:*'],
+      publish: ['match:1'],
+      services: ['svc'],
+      call: ['a/b'],
+      presence: ['x']
+    }
+    const wanted = { clientId: 'game-1', ...capabilities, attributes }
     const { body: made, status } = await admin('POST', '/clients', wanted)
     t.equal(status, 201)
     const { keyId, secret } = made
@@ -195,7 +202,8 @@ for (const [kind, openStore] of Object.entries(stores)) {
     t.equal((await admin('POST', `${path}/commit`)).status, 409)
     t.equal((await admin('DELETE', `/imports/${(await admin('POST', '/imports')).body.importId}`)).status, 204)
 
-    const lists = { clients: ['web-*'], subscribe: ['news'], publish: ['say'], services: ['svc'] }
+    const channels = { subscribe: ['news'], publish: ['say'], presence: ['news'] }
+    const lists = { clients: ['web-*'], ...channels, services: ['svc'], call: ['game/*'] }
     const order = { name: 'shop "1"', scopes: ['tickets', 'read'], ...lists, expiresAt: at(60_000) }
     const { body: token } = await admin('POST', '/tokens', order)
     const record = { tokenId: token.tokenId, ...order, createdAt: at() }

@@ -69,7 +69,9 @@ onEachStore((t, { open }) => {
       clients: ['web-*', 'kiosk'],
       subscribe: ['match:*', 'news'],
       publish: ['match:1'],
-      services: ['s*']
+      services: ['s*'],
+      call: ['game/k*'],
+      presence: ['match:*']
     })
     const ask = async (body: object) => (await web.call('POST', '/v1/tickets', { clientId: 'web-1', ...body })).status
     t.equal(await ask({}), 201)
@@ -85,9 +87,26 @@ onEachStore((t, { open }) => {
     t.equal(await ask({ subscribe: ['news*'] }), 403)
     t.equal(await ask({ publish: ['match:*'] }), 403)
     t.equal(await ask({ services: ['*'] }), 403)
+    t.equal(await ask({ call: ['game/kick', 'game/k*'], presence: ['match:7'] }), 201)
+    for (const call of ['game/*', 'game/shutdown', 'lobby/kick', '*']) t.equal(await ask({ call: [call] }), 403)
+    for (const presence of ['news', '*']) t.equal(await ask({ presence: [presence] }), 403)
     for (const ttl of [29, 86_401, 1.5, '60']) t.equal(await ask({ ttl }), 400)
     t.equal(await ask({ ttl: 30 }), 201)
     t.equal(await ask({ ttl: 86_400 }), 201)
+    for (const call of [
+      'game',
+      'game*',
+      '/kick',
+      'game/',
+      'g/a/b',
+      'a*/kick',
+      'g/é',
+      `g/${'x'.repeat(65)}`,
+      '**',
+      ''
+    ]) {
+      t.equal(await ask({ call: [call] }), 400, `${call} is not <clientId>/<method>`)
+    }
     const bare = await token({ scopes: ['tickets'], clients: ['x'] })
     t.equal((await bare.call('POST', '/v1/tickets', { clientId: 'x' })).status, 201)
     t.equal((await bare.call('POST', '/v1/tickets', { clientId: 'x', subscribe: ['a'] })).status, 403)

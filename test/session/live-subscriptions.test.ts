@@ -9,7 +9,7 @@ const position = { offset: 0, epoch: 'e' }
 const joined: Joined = { position, recovered: false, publications: [] }
 
 function peerWith(subscribe: readonly string[]) {
-  const capabilities: Capabilities = { subscribe, publish: [], services: [] }
+  const capabilities: Capabilities = { subscribe, publish: [], services: [], call: [], presence: [] }
   return { ...peer, capabilities }
 }
 

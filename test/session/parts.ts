@@ -23,12 +23,12 @@ export const keys = { clientKey: Buffer.alloc(32, 1), serverKey: Buffer.alloc(32
 
 export const peer = {
   ...{ sessionId: 's', clientId: 'c', keyId: 'k', attributes: {}, remoteAddress: '::1' },
-  capabilities: { subscribe: [], publish: [], services: ['*'] }
+  capabilities: { subscribe: [], publish: [], services: ['*'], call: [], presence: [] }
 }
 
 /** A live session that records what it is asked to do. */
 export function fakeSession(sessionId: string, clientId: string, subscribe: readonly string[] = []): FakeSession {
-  const capabilities: Capabilities = { subscribe, publish: [], services: [] }
+  const capabilities: Capabilities = { subscribe, publish: [], services: [], call: [], presence: [] }
   return {
     peer: { ...peer, sessionId, clientId, capabilities },
     expiresAt: Number.MAX_SAFE_INTEGER,

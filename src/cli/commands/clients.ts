@@ -1,11 +1,10 @@
 import type { CommandSpec } from '../command.js'
 import { saveOption } from '../credential.js'
-import { attributeOption, capabilityOptions } from '../options.js'
+import { attributeOption, capabilityMembers, capabilityOptions } from '../options.js'
 import { columns } from '../output.js'
 import { changesOf, itemCommands, listCommand, membersOf, requestCommand } from '../resource.js'
 
-const capabilities = ['subscribe', 'publish', 'services']
-const show = ['clientId', 'status', 'keyId', ...capabilities, 'attributes', 'createdAt', 'updatedAt']
+const show = ['clientId', 'status', 'keyId', ...capabilityMembers, 'attributes', 'createdAt', 'updatedAt']
 const address = '/v1/admin/clients'
 const args = { clientId: 'the client' }
 const one = itemCommands({
@@ -25,7 +24,7 @@ export const clientCommands: readonly CommandSpec[] = [
       'countersign clients create game-1 --save game-1.json'
     ],
     request: `POST ${address}`,
-    body: invocation => ({ ...invocation.args, ...membersOf(invocation, capabilities) }),
+    body: invocation => ({ ...invocation.args, ...membersOf(invocation, capabilityMembers) }),
     show,
     secret: 'secret'
   }),
@@ -41,6 +40,7 @@ export const clientCommands: readonly CommandSpec[] = [
       SUBSCRIBE: 'subscribe',
       PUBLISH: 'publish',
       SERVICES: 'services',
+      CALL: 'call',
       ATTRIBUTES: 'attributes'
     })
   }),
@@ -54,7 +54,7 @@ export const clientCommands: readonly CommandSpec[] = [
     options: [...capabilityOptions, attributeOption],
     examples: ['countersign clients update game-1 --subscribe "news,room:*" --publish ""'],
     request: `PATCH ${address}/:clientId`,
-    body: invocation => changesOf(invocation, capabilities),
+    body: invocation => changesOf(invocation, capabilityMembers),
     show
   }),
   one.set('suspend', { status: 'suspended' }, 'Suspend a client until it is resumed. Its sessions end.'),

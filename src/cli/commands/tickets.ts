@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command.js'
 import { saveOption } from '../credential.js'
-import { attributeOption, capabilityOptions, seconds } from '../options.js'
+import { attributeOption, capabilityMembers, capabilityOptions, seconds } from '../options.js'
 import { membersOf, requestCommand } from '../resource.js'
 
 export const ticketCommands: readonly CommandSpec[] = [
@@ -22,7 +22,7 @@ export const ticketCommands: readonly CommandSpec[] = [
     request: 'POST /v1/tickets',
     body: invocation => ({
       ...invocation.args,
-      ...membersOf(invocation, ['ttl', 'subscribe', 'publish', 'services'])
+      ...membersOf(invocation, ['ttl', ...capabilityMembers])
     }),
     show: ['clientId', 'keyId', 'expiresAt'],
     secret: 'secret'

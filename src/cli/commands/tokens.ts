@@ -1,10 +1,9 @@
 import type { CommandSpec } from '../command.js'
-import { list, time } from '../options.js'
+import { capabilityMembers, list, time } from '../options.js'
 import { columns } from '../output.js'
 import { listCommand, membersOf, requestCommand } from '../resource.js'
 
-const scopes = ['admin', 'publish', 'tickets', 'read']
-const ticketLimits = ['subscribe', 'publish', 'services']
+const scopes = ['admin', 'publish', 'tickets', 'calls', 'read']
 const address = '/v1/admin/tokens'
 
 export const tokenCommands: readonly CommandSpec[] = [
@@ -16,16 +15,16 @@ export const tokenCommands: readonly CommandSpec[] = [
     options: [
       list('--scopes <scopes>', `What it may do: ${scopes.join(', ')}.`, scopes).makeOptionMandatory(),
       list('--clients <patterns>', 'Clients it may create tickets for; required for the scope tickets.'),
-      ...ticketLimits.map(name => list(`--${name} <patterns>`, `The most that its tickets may have of: ${name}.`)),
+      ...capabilityMembers.map(name => list(`--${name} <patterns>`, `The most that its tickets may have of: ${name}.`)),
       time('--expires-at <time>', 'When it expires. Default: never.')
     ],
     examples: ['countersign tokens create shop-backend --scopes tickets --clients "web-*" --services "shop-*"'],
     request: `POST ${address}`,
     body: invocation => ({
       ...invocation.args,
-      ...membersOf(invocation, ['scopes', 'clients', ...ticketLimits, 'expiresAt'])
+      ...membersOf(invocation, ['scopes', 'clients', ...capabilityMembers, 'expiresAt'])
     }),
-    show: ['tokenId', 'name', 'scopes', 'clients', ...ticketLimits, 'expiresAt'],
+    show: ['tokenId', 'name', 'scopes', 'clients', ...capabilityMembers, 'expiresAt'],
     secret: 'token'
   }),
   listCommand({

@@ -98,11 +98,18 @@ function patternList(pattern: string, description: string, example: string) {
 
 const channelPattern = '^(?=.)[A-Za-z0-9_.:-]{0,128}\\*?$'
 const namePattern = '^(?=.)[A-Za-z0-9._-]{0,64}\\*?$'
+const callPattern = '^(\\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63}/(?=.)[A-Za-z0-9_.:-]{0,64}\\*?)$'
 
 export const capabilitySchemas = {
   subscribe: patternList(channelPattern, 'Patterns of channels that may be subscribed to.', 'match:*'),
   publish: patternList(channelPattern, 'Patterns of channels that may be published to.', 'match:1'),
-  services: patternList(namePattern, 'Patterns of services whose licenses may be validated.', '*')
+  services: patternList(namePattern, 'Patterns of services whose licenses may be validated.', '*'),
+  call: patternList(
+    callPattern,
+    'Patterns of methods that may be called, as `<clientId>/<method>`. `*` allows any.',
+    'my-game/kick'
+  ),
+  presence: patternList(channelPattern, 'Patterns of channels whose presence may be seen.', 'match:*')
 }
 export const clientPatternsSchema = patternList(
   namePattern,
@@ -113,7 +120,9 @@ export const clientPatternsSchema = patternList(
 export const wantedCapabilities = {
   subscribe: Type.Optional(capabilitySchemas.subscribe),
   publish: Type.Optional(capabilitySchemas.publish),
-  services: Type.Optional(capabilitySchemas.services)
+  services: Type.Optional(capabilitySchemas.services),
+  call: Type.Optional(capabilitySchemas.call),
+  presence: Type.Optional(capabilitySchemas.presence)
 }
 
 const nextSchema = Type.String({ description: 'The `after` of the next page. Absent on the last page.' })

@@ -1,0 +1,117 @@
+import Type from 'typebox'
+import { protocolName } from './limits.js'
+import {
+  challengeToken,
+  channel,
+  count,
+  epoch,
+  identifier,
+  matching,
+  message,
+  offset,
+  seq,
+  time
+} from './schema-parts.js'
+
+/** The messages of the gateway (PROTOCOL §4, §6, §7, §9, §10, §13). */
+
+const re = Type.Optional(count(1))
+const code = Type.String({ minLength: 1, maxBytes: 64, description: 'a code' })
+
+export const downstream = {
+  challenge: message({
+    type: Type.Literal('challenge'),
+    seq: Type.Optional(seq),
+    protocol: Type.Optional(Type.Literal(protocolName, { description: protocolName })),
+    challengeToken,
+    expiresIn: count(1),
+    serverTime: Type.Optional(time)
+  }),
+  welcome: message({
+    type: Type.Literal('welcome'),
+    seq: Type.Literal(1, { description: '1' }),
+    re: Type.Literal(1, { description: '1' }),
+    protocol: Type.Optional(Type.Literal(protocolName, { description: protocolName })),
+    sessionId: matching('^[A-Za-z0-9_-]{1,64}$', '1 to 64 base64url characters'),
+    clientId: identifier,
+    keyId: identifier,
+    heartbeatInterval: count(1),
+    heartbeatTimeout: count(1),
+    serverTime: time,
+    expiresAt: time,
+    limits: Type.Optional(Type.Record(Type.String(), Type.Number(), { description: 'numbers by name' })),
+    subscriptions: Type.Optional(
+      Type.Array(Type.Object({ channel, offset, epoch }), { description: 'positions of channels' })
+    )
+  }),
+  heartbeat: message({ type: Type.Literal('heartbeat'), seq, re, serverTime: time }),
+  ping: message({ type: Type.Literal('ping'), seq }),
+  validation: message({
+    type: Type.Literal('validation'),
+    seq,
+    re,
+    valid: Type.Boolean({ description: 'true or false' }),
+    code,
+    serviceId: identifier,
+    licenseId: Type.Optional(identifier),
+    expiresAt: Type.Optional(time),
+    maxHwids: Type.Optional(count(1)),
+    boundHwids: Type.Optional(count(0))
+  }),
+  ack: message({ type: Type.Literal('ack'), seq, re }),
+  subscribed: message({
+    type: Type.Literal('subscribed'),
+    seq,
+    re,
+    channel,
+    offset,
+    epoch,
+    recovered: Type.Boolean({ description: 'true or false' }),
+    publications: Type.Optional(
+      Type.Array(
+        Type.Object({ offset, data: Type.Unknown(), publishedAt: time, publisher: Type.Optional(identifier) }),
+        {
+          description: 'publications'
+        }
+      )
+    )
+  }),
+  published: message({
+    type: Type.Literal('published'),
+    seq,
+    re,
+    channel,
+    offset,
+    epoch,
+    duplicate: Type.Optional(Type.Boolean({ description: 'true or false' }))
+  }),
+  publication: message({
+    type: Type.Literal('publication'),
+    seq,
+    channel,
+    offset,
+    epoch,
+    data: Type.Unknown({ description: 'any JSON value' }),
+    publishedAt: time,
+    publisher: Type.Optional(identifier)
+  }),
+  unsubscribed: message({ type: Type.Literal('unsubscribed'), seq, channel, code }),
+  polled: message({
+    type: Type.Literal('polled'),
+    re: count(0),
+    more: Type.Boolean({ description: 'true or false' }),
+    superseded: Type.Boolean({ description: 'true or false' })
+  }),
+  reconnect: message({ type: Type.Literal('reconnect'), seq, afterMs: count(0) }),
+  error: message({
+    type: Type.Literal('error'),
+    seq: Type.Optional(seq),
+    re,
+    code,
+    message: Type.String({ description: 'text' }),
+    retryAfterMs: Type.Optional(count(0)),
+    poll: Type.Optional(count(1)),
+    expectedSeq: Type.Optional(count(1)),
+    outcome: Type.Optional(Type.String({ description: 'text' }))
+  })
+}

@@ -1,0 +1,68 @@
+import Type from 'typebox'
+import { hwidBytes, licenseKeyBytes, protocolName } from './limits.js'
+import {
+  attributesSchema,
+  challengeToken,
+  channel,
+  count,
+  epoch,
+  hexTag,
+  identifier,
+  matching,
+  message,
+  offset,
+  seq,
+  text
+} from './schema-parts.js'
+
+/** The messages of a client (PROTOCOL §4, §6, §7, §9, §10, §13). */
+export const upstream = {
+  authenticate: message({
+    type: Type.Literal('authenticate'),
+    seq: Type.Literal(1, { description: '1' }),
+    protocol: Type.Literal(protocolName, { description: protocolName }),
+    clientId: identifier,
+    keyId: Type.Optional(identifier),
+    challengeToken,
+    challengeSignature: hexTag,
+    clientNonce: matching('^[A-Za-z0-9_-]{22,64}$', '22 to 64 base64url characters'),
+    attributes: Type.Optional(attributesSchema)
+  }),
+  validate: message({
+    type: Type.Literal('validate'),
+    seq,
+    serviceId: identifier,
+    hwid: Type.Optional(text(hwidBytes)),
+    key: text(licenseKeyBytes)
+  }),
+  heartbeat: message({ type: Type.Literal('heartbeat'), seq }),
+  challengeResponse: message({
+    type: Type.Literal('challengeResponse'),
+    seq,
+    challengeToken: Type.String({ description: 'text' }),
+    challengeSignature: Type.String({ description: 'text' })
+  }),
+  subscribe: message({
+    type: Type.Literal('subscribe'),
+    seq,
+    channel,
+    recover: Type.Optional(Type.Object({ offset, epoch }, { description: '{ offset, epoch }' }))
+  }),
+  unsubscribe: message({ type: Type.Literal('unsubscribe'), seq, channel }),
+  publish: message({
+    type: Type.Literal('publish'),
+    seq,
+    channel,
+    data: Type.Unknown({ description: 'any JSON value' }),
+    idempotencyKey: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 64, description: 'text of 1 to 64 characters' })
+    )
+  }),
+  bye: message({ type: Type.Literal('bye'), seq }),
+  poll: message({
+    type: Type.Literal('poll'),
+    poll: count(1),
+    ack: count(0),
+    wait: Type.Number({ minimum: 0, description: 'seconds, 0 or more' })
+  })
+}
