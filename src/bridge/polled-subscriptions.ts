@@ -1,4 +1,4 @@
-import type { ChannelBroker, Joined } from '../channels/types.js'
+import type { ChannelBroker, Joined, JoinPoint, LastPublications } from '../channels/types.js'
 import type { Subscriptions } from '../session/subscriptions.js'
 import type { Position } from '../store/channels.js'
 import { applyChanges, type PositionChanges, type Positions } from './positions.js'
@@ -41,12 +41,23 @@ export class PolledSubscriptions implements Subscriptions {
     return this.#positions.has(channel)
   }
 
-  async join(channel: string, recover?: Position, owners?: string): Promise<Joined> {
+  async join(channel: string, from?: JoinPoint, owners?: string): Promise<Joined> {
+    if (from !== undefined && 'last' in from) return this.#joinWithLast(channel, from, owners)
     const options = { fresh: true, ...(owners === undefined ? {} : { owners }) }
-    const { top, publications } = await this.#channels.readAfter(channel, recover, this.#recoverLimit, options)
-    const recovered = recover !== undefined && publications !== undefined
+    const { top, publications } = await this.#channels.readAfter(channel, from, this.#recoverLimit, options)
+    const recovered = from !== undefined && publications !== undefined
     this.moveTo(channel, top)
     return { position: top, recovered, publications: recovered ? publications : [] }
+  }
+
+  async #joinWithLast(
+    channel: string,
+    { last, maxBytes }: LastPublications,
+    owners: string | undefined
+  ): Promise<Joined> {
+    const { top, publications } = await this.#channels.readPage(channel, { limit: last, maxBytes }, owners)
+    this.moveTo(channel, top)
+    return { position: top, recovered: false, publications }
   }
 
   /** Sets the position that the answer states, which may be before the one that `join` found. */

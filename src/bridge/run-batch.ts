@@ -7,6 +7,7 @@ import { frameErrorOf } from '../session/frame-error.js'
 import type { HandlerContext, Reply } from '../session/handlers/handler.js'
 import { dispatch } from '../session/handlers/table.js'
 import { StoredLicenseSlots } from '../session/license-slots.js'
+import { ListBudget } from '../session/list-budget.js'
 import type { Outgoing } from '../session/outbox.js'
 import type { ChallengeState } from '../store/bridge.js'
 import { StoreUnavailable } from '../store/store.js'
@@ -68,6 +69,7 @@ class Batch {
   readonly #dependencies: SessionDependencies
   readonly #session: BridgeSession
   readonly #subscriptions: PolledSubscriptions
+  readonly #lists: ListBudget
   readonly #context: HandlerContext
   readonly #answered: number[] = []
   readonly #outgoing: Outgoing[] = []
@@ -84,11 +86,13 @@ class Batch {
     this.#session = session
     this.#challenge = challenge
     this.#subscriptions = new PolledSubscriptions(channels, settings.limits.recover, ownChannels(peer), positions)
+    this.#lists = new ListBudget(settings.limits.listBytes)
     this.#context = {
       dependencies,
       peer,
       subscriptions: this.#subscriptions,
       mayRunAgain: true,
+      listBytes: () => this.#lists.next(),
       licenseSlots: new StoredLicenseSlots(store.licenseSlots, {
         ...{ sessionId: peer.sessionId, endsAt: expiresAt, now },
         hasEnded: () => session.ending !== undefined
@@ -134,10 +138,11 @@ class Batch {
     this.#dependencies.observer.received(message.type)
     const answer = await dispatch(this.#context, message)
     const [reply] = Array.isArray(answer) ? answer : [answer]
-    if (message.type === 'subscribe' && reply.type === 'subscribed') {
-      this.#answerSubscribe(seq, reply, message.recover?.offset)
+    if (reply.type === 'subscribed') {
+      this.#answerSubscribe(seq, reply)
       return
     }
+    if (reply.type === 'history') this.#lists.spend(Buffer.byteLength(JSON.stringify(reply)))
     this.#outgoing.push(Object.assign({ type: reply.type, re: seq }, reply) as Outgoing)
     if (message.type === 'bye') this.#ending = 'bye'
   }
@@ -152,11 +157,12 @@ class Batch {
   }
 
   /** Publications that do not fit in the answer are read from its position on, like all others. */
-  #answerSubscribe(seq: number, reply: Extract<Reply, { type: 'subscribed' }>, recoverFrom: number | undefined): void {
+  #answerSubscribe(seq: number, reply: Extract<Reply, { type: 'subscribed' }>): void {
     const { publications, ...rest } = reply
-    this.#recoveredBytes += publications === undefined ? 0 : JSON.stringify(publications).length
-    const isTooLarge = publications !== undefined && this.#recoveredBytes > maxRecoveredBytes
-    const offset = isTooLarge && recoverFrom !== undefined ? recoverFrom : reply.offset
+    const [first] = publications ?? []
+    this.#recoveredBytes += first === undefined ? 0 : JSON.stringify(publications).length
+    const isTooLarge = this.#recoveredBytes > maxRecoveredBytes
+    const offset = isTooLarge && first !== undefined ? first.offset - 1 : reply.offset
     this.#subscriptions.moveTo(reply.channel, { offset, epoch: reply.epoch })
     const { type, ...members } = isTooLarge ? { ...rest, offset } : reply
     this.#outgoing.push({ type, re: seq, ...members })

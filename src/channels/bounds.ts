@@ -9,6 +9,8 @@ export interface ChannelBounds {
   readonly recover: number
   /** Most bytes of data that one recovery replays: they are written at once, and a reader must be able to take them. */
   readonly recoverBytes: number
+  /** Most concurrent reads of the newest publications, for `last` and `history`; others wait. */
+  readonly pageReads: number
   /** Most publications of one channel in memory. */
   readonly historyCount: number
   /** Most bytes of one channel in memory. */
@@ -43,6 +45,7 @@ export const defaultChannelBounds: ChannelBounds = Object.freeze({
   streams: Math.floor(shareOfHeap(streamHeapShare, maxStreams * streamBytes) / streamBytes),
   recover: 512,
   recoverBytes: outboxBytes / 2,
+  pageReads: 64,
   historyCount: 256,
   historyBytes: 256 * 1024,
   totalHistoryBytes: shareOfHeap(historyHeapShare, maxHistoryBytes),

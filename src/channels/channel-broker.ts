@@ -1,12 +1,30 @@
 import { ProtocolError } from '../protocol/protocol-error.js'
-import type { ChannelState, ChannelStore, Position, Published, StoredPublication } from '../store/channels.js'
+import type {
+  ChannelPage,
+  ChannelState,
+  ChannelStore,
+  PageRequest,
+  Position,
+  Published,
+  StoredPublication
+} from '../store/channels.js'
+import { StoreUnavailable } from '../store/errors.js'
 import { type ChannelBounds, defaultChannelBounds } from './bounds.js'
 import { ChannelManager, type ChannelManagerOptions } from './channel-manager.js'
 import type { ChannelStream } from './channel-stream.js'
 import type { ClientQuotas } from './client-quotas.js'
 import { QuotaGate } from './quota-gate.js'
+import { Semaphore } from './semaphore.js'
 import { maxRepairTries } from './stream-repairer.js'
-import type { ChannelBroker, Joined, PublishRequest, ReadOptions, Subscriber } from './types.js'
+import type {
+  ChannelBroker,
+  Joined,
+  JoinPoint,
+  LastPublications,
+  PublishRequest,
+  ReadOptions,
+  Subscriber
+} from './types.js'
 
 export interface ChannelBrokerOptions extends Omit<ChannelManagerOptions, 'bounds'> {
   readonly bounds?: Partial<ChannelBounds>
@@ -24,11 +42,13 @@ class LocalChannelBroker implements ChannelBroker {
   readonly #bounds: ChannelBounds
   readonly #manager: ChannelManager
   readonly #gate: QuotaGate
+  readonly #pageReads: Semaphore
 
   constructor(options: ChannelBrokerOptions) {
     this.#options = options
     this.#store = options.store
     this.#bounds = { ...defaultChannelBounds, ...options.bounds }
+    this.#pageReads = new Semaphore(this.#bounds.pageReads)
     this.#manager = new ChannelManager({ ...options, bounds: this.#bounds })
     this.#gate = new QuotaGate(options.quotas, options.store, channel => this.#manager.get(channel)?.isOpen === true)
   }
@@ -37,7 +57,7 @@ class LocalChannelBroker implements ChannelBroker {
     return this.#gate.publish(channel, data, { ...request, publishedAt: this.#options.now() })
   }
 
-  async join(subscriber: Subscriber, channel: string, recover?: Position, owners?: string): Promise<Joined> {
+  async join(subscriber: Subscriber, channel: string, from?: JoinPoint, owners?: string): Promise<Joined> {
     if (owners !== undefined) await this.#gate.requireChannel(owners, channel)
     const stream = this.#manager.tryOpen(channel)
     if (stream === undefined) {
@@ -45,8 +65,9 @@ class LocalChannelBroker implements ChannelBroker {
     }
     return this.#use(stream, async () => {
       await this.#manager.refresh(stream, this.#gate.onCreated(owners))
-      if (recover === undefined) return this.#joinAtTop(subscriber, stream)
-      const { top, publications } = await this.#readFrom(stream, recover, this.#bounds.recover)
+      if (from === undefined) return this.#joinAtTop(subscriber, stream)
+      if ('last' in from) return await this.#joinWithLast(subscriber, stream, from)
+      const { top, publications } = await this.#readFrom(stream, from, this.#bounds.recover)
       const isRecoverable = publications !== undefined && isWithin(publications, this.#bounds.recoverBytes)
       // Publications after `top` are delivered at the release.
       if (isRecoverable && stream.addPending(subscriber, top)) return { position: top, recovered: true, publications }
@@ -83,6 +104,10 @@ class LocalChannelBroker implements ChannelBroker {
     })
   }
 
+  readPage(channel: string, request: PageRequest, owners?: string): Promise<ChannelPage> {
+    return this.#pageReads.run(() => this.#gate.readPage(channel, request, owners))
+  }
+
   isTop(channel: string, { offset, epoch }: Position): boolean {
     const stream = this.#manager.get(channel)
     if (stream === undefined || !this.#store.isReceiving || stream.hasGap || !stream.isAt(offset, epoch)) return false
@@ -117,6 +142,25 @@ class LocalChannelBroker implements ChannelBroker {
   #joinAtTop(subscriber: Subscriber, stream: ChannelStream): Joined {
     stream.addPending(subscriber, stream.top)
     return { position: stream.top, recovered: false, publications: [] }
+  }
+
+  /**
+   * Joins behind the newest publications. Those that were received during the read belong to them: a live subscriber has
+   * already received them.
+   */
+  async #joinWithLast(
+    subscriber: Subscriber,
+    stream: ChannelStream,
+    { last, maxBytes }: LastPublications
+  ): Promise<Joined> {
+    for (let i = 0; i < maxRepairTries; i++) {
+      const { top, publications } = await this.readPage(stream.channel, { limit: last, maxBytes })
+      if (!stream.hasReached(top)) await this.#manager.refresh(stream)
+      const later = stream.hasReached(top) ? stream.publicationsAfter(top) : undefined
+      if (later === undefined || !stream.addPending(subscriber, stream.top)) continue
+      return { position: stream.top, recovered: false, publications: [...publications, ...later].slice(-last) }
+    }
+    throw new StoreUnavailable(new Error(`the newest publications were not read in ${maxRepairTries} reads`), 'unsent')
   }
 
   /** Keeps the stream open during an operation. */

@@ -1,5 +1,13 @@
 import { RateLimited } from '../protocol/protocol-error.js'
-import type { ChannelState, ChannelStore, Position, Published, PublishOptions } from '../store/channels.js'
+import type {
+  ChannelPage,
+  ChannelState,
+  ChannelStore,
+  PageRequest,
+  Position,
+  Published,
+  PublishOptions
+} from '../store/channels.js'
 import { ShareExceeded, StoreUnavailable } from '../store/errors.js'
 import type { ClientQuotas, QuotaAmounts } from './client-quotas.js'
 
@@ -71,6 +79,15 @@ export class QuotaGate {
     const state = await this.#store.read(channel, after, limit, created)
     if (created.size > 0) this.onCreated(owners)?.()
     return state
+  }
+
+  /** As {@link read}, for a page of the newest publications. @throws StoreUnavailable, RateLimited */
+  async readPage(channel: string, request: PageRequest, owners: string | undefined): Promise<ChannelPage> {
+    if (owners !== undefined) await this.requireChannel(owners, channel)
+    const created = new Set<string>()
+    const page = await this.#store.newest(channel, request, created)
+    if (created.size > 0) this.onCreated(owners)?.()
+    return page
   }
 
   async #publishCharged(

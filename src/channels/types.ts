@@ -1,4 +1,11 @@
-import type { ChannelState, Position, Published, StoredPublication } from '../store/channels.js'
+import type {
+  ChannelPage,
+  ChannelState,
+  PageRequest,
+  Position,
+  Published,
+  StoredPublication
+} from '../store/channels.js'
 
 /** A session that receives publications as they come (a socket). */
 export interface Subscriber {
@@ -8,12 +15,23 @@ export interface Subscriber {
   lost(channel: string): void
 }
 
+/** Asks a join for the newest publications instead of the missed ones (PROTOCOL §10.6). */
+export interface LastPublications {
+  /** Most publications. */
+  readonly last: number
+  /** Most bytes of their data; at least one is returned if any is kept. */
+  readonly maxBytes: number
+}
+
+/** Where a subscriber begins: it recovers from a position, or gets the newest publications. */
+export type JoinPoint = Position | LastPublications
+
 /** The result of a join. */
 export interface Joined {
   /** The subscriber's position after `publications`. */
   readonly position: Position
   readonly recovered: boolean
-  /** The missed publications, in order; empty unless `recovered`. */
+  /** The missed publications, or the newest, in order. */
   readonly publications: readonly StoredPublication[]
 }
 
@@ -49,13 +67,13 @@ export interface ChannelBroker {
   /**
    * Joins, or moves a subscriber that has joined, without a race: every publication after `position` reaches it. It
    * receives nothing before `release`, which is to be called when its peer knows `position`.
-   * @param recover  a position to continue from
+   * @param from     a position to continue from, or the newest publications to begin with
    * @param owners   whose quotas count the channel if it is created; absent: nobody's
    * @throws StoreUnavailable; the subscriber keeps its former position
    * @throws ProtocolError UNAVAILABLE if this instance has too many channels in use
    * @throws RateLimited if the channel is unknown and the owners may create no more
    */
-  join(subscriber: Subscriber, channel: string, recover?: Position, owners?: string): Promise<Joined>
+  join(subscriber: Subscriber, channel: string, from?: JoinPoint, owners?: string): Promise<Joined>
   /** Delivers what was withheld since `join`. */
   release(subscriber: Subscriber, channel: string): void
   /** @returns whether it had joined */
@@ -76,6 +94,14 @@ export interface ChannelBroker {
     limit: number,
     options?: ReadOptions
   ): Promise<ChannelState>
+  /**
+   * The newest publications of a channel that the store still keeps, or those just before a position. At most
+   * `ChannelBounds.pageReads` such reads run concurrently.
+   * @param owners  whose quotas count the channel if it is created; absent: nobody's
+   * @throws StoreUnavailable
+   * @throws RateLimited if the channel is unknown and the owners may create no more
+   */
+  readPage(channel: string, request: PageRequest, owners?: string): Promise<ChannelPage>
   /**
    * Whether nothing is after a position, as far as this instance knows; `readAfter` would return the same. False if
    * there is no stream of the channel.

@@ -11,34 +11,38 @@ const expected7 = 'a channel name: 1 to 128 of letters, digits, "_", ".", ":", "
 const check8 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_.:-]{1,128}$/.test(v)
 const expected9 = '{ offset, epoch }'
 const check10 = (v: unknown) => isObject(v) && typeof v['offset'] === 'number' && Number.isInteger(v['offset']) && v['offset'] >= 0 && v['offset'] <= 9007199254740991 && typeof v['epoch'] === 'string' && v['epoch'].length >= 1 && hasAtMostBytes(v['epoch'], 64)
-const expected11 = 'any JSON value'
-const check12 = () => true
-const expected13 = 'text of 1 to 64 characters'
-const check14 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostCharacters(v, 64)
-const expected15 = '1'
-const check16 = (v: unknown) => v === 1
-const expected17 = 'countersign.v1'
-const check18 = (v: unknown) => v === "countersign.v1"
-const expected19 = '43 base64url characters'
-const check20 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{43}$/.test(v)
-const expected21 = '64 lower-case hex characters'
-const check22 = (v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v)
-const expected23 = '22 to 64 base64url characters'
-const check24 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$/.test(v)
-const expected25 = 'at most 16 short texts (name 1 to 32, value up to 128 bytes)'
-const check26 = (v: unknown) => isTextRecord(v, 16, 32, 128)
-const expected27 = 'text'
-const check28 = (v: unknown) => typeof v === 'string'
-const expected29 = 'an integer from 0 to 2^53-1'
-const check30 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991
-const expected31 = 'seconds, 0 or more'
-const check32 = (v: unknown) => typeof v === 'number' && v >= 0
-const check33 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
-const check34 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'number'))
-const check35 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['channel'] === 'string' && /^[A-Za-z0-9_.:-]{1,128}$/.test(v1['channel']) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['epoch'] === 'string' && v1['epoch'].length >= 1 && hasAtMostBytes(v1['epoch'], 64))
-const check36 = (v: unknown) => typeof v === 'boolean'
-const check37 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostBytes(v, 64)
-const check38 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['publishedAt'] === 'number' && Number.isInteger(v1['publishedAt']) && v1['publishedAt'] >= 0 && v1['publishedAt'] <= 9007199254740991 && (v1['publisher'] === undefined || (typeof v1['publisher'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['publisher']))))
+const expected11 = 'an integer from 1 to 512'
+const check12 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 512
+const expected13 = 'any JSON value'
+const check14 = () => true
+const expected15 = 'text of 1 to 64 characters'
+const check16 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostCharacters(v, 64)
+const expected17 = '1'
+const check18 = (v: unknown) => v === 1
+const expected19 = 'countersign.v1'
+const check20 = (v: unknown) => v === "countersign.v1"
+const expected21 = '43 base64url characters'
+const check22 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{43}$/.test(v)
+const expected23 = '64 lower-case hex characters'
+const check24 = (v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v)
+const expected25 = '22 to 64 base64url characters'
+const check26 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$/.test(v)
+const expected27 = 'at most 16 short texts (name 1 to 32, value up to 128 bytes)'
+const check28 = (v: unknown) => isTextRecord(v, 16, 32, 128)
+const expected29 = 'text'
+const check30 = (v: unknown) => typeof v === 'string'
+const expected31 = 'an integer from 1 to 100'
+const check32 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 100
+const expected33 = 'an integer from 0 to 2^53-1'
+const check34 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991
+const expected35 = 'seconds, 0 or more'
+const check36 = (v: unknown) => typeof v === 'number' && v >= 0
+const check37 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
+const check38 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'number'))
+const check39 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['channel'] === 'string' && /^[A-Za-z0-9_.:-]{1,128}$/.test(v1['channel']) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['epoch'] === 'string' && v1['epoch'].length >= 1 && hasAtMostBytes(v1['epoch'], 64))
+const check40 = (v: unknown) => typeof v === 'boolean'
+const check41 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostBytes(v, 64)
+const check42 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['publishedAt'] === 'number' && Number.isInteger(v1['publishedAt']) && v1['publishedAt'] >= 0 && v1['publishedAt'] <= 9007199254740991 && (v1['publisher'] === undefined || (typeof v1['publisher'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['publisher']))))
 
 export const validateRequest = [
     { name: 'seq', required: true, expected: expected1, check: check2 },
@@ -54,7 +58,8 @@ export const heartbeatRequest = [
 export const subscribeRequest = [
     { name: 'seq', required: true, expected: expected1, check: check2 },
     { name: 'channel', required: true, expected: expected7, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'recover', required: false, expected: expected9, isObject: true, check: check10 }
+    { name: 'recover', required: false, expected: expected9, isObject: true, check: check10 },
+    { name: 'last', required: false, expected: expected11, check: check12 }
   ] as const
 
 export const unsubscribeRequest = [
@@ -65,67 +70,73 @@ export const unsubscribeRequest = [
 export const publishRequest = [
     { name: 'seq', required: true, expected: expected1, check: check2 },
     { name: 'channel', required: true, expected: expected7, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'data', required: true, expected: expected11, check: check12 },
-    { name: 'idempotencyKey', required: false, expected: expected13, check: check14 }
+    { name: 'data', required: true, expected: expected13, check: check14 },
+    { name: 'idempotencyKey', required: false, expected: expected15, check: check16 }
   ] as const
 
 export const upstreamMembers = {
   authenticate: [
-    { name: 'seq', required: true, expected: expected15, check: check16 },
-    { name: 'protocol', required: true, expected: expected17, check: check18 },
+    { name: 'seq', required: true, expected: expected17, check: check18 },
+    { name: 'protocol', required: true, expected: expected19, check: check20 },
     { name: 'clientId', required: true, expected: expected3, check: check4 },
     { name: 'keyId', required: false, expected: expected3, check: check4 },
-    { name: 'challengeToken', required: true, expected: expected19, check: check20 },
-    { name: 'challengeSignature', required: true, expected: expected21, check: check22 },
-    { name: 'clientNonce', required: true, expected: expected23, check: check24 },
-    { name: 'attributes', required: false, expected: expected25, isObject: true, check: check26 }
+    { name: 'challengeToken', required: true, expected: expected21, check: check22 },
+    { name: 'challengeSignature', required: true, expected: expected23, check: check24 },
+    { name: 'clientNonce', required: true, expected: expected25, check: check26 },
+    { name: 'attributes', required: false, expected: expected27, isObject: true, check: check28 }
   ],
   validate: validateRequest,
   heartbeat: heartbeatRequest,
   challengeResponse: [
     { name: 'seq', required: true, expected: expected1, check: check2 },
-    { name: 'challengeToken', required: true, expected: expected27, check: check28 },
-    { name: 'challengeSignature', required: true, expected: expected27, check: check28 }
+    { name: 'challengeToken', required: true, expected: expected29, check: check30 },
+    { name: 'challengeSignature', required: true, expected: expected29, check: check30 }
   ],
   subscribe: subscribeRequest,
   unsubscribe: unsubscribeRequest,
   publish: publishRequest,
+  history: [
+    { name: 'seq', required: true, expected: expected1, check: check2 },
+    { name: 'channel', required: true, expected: expected7, code: 'INVALID_CHANNEL', check: check8 },
+    { name: 'limit', required: false, expected: expected31, check: check32 },
+    { name: 'before', required: false, expected: expected9, isObject: true, check: check10 }
+  ],
   bye: [
     { name: 'seq', required: true, expected: expected1, check: check2 }
   ],
   poll: [
     { name: 'poll', required: true, expected: expected1, check: check2 },
-    { name: 'ack', required: true, expected: expected29, check: check30 },
-    { name: 'wait', required: true, expected: expected31, check: check32 }
+    { name: 'ack', required: true, expected: expected33, check: check34 },
+    { name: 'wait', required: true, expected: expected35, check: check36 }
   ]
 } as const satisfies Record<string, readonly Member[]>
 
 export const downstreamMembers = {
   challenge: [
     { name: 'seq', required: false, check: check2 },
-    { name: 'protocol', required: false, check: check18 },
-    { name: 'challengeToken', required: true, check: check20 },
+    { name: 'protocol', required: false, check: check20 },
+    { name: 'challengeToken', required: true, check: check22 },
     { name: 'expiresIn', required: true, check: check2 },
-    { name: 'serverTime', required: false, check: check30 }
+    { name: 'serverTime', required: false, check: check34 }
   ],
   welcome: [
-    { name: 'seq', required: true, check: check16 },
-    { name: 're', required: true, check: check16 },
-    { name: 'protocol', required: false, check: check18 },
-    { name: 'sessionId', required: true, check: check33 },
+    { name: 'seq', required: true, check: check18 },
+    { name: 're', required: true, check: check18 },
+    { name: 'protocol', required: false, check: check20 },
+    { name: 'sessionId', required: true, check: check37 },
     { name: 'clientId', required: true, check: check4 },
     { name: 'keyId', required: true, check: check4 },
     { name: 'heartbeatInterval', required: true, check: check2 },
     { name: 'heartbeatTimeout', required: true, check: check2 },
-    { name: 'serverTime', required: true, check: check30 },
-    { name: 'expiresAt', required: true, check: check30 },
-    { name: 'limits', required: false, isObject: true, check: check34 },
-    { name: 'subscriptions', required: false, check: check35 }
+    { name: 'serverTime', required: true, check: check34 },
+    { name: 'expiresAt', required: true, check: check34 },
+    { name: 'limits', required: false, isObject: true, check: check38 },
+    { name: 'subscriptions', required: false, check: check39 }
   ],
   heartbeat: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'serverTime', required: true, check: check30 }
+    { name: 'serverTime', required: true, check: check34 }
   ],
   ping: [
     { name: 'seq', required: true, check: check2 }
@@ -133,13 +144,13 @@ export const downstreamMembers = {
   validation: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'valid', required: true, check: check36 },
-    { name: 'code', required: true, check: check37 },
+    { name: 'valid', required: true, check: check40 },
+    { name: 'code', required: true, check: check41 },
     { name: 'serviceId', required: true, check: check4 },
     { name: 'licenseId', required: false, check: check4 },
-    { name: 'expiresAt', required: false, check: check30 },
+    { name: 'expiresAt', required: false, check: check34 },
     { name: 'maxHwids', required: false, check: check2 },
-    { name: 'boundHwids', required: false, check: check30 }
+    { name: 'boundHwids', required: false, check: check34 }
   ],
   ack: [
     { name: 'seq', required: true, check: check2 },
@@ -149,50 +160,58 @@ export const downstreamMembers = {
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'offset', required: true, check: check30 },
-    { name: 'epoch', required: true, check: check37 },
-    { name: 'recovered', required: true, check: check36 },
-    { name: 'publications', required: false, check: check38 }
+    { name: 'offset', required: true, check: check34 },
+    { name: 'epoch', required: true, check: check41 },
+    { name: 'recovered', required: true, check: check40 },
+    { name: 'publications', required: false, check: check42 }
   ],
   published: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'offset', required: true, check: check30 },
-    { name: 'epoch', required: true, check: check37 },
-    { name: 'duplicate', required: false, check: check36 }
+    { name: 'offset', required: true, check: check34 },
+    { name: 'epoch', required: true, check: check41 },
+    { name: 'duplicate', required: false, check: check40 }
   ],
   publication: [
     { name: 'seq', required: true, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'offset', required: true, check: check30 },
-    { name: 'epoch', required: true, check: check37 },
-    { name: 'data', required: true, check: check12 },
-    { name: 'publishedAt', required: true, check: check30 },
+    { name: 'offset', required: true, check: check34 },
+    { name: 'epoch', required: true, check: check41 },
+    { name: 'data', required: true, check: check14 },
+    { name: 'publishedAt', required: true, check: check34 },
     { name: 'publisher', required: false, check: check4 }
+  ],
+  history: [
+    { name: 'seq', required: true, check: check2 },
+    { name: 're', required: false, check: check2 },
+    { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
+    { name: 'epoch', required: true, check: check41 },
+    { name: 'publications', required: true, check: check42 },
+    { name: 'more', required: true, check: check40 }
   ],
   unsubscribed: [
     { name: 'seq', required: true, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'code', required: true, check: check37 }
+    { name: 'code', required: true, check: check41 }
   ],
   polled: [
-    { name: 're', required: true, check: check30 },
-    { name: 'more', required: true, check: check36 },
-    { name: 'superseded', required: true, check: check36 }
+    { name: 're', required: true, check: check34 },
+    { name: 'more', required: true, check: check40 },
+    { name: 'superseded', required: true, check: check40 }
   ],
   reconnect: [
     { name: 'seq', required: true, check: check2 },
-    { name: 'afterMs', required: true, check: check30 }
+    { name: 'afterMs', required: true, check: check34 }
   ],
   error: [
     { name: 'seq', required: false, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'code', required: true, check: check37 },
-    { name: 'message', required: true, check: check28 },
-    { name: 'retryAfterMs', required: false, check: check30 },
+    { name: 'code', required: true, check: check41 },
+    { name: 'message', required: true, check: check30 },
+    { name: 'retryAfterMs', required: false, check: check34 },
     { name: 'poll', required: false, check: check2 },
     { name: 'expectedSeq', required: false, check: check2 },
-    { name: 'outcome', required: false, check: check28 }
+    { name: 'outcome', required: false, check: check30 }
   ]
 } as const satisfies Record<string, readonly Member[]>

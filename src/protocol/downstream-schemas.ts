@@ -18,6 +18,11 @@ import {
 const re = Type.Optional(count(1))
 const code = Type.String({ minLength: 1, maxBytes: 64, description: 'a code' })
 
+const publications = Type.Array(
+  Type.Object({ offset, data: Type.Unknown(), publishedAt: time, publisher: Type.Optional(identifier) }),
+  { description: 'publications' }
+)
+
 export const downstream = {
   challenge: message({
     type: Type.Literal('challenge'),
@@ -67,14 +72,7 @@ export const downstream = {
     offset,
     epoch,
     recovered: Type.Boolean({ description: 'true or false' }),
-    publications: Type.Optional(
-      Type.Array(
-        Type.Object({ offset, data: Type.Unknown(), publishedAt: time, publisher: Type.Optional(identifier) }),
-        {
-          description: 'publications'
-        }
-      )
-    )
+    publications: Type.Optional(publications)
   }),
   published: message({
     type: Type.Literal('published'),
@@ -94,6 +92,15 @@ export const downstream = {
     data: Type.Unknown({ description: 'any JSON value' }),
     publishedAt: time,
     publisher: Type.Optional(identifier)
+  }),
+  history: message({
+    type: Type.Literal('history'),
+    seq,
+    re,
+    channel,
+    epoch,
+    publications,
+    more: Type.Boolean({ description: 'true or false' })
   }),
   unsubscribed: message({ type: Type.Literal('unsubscribed'), seq, channel, code }),
   polled: message({

@@ -19,6 +19,12 @@ export interface Limits {
   recover: number
   /** Bridge: seconds for which a poll can be held. */
   waitMax: number
+  /** Bytes of an answer that lists things. */
+  listBytes: number
+  /** Publications that a `subscribe` with `last` can ask for. */
+  last: number
+  /** Publications that a `history` can ask for. */
+  history: number
 }
 
 export const defaultLimits: Readonly<Limits> = Object.freeze({
@@ -30,7 +36,10 @@ export const defaultLimits: Readonly<Limits> = Object.freeze({
   answerBytes: 262_144,
   channels: 128,
   recover: 512,
-  waitMax: 25
+  waitMax: 25,
+  listBytes: 131_072,
+  last: 512,
+  history: 100
 })
 
 /** Bytes of an authenticate frame (PROTOCOL §4.2). */

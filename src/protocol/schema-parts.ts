@@ -10,6 +10,9 @@ import { attributeNameBytes, attributePairs, attributeValueBytes } from './limit
 export const count = (minimum: number) =>
   Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, description: `an integer from ${minimum} to 2^53-1` })
 
+export const range = (minimum: number, maximum: number) =>
+  Type.Integer({ minimum, maximum, description: `an integer from ${minimum} to ${maximum}` })
+
 export const text = (maxBytes: number, minLength = 1) =>
   Type.String({ minLength, maxBytes, description: `text of ${minLength} to ${maxBytes} bytes` })
 
@@ -28,6 +31,7 @@ export const channel = Type.String({
 })
 export const epoch = text(64)
 export const offset = count(0)
+export const position = Type.Object({ offset, epoch }, { description: '{ offset, epoch }' })
 export const seq = count(1)
 export const time = count(0)
 

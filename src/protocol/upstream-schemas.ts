@@ -1,16 +1,16 @@
 import Type from 'typebox'
-import { hwidBytes, licenseKeyBytes, protocolName } from './limits.js'
+import { defaultLimits, hwidBytes, licenseKeyBytes, protocolName } from './limits.js'
 import {
   attributesSchema,
   challengeToken,
   channel,
   count,
-  epoch,
   hexTag,
   identifier,
   matching,
   message,
-  offset,
+  position,
+  range,
   seq,
   text
 } from './schema-parts.js'
@@ -46,7 +46,8 @@ export const upstream = {
     type: Type.Literal('subscribe'),
     seq,
     channel,
-    recover: Type.Optional(Type.Object({ offset, epoch }, { description: '{ offset, epoch }' }))
+    recover: Type.Optional(position),
+    last: Type.Optional(range(1, defaultLimits.last))
   }),
   unsubscribe: message({ type: Type.Literal('unsubscribe'), seq, channel }),
   publish: message({
@@ -57,6 +58,13 @@ export const upstream = {
     idempotencyKey: Type.Optional(
       Type.String({ minLength: 1, maxLength: 64, description: 'text of 1 to 64 characters' })
     )
+  }),
+  history: message({
+    type: Type.Literal('history'),
+    seq,
+    channel,
+    limit: Type.Optional(range(1, defaultLimits.history)),
+    before: Type.Optional(position)
   }),
   bye: message({ type: Type.Literal('bye'), seq }),
   poll: message({

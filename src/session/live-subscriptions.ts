@@ -1,6 +1,6 @@
 import type { Peer } from '../auth/peer.js'
 import { maySubscribe, ownChannels } from '../auth/permissions.js'
-import type { ChannelBroker, Joined, Subscriber } from '../channels/types.js'
+import type { ChannelBroker, Joined, JoinPoint, Subscriber } from '../channels/types.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
 import type { Position, StoredPublication } from '../store/channels.js'
 import type { PresenceTracker } from './presence.js'
@@ -51,8 +51,8 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     return this.#joined.has(channel)
   }
 
-  async join(channel: string, recover?: Position, owners?: string): Promise<Joined> {
-    const joined = await this.#channels.join(this, channel, recover, owners)
+  async join(channel: string, from?: JoinPoint, owners?: string): Promise<Joined> {
+    const joined = await this.#channels.join(this, channel, from, owners)
     if (this.#closed) this.#channels.leave(this, channel)
     else {
       this.#requireStillPermitted(channel)

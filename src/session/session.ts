@@ -76,6 +76,7 @@ export class Session implements LiveSession {
     this.#context = {
       ...{ dependencies, peer, licenseSlots: this.licenseSlots, subscriptions: this.#subscriptions },
       answerChallenge: (token, signature) => this.#challenges.answer(token, signature),
+      listBytes: () => settings.limits.listBytes,
       mayRunAgain: false
     }
   }

@@ -1,5 +1,4 @@
-import type { Joined } from '../channels/types.js'
-import type { Position } from '../store/channels.js'
+import type { Joined, JoinPoint } from '../channels/types.js'
 
 /** The channels that one session has joined, on any transport. Handlers check names and permissions before they call. */
 export interface Subscriptions {
@@ -8,9 +7,10 @@ export interface Subscriptions {
   has(channel: string): boolean
   /**
    * Joins a channel, or moves the position of a joined one.
+   * @param from    a position to continue from, or the newest publications to begin with
    * @param owners  whose quotas count the channel if it is created, see store/owners.ts
    * @throws StoreUnavailable, RateLimited
    */
-  join(channel: string, recover?: Position, owners?: string): Promise<Joined>
+  join(channel: string, from?: JoinPoint, owners?: string): Promise<Joined>
   leave(channel: string): void
 }

@@ -48,6 +48,26 @@ export interface ChannelState {
   readonly publications?: readonly StoredPublication[]
 }
 
+/** Which publications {@link ChannelStore.newest} returns. */
+export interface PageRequest {
+  /** They end just before this one. Absent: they end with the newest. */
+  readonly before?: Position | undefined
+  /** Most publications. */
+  readonly limit: number
+  /** Most bytes of their data, in UTF-8; at least one is returned if there is any. */
+  readonly maxBytes: number
+}
+
+/** Publications that a channel still keeps, the newest that fit into a request. */
+export interface ChannelPage {
+  /** The position of the newest publication, as of this read. */
+  readonly top: Position
+  /** Oldest first, without a gap; none if `before` has another epoch. */
+  readonly publications: readonly StoredPublication[]
+  /** Whether older ones are still kept. */
+  readonly more: boolean
+}
+
 export interface PublishOptions {
   /** Unix milliseconds. */
   readonly publishedAt: number
@@ -141,6 +161,12 @@ export interface ChannelStore {
    * @param created  gets the channel's name if this call created it
    */
   read(channel: string, after: Position | undefined, limit: number, created?: Set<string>): Promise<ChannelState>
+  /**
+   * Reads the newest publications that are still kept, or those just before a position. An unknown channel is created.
+   * @param created  gets the channel's name if this call created it
+   * @throws StoreUnavailable
+   */
+  newest(channel: string, request: PageRequest, created?: Set<string>): Promise<ChannelPage>
   /**
    * The tops of many channels, in their order, in few round trips. Unknown channels are created.
    * @param created  gets the names of those

@@ -1,4 +1,4 @@
-import type { StoredPublication } from './channels.js'
+import type { ChannelPage, StoredPublication } from './channels.js'
 import { publicationBytes } from './memory-cost.js'
 
 /** Bytes that many buffers hold together. */
@@ -88,6 +88,26 @@ export class HistoryBuffer {
   newest(count: number): readonly StoredPublication[] | undefined {
     if (count > this.#count) return undefined
     return this.#publications.slice(this.#publications.length - count) as StoredPublication[]
+  }
+
+  /**
+   * The newest publications below an offset, oldest first.
+   * @param limit     most publications
+   * @param maxBytes  most bytes of their data; at least one is returned if there is any
+   */
+  before(offset: number, limit: number, maxBytes: number): Omit<ChannelPage, 'top'> {
+    const oldest = this.#publications[this.#first]
+    if (oldest === undefined) return { publications: [], more: false }
+    const end = Math.min(this.#publications.length, this.#first + Math.max(0, offset - oldest.offset))
+    let start = end
+    let bytes = 0
+    while (start > this.#first && end - start < limit) {
+      bytes += Buffer.byteLength(this.#publications[start - 1]?.data ?? '')
+      if (bytes > maxBytes && start < end) break
+      start--
+    }
+    const publications = this.#publications.slice(start, end) as StoredPublication[]
+    return { publications, more: start > this.#first && end > this.#first }
   }
 
   clear(): void {

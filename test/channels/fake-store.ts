@@ -1,7 +1,9 @@
 import type {
   ChannelListener,
+  ChannelPage,
   ChannelState,
   ChannelStore,
+  PageRequest,
   Position,
   Published,
   StoredPublication
@@ -33,7 +35,7 @@ export class FakeStore implements ChannelStore {
   /** Notifications under way. */
   notifications: Notification[] = []
   /** Calls so far, by method. */
-  readonly calls = { read: 0, tops: 0, listen: 0, unlisten: 0 }
+  readonly calls = { read: 0, newest: 0, tops: 0, listen: 0, unlisten: 0 }
   isAway = false
   isReceiving = true
   lagMs = 0
@@ -80,6 +82,18 @@ export class FakeStore implements ChannelStore {
     const missed = offset - after.offset
     if (missed > limit || missed > history.length) return { top }
     return { top, publications: missed === 0 ? [] : history.slice(-missed) }
+  }
+
+  /** Bytes are not bounded here. */
+  async newest(name: string, { before, limit }: PageRequest): Promise<ChannelPage> {
+    this.calls.newest++
+    await this.readGate
+    this.#requireHere()
+    const { epoch, offset, history } = this.#channel(name)
+    const top = { offset, epoch }
+    if (before !== undefined && before.epoch !== epoch) return { top, publications: [], more: false }
+    const older = history.filter(each => before === undefined || each.offset < before.offset)
+    return { top, publications: older.slice(-limit), more: older.length > limit }
   }
 
   async tops(names: readonly string[]): Promise<readonly Position[]> {

@@ -23,7 +23,7 @@ class MemberTable {
   }
 }
 
-/** `interface Name { type: 'name'; … }` in the code blocks. `directionOf` decides for types that tables do not show. */
+/** `interface Name { type: 'name'; … }  // up` in the code blocks. `directionOf` decides for those without such a comment. */
 function readInterfaces(table: MemberTable, directionOf: (type: string) => Direction): void {
   const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1] ?? '')
   const file = ts.createSourceFile('protocol.ts', blocks.join('\n'), ts.ScriptTarget.Latest, true)
@@ -33,8 +33,9 @@ function readInterfaces(table: MemberTable, directionOf: (type: string) => Direc
     const type = members.find(member => member.name.getText(file) === 'type')?.type?.getText(file)
     const name = /^'(\w+)'$/.exec(type ?? '')?.[1]
     if (name === undefined) continue
+    const comment = /^[ ]*\/\/ (up|down)\b/.exec(file.text.slice(node.end))?.[1]
     table.add(
-      directionOf(name),
+      comment === undefined ? directionOf(name) : (`${comment}stream` as Direction),
       name,
       members.map(member => member.name.getText(file))
     )

@@ -17,6 +17,7 @@ t.test('limits the license slots of a session; unlimited licenses need none', as
     peer,
     licenseSlots,
     answerChallenge: () => false,
+    listBytes: () => 0,
     subscriptions: { count: 0, has: () => false, join: () => Promise.reject(new Error()), leave() {} },
     mayRunAgain: false
   }

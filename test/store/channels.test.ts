@@ -10,6 +10,7 @@ import { createClock } from '../helper/clock.js'
 import { redisUrl } from '../helper/stores.js'
 import { type ChannelsUnderTest, lapseKeys, publish, record } from './channel-helpers.js'
 import { channelLivesSuite } from './channel-lives.suite.js'
+import { channelPagesSuite } from './channel-pages.suite.js'
 import { channelsSuite } from './channels.suite.js'
 
 t.test('embedded', t => {
@@ -20,6 +21,7 @@ t.test('embedded', t => {
   }
   channelsSuite(t, open)
   channelLivesSuite(t, open)
+  channelPagesSuite(t, open)
   t.end()
 })
 
@@ -37,6 +39,7 @@ t.test('redis', t => {
   }
   channelsSuite(t, openRedis)
   channelLivesSuite(t, openRedis)
+  channelPagesSuite(t, openRedis)
   t.end()
 })
 

@@ -7,7 +7,13 @@ import type { Subscriptions } from '../subscriptions.js'
 type Body<Type extends keyof DownstreamMessages> = Omit<DownstreamMessages[Type], 'seq' | 're'>
 
 /** A handler's reply. The session adds `seq`, `re` and the signature. */
-export type Reply = Body<'heartbeat'> | Body<'validation'> | Body<'ack'> | Body<'subscribed'> | Body<'published'>
+export type Reply =
+  | Body<'heartbeat'>
+  | Body<'validation'>
+  | Body<'ack'>
+  | Body<'subscribed'>
+  | Body<'published'>
+  | Body<'history'>
 
 /** A publication that is sent right after a reply. */
 export type FollowUp = Omit<DownstreamMessages['publication'], 'seq'>
@@ -23,6 +29,8 @@ export interface HandlerContext {
   /** Whether a message may be handled twice, after a crash: its effects then need an idempotency key. */
   readonly mayRunAgain: boolean
   readonly licenseSlots: LicenseSlots
+  /** Bytes that an answer with a list may have now (PROTOCOL §11). @throws RateLimited */
+  readonly listBytes: () => number
   /** Closes the open fresh challenge (PROTOCOL §6). @returns whether the answer was correct */
   readonly answerChallenge: (challengeToken: string, challengeSignature: string) => boolean
 }

@@ -1,27 +1,14 @@
 import { maySubscribe, ownChannels } from '../../auth/permissions.js'
+import type { Joined, JoinPoint } from '../../channels/types.js'
 import { tailBytes } from '../../protocol/frame.js'
 import type { Limits } from '../../protocol/limits.js'
-import type { DownstreamMessages, UpstreamMessages } from '../../protocol/messages.js'
+import type { UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
-import type { StoredPublication } from '../../store/channels.js'
-import { ownersOfSession, publisherOf } from '../../store/owners.js'
+import { ownersOfSession } from '../../store/owners.js'
 import type { Answer, FollowUp, Handler, HandlerContext } from './handler.js'
+import { isWithinDepth, itemBytes, itemOf, newestWithin, type ParsedPublication, parsed } from './publication-items.js'
 
-type PublicationItem = NonNullable<DownstreamMessages['subscribed']['publications']>[number]
-
-/** A `subscribed` nests data in the frame, the list and the item; a `publication` only in the frame. */
-const levelsAboveData = 3
-
-/** Levels of a JSON value: 0 for anything but an array or object. */
-function depthOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
-  return 1 + Math.max(0, ...Object.values(value).map(depthOf))
-}
-
-function isWithinDepth({ data }: StoredPublication, parsed: unknown, depth: number): boolean {
-  // Text this short cannot nest too deep, so most data is not walked.
-  return data.length < depth || depthOf(parsed) <= depth
-}
+type Subscribe = UpstreamMessages['subscribe']
 
 /** The most bytes that a `subscribed` without publications has. */
 function bareBytes(channel: string, epoch: string): number {
@@ -30,27 +17,12 @@ function bareBytes(channel: string, epoch: string): number {
   return Buffer.byteLength(JSON.stringify({ ...bare, publications: [] })) + tailBytes
 }
 
-/** A publication as an item of a list, with its data parsed. */
-function itemOf({ offset, publishedAt, owners = '' }: StoredPublication, data: unknown): PublicationItem {
-  const publisher = publisherOf(owners)
-  return { offset, data, publishedAt, ...(publisher === undefined ? {} : { publisher }) }
-}
-
-/** The most bytes that one item of `publications` adds. */
-function itemBytes(publication: StoredPublication): number {
-  return Buffer.byteLength(publication.data) + JSON.stringify(itemOf(publication, 0)).length
-}
-
 /** How many publications, from the first on, fit into one frame (PROTOCOL §10.3). */
-function countFitting(
-  publications: readonly (readonly [StoredPublication, unknown])[],
-  bytes: number,
-  depth: number
-): number {
+function countFitting(publications: readonly ParsedPublication[], bytes: number, depth: number): number {
   let left = bytes
-  for (const [i, [publication, parsed]] of publications.entries()) {
-    left -= itemBytes(publication)
-    if (left < 0 || !isWithinDepth(publication, parsed, depth)) return i
+  for (const [i, each] of publications.entries()) {
+    left -= itemBytes(each.publication)
+    if (left < 0 || !isWithinDepth(each, depth)) return i
   }
   return publications.length
 }
@@ -68,35 +40,48 @@ function requireMayJoin({ dependencies, peer, subscriptions }: HandlerContext, c
   }
 }
 
-/** PROTOCOL §10.3: joins a channel, and recovers every missed publication, or none. */
-export const subscribe: Handler<UpstreamMessages['subscribe']> = async (context, message): Promise<Answer> => {
-  const { channel, recover } = message
+/** @throws ProtocolError INVALID_MESSAGE */
+function joinPointOf({ recover, last }: Subscribe, { listBytes }: Limits): JoinPoint | undefined {
+  if (last === undefined) return recover
+  if (recover !== undefined) throw new ProtocolError('INVALID_MESSAGE', 'last: not together with recover')
+  return { last, maxBytes: listBytes }
+}
+
+/** PROTOCOL §10.3, §10.6: joins a channel, and recovers every missed publication or none, or begins with the newest. */
+export const subscribe: Handler<Subscribe> = async (context, message): Promise<Answer> => {
+  const { channel, last } = message
+  const { peer, subscriptions, dependencies } = context
+  const { limits } = dependencies.settings
+  const from = joinPointOf(message, limits)
   requireMayJoin(context, channel)
-  const { peer, subscriptions } = context
   const isOwn = ownChannels(peer).includes(channel)
   const owners = isOwn ? undefined : ownersOfSession(peer.clientId, peer.ticketOwner)
-  const { position, recovered, publications } = await subscriptions.join(channel, recover, owners)
-  const { epoch } = position
-  if (recover === undefined || !recovered || publications.length === 0) {
+  const joined = await subscriptions.join(channel, from, owners)
+  if (joined.publications.length === 0) {
+    const { position, recovered } = joined
     return { type: 'subscribed', channel, ...position, recovered }
   }
-  const { frameBytes, depth }: Limits = context.dependencies.settings.limits
-  const parsed = publications.map((publication): [StoredPublication, unknown] => [
-    publication,
-    JSON.parse(publication.data)
-  ])
-  const count = countFitting(parsed, frameBytes - bareBytes(channel, epoch), depth - levelsAboveData)
-  const inside = parsed.slice(0, count)
-  const followUps = parsed
-    .slice(count)
-    .map(([publication, data]): FollowUp => ({ type: 'publication', channel, epoch, ...itemOf(publication, data) }))
+  const maxBytes =
+    (last === undefined ? limits.frameBytes : limits.listBytes) - bareBytes(channel, joined.position.epoch)
+  // A recovery is complete: what does not fit follows. Of the newest, those that do not fit are left out.
+  const publications = last === undefined ? joined.publications : newestWithin(joined.publications, maxBytes)
+  return answerOf(channel, { ...joined, publications }, maxBytes, limits.depth)
+}
+
+/** The publications that fit into the frame inside it, the others after it. */
+function answerOf(channel: string, joined: Joined, maxBytes: number, depth: number): Answer {
+  const { epoch } = joined.position
+  const all = parsed(joined.publications)
+  const count = countFitting(all, maxBytes, depth)
+  const inside = all.slice(0, count)
+  const before = (all[0]?.publication.offset ?? 1) - 1
   return [
     {
-      ...{ type: 'subscribed', channel, epoch, recovered },
+      ...{ type: 'subscribed', channel, epoch, recovered: joined.recovered },
       // The position after this frame: the publications that follow it are not included.
-      offset: inside.at(-1)?.[0].offset ?? recover.offset,
-      ...(count === 0 ? {} : { publications: inside.map(([publication, data]) => itemOf(publication, data)) })
+      offset: inside.at(-1)?.publication.offset ?? before,
+      ...(count === 0 ? {} : { publications: inside.map(itemOf) })
     },
-    ...followUps
+    ...all.slice(count).map((each): FollowUp => ({ type: 'publication', channel, epoch, ...itemOf(each) }))
   ]
 }

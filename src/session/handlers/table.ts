@@ -3,6 +3,7 @@ import { bye } from './bye.js'
 import { challengeResponse } from './challenge-response.js'
 import type { Answer, Handler, HandlerContext } from './handler.js'
 import { heartbeat } from './heartbeat.js'
+import { history } from './history.js'
 import { publish } from './publish.js'
 import { subscribe } from './subscribe.js'
 import { unsubscribe } from './unsubscribe.js'
@@ -18,7 +19,8 @@ const handlers: { readonly [Type in Upstream['type']]: Handler<MessageOf<Type>> 
   bye,
   subscribe,
   unsubscribe,
-  publish
+  publish,
+  history
 }
 
 /** Passes a message to the handler of its type. */

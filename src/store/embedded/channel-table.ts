@@ -1,4 +1,12 @@
-import { channelLifeMs, type HistoryBounds, maxAgedDrops, type Position, type StoredPublication } from '../channels.js'
+import {
+  type ChannelPage,
+  channelLifeMs,
+  type HistoryBounds,
+  maxAgedDrops,
+  type PageRequest,
+  type Position,
+  type StoredPublication
+} from '../channels.js'
 import { newEpoch } from '../epochs.js'
 import { type HistoryBudget, HistoryBuffer, type HistoryBufferOptions } from '../history-buffer.js'
 import { channelOverheadBytes, historyOverheadBytes, textBytes } from '../memory-cost.js'
@@ -112,6 +120,16 @@ export class ChannelTable {
     if (channel.historyEndsAt <= this.#now()) this.#dropHistory(name, channel)
     if (channel.history === undefined) return count === 0 ? [] : undefined
     return channel.history.newest(count)
+  }
+
+  /** See `ChannelStore.newest`. */
+  page(name: string, { before, limit, maxBytes }: PageRequest, created?: Set<string>): ChannelPage {
+    const channel = this.#use(name, created)
+    if (channel.historyEndsAt <= this.#now()) this.#dropHistory(name, channel)
+    const top = topOf(channel)
+    const isForeign = before !== undefined && before.epoch !== top.epoch
+    if (channel.history === undefined || isForeign) return { top, publications: [], more: false }
+    return { top, ...channel.history.before(before?.offset ?? top.offset + 1, limit, maxBytes) }
   }
 
   /** @param owners  see owners.ts */

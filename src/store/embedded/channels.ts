@@ -51,6 +51,9 @@ export interface EmbeddedChannels extends ChannelStore {
   bounds(): readonly StoreBound[]
 }
 
+/** One thread delivers what it publishes. */
+const alwaysReceiving = { isReceiving: true, counts: { dropped: 0, restarts: 0 }, lagMs: 0 }
+
 function publishedOf({ publication, epoch }: Appended): Published {
   return { offset: publication.offset, epoch, duplicate: false }
 }
@@ -150,6 +153,7 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
       dropListener = listener
     },
     read: async (name, after, limit, created) => readFrom(table, table.top(name, created), name, after, limit),
+    newest: async (name, request, created) => table.page(name, request, created),
     tops: async (names, created) => names.map(name => table.top(name, created)),
     exists: async name => table.has(name),
     removeExpired() {
@@ -161,8 +165,7 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
     onPublication(listener) {
       notifier.listener = listener
     },
-    // One thread delivers what it publishes.
-    ...{ isReceiving: true, counts: { dropped: 0, restarts: 0 }, lagMs: 0 },
+    ...alwaysReceiving,
     endSession: sessionId => results.ofSessions.endSession(sessionId),
     bounds: () => [
       { name: 'history_bytes', used: table.bytes, limit: totalBytes },

@@ -139,6 +139,20 @@ class ChannelScripts {
     })
   }
 
+  readonly newest: ChannelStore['newest'] = async (channel, { before, limit, maxBytes }, created) => {
+    const position = before === undefined ? [] : [before.offset, before.epoch]
+    const args = [newEpoch(), unpublishedLifeMs, this.#lifeOf(channel), limit, maxBytes, ...position]
+    const reply = await this.#redis.script('channelNewest', this.#keysOf(channel), args)
+    const isNew = Array.isArray(reply) && reply[2] === 1
+    if (isNew) await this.#pin.verify()
+    return this.#redis.parse(this.#keys.channel(channel), () => {
+      const [offset, epoch, , newest, hasOlder, entries] = listOf(reply)
+      if (isNew) created?.add(channel)
+      const publications = parseHistory(textsOf(entries), integerOf(newest))
+      return { top: { offset: integerOf(offset), epoch: textOf(epoch) }, publications, more: hasOlder === 1 }
+    })
+  }
+
   readonly tops: ChannelStore['tops'] = async (names, created) => {
     const size = this.#redis.isCluster ? 1 : topsBatch
     const batches = Array.from({ length: Math.ceil(names.length / size) }, (_, i) =>
@@ -183,7 +197,7 @@ export function createRedisChannels(
   options: RedisChannelsOptions
 ): RedisChannels {
   const scripts = new ChannelScripts(redis, keys, pin, options)
-  const { publish, findRepeat, bytesOf, read, tops, exists, probeChannel } = scripts
+  const { publish, findRepeat, bytesOf, read, newest, tops, exists, probeChannel } = scripts
   const receiver = new PublicationReceiver({
     ...options,
     open: attempt => connectOnce(connection, attempt),
@@ -200,6 +214,7 @@ export function createRedisChannels(
         scripts.dropListener = listener
       },
       read,
+      newest,
       tops,
       exists,
       // Keys end by themselves.

@@ -15,6 +15,7 @@ const files = {
   quotaAdd: 'quota-add',
   channelPublish: 'channel-publish',
   channelRead: 'channel-read',
+  channelNewest: 'channel-newest',
   channelTops: 'channel-tops',
   presenceTouch: 'presence-touch',
   presenceLeave: 'presence-leave',
