@@ -55,6 +55,57 @@ declare namespace Countersign {
     publisher?: string
   }
 
+  interface History<T = unknown> {
+    channel: string
+    /** Oldest first. */
+    publications: Publication<T>[]
+    /** Of the newest one in the list. */
+    offset: number
+    epoch: string
+    /** Older ones are still kept: ask with `before`, the position of the first one in the list. */
+    more: boolean
+  }
+
+  interface Member {
+    sessionId: string
+    clientId: string
+    attributes: Record<string, string>
+  }
+
+  interface Presence {
+    channel: string
+    /** Of all sessions in the channel; above the length of the list if not all fit into it. */
+    count: number
+    sessions: Member[]
+  }
+
+  interface SessionInfo {
+    sessionId: string
+    clientId: string
+    transport: string
+    /** Unix milliseconds. */
+    openedAt: number
+    lastSeenAt: number
+    attributes: Record<string, string>
+  }
+
+  interface SessionList {
+    sessions: SessionInfo[]
+    /** There are more: ask with `after`. */
+    next?: string
+  }
+
+  /** The receiver of a call. With `clientId` the gateway picks one live session of that client. */
+  type Target = { sessionId: string } | { clientId: string }
+
+  interface CallInfo {
+    callId: string
+    /** ClientId of the caller. Absent: the call came over HTTP. */
+    from?: string
+    /** Unix milliseconds: nobody waits for the answer any more. */
+    expiresAt: number
+  }
+
   interface Position {
     offset: number
     epoch: string
@@ -97,6 +148,8 @@ declare namespace Countersign {
     /** Instead of `getTicket`: a permanent credential. */
     credential?: Credential
     attributes?: Record<string, string>
+    /** Default true: adds players, maxPlayers, placeId, placeVersion and jobId, and keeps them up to date. */
+    serverAttributes?: boolean
     /** Of all clients of a game server: 30 to 500, default 300. */
     budgetPerMinute?: number
     /** 1 to 25, default 20. */
@@ -122,6 +175,25 @@ declare namespace Countersign {
   interface PublishOptions extends RequestOptions {
     /** 1 to 64 characters; default: a unique one for each call. */
     idempotencyKey?: string
+  }
+
+  interface CallOptions {
+    /** 0.1 to 30, default 10 or, if that is shorter, that of the client. */
+    timeoutSeconds?: number
+    /** 1 to 64 characters; default: a unique one for each call. */
+    idempotencyKey?: string
+  }
+
+  interface PresenceOptions extends RequestOptions {
+    /** 0 to 100, default 100. */
+    limit?: number
+  }
+
+  interface SessionsOptions extends RequestOptions {
+    /** 1 to 100, default 50. */
+    limit?: number
+    /** The `next` of the list before. */
+    after?: string
   }
 
   interface Subscription {
@@ -177,6 +249,34 @@ declare namespace Countersign {
       key: string,
       options?: RequestOptions
     ): LuaTuple<[Validation | undefined, Failure | undefined]>
+    /** Yields. */
+    HistoryAsync<T = unknown>(
+      channel: string,
+      limit?: number,
+      before?: Position,
+      options?: RequestOptions
+    ): LuaTuple<[History<T> | undefined, Failure | undefined]>
+    /** Yields. */
+    PresenceAsync(
+      channel: string,
+      options?: PresenceOptions
+    ): LuaTuple<[Presence | undefined, Failure | undefined]>
+    /** Yields. The failure is absent exactly when the call succeeded; a result may be absent. */
+    CallAsync<T = unknown>(
+      to: Target,
+      method: string,
+      data?: unknown,
+      options?: CallOptions
+    ): LuaTuple<[T | undefined, Failure | undefined]>
+    /** The handler may yield; what it returns is the answer. */
+    Handle<T = unknown>(method: string, handler: (data: T, info: CallInfo) => unknown): Connection
+    /** Yields. */
+    SessionsAsync(
+      clientId: string,
+      options?: SessionsOptions
+    ): LuaTuple<[SessionList | undefined, Failure | undefined]>
+    /** Replaces those of `attributes`. Returns a failure for attributes out of bounds. */
+    SetAttributes(attributes: Record<string, string>): Failure | undefined
     Destroy(): void
     /** Yields. */
     Close(): void
