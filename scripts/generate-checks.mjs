@@ -47,9 +47,9 @@ function condition(schema, v, nesting = 0) {
     const options = [schema.maxProperties, schema.nameMaxBytes, schema.valueMaxBytes]
     for (const key of ['maxProperties', 'nameMaxBytes', 'valueMaxBytes']) has(key)
     all.push(
-      values.type === 'string'
+      options[0] !== undefined
         ? `isTextRecord(${v}, ${options.join(', ')})`
-        : `(isObject(${v}) && Object.values(${v}).every(each => typeof each === 'number'))`
+        : `(isObject(${v}) && Object.values(${v}).every(each => typeof each === '${values.type}'))`
     )
   } else if (schema.type === 'object' && has('properties')) {
     has('required')

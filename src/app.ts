@@ -10,16 +10,7 @@ import { refusalOf } from './http/request-log.js'
 import requestRules from './http/request-rules.js'
 import { createServer } from './http/server.js'
 import { type BoundedLog, createBoundedLog } from './log/bounded-log.js'
-import { auditResource } from './routes/admin/audit/routes.js'
-import { backupResource } from './routes/admin/backup/routes.js'
-import { clientResource } from './routes/admin/clients/routes.js'
-import { importResource } from './routes/admin/imports/routes.js'
-import { licenseResource } from './routes/admin/licenses/routes.js'
-import { presenceResource } from './routes/admin/presence/routes.js'
-import type { AdminResource } from './routes/admin/resource.js'
-import { sessionResource } from './routes/admin/sessions/routes.js'
-import { tokenResource } from './routes/admin/tokens/routes.js'
-import { upkeepResource } from './routes/admin/upkeep/routes.js'
+import { adminResources } from './routes/admin/index.js'
 import { createAuth } from './routes/auth.js'
 import docs from './routes/docs.js'
 import errors from './routes/errors.js'
@@ -27,25 +18,13 @@ import { healthResource } from './routes/health/routes.js'
 import openapi from './routes/openapi.js'
 import { pageRoutes } from './routes/pages.js'
 import { publishResource } from './routes/publish/routes.js'
+import { directoryResource } from './routes/sessions/routes.js'
 import { ticketResource } from './routes/tickets/routes.js'
-import { reapGraceMs } from './session/connected-sessions.js'
+import { sessionTimeoutsOf } from './session-layer/settings.js'
 import { createSessionLayer, type SessionLayer, type SessionLayerOptions, silentLog } from './session-layer.js'
 import type { Store } from './store/store.js'
 import ws from './ws/index.js'
 import wsServer from './ws/server.js'
-
-/** Resources under `/v1/admin`, in the order of the API reference. */
-const adminResources: readonly AdminResource[] = [
-  clientResource,
-  licenseResource,
-  importResource,
-  sessionResource,
-  presenceResource,
-  tokenResource,
-  auditResource,
-  upkeepResource,
-  backupResource
-]
 
 const bridgePrefix = '/v1/bridge'
 /** Time for open requests to end when the server closes, in milliseconds. Then their connections are cut. */
@@ -111,10 +90,7 @@ async function registerApi(
   })
   const admin = {
     ...{ registry, store, presence, now, steadyNow },
-    sessionTimeoutMs: {
-      ws: config.heartbeatTimeoutSeconds * 1000 + reapGraceMs,
-      bridge: config.bridgeTimeoutSeconds * 1000
-    }
+    sessionTimeoutMs: sessionTimeoutsOf(config)
   }
   await server.register(
     healthResource.routes({
@@ -146,6 +122,8 @@ async function registerApi(
   await server.register(ticketResource.routes(tickets), { prefix: '/v1' })
   const publish = { channels, limits: settings.limits, guard: requireScope(() => ['publish']) }
   await server.register(publishResource.routes(publish), { prefix: '/v1' })
+  const sessions = { directory: layer.dependencies.directory, guard: requireScope(() => ['calls']) }
+  await server.register(directoryResource.routes(sessions), { prefix: '/v1' })
 }
 
 /** Demo page and API reference. */
@@ -181,7 +159,9 @@ async function registerFoundation(
   })
   server.decorateRequest('actor', '').decorateRequest('limitedBy', undefined)
   // After the rate limit, so that the document is limited too.
-  await server.register(openapi, { resources: [...adminResources, ticketResource, publishResource, healthResource] })
+  await server.register(openapi, {
+    resources: [...adminResources, ticketResource, publishResource, directoryResource, healthResource]
+  })
 }
 
 /** Waits for work, at most `limitMs`. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createHandshakeLimiter, type HandshakeLimiter } from './auth/handshake-limiter.js'
 import { BridgeSessions } from './bridge/sessions.js'
-import { type BridgeSettings, defaultAnswerWithinMs } from './bridge/settings.js'
+import type { BridgeSettings } from './bridge/settings.js'
 import { CapacityWatcher } from './channels/capacity-watcher.js'
 import { createChannelBroker } from './channels/channel-broker.js'
 import { ClientQuotas } from './channels/client-quotas.js'
@@ -15,12 +15,13 @@ import type { Config } from './config/load.js'
 import type { HttpEdge } from './http/edge.js'
 import type { BoundedLog } from './log/bounded-log.js'
 import { createMetrics, type Metrics } from './metrics.js'
-import { defaultLimits, type Limits } from './protocol/limits.js'
 import { openRegistry } from './registry/index.js'
 import { ConnectedSessions } from './session/connected-sessions.js'
-import type { Log, SessionDependencies, SessionSettings } from './session/dependencies.js'
+import type { Log, SessionDependencies } from './session/dependencies.js'
 import { OutboxBudget } from './session/outbox-budget.js'
+import { StoredSessionDirectory } from './session/session-directory.js'
 import { SessionRegistry } from './session/session-registry.js'
+import { bridgeSettingsOf, sessionSettingsOf, sessionTimeoutsOf } from './session-layer/settings.js'
 import type { SteadyClock } from './steady-clock.js'
 import { shareOfHeap } from './store/memory-cost.js'
 import { type Store, type StoreBound, StoreUnavailable } from './store/store.js'
@@ -63,24 +64,6 @@ const outboxShare = 1 / 8
 const maxOutboxBytes = 512 * 1024 * 1024
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
-
-/** A publication's data is at most half a frame: the rest is for names, escapes and the signature. */
-function limitsOf({ frameBytes }: Config): Limits {
-  return { ...defaultLimits, frameBytes, dataBytes: Math.min(defaultLimits.dataBytes, Math.floor(frameBytes / 2)) }
-}
-
-function sessionSettingsOf(config: Config, instanceId: string): SessionSettings {
-  return {
-    instanceId,
-    heartbeatIntervalSeconds: config.heartbeatIntervalSeconds,
-    heartbeatTimeoutSeconds: config.heartbeatTimeoutSeconds,
-    freshChallengeMs: config.freshChallengeMs,
-    framesPerSecond: config.rateLimit ? config.framesPerSecond : 0,
-    maxSessions: config.maxSessions,
-    maxSessionsPerClient: config.rateLimit ? config.maxSessionsPerClient : Number.MAX_SAFE_INTEGER,
-    limits: limitsOf(config)
-  }
-}
 
 function createQuotas(options: SessionLayerOptions, metrics: Metrics, steadyNow: () => number): ClientQuotas {
   const { config, store, logger: log = silentLog } = options
@@ -132,6 +115,9 @@ async function createDependencies(
     channels,
     outboxes: new OutboxBudget(shareOfHeap(outboxShare, maxOutboxBytes)),
     presence,
+    directory: new StoredSessionDirectory({
+      ...{ store, instanceId: settings.instanceId, timeoutMs: sessionTimeoutsOf(config), now, steadyNow }
+    }),
     observer: metrics.observer,
     log,
     boundedLog: options.boundedLog,
@@ -149,14 +135,6 @@ function createTimekeeper(options: SessionLayerOptions, onPause: () => void): Ti
     ...(steadyClock === undefined ? {} : { clock: steadyClock }),
     ...(monotonicNow === undefined ? {} : { monotonicNow })
   })
-}
-
-function bridgeSettingsOf({ config, bridgeAnswerWithinMs }: SessionLayerOptions): BridgeSettings {
-  return {
-    heartbeatTimeoutSeconds: config.bridgeTimeoutSeconds,
-    lingerMs: config.lingerMs,
-    answerWithinMs: bridgeAnswerWithinMs ?? defaultAnswerWithinMs
-  }
 }
 
 /** Sessions of both transports and what they share, without HTTP. */
@@ -214,7 +192,7 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
   // After the store was away it may have lost sessions.
   dependencies.registry.identity.onBack(() => member.registerAgain())
   await member.start()
-  const bridgeSettings = bridgeSettingsOf(options)
+  const bridgeSettings = bridgeSettingsOf(config, options.bridgeAnswerWithinMs)
   const bridgeSessions = new BridgeSessions(dependencies, bridgeSettings)
   sessions.addSource(bridgeSessions)
   const bounds = () => [

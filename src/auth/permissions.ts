@@ -18,6 +18,14 @@ export function mayPublish(patterns: readonly string[], channel: string): boolea
   return matchesChannel(patterns, channel)
 }
 
+/**
+ * Whether one of the patterns of the capability `call` can match a method of a client (PROTOCOL §15).
+ * @param patterns  `<clientId>/` and the beginning of a method, or `*`
+ */
+export function mayListSessions(patterns: readonly string[], clientId: string): boolean {
+  return patterns.some(pattern => pattern === '*' || pattern.startsWith(`${clientId}/`))
+}
+
 /** @param patterns  of COUNTERSIGN_PRESENCE: `*` does not include the two channels that every session has */
 export function hasPresence(patterns: readonly string[], channel: string): boolean {
   return matchesChannel(patterns, channel)

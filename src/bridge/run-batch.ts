@@ -35,6 +35,9 @@ export interface BatchResult {
 /** Bytes of recovered publications in the answers of one batch; the rest follows as publications (PROTOCOL §10.3). */
 const maxRecoveredBytes = 131_072
 
+/** Answers that list things. */
+const listTypes: ReadonlySet<string> = new Set<Reply['type']>(['history', 'sessions'])
+
 /** Opens a message that this instance took over with its claim. */
 export function decodeClaimed(
   claims: ClaimSealer,
@@ -93,6 +96,8 @@ class Batch {
       subscriptions: this.#subscriptions,
       mayRunAgain: true,
       listBytes: () => this.#lists.next(),
+      // Any instance may serve the next exchange: the store alone has those that change.
+      changeAttributes: () => {},
       licenseSlots: new StoredLicenseSlots(store.licenseSlots, {
         ...{ sessionId: peer.sessionId, endsAt: expiresAt, now },
         hasEnded: () => session.ending !== undefined
@@ -142,7 +147,7 @@ class Batch {
       this.#answerSubscribe(seq, reply)
       return
     }
-    if (reply.type === 'history') this.#lists.spend(Buffer.byteLength(JSON.stringify(reply)))
+    if (listTypes.has(reply.type)) this.#lists.spend(Buffer.byteLength(JSON.stringify(reply)))
     this.#outgoing.push(Object.assign({ type: reply.type, re: seq }, reply) as Outgoing)
     if (message.type === 'bye') this.#ending = 'bye'
   }

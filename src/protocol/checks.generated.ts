@@ -33,16 +33,18 @@ const expected29 = 'text'
 const check30 = (v: unknown) => typeof v === 'string'
 const expected31 = 'an integer from 1 to 100'
 const check32 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 100
-const expected33 = 'an integer from 0 to 2^53-1'
-const check34 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991
-const expected35 = 'seconds, 0 or more'
-const check36 = (v: unknown) => typeof v === 'number' && v >= 0
-const check37 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
-const check38 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'number'))
-const check39 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['channel'] === 'string' && /^[A-Za-z0-9_.:-]{1,128}$/.test(v1['channel']) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['epoch'] === 'string' && v1['epoch'].length >= 1 && hasAtMostBytes(v1['epoch'], 64))
-const check40 = (v: unknown) => typeof v === 'boolean'
-const check41 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostBytes(v, 64)
-const check42 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['publishedAt'] === 'number' && Number.isInteger(v1['publishedAt']) && v1['publishedAt'] >= 0 && v1['publishedAt'] <= 9007199254740991 && (v1['publisher'] === undefined || (typeof v1['publisher'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['publisher']))))
+const expected33 = 'text of 1 to 64 bytes'
+const check34 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostBytes(v, 64)
+const expected35 = 'an integer from 0 to 2^53-1'
+const check36 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991
+const expected37 = 'seconds, 0 or more'
+const check38 = (v: unknown) => typeof v === 'number' && v >= 0
+const check39 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
+const check40 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'number'))
+const check41 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['channel'] === 'string' && /^[A-Za-z0-9_.:-]{1,128}$/.test(v1['channel']) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['epoch'] === 'string' && v1['epoch'].length >= 1 && hasAtMostBytes(v1['epoch'], 64))
+const check42 = (v: unknown) => typeof v === 'boolean'
+const check43 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['publishedAt'] === 'number' && Number.isInteger(v1['publishedAt']) && v1['publishedAt'] >= 0 && v1['publishedAt'] <= 9007199254740991 && (v1['publisher'] === undefined || (typeof v1['publisher'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['publisher']))))
+const check44 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['sessionId'] === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v1['sessionId']) && typeof v1['clientId'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['clientId']) && typeof v1['transport'] === 'string' && typeof v1['openedAt'] === 'number' && Number.isInteger(v1['openedAt']) && v1['openedAt'] >= 0 && v1['openedAt'] <= 9007199254740991 && typeof v1['lastSeenAt'] === 'number' && Number.isInteger(v1['lastSeenAt']) && v1['lastSeenAt'] >= 0 && v1['lastSeenAt'] <= 9007199254740991 && (isObject(v1['attributes']) && Object.values(v1['attributes']).every(each => typeof each === 'string')))
 
 export const validateRequest = [
     { name: 'seq', required: true, expected: expected1, check: check2 },
@@ -101,13 +103,23 @@ export const upstreamMembers = {
     { name: 'limit', required: false, expected: expected31, check: check32 },
     { name: 'before', required: false, expected: expected9, isObject: true, check: check10 }
   ],
+  attributes: [
+    { name: 'seq', required: true, expected: expected1, check: check2 },
+    { name: 'attributes', required: true, expected: expected27, isObject: true, check: check28 }
+  ],
+  sessions: [
+    { name: 'seq', required: true, expected: expected1, check: check2 },
+    { name: 'clientId', required: true, expected: expected3, check: check4 },
+    { name: 'limit', required: false, expected: expected31, check: check32 },
+    { name: 'after', required: false, expected: expected33, check: check34 }
+  ],
   bye: [
     { name: 'seq', required: true, expected: expected1, check: check2 }
   ],
   poll: [
     { name: 'poll', required: true, expected: expected1, check: check2 },
-    { name: 'ack', required: true, expected: expected33, check: check34 },
-    { name: 'wait', required: true, expected: expected35, check: check36 }
+    { name: 'ack', required: true, expected: expected35, check: check36 },
+    { name: 'wait', required: true, expected: expected37, check: check38 }
   ]
 } as const satisfies Record<string, readonly Member[]>
 
@@ -117,26 +129,26 @@ export const downstreamMembers = {
     { name: 'protocol', required: false, check: check20 },
     { name: 'challengeToken', required: true, check: check22 },
     { name: 'expiresIn', required: true, check: check2 },
-    { name: 'serverTime', required: false, check: check34 }
+    { name: 'serverTime', required: false, check: check36 }
   ],
   welcome: [
     { name: 'seq', required: true, check: check18 },
     { name: 're', required: true, check: check18 },
     { name: 'protocol', required: false, check: check20 },
-    { name: 'sessionId', required: true, check: check37 },
+    { name: 'sessionId', required: true, check: check39 },
     { name: 'clientId', required: true, check: check4 },
     { name: 'keyId', required: true, check: check4 },
     { name: 'heartbeatInterval', required: true, check: check2 },
     { name: 'heartbeatTimeout', required: true, check: check2 },
-    { name: 'serverTime', required: true, check: check34 },
-    { name: 'expiresAt', required: true, check: check34 },
-    { name: 'limits', required: false, isObject: true, check: check38 },
-    { name: 'subscriptions', required: false, check: check39 }
+    { name: 'serverTime', required: true, check: check36 },
+    { name: 'expiresAt', required: true, check: check36 },
+    { name: 'limits', required: false, isObject: true, check: check40 },
+    { name: 'subscriptions', required: false, check: check41 }
   ],
   heartbeat: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'serverTime', required: true, check: check34 }
+    { name: 'serverTime', required: true, check: check36 }
   ],
   ping: [
     { name: 'seq', required: true, check: check2 }
@@ -144,13 +156,13 @@ export const downstreamMembers = {
   validation: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'valid', required: true, check: check40 },
-    { name: 'code', required: true, check: check41 },
+    { name: 'valid', required: true, check: check42 },
+    { name: 'code', required: true, check: check34 },
     { name: 'serviceId', required: true, check: check4 },
     { name: 'licenseId', required: false, check: check4 },
-    { name: 'expiresAt', required: false, check: check34 },
+    { name: 'expiresAt', required: false, check: check36 },
     { name: 'maxHwids', required: false, check: check2 },
-    { name: 'boundHwids', required: false, check: check34 }
+    { name: 'boundHwids', required: false, check: check36 }
   ],
   ack: [
     { name: 'seq', required: true, check: check2 },
@@ -160,56 +172,62 @@ export const downstreamMembers = {
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'offset', required: true, check: check34 },
-    { name: 'epoch', required: true, check: check41 },
-    { name: 'recovered', required: true, check: check40 },
-    { name: 'publications', required: false, check: check42 }
+    { name: 'offset', required: true, check: check36 },
+    { name: 'epoch', required: true, check: check34 },
+    { name: 'recovered', required: true, check: check42 },
+    { name: 'publications', required: false, check: check43 }
   ],
   published: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'offset', required: true, check: check34 },
-    { name: 'epoch', required: true, check: check41 },
-    { name: 'duplicate', required: false, check: check40 }
+    { name: 'offset', required: true, check: check36 },
+    { name: 'epoch', required: true, check: check34 },
+    { name: 'duplicate', required: false, check: check42 }
   ],
   publication: [
     { name: 'seq', required: true, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'offset', required: true, check: check34 },
-    { name: 'epoch', required: true, check: check41 },
+    { name: 'offset', required: true, check: check36 },
+    { name: 'epoch', required: true, check: check34 },
     { name: 'data', required: true, check: check14 },
-    { name: 'publishedAt', required: true, check: check34 },
+    { name: 'publishedAt', required: true, check: check36 },
     { name: 'publisher', required: false, check: check4 }
   ],
   history: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'epoch', required: true, check: check41 },
-    { name: 'publications', required: true, check: check42 },
-    { name: 'more', required: true, check: check40 }
+    { name: 'epoch', required: true, check: check34 },
+    { name: 'publications', required: true, check: check43 },
+    { name: 'more', required: true, check: check42 }
+  ],
+  sessions: [
+    { name: 'seq', required: true, check: check2 },
+    { name: 're', required: false, check: check2 },
+    { name: 'sessions', required: true, check: check44 },
+    { name: 'next', required: false, check: check34 }
   ],
   unsubscribed: [
     { name: 'seq', required: true, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'code', required: true, check: check41 }
+    { name: 'code', required: true, check: check34 }
   ],
   polled: [
-    { name: 're', required: true, check: check34 },
-    { name: 'more', required: true, check: check40 },
-    { name: 'superseded', required: true, check: check40 }
+    { name: 're', required: true, check: check36 },
+    { name: 'more', required: true, check: check42 },
+    { name: 'superseded', required: true, check: check42 }
   ],
   reconnect: [
     { name: 'seq', required: true, check: check2 },
-    { name: 'afterMs', required: true, check: check34 }
+    { name: 'afterMs', required: true, check: check36 }
   ],
   error: [
     { name: 'seq', required: false, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'code', required: true, check: check41 },
+    { name: 'code', required: true, check: check34 },
     { name: 'message', required: true, check: check30 },
-    { name: 'retryAfterMs', required: false, check: check34 },
+    { name: 'retryAfterMs', required: false, check: check36 },
     { name: 'poll', required: false, check: check2 },
     { name: 'expectedSeq', required: false, check: check2 },
     { name: 'outcome', required: false, check: check30 }

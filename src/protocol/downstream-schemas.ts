@@ -10,11 +10,13 @@ import {
   message,
   offset,
   seq,
+  text,
   time
 } from './schema-parts.js'
 
 /** The messages of the gateway (PROTOCOL §4, §6, §7, §9, §10, §13). */
 
+const sessionId = matching('^[A-Za-z0-9_-]{1,64}$', '1 to 64 base64url characters')
 const re = Type.Optional(count(1))
 const code = Type.String({ minLength: 1, maxBytes: 64, description: 'a code' })
 
@@ -37,7 +39,7 @@ export const downstream = {
     seq: Type.Literal(1, { description: '1' }),
     re: Type.Literal(1, { description: '1' }),
     protocol: Type.Optional(Type.Literal(protocolName, { description: protocolName })),
-    sessionId: matching('^[A-Za-z0-9_-]{1,64}$', '1 to 64 base64url characters'),
+    sessionId,
     clientId: identifier,
     keyId: identifier,
     heartbeatInterval: count(1),
@@ -101,6 +103,23 @@ export const downstream = {
     epoch,
     publications,
     more: Type.Boolean({ description: 'true or false' })
+  }),
+  sessions: message({
+    type: Type.Literal('sessions'),
+    seq,
+    re,
+    sessions: Type.Array(
+      Type.Object({
+        sessionId,
+        clientId: identifier,
+        transport: Type.String({ description: 'text' }),
+        openedAt: time,
+        lastSeenAt: time,
+        attributes: Type.Record(Type.String(), Type.String(), { description: 'texts by name' })
+      }),
+      { description: 'sessions' }
+    ),
+    next: Type.Optional(text(64))
   }),
   unsubscribed: message({ type: Type.Literal('unsubscribed'), seq, channel, code }),
   polled: message({

@@ -63,6 +63,8 @@ export const attributePairs = 16
 /** Bytes of the name and of the value of an attribute (PROTOCOL §11). */
 export const attributeNameBytes = 32
 export const attributeValueBytes = 128
+/** Sessions that a `sessions` can ask for (PROTOCOL §15). */
+export const maxListedSessions = 100
 /** Bytes of a hwid and of a license key (PROTOCOL §11). */
 export const hwidBytes = 256
 export const licenseKeyBytes = 256

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { defaultLimits, hwidBytes, licenseKeyBytes, protocolName } from './limits.js'
+import { defaultLimits, hwidBytes, licenseKeyBytes, maxListedSessions, protocolName } from './limits.js'
 import {
   attributesSchema,
   challengeToken,
@@ -65,6 +65,14 @@ export const upstream = {
     channel,
     limit: Type.Optional(range(1, defaultLimits.history)),
     before: Type.Optional(position)
+  }),
+  attributes: message({ type: Type.Literal('attributes'), seq, attributes: attributesSchema }),
+  sessions: message({
+    type: Type.Literal('sessions'),
+    seq,
+    clientId: identifier,
+    limit: Type.Optional(range(1, maxListedSessions)),
+    after: Type.Optional(text(64))
   }),
   bye: message({ type: Type.Literal('bye'), seq }),
   poll: message({

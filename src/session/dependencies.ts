@@ -6,6 +6,7 @@ import type { Registry } from '../registry/index.js'
 import type { Store } from '../store/store.js'
 import type { OutboxBudget } from './outbox-budget.js'
 import type { PresenceTracker } from './presence.js'
+import type { SessionDirectory } from './session-directory.js'
 
 /** The part of a pino logger that sessions use. */
 export interface Log {
@@ -52,6 +53,7 @@ export interface SessionDependencies {
   readonly channels: ChannelBroker
   readonly outboxes: OutboxBudget
   readonly presence: PresenceTracker
+  readonly directory: SessionDirectory
   readonly observer: SessionObserver
   readonly log: Log
   /** For lines that peers can cause at will, or that an outage repeats. */

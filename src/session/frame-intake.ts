@@ -1,30 +1,58 @@
 import type { Peer } from '../auth/peer.js'
 import { type CodeName, codes } from '../protocol/codes.js'
+import type { Upstream } from '../protocol/messages.js'
 import type { SessionDependencies } from './dependencies.js'
+import type { FrameReader } from './frame-reader.js'
 import type { Outgoing } from './outbox.js'
 import { SessionCounter } from './session-counts.js'
 import { TokenBucket } from './token-bucket.js'
 
-/** Counts the frames of a session, and refuses those above its rate. */
+/** A verified frame: its message, or the error to answer if it is above the rate. */
+type AcceptedFrame =
+  | { readonly seq: number; readonly message: Upstream }
+  | { readonly seq: number; readonly refusal: Outgoing }
+
+/** Reads and counts the frames of a session, and refuses those above its rate. */
 export class FrameIntake {
   readonly counter = new SessionCounter()
+  /** When the last frame was verified, Unix milliseconds of the steady clock. */
+  lastSeenAt: number
   readonly #dependencies: Pick<SessionDependencies, 'observer' | 'boundedLog'>
+  readonly #reader: FrameReader
   readonly #bucket: TokenBucket
 
   /** @param at  Unix milliseconds of the steady clock */
-  constructor(dependencies: SessionDependencies, at: number) {
+  constructor(dependencies: SessionDependencies, reader: FrameReader, at: number) {
     this.#dependencies = dependencies
+    this.#reader = reader
+    this.lastSeenAt = at
     this.#bucket = new TokenBucket(dependencies.settings.framesPerSecond, at)
   }
 
+  /** The seq of the last frame that was in sequence. */
+  get lastSeq(): number {
+    return this.#reader.lastSeq
+  }
+
   /**
-   * Counts a verified frame.
-   * @param seq  of the frame
-   * @returns the error to answer if the frame is above the rate
+   * Reads the next frame of a peer, and counts it.
+   * @param at  Unix milliseconds of the steady clock
+   * @throws ProtocolError
    */
-  admit(peer: Peer, bytes: number, seq: number, at: number): Outgoing | undefined {
+  accept(peer: Peer, frame: Uint8Array, at: number): AcceptedFrame {
+    const decoded = this.#reader.read(frame)
+    const { seq } = decoded
+    this.lastSeenAt = at
+    const refusal = this.#admit(peer, frame.length, seq)
+    if (refusal !== undefined) return { seq, refusal }
+    if ('error' in decoded) throw decoded.error
+    this.#dependencies.observer.received(decoded.message.type)
+    return { seq, message: decoded.message }
+  }
+
+  #admit(peer: Peer, bytes: number, seq: number): Outgoing | undefined {
     this.counter.received(bytes)
-    const retryAfterMs = this.#bucket.consume(at)
+    const retryAfterMs = this.#bucket.consume(this.lastSeenAt)
     if (retryAfterMs === 0) return undefined
     this.refused('RATE_LIMITED')
     this.#dependencies.boundedLog.floods.record(peer)

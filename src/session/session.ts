@@ -27,12 +27,9 @@ export type Ending = EndingCode | 'bye' | 'lost'
 export class Session implements LiveSession {
   readonly log: Log
   readonly openedAt: number
-  /** When the last frame was verified, Unix milliseconds of the steady clock. */
-  lastSeenAt: number
   readonly licenseSlots: LicenseSlots
   readonly #dependencies: SessionDependencies
   readonly #transport: Transport
-  readonly #reader: FrameReader
   readonly #outbox: Outbox
   readonly #challenges: SessionChallenges
   readonly intake: FrameIntake
@@ -57,14 +54,13 @@ export class Session implements LiveSession {
     this.#peer = peer
     this.#expiresAt = expiresAt
     this.openedAt = now()
-    this.lastSeenAt = steadyNow()
     this.log = dependencies.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
     this.#dependencies = dependencies
     this.#transport = transport
-    this.#reader = new FrameReader(createNodeMac(keys.clientKey), settings.limits.depth)
+    const reader = new FrameReader(createNodeMac(keys.clientKey), settings.limits.depth)
+    this.intake = new FrameIntake(dependencies, reader, steadyNow())
     this.#outbox = new Outbox(transport, createNodeMac(keys.serverKey), dependencies.outboxes)
     this.#challenges = new SessionChallenges(dependencies, this)
-    this.intake = new FrameIntake(dependencies, this.lastSeenAt)
     this.#onEnd = onEnd
     this.#subscriptions = new LiveSubscriptions(dependencies.channels, dependencies.presence, peer, {
       publication: members => this.#sendPublication(members),
@@ -77,12 +73,18 @@ export class Session implements LiveSession {
       ...{ dependencies, peer, licenseSlots: this.licenseSlots, subscriptions: this.#subscriptions },
       answerChallenge: (token, signature) => this.#challenges.answer(token, signature),
       listBytes: () => settings.limits.listBytes,
+      changeAttributes: attributes => this.#changePeer({ attributes }),
       mayRunAgain: false
     }
   }
 
   get peer(): Peer {
     return this.#peer
+  }
+
+  /** When the last frame was verified, Unix milliseconds of the steady clock. */
+  get lastSeenAt(): number {
+    return this.intake.lastSeenAt
   }
 
   get expiresAt(): number {
@@ -103,9 +105,13 @@ export class Session implements LiveSession {
   }
 
   narrowCapabilities(capabilities: Capabilities): void {
-    this.#peer = { ...this.#peer, capabilities }
-    this.#context = { ...this.#context, peer: this.#peer }
+    this.#changePeer({ capabilities })
     this.#subscriptions.narrow(this.#peer)
+  }
+
+  #changePeer(changes: Partial<Peer>): void {
+    this.#peer = { ...this.#peer, ...changes }
+    this.#context = { ...this.#context, peer: this.#peer }
   }
 
   /** Signs and sends. A client that reads too slowly loses its session (PROTOCOL §11, SLOW_CONSUMER). */
@@ -161,8 +167,12 @@ export class Session implements LiveSession {
   receive(frame: Uint8Array): undefined | Promise<void> {
     if (this.#ended) return undefined
     try {
-      const { message, seq } = this.#accept(frame)
-      if (message === undefined) return undefined
+      const accepted = this.intake.accept(this.#peer, frame, this.#dependencies.steadyNow())
+      if ('refusal' in accepted) {
+        this.send(accepted.refusal)
+        return undefined
+      }
+      const { message, seq } = accepted
       this.#leaving = message.type === 'bye'
       const reply = dispatch(this.#context, message)
       if (!(reply instanceof Promise)) {
@@ -177,22 +187,6 @@ export class Session implements LiveSession {
       this.#refuse(error)
       return undefined
     }
-  }
-
-  /** @returns no message when the frame was refused for its rate */
-  #accept(frame: Uint8Array): { message?: Upstream; seq: number } {
-    const { steadyNow, observer } = this.#dependencies
-    const decoded = this.#reader.read(frame)
-    const { seq } = decoded
-    this.lastSeenAt = steadyNow()
-    const refusal = this.intake.admit(this.#peer, frame.length, seq, this.lastSeenAt)
-    if (refusal !== undefined) {
-      this.send(refusal)
-      return { seq }
-    }
-    if ('error' in decoded) throw decoded.error
-    observer.received(decoded.message.type)
-    return { message: decoded.message, seq }
   }
 
   #answer(message: Upstream, seq: number, answer: Answer): void {
@@ -215,7 +209,7 @@ export class Session implements LiveSession {
     const refusal = frameErrorOf(error, frameSeq, this.log, this.#dependencies.boundedLog)
     const { ends: _ends, seq, ...members } = refusal
     this.intake.refused(refusal.code)
-    if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.#reader.lastSeq, ...members })
+    if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.intake.lastSeq, ...members })
     else {
       const re = seq === undefined ? {} : { re: seq }
       this.#sendAndClose({ type: 'error', ...re, ...members }, refusal.code)

@@ -60,6 +60,8 @@ export interface SessionStore {
   open(entry: SessionEntry, maxPerClient: number): Promise<boolean>
   /** Moves deadlines forward and adds counts, any number of sessions in one call. Unknown sessions are skipped. */
   touch(sessions: readonly TouchedSession[]): Promise<void>
+  /** Replaces the attributes of a session. @returns whether the session was there */
+  setAttributes(sessionId: string, attributes: SessionEntry['attributes']): Promise<boolean>
   /** @returns whether the session was there */
   end(sessionId: string): Promise<boolean>
   get(sessionId: string): Promise<SessionEntry | undefined>

@@ -7,6 +7,7 @@ import { defaultLimits } from '../../src/protocol/limits.js'
 import { openRegistry } from '../../src/registry/index.js'
 import type { Log, SessionDependencies } from '../../src/session/dependencies.js'
 import { OutboxBudget } from '../../src/session/outbox-budget.js'
+import { StoredSessionDirectory } from '../../src/session/session-directory.js'
 import { createClock } from './clock.js'
 import { stores } from './stores.js'
 
@@ -29,6 +30,9 @@ export async function createTestDependencies(t: Test): Promise<SessionDependenci
     }),
     outboxes: new OutboxBudget(Number.MAX_SAFE_INTEGER),
     presence: createPresenceTracker(store.presence, [], now),
+    directory: new StoredSessionDirectory({
+      ...{ store, instanceId: 'i', timeoutMs: { ws: 55_000, bridge: 90_000 }, now, steadyNow: now }
+    }),
     observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
     log,
     boundedLog: createBoundedLog(log, now, now),

@@ -14,7 +14,6 @@ const mayImport: Record<string, readonly string[]> = {
   // biome-ignore format: one line is one layer
   app: [
     'session-layer', 'routes', 'ws', 'bridge',
-    'session',
     'http', 'config', 'errors', 'log',
     'store'
   ],

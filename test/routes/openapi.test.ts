@@ -76,7 +76,7 @@ t.test('the required scopes are as documented', async t => {
   const gateway = await startGateway(t)
   const document = await documentOf(gateway)
   const tokens = new Map<string, string>()
-  for (const scope of ['admin', 'read', 'tickets', 'publish']) {
+  for (const scope of ['admin', 'read', 'tickets', 'publish', 'calls']) {
     tokens.set(
       scope,
       (await gateway.admin('POST', '/tokens', { name: scope, scopes: [scope], clients: ['*'] })).body.token
@@ -167,6 +167,9 @@ for (const [kind, openStore] of Object.entries(stores)) {
       },
       'a complete session'
     )
+    const { body: callable } = await call('GET', '/v1/sessions?clientId=game-1')
+    const listed = { sessionId, clientId: 'game-1', transport: 'ws', openedAt: at(), lastSeenAt }
+    t.same(callable, { items: [{ ...listed, attributes: { placeId: '7' } }] }, 'a complete listed session')
     t.match([instanceId, remoteAddress, lastSeenAt, expiresAt], [/^i_/, '127.0.0.1', /Z$/, /Z$/])
 
     const bounds = { maxHwids: 2, maxSessions: 3, startsAt: at(-1000), expiresAt: at(60_000), attributes }

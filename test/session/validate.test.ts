@@ -18,6 +18,7 @@ t.test('limits the license slots of a session; unlimited licenses need none', as
     licenseSlots,
     answerChallenge: () => false,
     listBytes: () => 0,
+    changeAttributes() {},
     subscriptions: { count: 0, has: () => false, join: () => Promise.reject(new Error()), leave() {} },
     mayRunAgain: false
   }

@@ -34,6 +34,21 @@ export function sessionsSuite(t: Test, open: OpenStoreForTest): void {
     t.equal(await store.sessions.count(), 0)
   })
 
+  t.test('sessions: replaces attributes from any instance, and nothing else', async t => {
+    const { store, another } = await open(t, Date.now)
+    const { sessions } = await another()
+    await store.sessions.open(session('s1', { deadline: 3000 }), 10)
+    const attributes = { players: '12', 'ü"\\': '\u0000' }
+    t.equal(await sessions.setAttributes('s1', attributes), true)
+    t.same(await store.sessions.get('s1'), session('s1', { deadline: 3000, attributes }))
+    t.match(await store.sessions.list('', 10, 'c'), [{ attributes }])
+    t.equal(await sessions.setAttributes('s1', {}), true)
+    t.same((await store.sessions.get('s1'))?.attributes, {})
+    t.equal(await sessions.end('s1'), true)
+    t.equal(await sessions.setAttributes('s1', attributes), false)
+    t.equal(await store.sessions.get('s1'), undefined, 'an ended session stays ended')
+  })
+
   t.test('sessions: adds up what each has sent, over instances', async t => {
     const { store, another } = await open(t, Date.now)
     const { sessions } = await another()

@@ -1,5 +1,5 @@
 import type { Peer } from '../../auth/peer.js'
-import type { DownstreamMessages } from '../../protocol/messages.js'
+import type { Attributes, DownstreamMessages } from '../../protocol/messages.js'
 import type { SessionDependencies } from '../dependencies.js'
 import type { LicenseSlots } from '../license-slots.js'
 import type { Subscriptions } from '../subscriptions.js'
@@ -14,6 +14,7 @@ export type Reply =
   | Body<'subscribed'>
   | Body<'published'>
   | Body<'history'>
+  | Body<'sessions'>
 
 /** A publication that is sent right after a reply. */
 export type FollowUp = Omit<DownstreamMessages['publication'], 'seq'>
@@ -29,6 +30,8 @@ export interface HandlerContext {
   /** Whether a message may be handled twice, after a crash: its effects then need an idempotency key. */
   readonly mayRunAgain: boolean
   readonly licenseSlots: LicenseSlots
+  /** Replaces the attributes that this instance keeps of the peer. The caller changes those in the store. */
+  readonly changeAttributes: (attributes: Attributes) => void
   /** Bytes that an answer with a list may have now (PROTOCOL §11). @throws RateLimited */
   readonly listBytes: () => number
   /** Closes the open fresh challenge (PROTOCOL §6). @returns whether the answer was correct */

@@ -1,10 +1,12 @@
 import type { Upstream } from '../../protocol/messages.js'
+import { attributes } from './attributes.js'
 import { bye } from './bye.js'
 import { challengeResponse } from './challenge-response.js'
 import type { Answer, Handler, HandlerContext } from './handler.js'
 import { heartbeat } from './heartbeat.js'
 import { history } from './history.js'
 import { publish } from './publish.js'
+import { sessions } from './sessions.js'
 import { subscribe } from './subscribe.js'
 import { unsubscribe } from './unsubscribe.js'
 import { validate } from './validate.js'
@@ -20,7 +22,9 @@ const handlers: { readonly [Type in Upstream['type']]: Handler<MessageOf<Type>> 
   subscribe,
   unsubscribe,
   publish,
-  history
+  history,
+  attributes,
+  sessions
 }
 
 /** Passes a message to the handler of its type. */

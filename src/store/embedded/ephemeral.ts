@@ -118,6 +118,11 @@ export function createEmbeddedSessions(): SessionStore {
         if (counts !== undefined) live.sent.add(sessionId, counts)
       }
     },
+    async setAttributes(sessionId, attributes) {
+      const entry = live.entries.get(sessionId)
+      if (entry !== undefined) live.entries.set(sessionId, { ...entry, attributes })
+      return entry !== undefined
+    },
     async end(sessionId) {
       return live.remove(sessionId) !== undefined
     },

@@ -89,6 +89,24 @@ async function readCountedSessions(
   return entries.map(entry => ({ ...entry, counts: counts.get(entry.sessionId) ?? noCounts }))
 }
 
+/** Only the session's own messages, one after another, and its instance change an entry. */
+async function replaceAttributes(
+  redis: RedisClient,
+  keys: Keys,
+  sessionId: string,
+  attributes: SessionEntry['attributes']
+): Promise<boolean> {
+  const [entry] = await readSessions(redis, keys, [sessionId])
+  if (entry === undefined) return false
+  const text = JSON.stringify({ ...entry, attributes })
+  return (await redis.command('SET', keys.sessionPrefix + sessionId, text, 'XX', 'KEEPTTL')) !== null
+}
+
+/** The sorted set of all sessions, or of those of a client. */
+function indexOf({ sessionIds, sessionsOfClientPrefix }: Keys, clientId: string | undefined): string {
+  return clientId === undefined ? sessionIds : sessionsOfClientPrefix + clientId
+}
+
 export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPin): SessionStore {
   const { sessionPrefix, sessionDeadlines, sessionIds, sessionsOfClientPrefix, sessionCounts, sessionTop } = keys
   const sent = new RedisSessionCounts(redis, keys)
@@ -97,12 +115,8 @@ export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPi
 
   return {
     async open(entry, maxPerClient) {
-      const touched = [
-        sessionPrefix + entry.sessionId,
-        sessionDeadlines,
-        sessionIds,
-        sessionsOfClientPrefix + entry.clientId
-      ]
+      const ofClient = indexOf(keys, entry.clientId)
+      const touched = [sessionPrefix + entry.sessionId, sessionDeadlines, sessionIds, ofClient]
       const args = [entry.sessionId, JSON.stringify(entry), entry.deadline, maxPerClient, sessionKeyLifeMs]
       return integerOf(await redis.script('sessionOpen', touched, args)) === 1
     },
@@ -114,6 +128,11 @@ export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPi
       }
       await Promise.all(writes)
     },
+    async setAttributes(sessionId, attributes) {
+      if (await replaceAttributes(redis, keys, sessionId, attributes)) return true
+      await pin.verify()
+      return false
+    },
     async end(sessionId) {
       const touched = [sessionPrefix + sessionId, sessionDeadlines, sessionIds, sessionCounts, sessionTop]
       if (integerOf(await redis.script('sessionEnd', touched, [sessionId, sessionsOfClientPrefix])) === 1) return true
@@ -124,9 +143,8 @@ export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPi
       return pin.confirm((await read([sessionId]))[0])
     },
     async list(after, limit, clientId) {
-      const index = clientId === undefined ? sessionIds : sessionsOfClientPrefix + clientId
       const entries = await collectPages(after, limit, async (from, count) => {
-        const ids = await idsAfter(redis, index, from, count)
+        const ids = await idsAfter(redis, indexOf(keys, clientId), from, count)
         return { ids, found: await readCounted(ids) }
       })
       if (entries.length === 0) await pin.verify()

@@ -1,0 +1,29 @@
+import { attributePairs } from '../../protocol/limits.js'
+import type { Attributes, UpstreamMessages } from '../../protocol/messages.js'
+import { ProtocolError } from '../../protocol/protocol-error.js'
+import { isTicketId } from '../../registry/tickets.js'
+import { StoreUnavailable } from '../../store/store.js'
+import type { Handler, HandlerContext, Reply } from './handler.js'
+
+/** The attributes that the session's ticket carries: its client cannot change them. @throws StoreUnavailable */
+async function fixedAttributes({ dependencies, peer }: HandlerContext): Promise<Attributes> {
+  if (!isTicketId(peer.keyId)) return {}
+  const ticket = await dependencies.registry.tickets.get(peer.clientId, peer.keyId)
+  if (ticket === undefined) throw new StoreUnavailable(new Error('the ticket of the session is not there'), 'unsent')
+  return ticket.attributes
+}
+
+/** PROTOCOL §15: replaces the attributes that the client gave in its handshake. */
+export const attributes: Handler<UpstreamMessages['attributes']> = async (context, message): Promise<Reply> => {
+  const { dependencies, peer } = context
+  const merged = { ...message.attributes, ...(await fixedAttributes(context)) }
+  const count = Object.keys(merged).length
+  if (count > attributePairs) {
+    const those = `${count} with those of the ticket`
+    throw new ProtocolError('INVALID_MESSAGE', `attributes: ${those}; the limit is ${attributePairs}`)
+  }
+  // First here: whoever registers the session again registers the new ones.
+  context.changeAttributes(merged)
+  await dependencies.store.sessions.setAttributes(peer.sessionId, merged)
+  return { type: 'ack' }
+}

@@ -1,0 +1,153 @@
+import type { SessionEntry, SessionStore } from '../store/ephemeral.js'
+import { InstanceLiveness, type InstanceLivenessOptions } from './instance-liveness.js'
+
+/** A live session as others may see it (PROTOCOL §15). Times are in unix milliseconds. */
+export interface ListedSession {
+  readonly sessionId: string
+  readonly clientId: string
+  readonly transport: SessionEntry['transport']
+  readonly openedAt: number
+  /** At most 2 s old. A session with a held poll was seen just now. */
+  readonly lastSeenAt: number
+  readonly attributes: SessionEntry['attributes']
+}
+
+export interface SessionPage {
+  /** In the order of their ids. */
+  readonly sessions: readonly ListedSession[]
+  /** The `after` of the next page. Absent on the last one. */
+  readonly next?: string
+}
+
+/**
+ * The live sessions of all instances, by client. A session whose instance died is left out 6 s later at most; on the bridge it
+ * lives on, because other instances serve it.
+ */
+export interface SessionDirectory {
+  /** @throws StoreUnavailable */
+  get(sessionId: string): Promise<ListedSession | undefined>
+  /**
+   * Sessions of a client, in the order of their ids.
+   * @param after  a session id; the list begins after it
+   * @param limit  most sessions
+   * @throws StoreUnavailable
+   */
+  list(clientId: string, after: string, limit: number): Promise<SessionPage>
+  /**
+   * The session of a client that was seen last, to within 2 s; undefined if it has none. The answer may have ended within the
+   * last second: {@link forget} makes the next call read again.
+   * @throws StoreUnavailable
+   */
+  mostRecentlySeen(clientId: string): Promise<ListedSession | undefined>
+  forget(clientId: string): void
+}
+
+/** How long {@link SessionDirectory.mostRecentlySeen} gives the same answer, in milliseconds. */
+export const seenLifeMs = 1000
+/** Clients whose answers are kept. Above, the oldest is forgotten. */
+export const maxSeenClients = 10_000
+/** Sessions of a client that are compared for the one that was seen last. */
+export const maxSeenSessions = 10_000
+/** Sessions per read of the store. */
+const readItems = 1000
+
+export interface SessionDirectoryOptions extends Omit<InstanceLivenessOptions, 'store' | 'now'> {
+  readonly store: {
+    readonly sessions: Pick<SessionStore, 'get' | 'list'>
+    readonly bridge: InstanceLivenessOptions['store']
+  }
+  /** Time from the last sign of life to the deadline in the store, in milliseconds. */
+  readonly timeoutMs: Readonly<Record<SessionEntry['transport'], number>>
+  /** Unix milliseconds of the wall clock. */
+  readonly now: () => number
+  /** Unix milliseconds of the steady clock. */
+  readonly steadyNow: () => number
+}
+
+interface Seen {
+  readonly at: number
+  readonly session: Promise<ListedSession | undefined>
+}
+
+export class StoredSessionDirectory implements SessionDirectory {
+  readonly #options: SessionDirectoryOptions
+  readonly #instances: InstanceLiveness
+  /** The oldest answer first. */
+  readonly #seen = new Map<string, Seen>()
+
+  constructor(options: SessionDirectoryOptions) {
+    const { store, instanceId, steadyNow } = options
+    this.#options = options
+    this.#instances = new InstanceLiveness({ store: store.bridge, instanceId, now: steadyNow })
+  }
+
+  async get(sessionId: string): Promise<ListedSession | undefined> {
+    const entry = await this.#options.store.sessions.get(sessionId)
+    return entry !== undefined && (await this.#isLive(entry)) ? this.#listed(entry) : undefined
+  }
+
+  async list(clientId: string, after: string, limit: number): Promise<SessionPage> {
+    const found: ListedSession[] = []
+    // One more than the limit shows whether there is a next page.
+    for await (const session of this.#live(clientId, after, Math.min(limit + 1, readItems))) {
+      if (found.length === limit) return { sessions: found, next: found.at(-1)?.sessionId ?? after }
+      found.push(session)
+    }
+    return { sessions: found }
+  }
+
+  mostRecentlySeen(clientId: string): Promise<ListedSession | undefined> {
+    const { steadyNow } = this.#options
+    const known = this.#seen.get(clientId)
+    if (known !== undefined && steadyNow() - known.at < seenLifeMs) return known.session
+    this.#seen.delete(clientId)
+    const [oldest] = this.#seen.size >= maxSeenClients ? this.#seen.keys() : []
+    if (oldest !== undefined) this.#seen.delete(oldest)
+    const seen = { at: steadyNow(), session: this.#newest(clientId) }
+    this.#seen.set(clientId, seen)
+    const drop = () => {
+      if (this.#seen.get(clientId) === seen) this.#seen.delete(clientId)
+    }
+    // Neither a failure nor an absence is kept: a session may open at any moment.
+    seen.session.then(session => session === undefined && drop(), drop)
+    return seen.session
+  }
+
+  forget(clientId: string): void {
+    this.#seen.delete(clientId)
+  }
+
+  async #newest(clientId: string): Promise<ListedSession | undefined> {
+    let newest: ListedSession | undefined
+    let seen = 0
+    for await (const session of this.#live(clientId, '', readItems)) {
+      if (newest === undefined || session.lastSeenAt > newest.lastSeenAt) newest = session
+      if (++seen === maxSeenSessions) break
+    }
+    return newest
+  }
+
+  /** The live sessions of a client after an id, in pages of the store. */
+  async *#live(clientId: string, after: string, items: number): AsyncGenerator<ListedSession> {
+    let last = after
+    for (;;) {
+      const entries = await this.#options.store.sessions.list(last, items, clientId)
+      for (const entry of entries) if (await this.#isLive(entry)) yield this.#listed(entry)
+      if (entries.length < items) return
+      last = entries.at(-1)?.sessionId ?? last
+    }
+  }
+
+  /** A ws session ends with its instance. */
+  async #isLive({ deadline, transport, instanceId }: SessionEntry): Promise<boolean> {
+    if (deadline <= this.#options.steadyNow()) return false
+    return transport !== 'ws' || this.#instances.isAlive(instanceId)
+  }
+
+  #listed({ sessionId, clientId, transport, openedAt, deadline, attributes }: SessionEntry): ListedSession {
+    const { timeoutMs, now, steadyNow } = this.#options
+    // Deadlines are times of the steady clock; others read the wall clock.
+    const silentMs = Math.max(0, steadyNow() - (deadline - timeoutMs[transport]))
+    return { sessionId, clientId, transport, openedAt, lastSeenAt: Math.round(now() - silentMs), attributes }
+  }
+}

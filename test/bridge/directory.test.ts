@@ -1,0 +1,10 @@
+import t from 'tap'
+import { stores } from '../helper/stores.js'
+import { directorySuite } from '../transport/directory.suite.js'
+
+for (const [kind, openStore] of Object.entries(stores)) {
+  t.test(`the directory over the bridge, ${kind}`, t => {
+    directorySuite(t, { transport: 'bridge', openStore })
+    t.end()
+  })
+}
