@@ -1,115 +1,24 @@
 // Types for roblox-ts. README.md and the Luau sources document each member.
 
+import type * as shapes from './shapes'
+
 declare namespace Countersign {
+  type CallInfo = shapes.CallInfo
+  type Credential = shapes.Credential
+  type Failure = shapes.Failure
+  type History<T = unknown> = shapes.History<T>
+  type Member = shapes.Member
+  type Position = shapes.Position
+  type Presence = shapes.Presence
+  type PresenceChange = shapes.PresenceChange
+  type Publication<T = unknown> = shapes.Publication<T>
+  type Published = shapes.Published
+  type SessionInfo = shapes.SessionInfo
+  type SessionList = shapes.SessionList
+  type Target = shapes.Target
+  type Validation = shapes.Validation
+
   type State = 'connecting' | 'connected' | 'disconnected'
-
-  interface Credential {
-    clientId: string
-    keyId?: string
-    secret: string
-    expiresAt?: string
-  }
-
-  interface Failure {
-    /** A code of PROTOCOL §7.3, or TIMEOUT, CLOSED, TOO_MANY, CHANNEL_LIMIT, SESSION_LOST, LISTENER_FAILED. */
-    code: string
-    message: string
-    /** The part of the arguments that is wrong, e.g. `data.items[3]`. */
-    path?: string
-    /** Of a request: it may have run, or it certainly has not. */
-    outcome?: 'unknown' | 'unsent'
-    retryAfterMs?: number
-    channel?: string
-    error?: { code: string; message: string }
-    /** In `Client.Error`: the client has stopped for good. */
-    fatal?: boolean
-  }
-
-  interface Validation {
-    /** The decision: use only this member. */
-    valid: boolean
-    code: string
-    serviceId: string
-    licenseId?: string
-    /** Unix milliseconds. */
-    expiresAt?: number
-    maxHwids?: number
-    boundHwids?: number
-  }
-
-  interface Published {
-    channel: string
-    offset: number
-    epoch: string
-    duplicate?: boolean
-  }
-
-  interface Publication<T = unknown> {
-    channel: string
-    data: T
-    offset: number
-    epoch: string
-    /** Unix milliseconds. */
-    publishedAt: number
-    /** ClientId of the session that published it. Absent: it was published over HTTP. */
-    publisher?: string
-  }
-
-  interface History<T = unknown> {
-    channel: string
-    /** Oldest first. */
-    publications: Publication<T>[]
-    /** Of the newest one in the list. */
-    offset: number
-    epoch: string
-    /** Older ones are still kept: ask with `before`, the position of the first one in the list. */
-    more: boolean
-  }
-
-  interface Member {
-    sessionId: string
-    clientId: string
-    attributes: Record<string, string>
-  }
-
-  interface Presence {
-    channel: string
-    /** Of all sessions in the channel; above the length of the list if not all fit into it. */
-    count: number
-    sessions: Member[]
-  }
-
-  interface SessionInfo {
-    sessionId: string
-    clientId: string
-    transport: string
-    /** Unix milliseconds. */
-    openedAt: number
-    lastSeenAt: number
-    attributes: Record<string, string>
-  }
-
-  interface SessionList {
-    sessions: SessionInfo[]
-    /** There are more: ask with `after`. */
-    next?: string
-  }
-
-  /** The receiver of a call. With `clientId` the gateway picks one live session of that client. */
-  type Target = { sessionId: string } | { clientId: string }
-
-  interface CallInfo {
-    callId: string
-    /** ClientId of the caller. Absent: the call came over HTTP. */
-    from?: string
-    /** Unix milliseconds: nobody waits for the answer any more. */
-    expiresAt: number
-  }
-
-  interface Position {
-    offset: number
-    epoch: string
-  }
 
   interface Connection {
     readonly Connected: boolean
@@ -170,6 +79,12 @@ declare namespace Countersign {
   interface SubscribeOptions {
     /** The position of the last known publication: later ones are delivered. For the first subscription to a channel. */
     recover?: Position
+    /** 1 to 512: how many of the newest publications are delivered first. Not together with `recover`. */
+    last?: number
+    /** Implied by `onPresence`. */
+    presence?: boolean
+    /** Called when sessions join or leave. Needs a `presence` permission. */
+    onPresence?: (change: PresenceChange) => void
   }
 
   interface PublishOptions extends RequestOptions {
