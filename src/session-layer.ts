@@ -9,7 +9,8 @@ import { maxQuotaOwners } from './channels/quota-owners.js'
 import { quotaLimits } from './channels/quotas.js'
 import { ClusterMember } from './cluster/cluster-member.js'
 import { createDrain, type Drain } from './cluster/drain.js'
-import { createPresenceTracker } from './cluster/presence.js'
+import { createPresenceTracker, type StoredPresenceTracker } from './cluster/presence.js'
+import { ChannelPresenceNotifier } from './cluster/presence-notifier.js'
 import { Timekeeper } from './cluster/timekeeper.js'
 import type { Config } from './config/load.js'
 import type { HttpEdge } from './http/edge.js'
@@ -19,6 +20,7 @@ import { openRegistry } from './registry/index.js'
 import { ConnectedSessions } from './session/connected-sessions.js'
 import type { Log, SessionDependencies } from './session/dependencies.js'
 import { OutboxBudget } from './session/outbox-budget.js'
+import { presenceLifeMs } from './session/presence.js'
 import { StoredSessionDirectory } from './session/session-directory.js'
 import { SessionRegistry } from './session/session-registry.js'
 import { bridgeSettingsOf, sessionSettingsOf, sessionTimeoutsOf } from './session-layer/settings.js'
@@ -115,6 +117,7 @@ async function createDependencies(
     channels,
     outboxes: new OutboxBudget(shareOfHeap(outboxShare, maxOutboxBytes)),
     presence,
+    presenceNotifier: new ChannelPresenceNotifier({ channels, presence, log, now: steadyNow }),
     directory: new StoredSessionDirectory({
       ...{ store, instanceId: settings.instanceId, timeoutMs: sessionTimeoutsOf(config), now, steadyNow }
     }),
@@ -126,6 +129,11 @@ async function createDependencies(
     isGracePeriod,
     randomText
   }
+}
+
+function createPresence({ config, store }: SessionLayerOptions, now: () => number): StoredPresenceTracker {
+  const lifeMs = presenceLifeMs(config.heartbeatTimeoutSeconds)
+  return createPresenceTracker({ store, patterns: config.presence, lifeMs, now })
 }
 
 function createTimekeeper(options: SessionLayerOptions, onPause: () => void): Timekeeper {
@@ -183,7 +191,7 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
   const quotas = createQuotas(options, metrics, timekeeper.steadyNow)
   const capacity = createCapacityWatcher(options, quotas, timekeeper.steadyNow)
   await capacity.tick()
-  const presence = createPresenceTracker(store.presence, config.presence, timekeeper.steadyNow)
+  const presence = createPresence(options, timekeeper.steadyNow)
   const dependencies = await createDependencies(options, metrics, presence, quotas, timekeeper)
   const connected = new ConnectedSessions(dependencies)
   const sessions = new SessionRegistry()

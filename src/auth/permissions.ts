@@ -26,6 +26,11 @@ export function mayListSessions(patterns: readonly string[], clientId: string): 
   return patterns.some(pattern => pattern === '*' || pattern.startsWith(`${clientId}/`))
 }
 
+/** @param patterns  of the capability `presence` */
+export function maySeePresence(patterns: readonly string[], channel: string): boolean {
+  return matchesChannel(patterns, channel)
+}
+
 /** @param patterns  of COUNTERSIGN_PRESENCE: `*` does not include the two channels that every session has */
 export function hasPresence(patterns: readonly string[], channel: string): boolean {
   return matchesChannel(patterns, channel)

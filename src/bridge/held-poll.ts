@@ -84,13 +84,29 @@ export class HeldPoll {
     })
   }
 
-  /** Wakes on publications after these positions; replaces the positions that it watched before. */
-  watch(channels: ChannelBroker, positions: ReadonlyMap<string, Position>): void {
+  /**
+   * Wakes on publications after these positions; replaces the positions that it watched before.
+   * @param waitMs  milliseconds until those of a channel may be sent
+   */
+  watch(
+    channels: ChannelBroker,
+    positions: ReadonlyMap<string, Position>,
+    waitMs: (channel: string) => number = () => 0
+  ): void {
     this.release()
     this.#isWaiting = true
     for (const [channel, position] of positions) {
-      this.#unwatch.push(channels.watch(channel, position, () => this.wake('publications')))
+      this.#unwatch.push(channels.watch(channel, position, () => this.#wakeAfter(waitMs(channel))))
     }
+  }
+
+  #wakeAfter(ms: number): void {
+    if (ms === 0) {
+      this.wake('publications')
+      return
+    }
+    const timer = setTimeout(() => this.wake('publications'), ms)
+    this.#unwatch.push(() => clearTimeout(timer))
   }
 
   release(): void {

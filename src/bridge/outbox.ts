@@ -10,6 +10,7 @@ import type { Delivery } from './delivery.js'
 import type { WakeReason } from './held-poll.js'
 import { emptyCommit, type PendingCommit, type PendingCommitBuilder } from './pending-commit.js'
 import { applyChanges, joinsAndLeaves, type PositionChanges } from './positions.js'
+import { PresencePacer } from './presence-pacer.js'
 import { cutOff, HistoryGap, type PendingFrames, type PublicationText, readPending } from './read-pending.js'
 import { type BridgeEnding, SessionEnded } from './session-ended.js'
 import type { SessionState } from './session-state.js'
@@ -39,9 +40,12 @@ export class Outbox {
   readonly #owner: OutboxOwner
   #lastCommit: Promise<unknown> = Promise.resolve()
   #isCut = false
+  /** Of the changes of presence that the session wants. */
+  readonly pacer: PresencePacer
 
   constructor(dependencies: SessionDependencies, owner: OutboxOwner) {
     this.#dependencies = dependencies
+    this.pacer = new PresencePacer(dependencies.steadyNow)
     this.#owner = owner
   }
 
@@ -50,7 +54,7 @@ export class Outbox {
     const { latest, isUncertain } = this.#owner.state
     if (isUncertain || latest === undefined) return true
     for (const [channel, position] of latest.positions) {
-      if (!this.#dependencies.channels.isTop(channel, position)) return true
+      if (this.pacer.waitMs(channel) === 0 && !this.#dependencies.channels.isTop(channel, position)) return true
     }
     return false
   }
@@ -95,7 +99,9 @@ export class Outbox {
       if (withPublications) this.#isCut = publications.isCut
       const isEmpty = publications.outgoing.length === 0
       const outgoing = isEmpty ? pending.outgoing : [...pending.outgoing, ...publications.outgoing]
-      if (outgoing.length === 0 && pending.answered.length === 0 && pending.challenge === undefined) return 0
+      const isUnmoved = publications.positions.size === 0
+      const hasMessages = pending.answered.length > 0 || pending.challenge !== undefined
+      if (outgoing.length === 0 && !hasMessages && isUnmoved) return 0
       if (await this.#tryCommit(state, pending, publications, outgoing, delivery)) return outgoing.length
     }
     throw new StoreUnavailable(new Error(`another instance committed first ${maxCommitAttempts} times`))
@@ -107,12 +113,13 @@ export class Outbox {
 
   /** What does not fit beside the waiting frames stays in its channel until there is space. */
   async #readPending(state: BridgeState, { positions, outgoing }: PendingCommit): Promise<PendingFrames> {
-    const { channels, settings } = this.#dependencies
+    const { channels, settings, presence } = this.#dependencies
     const waitingBytes = state.frames.reduce((sum, frame) => sum + frame.length, 0)
     const freeBytes = settings.limits.answerBytes - waitingBytes
     if (freeBytes <= 0 || (outgoing.length > 0 && outgoing.length + state.frames.length >= outboxFrames)) return cutOff
     try {
-      return await readPending(channels, applyChanges(state.positions, positions), freeBytes)
+      const reader = { sessionId: this.#owner.peer.sessionId, pacer: this.pacer, presence }
+      return await readPending(channels, applyChanges(state.positions, positions), freeBytes, reader)
     } catch (error) {
       if (!(error instanceof HistoryGap)) throw error
       return this.#endSlowConsumer()

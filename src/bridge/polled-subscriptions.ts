@@ -1,4 +1,5 @@
 import type { ChannelBroker, Joined, JoinPoint, LastPublications } from '../channels/types.js'
+import { presenceChannelOf, subjectOf } from '../session/presence-changes.js'
 import type { Subscriptions } from '../session/subscriptions.js'
 import type { Position } from '../store/channels.js'
 import { applyChanges, type PositionChanges, type Positions } from './positions.js'
@@ -33,7 +34,9 @@ export class PolledSubscriptions implements Subscriptions {
 
   get count(): number {
     let count = 0
-    for (const channel of this.#positions.keys()) if (!this.#own.includes(channel)) count++
+    for (const channel of this.#positions.keys()) {
+      if (!this.#own.includes(channel) && subjectOf(channel) === undefined) count++
+    }
     return count
   }
 
@@ -41,7 +44,21 @@ export class PolledSubscriptions implements Subscriptions {
     return this.#positions.has(channel)
   }
 
-  async join(channel: string, from?: JoinPoint, owners?: string): Promise<Joined> {
+  async join(channel: string, from?: JoinPoint, owners?: string, withPresence = false): Promise<Joined> {
+    const ofPresence = withPresence ? await this.#topOfPresence(channel, owners) : undefined
+    const joined = await this.#joinFrom(channel, from, owners)
+    const name = presenceChannelOf(channel)
+    if (ofPresence !== undefined || this.has(name)) this.#set(name, ofPresence)
+    return joined
+  }
+
+  /** Where the changes of presence begin: none before the subscribe is sent. */
+  async #topOfPresence(channel: string, owners: string | undefined): Promise<Position> {
+    const options = { fresh: true, ...(owners === undefined ? {} : { owners }) }
+    return (await this.#channels.readAfter(presenceChannelOf(channel), undefined, 0, options)).top
+  }
+
+  async #joinFrom(channel: string, from?: JoinPoint, owners?: string): Promise<Joined> {
     if (from !== undefined && 'last' in from) return this.#joinWithLast(channel, from, owners)
     const options = { fresh: true, ...(owners === undefined ? {} : { owners }) }
     const { top, publications } = await this.#channels.readAfter(channel, from, this.#recoverLimit, options)
@@ -66,7 +83,7 @@ export class PolledSubscriptions implements Subscriptions {
   }
 
   leave(channel: string): void {
-    if (this.#positions.has(channel)) this.#set(channel, undefined)
+    for (const name of [channel, presenceChannelOf(channel)]) if (this.has(name)) this.#set(name, undefined)
   }
 
   #set(channel: string, position: Position | undefined): void {

@@ -1,9 +1,12 @@
 import type { ChannelBroker } from '../channels/types.js'
 import { outboxFrames } from '../protocol/limits.js'
 import type { Outgoing } from '../session/outbox.js'
+import type { PresenceTracker } from '../session/presence.js'
+import { PresenceDelta, presenceChannelOf, subjectOf } from '../session/presence-changes.js'
 import { publicationMembers } from '../session/publication.js'
 import type { Position } from '../store/channels.js'
 import { noChanges, type PositionChanges, type Positions } from './positions.js'
+import type { PresencePacer } from './presence-pacer.js'
 
 /** A publication's frame without its beginning, see `publicationMembers`. */
 export type PublicationText = string
@@ -27,26 +30,43 @@ export class HistoryGap extends Error {
 /** Bytes of a publication's frame besides its data, estimated. */
 const frameOverheadBytes = 400
 
+/** The session that reads, as far as its changes of presence depend on it. */
+export interface PendingReader {
+  readonly sessionId: string
+  readonly pacer: PresencePacer
+  readonly presence: Pick<PresenceTracker, 'watched'>
+}
+
 /**
- * Reads publications after the positions, channel by channel.
+ * Reads publications after the positions, channel by channel, and changes of presence when they are due.
  * @param maxBytes estimated size of the frames; at least one frame is returned if any is pending
  * @throws StoreUnavailable, HistoryGap
  */
 export async function readPending(
   channels: ChannelBroker,
   positions: Positions,
-  maxBytes: number
+  maxBytes: number,
+  reader: PendingReader
 ): Promise<PendingFrames> {
   const outgoing: (Outgoing | PublicationText)[] = []
   const changes = new Map<string, Position | undefined>()
   let bytesLeft = maxBytes
   for (const [channel, position] of positions) {
+    const subject = subjectOf(channel)
+    if (subject !== undefined) {
+      const { message, moved } = await readPresence(channels, channel, subject, position, reader)
+      if (moved !== undefined) changes.set(channel, moved)
+      if (message !== undefined) outgoing.push(message)
+      continue
+    }
     if (channels.isTop(channel, position)) continue
     const { top, publications } = await channels.readAfter(channel, position, outboxFrames)
     if (publications === undefined) {
       if (top.epoch === position.epoch && top.offset - position.offset > outboxFrames) throw new HistoryGap(channel)
       outgoing.push({ type: 'unsubscribed', channel, code: 'INSUFFICIENT_STATE' })
       changes.set(channel, undefined)
+      const ofPresence = presenceChannelOf(channel)
+      if (positions.has(ofPresence)) changes.set(ofPresence, undefined)
       continue
     }
     const { epoch } = position
@@ -58,4 +78,29 @@ export async function readPending(
     }
   }
   return { outgoing, positions: changes, isCut: false }
+}
+
+interface PresenceRead {
+  readonly message?: Outgoing
+  /** The new position; absent if it stays. */
+  readonly moved?: Position
+}
+
+/** All changes since the position, as one message. A gap is passed over: changes are a hint (PROTOCOL §10.7). */
+async function readPresence(
+  channels: ChannelBroker,
+  name: string,
+  subject: string,
+  position: Position,
+  { sessionId, pacer, presence }: PendingReader
+): Promise<PresenceRead> {
+  presence.watched(subject)
+  if (pacer.waitMs(name) > 0 || channels.isTop(name, position)) return {}
+  const { top, publications = [] } = await channels.readAfter(name, position, outboxFrames)
+  if (top.epoch === position.epoch && top.offset === position.offset) return {}
+  const delta = new PresenceDelta()
+  for (const { data } of publications) delta.add(data)
+  const message = delta.messageFor(subject, sessionId)
+  pacer.sent(name)
+  return { moved: top, ...(message === undefined ? {} : { message }) }
 }

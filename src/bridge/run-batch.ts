@@ -36,7 +36,7 @@ export interface BatchResult {
 const maxRecoveredBytes = 131_072
 
 /** Answers that list things. */
-const listTypes: ReadonlySet<string> = new Set<Reply['type']>(['history', 'sessions'])
+const listTypes: ReadonlySet<string> = new Set<Reply['type']>(['history', 'sessions', 'presence'])
 
 /** Opens a message that this instance took over with its claim. */
 export function decodeClaimed(

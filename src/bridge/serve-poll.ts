@@ -12,7 +12,7 @@ import { SessionEnded } from './session-ended.js'
 
 type Accepted = Extract<ExchangeOutcome, { kind: 'accepted' }>
 
-/** Upper bound of a `polled` with its signature and line feed, in bytes: it counts as part of the answer. */
+/** Upper bound of a `polled` with its signature and line notifier, in bytes: it counts as part of the answer. */
 const polledBytes = 192
 
 /** @param holdMs how long the poll is held when nothing waits; 0: it is answered at once */
@@ -119,7 +119,9 @@ async function waitForFrames(context: ExchangeContext, held: HeldPoll, holdMs: n
   const { state } = session
   onDisconnect(() => held.wake('disconnected'))
   const until = performance.now() + holdMs
-  held.watch(dependencies.channels, state.current.positions)
+  const { pacer } = session.outbox
+  const watch = () => held.watch(dependencies.channels, state.current.positions, channel => pacer.waitMs(channel))
+  watch()
   for (;;) {
     const reason = await held.next(Math.max(0, until - performance.now()))
     switch (reason) {
@@ -142,6 +144,6 @@ async function waitForFrames(context: ExchangeContext, held: HeldPoll, holdMs: n
     if (held.isTerminated) continue
     const count = await session.outbox.deliver()
     if (count > 0 || (reason === 'frames' && state.current.frames.length > 0)) return compose(context, held.poll)
-    held.watch(dependencies.channels, state.current.positions)
+    watch()
   }
 }

@@ -5,6 +5,7 @@ import type { SessionKeys } from '../protocol/handshake.js'
 import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import type { Log, SessionDependencies } from '../session/dependencies.js'
+import { subjectOf } from '../session/presence-changes.js'
 import type { LiveSession } from '../session/session-source.js'
 import type { BridgeState } from '../store/bridge.js'
 import { SessionActivity } from './activity.js'
@@ -188,11 +189,13 @@ export class BridgeSession implements LiveSession, OutboxOwner {
 }
 
 function leaveForbidden(peer: Peer, { positions }: BridgeState): PendingCommit | undefined {
-  const forbidden = [...positions.keys()].filter(channel => !maySubscribe(peer, channel))
-  if (forbidden.length === 0) return undefined
+  // The changes of presence of a channel end with it.
+  const left = [...positions.keys()].filter(channel => !maySubscribe(peer, subjectOf(channel) ?? channel))
+  const forbidden = left.filter(channel => subjectOf(channel) === undefined)
+  if (left.length === 0) return undefined
   return {
     answered: [],
     outgoing: forbidden.map(channel => ({ type: 'unsubscribed', channel, code: 'PERMISSION_DENIED' })),
-    positions: new Map(forbidden.map(channel => [channel, undefined]))
+    positions: new Map(left.map(channel => [channel, undefined]))
   }
 }

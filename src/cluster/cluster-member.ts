@@ -12,7 +12,10 @@ import { SessionReaper } from './session-reaper.js'
  * revocations, and reports presence. It has no timers: call {@link tick} about once a second.
  */
 export class ClusterMember {
-  readonly #dependencies: Pick<SessionDependencies, 'log' | 'boundedLog' | 'now' | 'steadyNow' | 'isGracePeriod'>
+  readonly #dependencies: Pick<
+    SessionDependencies,
+    'log' | 'boundedLog' | 'now' | 'steadyNow' | 'isGracePeriod' | 'presenceNotifier'
+  >
   readonly #sessions: SessionRegistry
   readonly #presence: StoredPresenceTracker
   readonly #heartbeat: InstanceHeartbeat
@@ -55,11 +58,12 @@ export class ClusterMember {
    * are logged, and the next tick makes up for them.
    */
   async tick(): Promise<void> {
-    const { now, steadyNow, isGracePeriod } = this.#dependencies
+    const { now, steadyNow, isGracePeriod, presenceNotifier } = this.#dependencies
     const times = { now: now(), steadyNow: steadyNow(), isGracePeriod: isGracePeriod() }
     const ticks = [...this.#sessions.sources].map(source => this.#once(source, () => this.#tickSource(source, times)))
     const storeWork = this.#once(this, () => this.#workWithStore())
     await Promise.all([...ticks, storeWork, this.#flushPresence()])
+    presenceNotifier.tick()
   }
 
   /** Starts work unless the same work still runs. */

@@ -1,15 +1,24 @@
 import type { Peer } from '../auth/peer.js'
 import { hasPresence } from '../auth/permissions.js'
-import { type PresenceTracker, presenceLifeMs } from '../session/presence.js'
-import type { Presence, PresenceEntry, PresenceStore } from '../store/presence.js'
+import type { PresenceTracker } from '../session/presence.js'
+import { subjectOf } from '../session/presence-changes.js'
+import type { Presence, PresenceChanges, PresenceEntry } from '../store/presence.js'
+import type { Store } from '../store/store.js'
+import { PresenceAnnouncer } from './presence-announcer.js'
 
-/** All present sessions are written to the store again after this time, so that their entries do not end. */
+/** All present sessions are written to the store again after this time, or a third of an entry's life if that is less. */
 export const presenceRefreshMs = 20_000
 /**
  * Changes that wait for the next flush. Further ones are dropped: the next refresh makes up for a join, the entry's
  * deadline for a leave.
  */
 export const maxPendingChanges = 100_000
+/** Entries that have ended are removed this often, in channels whose changes somebody here wants, in milliseconds. */
+export const sweepEveryMs = 5000
+/** Such channels of this instance. Entries of further ones are removed by the next refresh of theirs. */
+export const maxSweptChannels = 10_000
+/** A channel counts as wanted for this long after {@link PresenceTracker.watched}, in milliseconds. */
+const wantedMs = 60_000
 
 /** A presence tracker that writes to the store: changes about once a second, and everything at each refresh. */
 export interface StoredPresenceTracker extends PresenceTracker {
@@ -28,66 +37,111 @@ interface PendingChange {
   readonly deadline: number | undefined
 }
 
-/**
- * @param patterns  channels for which presence is kept. When empty, it costs no store commands.
- * @param now       Unix milliseconds of the steady clock
- */
-export function createPresenceTracker(
-  store: PresenceStore,
-  patterns: readonly string[],
-  now: () => number
-): StoredPresenceTracker {
+export interface PresenceTrackerOptions {
+  readonly store: Pick<Store, 'presence' | 'channels'>
+  /** Channels for which presence is kept. When empty, it costs no store commands. */
+  readonly patterns: readonly string[]
+  /** See `presenceLifeMs`. */
+  readonly lifeMs: number
+  /** Unix milliseconds of the steady clock. */
+  readonly now: () => number
+}
+
+class Tracker implements StoredPresenceTracker {
+  readonly #options: PresenceTrackerOptions
+  readonly #refreshMs: number
+  readonly #announcer: PresenceAnnouncer
   /** The last change of each session in each channel. */
-  let pending = new Map<string, PendingChange>()
-  let refreshedAt = 0
-  let flushing: Promise<void> | undefined
+  #pending = new Map<string, PendingChange>()
+  /** Channels whose changes somebody here wants, and when that was last reported. The oldest first. */
+  readonly #wanted = new Map<string, number>()
+  #refreshedAt = 0
+  #sweptAt = 0
+  #flushing: Promise<void> | undefined
 
-  function covers(channel: string): boolean {
-    return patterns.length > 0 && hasPresence(patterns, channel)
+  constructor(options: PresenceTrackerOptions) {
+    this.#options = options
+    this.#refreshMs = Math.min(presenceRefreshMs, Math.floor(options.lifeMs / 3))
+    this.#announcer = new PresenceAnnouncer(options.store, options.now)
   }
 
-  function enqueue({ sessionId, clientId }: Peer, channel: string, deadline: number | undefined): void {
-    if (!covers(channel)) return
+  covers(channel: string): boolean {
+    const { patterns } = this.#options
+    return patterns.length > 0 && subjectOf(channel) === undefined && hasPresence(patterns, channel)
+  }
+
+  joined(peer: Peer, channel: string): void {
+    this.#enqueue(peer, channel, this.#options.now() + this.#options.lifeMs)
+  }
+
+  left(peer: Peer, channel: string): void {
+    this.#enqueue(peer, channel, undefined)
+  }
+
+  watched(channel: string): void {
+    if (!this.#wanted.delete(channel) && this.#wanted.size >= maxSweptChannels) return
+    this.#wanted.set(channel, this.#options.now())
+  }
+
+  #enqueue({ sessionId, clientId }: Peer, channel: string, deadline: number | undefined): void {
+    if (!this.covers(channel)) return
     const key = `${channel} ${sessionId}`
-    if (!pending.has(key) && pending.size >= maxPendingChanges) return
-    pending.set(key, { who: { channel, sessionId, clientId }, deadline })
+    if (!this.#pending.has(key) && this.#pending.size >= maxPendingChanges) return
+    this.#pending.set(key, { who: { channel, sessionId, clientId }, deadline })
   }
 
-  async function flushNow(everyone: (since: number) => Iterable<PresenceEntry>): Promise<void> {
-    const at = now()
-    const since = refreshedAt
-    const isRefresh = at - refreshedAt >= presenceRefreshMs
-    const changes = [...pending.values()]
-    if (!isRefresh && changes.length === 0) return
-    pending = new Map()
+  async flush(everyone: (since: number) => Iterable<PresenceEntry>): Promise<void> {
+    if (this.#options.patterns.length === 0) return
+    this.#flushing ??= this.#flushNow(everyone).finally(() => {
+      this.#flushing = undefined
+    })
+    await this.#flushing
+  }
+
+  async #flushNow(everyone: (since: number) => Iterable<PresenceEntry>): Promise<void> {
+    const at = this.#options.now()
+    const changes = [await this.#write(everyone, at), await this.#sweep(at)]
+    await this.#announcer.announce(changes.flat())
+  }
+
+  async #write(everyone: (since: number) => Iterable<PresenceEntry>, at: number): Promise<readonly PresenceChanges[]> {
+    const { presence } = this.#options.store
+    const since = this.#refreshedAt
+    const isRefresh = at - since >= this.#refreshMs
+    const changes = [...this.#pending.values()]
+    if (!isRefresh && changes.length === 0) return []
+    this.#pending = new Map()
     const present = changes.flatMap(({ who, deadline }) => (deadline === undefined ? [] : [{ ...who, deadline }]))
     const gone = changes.flatMap(({ who, deadline }) => (deadline === undefined ? [who] : []))
     if (isRefresh) {
-      refreshedAt = at
-      for (const entry of everyone(since)) if (covers(entry.channel)) present.push(entry)
+      this.#refreshedAt = at
+      for (const entry of everyone(since)) if (this.covers(entry.channel)) present.push(entry)
     }
     try {
-      await Promise.all([
-        present.length > 0 ? store.touch(present, at) : undefined,
-        gone.length > 0 ? store.leave(gone) : undefined
+      return await Promise.all([
+        ...(present.length > 0 ? [presence.touch(present, at)] : []),
+        ...(gone.length > 0 ? [presence.leave(gone)] : [])
       ])
     } catch (error) {
       // Makes the next flush a refresh, which includes the changes that this one lost.
-      refreshedAt = Math.min(since, at - presenceRefreshMs)
+      this.#refreshedAt = Math.min(since, at - this.#refreshMs)
       throw error
     }
   }
 
-  return {
-    covers,
-    joined: (peer, channel) => enqueue(peer, channel, now() + presenceLifeMs),
-    left: (peer, channel) => enqueue(peer, channel, undefined),
-    async flush(everyone) {
-      if (patterns.length === 0) return
-      flushing ??= flushNow(everyone).finally(() => {
-        flushing = undefined
-      })
-      await flushing
+  /** Nobody reports that the sessions of an instance that died have left: their entries end. */
+  async #sweep(at: number): Promise<readonly PresenceChanges[]> {
+    if (at - this.#sweptAt < sweepEveryMs) return []
+    this.#sweptAt = at
+    for (const [channel, wantedAt] of this.#wanted) {
+      if (at - wantedAt < wantedMs) break
+      this.#wanted.delete(channel)
     }
+    const channels = [...this.#wanted.keys()]
+    return channels.length === 0 ? [] : [await this.#options.store.presence.sweep(channels, at)]
   }
+}
+
+export function createPresenceTracker(options: PresenceTrackerOptions): StoredPresenceTracker {
+  return new Tracker(options)
 }

@@ -13,38 +13,43 @@ const expected9 = '{ offset, epoch }'
 const check10 = (v: unknown) => isObject(v) && typeof v['offset'] === 'number' && Number.isInteger(v['offset']) && v['offset'] >= 0 && v['offset'] <= 9007199254740991 && typeof v['epoch'] === 'string' && v['epoch'].length >= 1 && hasAtMostBytes(v['epoch'], 64)
 const expected11 = 'an integer from 1 to 512'
 const check12 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 512
-const expected13 = 'any JSON value'
-const check14 = () => true
-const expected15 = 'text of 1 to 64 characters'
-const check16 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostCharacters(v, 64)
-const expected17 = '1'
-const check18 = (v: unknown) => v === 1
-const expected19 = 'countersign.v1'
-const check20 = (v: unknown) => v === "countersign.v1"
-const expected21 = '43 base64url characters'
-const check22 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{43}$/.test(v)
-const expected23 = '64 lower-case hex characters'
-const check24 = (v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v)
-const expected25 = '22 to 64 base64url characters'
-const check26 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$/.test(v)
-const expected27 = 'at most 16 short texts (name 1 to 32, value up to 128 bytes)'
-const check28 = (v: unknown) => isTextRecord(v, 16, 32, 128)
-const expected29 = 'text'
-const check30 = (v: unknown) => typeof v === 'string'
-const expected31 = 'an integer from 1 to 100'
-const check32 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 100
-const expected33 = 'text of 1 to 64 bytes'
-const check34 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostBytes(v, 64)
-const expected35 = 'an integer from 0 to 2^53-1'
-const check36 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991
-const expected37 = 'seconds, 0 or more'
-const check38 = (v: unknown) => typeof v === 'number' && v >= 0
-const check39 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
-const check40 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'number'))
-const check41 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['channel'] === 'string' && /^[A-Za-z0-9_.:-]{1,128}$/.test(v1['channel']) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['epoch'] === 'string' && v1['epoch'].length >= 1 && hasAtMostBytes(v1['epoch'], 64))
-const check42 = (v: unknown) => typeof v === 'boolean'
-const check43 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['publishedAt'] === 'number' && Number.isInteger(v1['publishedAt']) && v1['publishedAt'] >= 0 && v1['publishedAt'] <= 9007199254740991 && (v1['publisher'] === undefined || (typeof v1['publisher'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['publisher']))))
-const check44 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['sessionId'] === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v1['sessionId']) && typeof v1['clientId'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['clientId']) && typeof v1['transport'] === 'string' && typeof v1['openedAt'] === 'number' && Number.isInteger(v1['openedAt']) && v1['openedAt'] >= 0 && v1['openedAt'] <= 9007199254740991 && typeof v1['lastSeenAt'] === 'number' && Number.isInteger(v1['lastSeenAt']) && v1['lastSeenAt'] >= 0 && v1['lastSeenAt'] <= 9007199254740991 && (isObject(v1['attributes']) && Object.values(v1['attributes']).every(each => typeof each === 'string')))
+const expected13 = 'true or false'
+const check14 = (v: unknown) => typeof v === 'boolean'
+const expected15 = 'any JSON value'
+const check16 = () => true
+const expected17 = 'text of 1 to 64 characters'
+const check18 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostCharacters(v, 64)
+const expected19 = '1'
+const check20 = (v: unknown) => v === 1
+const expected21 = 'countersign.v1'
+const check22 = (v: unknown) => v === "countersign.v1"
+const expected23 = '43 base64url characters'
+const check24 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{43}$/.test(v)
+const expected25 = '64 lower-case hex characters'
+const check26 = (v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v)
+const expected27 = '22 to 64 base64url characters'
+const check28 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$/.test(v)
+const expected29 = 'at most 16 short texts (name 1 to 32, value up to 128 bytes)'
+const check30 = (v: unknown) => isTextRecord(v, 16, 32, 128)
+const expected31 = 'text'
+const check32 = (v: unknown) => typeof v === 'string'
+const expected33 = 'an integer from 1 to 100'
+const check34 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= 100
+const expected35 = 'text of 1 to 64 bytes'
+const check36 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtMostBytes(v, 64)
+const expected37 = 'an integer from 0 to 100'
+const check38 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 100
+const expected39 = 'an integer from 0 to 2^53-1'
+const check40 = (v: unknown) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 9007199254740991
+const expected41 = 'seconds, 0 or more'
+const check42 = (v: unknown) => typeof v === 'number' && v >= 0
+const check43 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
+const check44 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'number'))
+const check45 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['channel'] === 'string' && /^[A-Za-z0-9_.:-]{1,128}$/.test(v1['channel']) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['epoch'] === 'string' && v1['epoch'].length >= 1 && hasAtMostBytes(v1['epoch'], 64))
+const check46 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['offset'] === 'number' && Number.isInteger(v1['offset']) && v1['offset'] >= 0 && v1['offset'] <= 9007199254740991 && typeof v1['publishedAt'] === 'number' && Number.isInteger(v1['publishedAt']) && v1['publishedAt'] >= 0 && v1['publishedAt'] <= 9007199254740991 && (v1['publisher'] === undefined || (typeof v1['publisher'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['publisher']))))
+const check47 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['sessionId'] === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v1['sessionId']) && typeof v1['clientId'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['clientId']) && typeof v1['transport'] === 'string' && typeof v1['openedAt'] === 'number' && Number.isInteger(v1['openedAt']) && v1['openedAt'] >= 0 && v1['openedAt'] <= 9007199254740991 && typeof v1['lastSeenAt'] === 'number' && Number.isInteger(v1['lastSeenAt']) && v1['lastSeenAt'] >= 0 && v1['lastSeenAt'] <= 9007199254740991 && (isObject(v1['attributes']) && Object.values(v1['attributes']).every(each => typeof each === 'string')))
+const check48 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['sessionId'] === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v1['sessionId']) && typeof v1['clientId'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['clientId']) && (isObject(v1['attributes']) && Object.values(v1['attributes']).every(each => typeof each === 'string')))
+const check49 = (v: unknown) => Array.isArray(v) && v.every((v1: unknown) => isObject(v1) && typeof v1['sessionId'] === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v1['sessionId']) && typeof v1['clientId'] === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(v1['clientId']))
 
 export const validateRequest = [
     { name: 'seq', required: true, expected: expected1, check: check2 },
@@ -61,7 +66,8 @@ export const subscribeRequest = [
     { name: 'seq', required: true, expected: expected1, check: check2 },
     { name: 'channel', required: true, expected: expected7, code: 'INVALID_CHANNEL', check: check8 },
     { name: 'recover', required: false, expected: expected9, isObject: true, check: check10 },
-    { name: 'last', required: false, expected: expected11, check: check12 }
+    { name: 'last', required: false, expected: expected11, check: check12 },
+    { name: 'presence', required: false, expected: expected13, check: check14 }
   ] as const
 
 export const unsubscribeRequest = [
@@ -72,27 +78,27 @@ export const unsubscribeRequest = [
 export const publishRequest = [
     { name: 'seq', required: true, expected: expected1, check: check2 },
     { name: 'channel', required: true, expected: expected7, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'data', required: true, expected: expected13, check: check14 },
-    { name: 'idempotencyKey', required: false, expected: expected15, check: check16 }
+    { name: 'data', required: true, expected: expected15, check: check16 },
+    { name: 'idempotencyKey', required: false, expected: expected17, check: check18 }
   ] as const
 
 export const upstreamMembers = {
   authenticate: [
-    { name: 'seq', required: true, expected: expected17, check: check18 },
-    { name: 'protocol', required: true, expected: expected19, check: check20 },
+    { name: 'seq', required: true, expected: expected19, check: check20 },
+    { name: 'protocol', required: true, expected: expected21, check: check22 },
     { name: 'clientId', required: true, expected: expected3, check: check4 },
     { name: 'keyId', required: false, expected: expected3, check: check4 },
-    { name: 'challengeToken', required: true, expected: expected21, check: check22 },
-    { name: 'challengeSignature', required: true, expected: expected23, check: check24 },
-    { name: 'clientNonce', required: true, expected: expected25, check: check26 },
-    { name: 'attributes', required: false, expected: expected27, isObject: true, check: check28 }
+    { name: 'challengeToken', required: true, expected: expected23, check: check24 },
+    { name: 'challengeSignature', required: true, expected: expected25, check: check26 },
+    { name: 'clientNonce', required: true, expected: expected27, check: check28 },
+    { name: 'attributes', required: false, expected: expected29, isObject: true, check: check30 }
   ],
   validate: validateRequest,
   heartbeat: heartbeatRequest,
   challengeResponse: [
     { name: 'seq', required: true, expected: expected1, check: check2 },
-    { name: 'challengeToken', required: true, expected: expected29, check: check30 },
-    { name: 'challengeSignature', required: true, expected: expected29, check: check30 }
+    { name: 'challengeToken', required: true, expected: expected31, check: check32 },
+    { name: 'challengeSignature', required: true, expected: expected31, check: check32 }
   ],
   subscribe: subscribeRequest,
   unsubscribe: unsubscribeRequest,
@@ -100,55 +106,60 @@ export const upstreamMembers = {
   history: [
     { name: 'seq', required: true, expected: expected1, check: check2 },
     { name: 'channel', required: true, expected: expected7, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'limit', required: false, expected: expected31, check: check32 },
+    { name: 'limit', required: false, expected: expected33, check: check34 },
     { name: 'before', required: false, expected: expected9, isObject: true, check: check10 }
   ],
   attributes: [
     { name: 'seq', required: true, expected: expected1, check: check2 },
-    { name: 'attributes', required: true, expected: expected27, isObject: true, check: check28 }
+    { name: 'attributes', required: true, expected: expected29, isObject: true, check: check30 }
   ],
   sessions: [
     { name: 'seq', required: true, expected: expected1, check: check2 },
     { name: 'clientId', required: true, expected: expected3, check: check4 },
-    { name: 'limit', required: false, expected: expected31, check: check32 },
-    { name: 'after', required: false, expected: expected33, check: check34 }
+    { name: 'limit', required: false, expected: expected33, check: check34 },
+    { name: 'after', required: false, expected: expected35, check: check36 }
+  ],
+  presence: [
+    { name: 'seq', required: true, expected: expected1, check: check2 },
+    { name: 'channel', required: true, expected: expected7, code: 'INVALID_CHANNEL', check: check8 },
+    { name: 'limit', required: false, expected: expected37, check: check38 }
   ],
   bye: [
     { name: 'seq', required: true, expected: expected1, check: check2 }
   ],
   poll: [
     { name: 'poll', required: true, expected: expected1, check: check2 },
-    { name: 'ack', required: true, expected: expected35, check: check36 },
-    { name: 'wait', required: true, expected: expected37, check: check38 }
+    { name: 'ack', required: true, expected: expected39, check: check40 },
+    { name: 'wait', required: true, expected: expected41, check: check42 }
   ]
 } as const satisfies Record<string, readonly Member[]>
 
 export const downstreamMembers = {
   challenge: [
     { name: 'seq', required: false, check: check2 },
-    { name: 'protocol', required: false, check: check20 },
-    { name: 'challengeToken', required: true, check: check22 },
+    { name: 'protocol', required: false, check: check22 },
+    { name: 'challengeToken', required: true, check: check24 },
     { name: 'expiresIn', required: true, check: check2 },
-    { name: 'serverTime', required: false, check: check36 }
+    { name: 'serverTime', required: false, check: check40 }
   ],
   welcome: [
-    { name: 'seq', required: true, check: check18 },
-    { name: 're', required: true, check: check18 },
-    { name: 'protocol', required: false, check: check20 },
-    { name: 'sessionId', required: true, check: check39 },
+    { name: 'seq', required: true, check: check20 },
+    { name: 're', required: true, check: check20 },
+    { name: 'protocol', required: false, check: check22 },
+    { name: 'sessionId', required: true, check: check43 },
     { name: 'clientId', required: true, check: check4 },
     { name: 'keyId', required: true, check: check4 },
     { name: 'heartbeatInterval', required: true, check: check2 },
     { name: 'heartbeatTimeout', required: true, check: check2 },
-    { name: 'serverTime', required: true, check: check36 },
-    { name: 'expiresAt', required: true, check: check36 },
-    { name: 'limits', required: false, isObject: true, check: check40 },
-    { name: 'subscriptions', required: false, check: check41 }
+    { name: 'serverTime', required: true, check: check40 },
+    { name: 'expiresAt', required: true, check: check40 },
+    { name: 'limits', required: false, isObject: true, check: check44 },
+    { name: 'subscriptions', required: false, check: check45 }
   ],
   heartbeat: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'serverTime', required: true, check: check36 }
+    { name: 'serverTime', required: true, check: check40 }
   ],
   ping: [
     { name: 'seq', required: true, check: check2 }
@@ -156,13 +167,13 @@ export const downstreamMembers = {
   validation: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'valid', required: true, check: check42 },
-    { name: 'code', required: true, check: check34 },
+    { name: 'valid', required: true, check: check14 },
+    { name: 'code', required: true, check: check36 },
     { name: 'serviceId', required: true, check: check4 },
     { name: 'licenseId', required: false, check: check4 },
-    { name: 'expiresAt', required: false, check: check36 },
+    { name: 'expiresAt', required: false, check: check40 },
     { name: 'maxHwids', required: false, check: check2 },
-    { name: 'boundHwids', required: false, check: check36 }
+    { name: 'boundHwids', required: false, check: check40 }
   ],
   ack: [
     { name: 'seq', required: true, check: check2 },
@@ -172,64 +183,78 @@ export const downstreamMembers = {
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'offset', required: true, check: check36 },
-    { name: 'epoch', required: true, check: check34 },
-    { name: 'recovered', required: true, check: check42 },
-    { name: 'publications', required: false, check: check43 }
+    { name: 'offset', required: true, check: check40 },
+    { name: 'epoch', required: true, check: check36 },
+    { name: 'recovered', required: true, check: check14 },
+    { name: 'publications', required: false, check: check46 }
   ],
   published: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'offset', required: true, check: check36 },
-    { name: 'epoch', required: true, check: check34 },
-    { name: 'duplicate', required: false, check: check42 }
+    { name: 'offset', required: true, check: check40 },
+    { name: 'epoch', required: true, check: check36 },
+    { name: 'duplicate', required: false, check: check14 }
   ],
   publication: [
     { name: 'seq', required: true, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'offset', required: true, check: check36 },
-    { name: 'epoch', required: true, check: check34 },
-    { name: 'data', required: true, check: check14 },
-    { name: 'publishedAt', required: true, check: check36 },
+    { name: 'offset', required: true, check: check40 },
+    { name: 'epoch', required: true, check: check36 },
+    { name: 'data', required: true, check: check16 },
+    { name: 'publishedAt', required: true, check: check40 },
     { name: 'publisher', required: false, check: check4 }
   ],
   history: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'epoch', required: true, check: check34 },
-    { name: 'publications', required: true, check: check43 },
-    { name: 'more', required: true, check: check42 }
+    { name: 'epoch', required: true, check: check36 },
+    { name: 'publications', required: true, check: check46 },
+    { name: 'more', required: true, check: check14 }
   ],
   sessions: [
     { name: 'seq', required: true, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'sessions', required: true, check: check44 },
-    { name: 'next', required: false, check: check34 }
+    { name: 'sessions', required: true, check: check47 },
+    { name: 'next', required: false, check: check36 }
+  ],
+  presence: [
+    { name: 'seq', required: true, check: check2 },
+    { name: 're', required: false, check: check2 },
+    { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
+    { name: 'count', required: true, check: check40 },
+    { name: 'sessions', required: true, check: check48 }
+  ],
+  presenceChanged: [
+    { name: 'seq', required: true, check: check2 },
+    { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
+    { name: 'count', required: true, check: check40 },
+    { name: 'joined', required: true, check: check49 },
+    { name: 'left', required: true, check: check49 }
   ],
   unsubscribed: [
     { name: 'seq', required: true, check: check2 },
     { name: 'channel', required: true, code: 'INVALID_CHANNEL', check: check8 },
-    { name: 'code', required: true, check: check34 }
+    { name: 'code', required: true, check: check36 }
   ],
   polled: [
-    { name: 're', required: true, check: check36 },
-    { name: 'more', required: true, check: check42 },
-    { name: 'superseded', required: true, check: check42 }
+    { name: 're', required: true, check: check40 },
+    { name: 'more', required: true, check: check14 },
+    { name: 'superseded', required: true, check: check14 }
   ],
   reconnect: [
     { name: 'seq', required: true, check: check2 },
-    { name: 'afterMs', required: true, check: check36 }
+    { name: 'afterMs', required: true, check: check40 }
   ],
   error: [
     { name: 'seq', required: false, check: check2 },
     { name: 're', required: false, check: check2 },
-    { name: 'code', required: true, check: check34 },
-    { name: 'message', required: true, check: check30 },
-    { name: 'retryAfterMs', required: false, check: check36 },
+    { name: 'code', required: true, check: check36 },
+    { name: 'message', required: true, check: check32 },
+    { name: 'retryAfterMs', required: false, check: check40 },
     { name: 'poll', required: false, check: check2 },
     { name: 'expectedSeq', required: false, check: check2 },
-    { name: 'outcome', required: false, check: check30 }
+    { name: 'outcome', required: false, check: check32 }
   ]
 } as const satisfies Record<string, readonly Member[]>

@@ -17,6 +17,8 @@ import {
 /** The messages of the gateway (PROTOCOL §4, §6, §7, §9, §10, §13). */
 
 const sessionId = matching('^[A-Za-z0-9_-]{1,64}$', '1 to 64 base64url characters')
+const attributes = Type.Record(Type.String(), Type.String(), { description: 'texts by name' })
+const present = Type.Array(Type.Object({ sessionId, clientId: identifier }), { description: 'sessions' })
 const re = Type.Optional(count(1))
 const code = Type.String({ minLength: 1, maxBytes: 64, description: 'a code' })
 
@@ -115,11 +117,27 @@ export const downstream = {
         transport: Type.String({ description: 'text' }),
         openedAt: time,
         lastSeenAt: time,
-        attributes: Type.Record(Type.String(), Type.String(), { description: 'texts by name' })
+        attributes
       }),
       { description: 'sessions' }
     ),
     next: Type.Optional(text(64))
+  }),
+  presence: message({
+    type: Type.Literal('presence'),
+    seq,
+    re,
+    channel,
+    count: count(0),
+    sessions: Type.Array(Type.Object({ sessionId, clientId: identifier, attributes }), { description: 'sessions' })
+  }),
+  presenceChanged: message({
+    type: Type.Literal('presenceChanged'),
+    seq,
+    channel,
+    count: count(0),
+    joined: present,
+    left: present
   }),
   unsubscribed: message({ type: Type.Literal('unsubscribed'), seq, channel, code }),
   polled: message({

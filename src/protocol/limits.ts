@@ -65,6 +65,8 @@ export const attributeNameBytes = 32
 export const attributeValueBytes = 128
 /** Sessions that a `sessions` can ask for (PROTOCOL §15). */
 export const maxListedSessions = 100
+/** Sessions that a `presence` lists at most, and each list of a `presenceChanged` (PROTOCOL §10.7). */
+export const presenceLimit = 100
 /** Bytes of a hwid and of a license key (PROTOCOL §11). */
 export const hwidBytes = 256
 export const licenseKeyBytes = 256

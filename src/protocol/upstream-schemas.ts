@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { defaultLimits, hwidBytes, licenseKeyBytes, maxListedSessions, protocolName } from './limits.js'
+import { defaultLimits, hwidBytes, licenseKeyBytes, maxListedSessions, presenceLimit, protocolName } from './limits.js'
 import {
   attributesSchema,
   challengeToken,
@@ -47,7 +47,8 @@ export const upstream = {
     seq,
     channel,
     recover: Type.Optional(position),
-    last: Type.Optional(range(1, defaultLimits.last))
+    last: Type.Optional(range(1, defaultLimits.last)),
+    presence: Type.Optional(Type.Boolean({ description: 'true or false' }))
   }),
   unsubscribe: message({ type: Type.Literal('unsubscribe'), seq, channel }),
   publish: message({
@@ -73,6 +74,12 @@ export const upstream = {
     clientId: identifier,
     limit: Type.Optional(range(1, maxListedSessions)),
     after: Type.Optional(text(64))
+  }),
+  presence: message({
+    type: Type.Literal('presence'),
+    seq,
+    channel,
+    limit: Type.Optional(range(0, presenceLimit))
   }),
   bye: message({ type: Type.Literal('bye'), seq }),
   poll: message({

@@ -31,7 +31,7 @@ export interface BackupHeader {
 export interface BackupTrailer {
   readonly records: number
   readonly entries: number
-  /** SHA-256 of the lines between the first and the last one, each with its line feed, in hex. */
+  /** SHA-256 of the lines between the first and the last one, each with its line notifier, in hex. */
   readonly sha256: string
   /** Proves that a gateway with the master key wrote these counts and this digest, for this identity. */
   readonly signature: string

@@ -114,7 +114,8 @@ export class ConnectedSessions implements SessionSource {
   }
 
   *presenceSince(): Iterable<PresenceEntry> {
-    const deadline = this.#dependencies.steadyNow() + presenceLifeMs
+    const { steadyNow, settings } = this.#dependencies
+    const deadline = steadyNow() + presenceLifeMs(settings.heartbeatTimeoutSeconds)
     for (const { peer, channels } of this.#index.values()) {
       const { sessionId, clientId } = peer
       for (const channel of channels) yield { channel, sessionId, clientId, deadline }

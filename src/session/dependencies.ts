@@ -5,7 +5,7 @@ import type { Limits } from '../protocol/limits.js'
 import type { Registry } from '../registry/index.js'
 import type { Store } from '../store/store.js'
 import type { OutboxBudget } from './outbox-budget.js'
-import type { PresenceTracker } from './presence.js'
+import type { PresenceNotifier, PresenceTracker } from './presence.js'
 import type { SessionDirectory } from './session-directory.js'
 
 /** The part of a pino logger that sessions use. */
@@ -53,6 +53,7 @@ export interface SessionDependencies {
   readonly channels: ChannelBroker
   readonly outboxes: OutboxBudget
   readonly presence: PresenceTracker
+  readonly presenceNotifier: PresenceNotifier
   readonly directory: SessionDirectory
   readonly observer: SessionObserver
   readonly log: Log

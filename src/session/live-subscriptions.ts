@@ -3,12 +3,15 @@ import { maySubscribe, ownChannels } from '../auth/permissions.js'
 import type { ChannelBroker, Joined, JoinPoint, Subscriber } from '../channels/types.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
 import type { Position, StoredPublication } from '../store/channels.js'
-import type { PresenceTracker } from './presence.js'
+import type { SessionDependencies } from './dependencies.js'
+import type { PresenceNotifier, PresenceTracker, PresenceWatcher } from './presence.js'
 import { publicationMembers } from './publication.js'
 import type { Subscriptions } from './subscriptions.js'
 
+type SubscriptionServices = Pick<SessionDependencies, 'channels' | 'presence' | 'presenceNotifier'>
+
 /** How a session sends what happens in its channels. */
-export interface SubscriptionSink {
+export interface SubscriptionSink extends Pick<PresenceWatcher, 'presenceChanged'> {
   /** @param members  see `publicationMembers` */
   publication(members: string): void
   /** The gateway ended a subscription. */
@@ -22,6 +25,8 @@ export type Subscription = Position & { readonly channel: string }
 export class LiveSubscriptions implements Subscriptions, Subscriber {
   readonly #channels: ChannelBroker
   readonly #presence: PresenceTracker
+  readonly #notifier: PresenceNotifier
+  readonly #watcher: PresenceWatcher
   readonly #sink: SubscriptionSink
   readonly #own: readonly string[]
   readonly #joined = new Set<string>()
@@ -30,9 +35,11 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
   #peer: Peer
   #closed = false
 
-  constructor(channels: ChannelBroker, presence: PresenceTracker, peer: Peer, sink: SubscriptionSink) {
+  constructor({ channels, presence, presenceNotifier }: SubscriptionServices, peer: Peer, sink: SubscriptionSink) {
     this.#channels = channels
     this.#presence = presence
+    this.#notifier = presenceNotifier
+    this.#watcher = { sessionId: peer.sessionId, presenceChanged: message => sink.presenceChanged(message) }
     this.#peer = peer
     this.#own = ownChannels(peer)
     this.#sink = sink
@@ -51,8 +58,11 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     return this.#joined.has(channel)
   }
 
-  async join(channel: string, from?: JoinPoint, owners?: string): Promise<Joined> {
-    const joined = await this.#channels.join(this, channel, from, owners)
+  async join(channel: string, from?: JoinPoint, owners?: string, withPresence = false): Promise<Joined> {
+    // First: nothing may change unseen between the answer and the first change that is sent.
+    if (withPresence) await this.#notifier.watch(channel, this.#watcher)
+    const joined = await this.#joinChannel(channel, from, owners)
+    if (!withPresence || this.#closed) this.#notifier.unwatch(channel, this.#watcher)
     if (this.#closed) this.#channels.leave(this, channel)
     else {
       this.#requireStillPermitted(channel)
@@ -61,6 +71,15 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
       this.#presence.joined(this.#peer, channel)
     }
     return joined
+  }
+
+  async #joinChannel(channel: string, from?: JoinPoint, owners?: string): Promise<Joined> {
+    try {
+      return await this.#channels.join(this, channel, from, owners)
+    } catch (error) {
+      if (!this.#joined.has(channel)) this.#notifier.unwatch(channel, this.#watcher)
+      throw error
+    }
   }
 
   /** The session's capabilities may have been narrowed while the store was asked. */
@@ -77,14 +96,19 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
 
   #forget(channel: string): void {
     this.#unannounced.delete(channel)
+    this.#notifier.unwatch(channel, this.#watcher)
     if (this.#joined.delete(channel)) this.#presence.left(this.#peer, channel)
   }
 
   /** Sends what was published since `join`. Call it when the `subscribed` or `welcome` with the channel has been sent. */
   release(channel: string): void {
     if (!this.#unannounced.delete(channel)) return
-    if (maySubscribe(this.#peer, channel)) this.#channels.release(this, channel)
-    else this.#revoke(channel)
+    if (!maySubscribe(this.#peer, channel)) {
+      this.#revoke(channel)
+      return
+    }
+    this.#channels.release(this, channel)
+    this.#notifier.release(channel, this.#watcher)
   }
 
   /** Joins the session's own channels. Release them after the welcome. @throws StoreUnavailable */

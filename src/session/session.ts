@@ -62,8 +62,9 @@ export class Session implements LiveSession {
     this.#outbox = new Outbox(transport, createNodeMac(keys.serverKey), dependencies.outboxes)
     this.#challenges = new SessionChallenges(dependencies, this)
     this.#onEnd = onEnd
-    this.#subscriptions = new LiveSubscriptions(dependencies.channels, dependencies.presence, peer, {
+    this.#subscriptions = new LiveSubscriptions(dependencies, peer, {
       publication: members => this.#sendPublication(members),
+      presenceChanged: message => this.send(message),
       unsubscribed: (channel, code) => this.send({ type: 'unsubscribed', channel, code })
     })
     this.licenseSlots = new TrackedLicenseSlots(store.licenseSlots, {

@@ -65,6 +65,8 @@ export interface SessionStore {
   /** @returns whether the session was there */
   end(sessionId: string): Promise<boolean>
   get(sessionId: string): Promise<SessionEntry | undefined>
+  /** Sessions in the order of their ids here; unknown ones are left out. */
+  getMany(sessionIds: readonly string[]): Promise<readonly SessionEntry[]>
   /**
    * Sessions in the order of their ids.
    * @param after     a session id; the list begins after it

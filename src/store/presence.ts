@@ -16,6 +16,15 @@ export interface PresenceEntry extends Presence {
   readonly deadline: number
 }
 
+/** Sessions that joined and left by one call: those that were not there before, and those that were. */
+export interface PresenceChanges {
+  readonly joined: readonly Presence[]
+  readonly left: readonly Presence[]
+}
+
+/** Changes of each kind that one call reports per channel and 500 entries. Further ones happen all the same. */
+export const maxReportedChanges = 100
+
 /** Sessions that are kept per channel. At this bound further ones are ignored until others end. */
 export const maxPresent = 100_000
 
@@ -24,9 +33,11 @@ export interface PresenceStore {
    * Adds entries, or moves their deadlines forward; any number in any channels in one call.
    * @param now  unix milliseconds; some entries that have ended by then are removed as well
    */
-  touch(entries: readonly PresenceEntry[], now: number): Promise<void>
+  touch(entries: readonly PresenceEntry[], now: number): Promise<PresenceChanges>
   /** Removes entries. Unknown ones are skipped. */
-  leave(gone: readonly Presence[]): Promise<void>
+  leave(gone: readonly Presence[]): Promise<PresenceChanges>
+  /** Removes entries of channels that have ended, some of them if there are many. @param now  unix milliseconds */
+  sweep(channels: readonly string[], now: number): Promise<PresenceChanges>
   /** The number of sessions in the channel at `now`. */
   count(channel: string, now: number): Promise<number>
   /**

@@ -11,7 +11,7 @@ async function start(t: Test, sources: readonly FakeSource[]) {
   const { store, now } = dependencies
   const sessions = new SessionRegistry()
   for (const source of sources) sessions.addSource(source)
-  const presence = createPresenceTracker(store.presence, ['*'], now)
+  const presence = createPresenceTracker({ store, patterns: ['*'], lifeMs: 60_000, now })
   const member = new ClusterMember(dependencies, sessions, presence)
   await member.start()
   t.teardown(() => member.stop())

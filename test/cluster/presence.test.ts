@@ -1,7 +1,15 @@
 import t from 'tap'
 import type { Peer } from '../../src/auth/peer.js'
-import { createPresenceTracker, maxPendingChanges, presenceRefreshMs } from '../../src/cluster/presence.js'
+import {
+  createPresenceTracker,
+  maxPendingChanges,
+  maxSweptChannels,
+  presenceRefreshMs,
+  sweepEveryMs
+} from '../../src/cluster/presence.js'
+import { presenceChannelOf } from '../../src/session/presence-changes.js'
 import type { PresenceEntry, PresenceStore } from '../../src/store/presence.js'
+import { FakeStore } from '../channels/fake-store.js'
 import { createClock } from '../helper/clock.js'
 
 /** Presence changes that wait to be written. */
@@ -11,20 +19,30 @@ const peer: Peer = {
   capabilities: { subscribe: [], publish: [], services: [], call: [], presence: [] }
 }
 
+const none = { joined: [], left: [] }
+
 function createTracker() {
   const clock = createClock()
-  const calls: { touched: number; left: number }[] = []
+  const calls: ({ touched: number; left: number } | { swept: number })[] = []
   const store: PresenceStore = {
     async touch(entries) {
       calls.push({ touched: entries.length, left: 0 })
+      return none
     },
     async leave(gone) {
       calls.push({ touched: 0, left: gone.length })
+      return none
     },
-    count: async () => 0,
+    async sweep(channels) {
+      calls.push({ swept: channels.length })
+      return none
+    },
+    count: async () => 7,
     list: async () => []
   }
-  return { clock, calls, tracker: createPresenceTracker(store, ['*'], clock.now) }
+  const channels = new FakeStore()
+  const options = { store: { presence: store, channels }, patterns: ['*'], lifeMs: 60_000, now: clock.now }
+  return { clock, calls, store, channels, tracker: createPresenceTracker(options) }
 }
 
 t.test('writes all present sessions in one call at each refresh, and changes with the next flush', async t => {
@@ -61,4 +79,50 @@ t.test('changes that wait are bounded', async t => {
     { touched: maxPendingChanges - 1, left: 0 },
     { touched: 0, left: 1 }
   ])
+})
+
+const joinedBy = (...ids: string[]) => ids.map(sessionId => ({ channel: 'c', sessionId, clientId: 'c' }))
+
+t.test('announces changes of channels of which somebody wants them', async t => {
+  const { store, channels, tracker } = createTracker()
+  store.touch = async () => ({ joined: joinedBy('a', 'b'), left: joinedBy('b', 'gone') })
+  tracker.joined(peer, 'c')
+  await tracker.flush(() => [])
+  t.equal(channels.topOf(presenceChannelOf('c')).offset, 0, 'nobody wanted them')
+  tracker.joined(peer, 'c')
+  await tracker.flush(() => [])
+  const name = presenceChannelOf('c')
+  const { publications } = await channels.read(name, { ...channels.topOf(name), offset: 0 }, 9)
+  t.same(
+    publications?.map(({ data }) => JSON.parse(data)),
+    [{ count: 7, joined: [{ sessionId: 'a', clientId: 'c' }], left: [{ sessionId: 'gone', clientId: 'c' }] }]
+  )
+  channels.isAway = true
+  tracker.joined(peer, 'c')
+  await tracker.flush(() => [])
+  t.equal(channels.topOf(name).offset, 1, 'it is a hint: without the store it is lost')
+})
+
+t.test('removes ended entries of wanted channels, for as long as they are wanted', async t => {
+  const { clock, calls, tracker } = createTracker()
+  await tracker.flush(() => [])
+  tracker.watched('c')
+  tracker.watched('c')
+  clock.advance(sweepEveryMs)
+  await tracker.flush(() => [])
+  await tracker.flush(() => [])
+  t.same(calls.splice(0), [{ swept: 1 }])
+  clock.advance(60_000)
+  await tracker.flush(() => [])
+  t.same(calls, [], 'no longer wanted')
+  for (let i = 0; i <= maxSweptChannels; i++) tracker.watched(`c${i}`)
+  clock.advance(sweepEveryMs)
+  await tracker.flush(() => [])
+  t.same(calls, [{ swept: maxSweptChannels }])
+})
+
+t.test('keeps no presence of the channels of changes', async t => {
+  const { tracker } = createTracker()
+  t.equal(tracker.covers('c'), true)
+  t.equal(tracker.covers(presenceChannelOf('c')), false)
 })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
 import { createChannelBroker } from '../../src/channels/channel-broker.js'
 import { createPresenceTracker } from '../../src/cluster/presence.js'
+import { ChannelPresenceNotifier } from '../../src/cluster/presence-notifier.js'
 import { createBoundedLog } from '../../src/log/bounded-log.js'
 import { defaultLimits } from '../../src/protocol/limits.js'
 import { openRegistry } from '../../src/registry/index.js'
@@ -17,6 +18,11 @@ const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => lo
 export async function createTestDependencies(t: Test): Promise<SessionDependencies> {
   const { now } = createClock()
   const { store } = await stores.embedded(t, now)
+  const channels = createChannelBroker({
+    ...{ store: store.channels, now, random: () => 0, log },
+    observer: { delivered() {}, missed() {}, lost() {} }
+  })
+  const presence = createPresenceTracker({ store, patterns: [], lifeMs: 60_000, now })
   return {
     settings: {
       ...{ instanceId: 'i', heartbeatIntervalSeconds: 15, heartbeatTimeoutSeconds: 45, freshChallengeMs: 0 },
@@ -24,12 +30,10 @@ export async function createTestDependencies(t: Test): Promise<SessionDependenci
     },
     store,
     registry: await openRegistry(store, [Buffer.alloc(32, 1)], now),
-    channels: createChannelBroker({
-      ...{ store: store.channels, now, random: () => 0, log },
-      observer: { delivered() {}, missed() {}, lost() {} }
-    }),
+    channels,
     outboxes: new OutboxBudget(Number.MAX_SAFE_INTEGER),
-    presence: createPresenceTracker(store.presence, [], now),
+    presence,
+    presenceNotifier: new ChannelPresenceNotifier({ channels, presence, log, now }),
     directory: new StoredSessionDirectory({
       ...{ store, instanceId: 'i', timeoutMs: { ws: 55_000, bridge: 90_000 }, now, steadyNow: now }
     }),

@@ -34,7 +34,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   metrics: ['session', 'http', 'channels', 'store'],
   http: ['auth', 'config', 'errors', 'log', 'protocol'],
-  cluster: ['session', 'auth', 'registry', 'steady-clock', 'store'],
+  cluster: ['session', 'auth', 'channels', 'registry', 'steady-clock', 'store'],
   session: ['auth', 'channels', 'registry', 'log', 'store', 'protocol'],
   registry: ['auth', 'store', 'protocol'],
   auth: ['store', 'protocol'],

@@ -15,7 +15,7 @@ function peerWith(subscribe: readonly string[]) {
 
 /** Subscriptions whose joins wait until `resume`, and that record what the session sends and the broker is asked for. */
 async function start(t: Test) {
-  const { channels, presence } = await createTestDependencies(t)
+  const { channels, ...dependencies } = await createTestDependencies(t)
   const calls: string[] = []
   let resume = () => {}
   const gate = new Promise<void>(resolve => {
@@ -30,8 +30,9 @@ async function start(t: Test) {
       return true
     }
   }
-  const subscriptions = new LiveSubscriptions(broker, presence, peerWith(['a', 'b']), {
+  const subscriptions = new LiveSubscriptions({ ...dependencies, channels: broker }, peerWith(['a', 'b']), {
     publication() {},
+    presenceChanged() {},
     unsubscribed: (channel, code) => void calls.push(`${channel} ${code}`)
   })
   return { subscriptions, calls, resume }

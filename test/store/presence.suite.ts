@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { maxPresent, type Presence } from '../../src/store/presence.js'
+import { maxPresent, maxReportedChanges, type Presence } from '../../src/store/presence.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
 
 /** Presence, on each store. */
@@ -75,6 +75,37 @@ export function presenceSuite(t: Test, openStore: OpenStoreForTest): void {
     t.same(await Promise.all(channels.map(channel => there.count(channel, 0))), Array(450).fill(2))
     await here.leave(all)
     t.same(await Promise.all(channels.map(channel => there.count(channel, 0))), Array(450).fill(0))
+  })
+
+  t.test('presence: reports who joined and who left, once', async t => {
+    const { here, there } = await open(t)
+    const at = (id: string, deadline: number, channel = 'c') => ({ ...who(id, channel), deadline })
+    const sorted = (list: readonly Presence[]) => [...list].sort((a, b) => (a.sessionId < b.sessionId ? -1 : 1))
+    const first = await here.touch([at('s1', 100), at('s2', 200), at('s3', 100, 'd')], 0)
+    t.same([sorted(first.joined), first.left], [[who('s1'), who('s2'), who('s3', 'd')], []])
+    const again = await there.touch([at('s1', 110), at('s4', 200)], 0)
+    t.same([again.joined, again.left], [[who('s4')], []])
+    const left = await there.leave([who('s4'), who('nobody'), who('s1', 'unknown')])
+    t.same([left.joined, left.left], [[], [who('s4')]])
+    const before = await here.sweep(['c', 'unknown'], 109)
+    t.same([before.joined, before.left], [[], []])
+    const ended = await here.sweep(['c', 'd', 'unknown'], 110)
+    t.same([ended.joined, sorted(ended.left)], [[], [who('s1'), who('s3', 'd')]])
+    t.same(await there.list('c', '', 10, 0), [who('s2')])
+    t.same((await here.sweep(['c', 'd'], 110)).left, [], 'once')
+    t.same(await here.sweep([], 110), { joined: [], left: [] })
+  })
+
+  t.test('presence: reports a bounded number of changes', async t => {
+    const { here } = await open(t)
+    const many = Array.from({ length: maxReportedChanges + 50 }, (_, i) => who(`s${i}`))
+    const entries = many.map(each => ({ ...each, deadline: 100 }))
+    t.equal((await here.touch(entries, 0)).joined.length, maxReportedChanges)
+    t.equal((await here.leave(many)).left.length, maxReportedChanges)
+    t.equal(await here.count('c', 0), 0, 'all have left')
+    await here.touch(entries, 0)
+    t.equal((await here.sweep(['c'], 100)).left.length, maxReportedChanges)
+    t.equal(await here.count('c', 0), 0)
   })
 
   t.test('presence: limits each channel, until entries end', async t => {

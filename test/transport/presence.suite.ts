@@ -137,7 +137,7 @@ export function presenceSuite(t: Test, { transport, openStore }: TransportAndSto
       throw new Error('presence reached the store')
     }
     const gateway = await start(t, [], {
-      store: { ...store, presence: { touch: never, leave: never, count: never, list: never } },
+      store: { ...store, presence: { touch: never, leave: never, sweep: never, count: never, list: never } },
       clock
     })
     const { wire } = await open(gateway, await gateway.createClient(allPermissions))

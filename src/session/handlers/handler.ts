@@ -15,6 +15,7 @@ export type Reply =
   | Body<'published'>
   | Body<'history'>
   | Body<'sessions'>
+  | Body<'presence'>
 
 /** A publication that is sent right after a reply. */
 export type FollowUp = Omit<DownstreamMessages['publication'], 'seq'>

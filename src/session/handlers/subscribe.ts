@@ -6,6 +6,7 @@ import type { UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
 import { ownersOfSession } from '../../store/owners.js'
 import type { Answer, FollowUp, Handler, HandlerContext } from './handler.js'
+import { requirePresence } from './presence.js'
 import { isWithinDepth, itemBytes, itemOf, newestWithin, type ParsedPublication, parsed } from './publication-items.js'
 
 type Subscribe = UpstreamMessages['subscribe']
@@ -49,14 +50,15 @@ function joinPointOf({ recover, last }: Subscribe, { listBytes }: Limits): JoinP
 
 /** PROTOCOL §10.3, §10.6: joins a channel, and recovers every missed publication or none, or begins with the newest. */
 export const subscribe: Handler<Subscribe> = async (context, message): Promise<Answer> => {
-  const { channel, last } = message
+  const { channel, last, presence = false } = message
   const { peer, subscriptions, dependencies } = context
   const { limits } = dependencies.settings
+  if (presence) requirePresence(context, channel)
   const from = joinPointOf(message, limits)
   requireMayJoin(context, channel)
   const isOwn = ownChannels(peer).includes(channel)
   const owners = isOwn ? undefined : ownersOfSession(peer.clientId, peer.ticketOwner)
-  const joined = await subscriptions.join(channel, from, owners)
+  const joined = await subscriptions.join(channel, from, owners, presence)
   if (joined.publications.length === 0) {
     const { position, recovered } = joined
     return { type: 'subscribed', channel, ...position, recovered }

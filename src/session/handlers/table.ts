@@ -5,6 +5,7 @@ import { challengeResponse } from './challenge-response.js'
 import type { Answer, Handler, HandlerContext } from './handler.js'
 import { heartbeat } from './heartbeat.js'
 import { history } from './history.js'
+import { presence } from './presence.js'
 import { publish } from './publish.js'
 import { sessions } from './sessions.js'
 import { subscribe } from './subscribe.js'
@@ -24,7 +25,8 @@ const handlers: { readonly [Type in Upstream['type']]: Handler<MessageOf<Type>> 
   publish,
   history,
   attributes,
-  sessions
+  sessions,
+  presence
 }
 
 /** Passes a message to the handler of its type. */

@@ -148,7 +148,7 @@ export class EmbeddedBridgeSession {
     this.#ack = ack
   }
 
-  /** The first frames that fit, at least one. A frame costs one byte more, for its line feed. */
+  /** The first frames that fit, at least one. A frame costs one byte more, for its line notifier. */
   #framesWithin(maxBytes: number): readonly string[] {
     if (this.#bytes + this.#frames.length <= maxBytes) return this.#frames
     let remainingBytes = maxBytes

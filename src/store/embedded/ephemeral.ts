@@ -129,6 +129,7 @@ export function createEmbeddedSessions(): SessionStore {
     async get(sessionId) {
       return live.entries.get(sessionId)
     },
+    getMany: async sessionIds => sessionIds.flatMap(id => live.entries.get(id) ?? []),
     async list(after, limit, clientId) {
       const ids = clientId === undefined ? live.entries.keys() : (live.byClient.get(clientId) ?? [])
       return [...ids]

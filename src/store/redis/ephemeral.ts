@@ -139,9 +139,8 @@ export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPi
       await pin.verify()
       return false
     },
-    async get(sessionId) {
-      return pin.confirm((await read([sessionId]))[0])
-    },
+    get: async sessionId => pin.confirm((await read([sessionId]))[0]),
+    getMany: read,
     async list(after, limit, clientId) {
       const entries = await collectPages(after, limit, async (from, count) => {
         const ids = await idsAfter(redis, indexOf(keys, clientId), from, count)

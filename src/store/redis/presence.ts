@@ -1,9 +1,16 @@
-import { maxPresent, type Presence, type PresenceStore } from '../presence.js'
+import {
+  maxPresent,
+  maxReportedChanges,
+  type Presence,
+  type PresenceChanges,
+  type PresenceEntry,
+  type PresenceStore
+} from '../presence.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
 import type { RedisPin } from './pin.js'
-import { integerOf, listOf } from './replies.js'
+import { integerOf, listOf, textsOf } from './replies.js'
 import type { ScriptName } from './scripts.js'
 
 /** The keys of a channel end this long after its last `touch`: a backstop for channels that nobody touches again. */
@@ -19,8 +26,49 @@ const readItems = 1000
 function memberOf({ sessionId, clientId }: Presence): string {
   return `${sessionId} ${clientId}`
 }
+function presenceOf(channel: string, member: string): Presence {
+  const [sessionId = '', clientId = ''] = member.split(' ')
+  return { channel, sessionId, clientId }
+}
+
+/** The reply of presence-touch.lua and presence-leave.lua. */
+function changesOf(channel: string, reply: unknown): PresenceChanges {
+  const [joined, left] = listOf(reply).map(members => textsOf(members).map(member => presenceOf(channel, member)))
+  return { joined: joined ?? [], left: left ?? [] }
+}
+
 /** Sorts after all members of a session id, and before those of any longer one. */
 const afterBlank = '!'
+
+function touchArguments(now: number): number[] {
+  return [now, maxPresent, keyLifeMs, maxReportedChanges]
+}
+
+interface ScriptCall {
+  readonly channel: string
+  readonly name: ScriptName
+  readonly args: readonly (string | number)[]
+}
+
+/** One call of a script per channel, and per {@link batchItems} of its entries. */
+function inBatches<Item extends Presence>(
+  name: ScriptName,
+  items: readonly Item[],
+  argsOf: (batch: readonly Item[]) => readonly (string | number)[]
+): readonly ScriptCall[] {
+  const batches: { channel: string; items: Item[] }[] = []
+  const open = new Map<string, Item[]>()
+  for (const item of items) {
+    let batch = open.get(item.channel)
+    if (batch === undefined || batch.length >= batchItems) {
+      batch = []
+      open.set(item.channel, batch)
+      batches.push({ channel: item.channel, items: batch })
+    }
+    batch.push(item)
+  }
+  return batches.map(({ channel, items }) => ({ channel, name, args: argsOf(items) }))
+}
 
 /** Presence in Redis: two sorted sets per channel, in one slot. */
 export function createRedisPresence(redis: RedisClient, keys: Keys, pin: RedisPin): PresenceStore {
@@ -29,36 +77,28 @@ export function createRedisPresence(redis: RedisClient, keys: Keys, pin: RedisPi
     keys.presenceOrder(channel)
   ]
 
-  /** Runs a script per channel, and per {@link batchItems} of its entries. */
-  async function inBatches<Item extends Presence>(
-    name: ScriptName,
-    items: readonly Item[],
-    argsOf: (batch: readonly Item[]) => readonly (string | number)[]
-  ): Promise<void> {
-    const batches: { channel: string; items: Item[] }[] = []
-    const open = new Map<string, Item[]>()
-    for (const item of items) {
-      let batch = open.get(item.channel)
-      if (batch === undefined || batch.length >= batchItems) {
-        batch = []
-        open.set(item.channel, batch)
-        batches.push({ channel: item.channel, items: batch })
-      }
-      batch.push(item)
+  async function runAll(calls: readonly ScriptCall[]): Promise<PresenceChanges> {
+    const all: PresenceChanges[] = []
+    for (let i = 0; i < calls.length; i += maxConcurrentScripts) {
+      const some = calls.slice(i, i + maxConcurrentScripts)
+      const run = async ({ channel, name, args }: ScriptCall) =>
+        changesOf(channel, await redis.script(name, keysOf(channel), args))
+      all.push(...(await Promise.all(some.map(run))))
     }
-    for (let i = 0; i < batches.length; i += maxConcurrentScripts) {
-      const some = batches.slice(i, i + maxConcurrentScripts)
-      await Promise.all(some.map(batch => redis.script(name, keysOf(batch.channel), argsOf(batch.items))))
-    }
+    return { joined: all.flatMap(({ joined }) => joined), left: all.flatMap(({ left }) => left) }
   }
 
   return {
-    touch: (entries, now) =>
-      inBatches('presenceTouch', entries, batch => [
-        ...[now, maxPresent, keyLifeMs],
+    touch(entries, now) {
+      const argsOf = (batch: readonly PresenceEntry[]) => [
+        ...touchArguments(now),
         ...batch.flatMap(entry => [entry.deadline, memberOf(entry)])
-      ]),
-    leave: gone => inBatches('presenceLeave', gone, batch => batch.map(memberOf)),
+      ]
+      return runAll(inBatches('presenceTouch', entries, argsOf))
+    },
+    leave: gone => runAll(inBatches('presenceLeave', gone, batch => [maxReportedChanges, ...batch.map(memberOf)])),
+    sweep: (channels, now) =>
+      runAll(channels.map(channel => ({ channel, name: 'presenceTouch', args: touchArguments(now) }))),
     async count(channel, now) {
       return integerOf(await redis.command('ZCOUNT', keys.presenceDeadlines(channel), `(${now}`, '+inf'))
     },
@@ -72,10 +112,7 @@ export function createRedisPresence(redis: RedisClient, keys: Keys, pin: RedisPi
         return { ids, found: ids.filter((_, i) => scores[i] !== null && Number(scores[i]) > now) }
       })
       if (found.length === 0) await pin.verify()
-      return found.slice(0, limit).map(member => {
-        const [sessionId = '', clientId = ''] = member.split(' ')
-        return { channel, sessionId, clientId }
-      })
+      return found.slice(0, limit).map(member => presenceOf(channel, member))
     }
   }
 }

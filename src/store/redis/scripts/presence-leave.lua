@@ -2,10 +2,15 @@
 Removes members of a channel.
 Input
   KEYS[1], KEYS[2]  deadlines and order, see presence-touch.lua
-  ARGV[1], ...      members
+  ARGV[1]  most members that are returned   ARGV[2], ...  members
 Output
-  the number of removed members
+  { {}, the removed members }
 ]]
 local deadlines, order = KEYS[1], KEYS[2]
-redis.call('ZREM', order, unpack(ARGV))
-return redis.call('ZREM', deadlines, unpack(ARGV))
+local mostReported = tonumber(ARGV[1])
+local left = {}
+for i = 2, #ARGV do
+  redis.call('ZREM', order, ARGV[i])
+  if redis.call('ZREM', deadlines, ARGV[i]) == 1 and #left < mostReported then left[#left + 1] = ARGV[i] end
+end
+return { {}, left }

@@ -4,12 +4,13 @@ Input
   KEYS[1]  deadlines (zset: `<session id> <client id>` -> unix ms)
   KEYS[2]  order (zset: the same members, all scores 0)
   ARGV[1]  now, unix ms   ARGV[2]  most members   ARGV[3]  life of the keys, ms: a backstop for unused channels
-  ARGV[4], ARGV[5], ...   deadline, member, deadline, member, ...
+  ARGV[4]  most members of each kind that are returned
+  ARGV[5], ARGV[6], ...   deadline, member, deadline, member, ...
 Output
-  the number of ignored members, because there were too many
+  { new members, members whose deadline has passed }
 ]]
 local deadlines, order = KEYS[1], KEYS[2]
-local now, most, lifeMs = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local now, most, lifeMs, mostReported = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local maxRemoved = 1000
 
 local overdue = redis.call('ZRANGE', deadlines, '-inf', now, 'BYSCORE', 'LIMIT', 0, maxRemoved)
@@ -19,17 +20,19 @@ if #overdue > 0 then
 end
 
 local capacity = most - redis.call('ZCARD', deadlines)
-local refused = 0
-for i = 4, #ARGV, 2 do
+local joined, left = {}, {}
+for i = 1, math.min(#overdue, mostReported) do left[i] = overdue[i] end
+for i = 5, #ARGV, 2 do
   local deadline, member = ARGV[i], ARGV[i + 1]
   if capacity > 0 or redis.call('ZSCORE', deadlines, member) then
     local added = redis.call('ZADD', deadlines, 'GT', deadline, member)
-    if added == 1 then redis.call('ZADD', order, 0, member) end
+    if added == 1 then
+      redis.call('ZADD', order, 0, member)
+      if #joined < mostReported then joined[#joined + 1] = member end
+    end
     capacity = capacity - added
-  else
-    refused = refused + 1
   end
 end
 redis.call('PEXPIRE', deadlines, lifeMs)
 redis.call('PEXPIRE', order, lifeMs)
-return refused
+return { joined, left }

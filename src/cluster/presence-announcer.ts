@@ -1,0 +1,56 @@
+import { PresenceDelta, presenceChannelOf } from '../session/presence-changes.js'
+import type { PresenceChanges } from '../store/presence.js'
+import { type Store, StoreUnavailable } from '../store/store.js'
+
+/** Channels whose changes are announced concurrently. */
+const announceBatch = 200
+
+/** Publishes changes of presence for the channels of which somebody wants them, on any instance. */
+export class PresenceAnnouncer {
+  readonly #store: Pick<Store, 'presence' | 'channels'>
+  readonly #now: () => number
+
+  /** @param now  Unix milliseconds of the steady clock */
+  constructor(store: Pick<Store, 'presence' | 'channels'>, now: () => number) {
+    this.#store = store
+    this.#now = now
+  }
+
+  /** Announces what calls of the store changed, in their order. Without the store nobody learns of it: it is a hint. */
+  async announce(all: readonly PresenceChanges[]): Promise<void> {
+    const deltas = [...deltasOf(all)].filter(([, delta]) => !delta.isEmpty)
+    for (let i = 0; i < deltas.length; i += announceBatch) {
+      const batch = deltas.slice(i, i + announceBatch)
+      await Promise.all(batch.map(([channel, delta]) => this.#announce(channel, delta)))
+    }
+  }
+
+  async #announce(channel: string, delta: PresenceDelta): Promise<void> {
+    const { presence, channels } = this.#store
+    const name = presenceChannelOf(channel)
+    const publishedAt = this.#now()
+    try {
+      // It exists while somebody wants the changes, and for a while after.
+      if (!(await channels.exists(name))) return
+      const count = await presence.count(channel, publishedAt)
+      await channels.publish(name, delta.encode(count), { publishedAt, idempotencyKey: '' })
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+    }
+  }
+}
+
+function deltasOf(all: readonly PresenceChanges[]): ReadonlyMap<string, PresenceDelta> {
+  const deltas = new Map<string, PresenceDelta>()
+  const deltaOf = (channel: string) => {
+    const delta = deltas.get(channel) ?? new PresenceDelta()
+    deltas.set(channel, delta)
+    return delta
+  }
+  for (const { joined, left } of all) {
+    // An entry that ended and came back in one call did not change.
+    for (const who of left) deltaOf(who.channel).leave(who)
+    for (const who of joined) deltaOf(who.channel).join(who)
+  }
+  return deltas
+}

@@ -1,0 +1,76 @@
+import { presenceLimit } from '../protocol/limits.js'
+import type { Presence } from '../store/presence.js'
+import type { Outgoing } from './outbox.js'
+
+/**
+ * Changes of presence travel between instances as publications of a channel beside the one that they are about. No client
+ * can name it. It exists while somebody wants the changes.
+ */
+const prefix = '@presence:'
+
+export function presenceChannelOf(channel: string): string {
+  return prefix + channel
+}
+
+/** The channel whose changes a channel carries; undefined for the channels of clients. */
+export function subjectOf(name: string): string | undefined {
+  return name.startsWith(prefix) ? name.slice(prefix.length) : undefined
+}
+
+type Who = Pick<Presence, 'sessionId' | 'clientId'>
+type PresenceChanged = Extract<Outgoing, { type: 'presenceChanged' }>
+
+/** Sessions of each kind that wait for the next message. Further ones are left out of it; its count includes them. */
+export const maxWaitingChanges = 1000
+/** Least time between two messages about one channel to one session, in milliseconds (PROTOCOL §10.7). */
+export const presenceIntervalMs = 1000
+
+/** What changed in one channel since the last message: who came and left at once is in neither list. */
+export class PresenceDelta {
+  /** Sessions in the channel, as of the last change. */
+  count = 0
+  readonly #joined = new Map<string, Who>()
+  readonly #left = new Map<string, Who>()
+
+  get isEmpty(): boolean {
+    return this.#joined.size === 0 && this.#left.size === 0
+  }
+
+  join({ sessionId, clientId }: Who): void {
+    if (this.#left.delete(sessionId) || this.#joined.size >= maxWaitingChanges) return
+    this.#joined.set(sessionId, { sessionId, clientId })
+  }
+
+  leave({ sessionId, clientId }: Who): void {
+    if (this.#joined.delete(sessionId) || this.#left.size >= maxWaitingChanges) return
+    this.#left.set(sessionId, { sessionId, clientId })
+  }
+
+  /** Adds what {@link encode} made. */
+  add(text: string): void {
+    const { count, joined, left }: Omit<PresenceChanged, 'type' | 'channel'> = JSON.parse(text)
+    this.count = count
+    for (const who of left) this.leave(who)
+    for (const who of joined) this.join(who)
+  }
+
+  /** As the data of a publication. */
+  encode(count: number): string {
+    const [joined, left] = [this.#joined, this.#left].map(list => [...list.values()].slice(0, presenceLimit))
+    return JSON.stringify({ count, joined, left })
+  }
+
+  /** The message to a session; undefined if nobody but itself came or left. */
+  messageFor(channel: string, ownSessionId: string): PresenceChanged | undefined {
+    const others = (list: ReadonlyMap<string, Who>) => {
+      const all = [...list.values()]
+      return (list.has(ownSessionId) ? all.filter(({ sessionId }) => sessionId !== ownSessionId) : all).slice(
+        0,
+        presenceLimit
+      )
+    }
+    const [joined, left] = [others(this.#joined), others(this.#left)]
+    if (joined.length === 0 && left.length === 0) return undefined
+    return { type: 'presenceChanged', channel, count: this.count, joined, left }
+  }
+}
