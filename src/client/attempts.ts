@@ -3,7 +3,7 @@ import { Causes } from './causes.js'
 import { Connection } from './connection.js'
 import { expiryOf, type GivenCredential, obtainCredential } from './credential.js'
 import { reasonOf } from './errors.js'
-import type { ClientOptions, Platform } from './options.js'
+import type { Attributes, ClientOptions, Platform } from './options.js'
 import { ClientSession } from './session.js'
 import type { Timers } from './timers.js'
 import { handshakeMs, restartMs, stableSessionMs, staleAttemptMs } from './timing.js'
@@ -13,8 +13,10 @@ import { handshakeMs, restartMs, stableSessionMs, staleAttemptMs } from './timin
 /** `renew`: the session ends soon; `move`: its instance stops. */
 export type Purpose = 'open' | 'renew' | 'move'
 
-export type AttemptOptions = Pick<ClientOptions, 'url' | 'credential' | 'attributes'> & {
+export type AttemptOptions = Pick<ClientOptions, 'url' | 'credential'> & {
   readonly credentialTimeoutMs: number
+  /** Of the next handshake. */
+  readonly attributes: () => Attributes | undefined
 }
 
 export interface AttemptsHost {
@@ -109,7 +111,7 @@ export class Attempts {
     }
     const { createMac, nonce, openSocket } = this.#platform
     try {
-      const session = new ClientSession(createMac, credential, nonce(), this.#options.attributes)
+      const session = new ClientSession(createMac, credential, nonce(), this.#options.attributes())
       const socket = openSocket(this.#options.url, {
         onMessage: frame => this.#run(() => this.#host.onFrame(connection, frame)),
         onClose: reason => this.#run(() => this.#host.onClosed(connection, reason))

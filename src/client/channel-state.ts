@@ -1,5 +1,5 @@
+import { type ChannelHandler, maxBuffered } from './channel-handler.js'
 import type { Position, Publication } from './options.js'
-import { type ChannelHandler, maxBuffered } from './subscription.js'
 
 /** A channel that the client keeps joined. */
 export interface ChannelState {
@@ -13,8 +13,40 @@ export interface ChannelState {
   buffered: Publication[]
 }
 
+/** The members of a subscribe. */
+export interface JoinMembers {
+  readonly channel: string
+  readonly recover?: Position
+  readonly last?: number
+  readonly presence?: true
+}
+
 export function createChannelState(channel: string, position: Position | undefined): ChannelState {
   return { channel, handlers: new Set(), position, isJoined: false, joinSeq: undefined, buffered: [] }
+}
+
+export function wantsPresence({ handlers }: ChannelState): boolean {
+  return [...handlers].some(({ wanted }) => wanted.presence)
+}
+
+function presenceMember(state: ChannelState): { presence?: true } {
+  // A subscribe without it would switch presence off for all handlers (PROTOCOL §17).
+  return wantsPresence(state) ? { presence: true } : {}
+}
+
+/** The subscribe for all handlers that are not behind. */
+export function joinMembers(state: ChannelState): JoinMembers {
+  const { channel, position, handlers } = state
+  const presence = presenceMember(state)
+  if (position !== undefined) return { channel, recover: position, ...presence }
+  const last = Math.max(...[...handlers].map(handler => (handler.isBehind ? 0 : (handler.last ?? 0))))
+  return { channel, ...(last > 0 ? { last } : {}), ...presence }
+}
+
+/** The subscribe for one handler that is behind. */
+export function catchUpMembers(state: ChannelState, { last, cursor }: ChannelHandler): JoinMembers {
+  const recover = cursor === undefined ? {} : { recover: { offset: cursor.offset, epoch: cursor.epoch } }
+  return { channel: state.channel, ...(last === undefined ? recover : { last }), ...presenceMember(state) }
 }
 
 export function bufferPublication({ buffered }: ChannelState, publication: Publication): void {
@@ -25,13 +57,17 @@ export function bufferPublication({ buffered }: ChannelState, publication: Publi
 export function rewind(state: ChannelState): void {
   Object.assign(state, { isJoined: false, joinSeq: undefined, buffered: [] })
   for (const handler of state.handlers) {
-    const { cursor } = handler
+    const { cursor, last } = handler
     handler.catchUpSeq = undefined
-    if (!handler.isBehind || cursor === undefined) continue
+    if (!handler.isBehind || cursor === undefined || last !== undefined) continue
     state.position ??= cursor
     // One of another epoch catches up by itself.
     if (cursor.epoch !== state.position.epoch) continue
     if (cursor.offset < state.position.offset) state.position = cursor
     handler.caughtUp()
+  }
+  // The join recovers from there, so it cannot ask for the newest publications as well.
+  if (state.position !== undefined) {
+    for (const handler of state.handlers) if (handler.last !== undefined) handler.fallBehind(undefined)
   }
 }

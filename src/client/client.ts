@@ -1,36 +1,11 @@
-import { Calls } from './calls.js'
-import { ClientChannels } from './channels.js'
+import type { AttemptOptions } from './attempts.js'
 import { type Encoded, encodeRequest, type RequestLimits, type RequestType, timeoutOf } from './encode.js'
 import { RequestError } from './errors.js'
-import { callSafely } from './events.js'
-import type {
-  ClientOptions,
-  ClientState,
-  Platform,
-  Position,
-  PublicationHandler,
-  SessionInfo,
-  Subscription
-} from './options.js'
+import { LastingVerbs } from './lasting-verbs.js'
+import type { ClientOptions, ClientState, Platform, SessionInfo } from './options.js'
 import type { SessionHost } from './session-host.js'
 import { SessionManager } from './session-manager.js'
 import { defaultCredentialTimeoutMs, defaultRequestTimeoutMs } from './timing.js'
-
-/** @throws TypeError */
-function requireSocketUrl(url: string): void {
-  let protocol = ''
-  try {
-    protocol = new URL(url).protocol
-  } catch {
-    // Refused below.
-  }
-  if (!/^wss?:$/.test(protocol)) throw new TypeError(`url must begin with ws:// or wss://: ${url}`)
-}
-
-export interface SubscribeOptions {
-  /** The position of the last known publication, e.g. from an earlier page view; later ones are delivered. */
-  readonly recover?: Position
-}
 
 const decoder = new TextDecoder()
 
@@ -39,39 +14,34 @@ const decoder = new TextDecoder()
  * PROTOCOL §5.3, and repeats requests that a lost session left unanswered. Listeners and handlers may call any method, and
  * what they throw changes nothing: it is reported by the event `error`, else on the console.
  */
-export class CountersignClient extends Calls {
-  readonly #options: ClientOptions & { readonly credentialTimeoutMs: number; readonly requestTimeoutMs: number }
+export class CountersignClient extends LastingVerbs {
+  readonly #options: AttemptOptions
+  protected override readonly requestTimeoutMs: number
   readonly #platform: Platform
-  readonly #channels: ClientChannels
   #state: ClientState = 'disconnected'
   /** Between {@link connect} and {@link close}. */
   #manager: SessionManager | undefined
   /** The end of the last {@link close}. */
   #closed: Promise<void> = Promise.resolve()
   #stopListening: () => void = () => {}
-  /** Of the last session. */
   #limits: RequestLimits | undefined
   /** Why requests are refused while the client is not running. */
   #notRunning = 'call connect() first'
 
-  /** @throws TypeError for a url that is not ws:// or wss://. @throws RequestError for a time-out that is not above 0 */
+  /**
+   * @throws TypeError for a url that is not ws:// or wss://
+   * @throws RequestError for a time-out that is not above 0, and for attributes that the gateway would refuse
+   */
   constructor(platform: Platform, options: ClientOptions) {
-    super()
-    requireSocketUrl(options.url)
+    super(options.attributes)
+    const { url, credential, credentialTimeoutMs, requestTimeoutMs } = options
+    if (!/^wss?:\/\/[^/]/i.test(url)) throw new TypeError(`url must begin with ws:// or wss://: ${url}`)
     this.#platform = platform
+    this.requestTimeoutMs = timeoutOf(requestTimeoutMs, defaultRequestTimeoutMs, 'requestTimeoutMs')
     this.#options = {
-      ...options,
-      credentialTimeoutMs: timeoutOf(options.credentialTimeoutMs, defaultCredentialTimeoutMs, 'credentialTimeoutMs'),
-      requestTimeoutMs: timeoutOf(options.requestTimeoutMs, defaultRequestTimeoutMs, 'requestTimeoutMs')
+      ...{ url, credential, attributes: () => this.attributes },
+      credentialTimeoutMs: timeoutOf(credentialTimeoutMs, defaultCredentialTimeoutMs, 'credentialTimeoutMs')
     }
-    this.#channels = new ClientChannels({
-      send: (type, members) => this.#manager?.send(encodeRequest(type, members, undefined)),
-      emit: (name, event) => this.emit(name, event),
-      dispatch: call => this.dispatcher.push(call),
-      call: (handler, channel) => callSafely(handler, error => this.fault(error, `channel:${channel}`)),
-      denied: (channel, code) => this.#trouble(`${code} for channel ${channel}`, 1),
-      retryJoinsAfter: ms => this.#manager?.retryJoinsAfter(ms, () => this.#channels.joinPending())
-    })
   }
 
   get state(): ClientState {
@@ -102,31 +72,9 @@ export class CountersignClient extends Calls {
   }
 
   /**
-   * Joins a channel and keeps it joined across reconnects. `handler` is called once for each publication, in order. A
-   * channel may have several handlers; it is left with the last one. The event `missed` reports that publications were
-   * lost and cannot be recovered.
-   * @param channel  1 to 128 of letters, digits, `_`, `.`, `:`, `-`
-   * @returns the subscription; its `ready` rejects if the channel is refused
-   */
-  subscribe<T = unknown>(
-    channel: string,
-    handler: PublicationHandler<T>,
-    { recover }: SubscribeOptions = {}
-  ): Subscription {
-    if (typeof handler !== 'function') throw new TypeError('subscribe: the handler must be a function')
-    return this.dispatcher.run(() => {
-      const position = recover === undefined ? undefined : { offset: recover.offset, epoch: recover.epoch }
-      const refusal = this.#refusalOf(
-        'subscribe',
-        position === undefined ? { channel } : { channel, recover: position }
-      )
-      return this.#channels.subscribe(String(channel), handler, position, refusal)
-    })
-  }
-
-  /**
-   * Stops. What was accepted before is sent first, as long as 5 s allow, then `bye`. Requests without an answer by then are
-   * rejected with the code CLOSED. No handler runs again until the next {@link connect}.
+   * Stops. What was accepted before is sent first, and the calls that handlers work on are answered, as long as 5 s allow;
+   * then `bye`. Requests without an answer by then are rejected with the code CLOSED. No handler starts again until the next
+   * {@link connect}.
    * @returns resolves when `bye` was answered, or after 2 s
    */
   close(): Promise<void> {
@@ -137,7 +85,7 @@ export class CountersignClient extends Calls {
       this.#leave()
       this.dispatcher.discard()
       this.#closed = manager.close()
-      this.#channels.close(new RequestError('CLOSED', 'the client was closed', { outcome: 'unsent' }))
+      this.channels.close(new RequestError('CLOSED', 'the client was closed', { outcome: 'unsent' }))
       this.#setState('disconnected')
       return this.#closed
     })
@@ -157,13 +105,16 @@ export class CountersignClient extends Calls {
       },
       onWelcome: welcome => {
         this.#limits = this.#manager?.current?.limits
-        this.#channels.restart(welcome)
+        this.onWelcome(welcome)
         this.emit('welcome', welcome)
       },
-      onChannelMessage: message => this.#channels.receive(message),
-      onRefused: (re, code, retryAfterMs) => this.#channels.onRefused(re, code, retryAfterMs),
+      onChannelMessage: message => this.channels.receive(message),
+      onRefused: (re, code, retryAfterMs) => this.channels.onRefused(re, code, retryAfterMs),
+      handlerOf: method => this.handlers.get(method),
+      dispatch: call => this.dispatcher.push(call),
+      fault: this.fault,
       onLost: reason => this.emit('lost', { reason }),
-      onTrouble: (reason, tries) => this.#trouble(reason, tries),
+      onTrouble: (reason, tries) => this.onTrouble(reason, tries),
       onStopped: (code, message) => {
         this.#notRunning = `the gateway stopped it: ${code}: ${message}`
         this.#leave()
@@ -173,7 +124,7 @@ export class CountersignClient extends Calls {
     }
   }
 
-  #trouble(reason: string, tries: number): void {
+  protected override onTrouble(reason: string, tries: number): void {
     if (this.hasListeners('trouble')) this.emit('trouble', { reason, tries })
     else this.#platform.warn(reason)
   }
@@ -186,6 +137,22 @@ export class CountersignClient extends Calls {
 
   // ── Requests ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  protected override get limits(): RequestLimits | undefined {
+    return this.#limits
+  }
+
+  protected override get isRunning(): boolean {
+    return this.#manager !== undefined
+  }
+
+  protected override sendNow(encoded: Encoded): number | undefined {
+    return this.#manager?.send(encoded)
+  }
+
+  protected override retryJoinsAfter(ms: number): void {
+    this.#manager?.retryJoinsAfter(ms, () => this.channels.joinPending())
+  }
+
   protected override reportFault(error: unknown, source: string): void {
     this.#platform.reportFault(error, source)
   }
@@ -194,24 +161,13 @@ export class CountersignClient extends Calls {
     return this.#platform.nonce()
   }
 
-  /** Why the gateway would refuse a message. */
-  #refusalOf(type: RequestType, members: Readonly<Record<string, unknown>>): RequestError | undefined {
-    try {
-      encodeRequest(type, members, this.#limits)
-      return undefined
-    } catch (error) {
-      if (error instanceof RequestError) return error
-      throw error
-    }
-  }
-
   /** @internal */
   protected override async request(
     type: RequestType,
     members: Readonly<Record<string, unknown>>,
     timeoutMs: number | undefined
   ): ReturnType<SessionManager['request']> {
-    const limitMs = timeoutOf(timeoutMs, this.#options.requestTimeoutMs)
+    const limitMs = timeoutOf(timeoutMs, this.requestTimeoutMs)
     const encoded: Encoded = encodeRequest(type, members, this.#limits)
     const manager = this.#manager
     if (manager !== undefined) return this.dispatcher.run(() => manager.request(encoded, limitMs))

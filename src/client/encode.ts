@@ -1,7 +1,13 @@
 import { byteLength, type Member } from '../protocol/check.js'
 import {
+  attributesRequest,
+  callRequest,
+  callResultRequest,
   heartbeatRequest,
+  historyRequest,
+  presenceRequest,
   publishRequest,
+  sessionsRequest,
   subscribeRequest,
   unsubscribeRequest,
   validateRequest
@@ -23,7 +29,13 @@ const requestMembers = {
   heartbeat: heartbeatRequest,
   subscribe: subscribeRequest,
   unsubscribe: unsubscribeRequest,
-  publish: publishRequest
+  publish: publishRequest,
+  attributes: attributesRequest,
+  call: callRequest,
+  callResult: callResultRequest,
+  history: historyRequest,
+  presence: presenceRequest,
+  sessions: sessionsRequest
 }
 
 export type RequestType = keyof typeof requestMembers

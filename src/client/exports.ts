@@ -1,9 +1,18 @@
 /** What both entries export. */
-export type { PublishOptions, RequestOptions } from './calls.js'
-export type { SubscribeOptions } from './client.js'
+export type {
+  CallHandler,
+  CallInfo,
+  CallTarget,
+  History,
+  Member,
+  Presence,
+  PresenceChange,
+  SessionEntry,
+  SessionList
+} from './answers.js'
 export { CountersignClient } from './client.js'
 export type { Credential, CredentialOption, GivenCredential, TicketResponse } from './credential.js'
-export { RequestError, type RequestErrorDetails, type RequestOutcome } from './errors.js'
+export { CallError, type CallFailure, RequestError, type RequestErrorDetails, type RequestOutcome } from './errors.js'
 export type { Fault } from './events.js'
 export type {
   Attributes,
@@ -16,7 +25,9 @@ export type {
   PublicationHandler,
   Published,
   SessionInfo,
+  SubscribeOptions,
   Subscription,
   Validation,
   Welcome
 } from './options.js'
+export type { CallOptions, PublishOptions, RepeatableOptions, RequestOptions } from './verbs.js'

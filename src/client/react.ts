@@ -10,8 +10,8 @@ import {
   useState,
   useSyncExternalStore
 } from 'react'
-import type { CountersignClient, SubscribeOptions } from './client.js'
-import type { ClientState, Publication, PublicationHandler } from './options.js'
+import type { CountersignClient } from './client.js'
+import type { ClientState, Publication, PublicationHandler, SubscribeOptions } from './options.js'
 
 /** The client in React 18 and 19: hooks that may be mounted twice, as StrictMode does, and share one client. */
 

@@ -1,14 +1,13 @@
 import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
 import type { Encoded } from './encode.js'
-import { RequestError, type RequestOutcome } from './errors.js'
+import { CallError, RequestError, type RequestOutcome } from './errors.js'
 import type { Platform } from './options.js'
+import { repeatMs } from './timing.js'
 
 /** Bound of concurrent requests. */
 export const maxPendingRequests = 256
-/** Pause before an unavailable request is repeated if the gateway gives none, and its bounds, in milliseconds. */
-const repeatAfterMs = { default: 1000, min: 100, max: 30_000 }
 
-type ErrorMessage = Pick<DownstreamMessages['error'], 'code' | 'message' | 're' | 'retryAfterMs' | 'outcome'>
+type ErrorMessage = DownstreamMessages['error']
 
 export interface Request {
   readonly encoded: Encoded
@@ -24,6 +23,22 @@ export interface Request {
   /** The answer to the last attempt, if it was UNAVAILABLE. */
   refusal: ErrorMessage | undefined
 }
+
+export interface RequestsHost extends Pick<Platform, 'setTimer' | 'clearTimer'> {
+  /**
+   * Sends a request in the current session.
+   * @returns its `seq`; undefined without a session
+   * @throws RequestError if the gateway would refuse it for its size
+   */
+  send(encoded: Encoded): number | undefined
+  /** A request was sent, or could not be. */
+  onSent(): void
+  /** Why there is no session; undefined if there is one. */
+  causeOfNoSession(): string | undefined
+}
+
+/** These have an idempotency key, and a second one by the caller would have another. */
+const repeated: readonly string[] = ['publish', 'call']
 
 function outcomeOf({ isSent, mayHaveRun }: Request): RequestOutcome {
   return isSent || mayHaveRun ? 'unknown' : 'unsent'
@@ -41,29 +56,36 @@ function timeoutError(request: Request, timeoutMs: number, cause: string | undef
   return new RequestError('TIMEOUT', `${fault} within ${timeoutMs} ms${because}`, { outcome })
 }
 
+/** @param known  whether an attempt may have run */
+function errorOf(
+  { code, message, retryAfterMs, error }: ErrorMessage,
+  outcome: RequestOutcome | undefined
+): RequestError {
+  const details = { retryAfterMs, outcome }
+  return error === undefined
+    ? new RequestError(code, message, details)
+    : new CallError(code, message, { ...details, error })
+}
+
 /**
  * The requests that are not answered yet. All of them may be repeated (PROTOCOL §5.4), so those of a session that ended are
- * sent in the next one, until they time out. A publish that is answered UNAVAILABLE may have run (PROTOCOL §7.1), so it
- * is repeated too, with the idempotency key of its first attempt: a second publish by the caller would have another one.
+ * sent in the next one, until they time out. A publish or call that is answered UNAVAILABLE may have run (PROTOCOL §7.1), so
+ * it is repeated too, with the idempotency key of its first attempt: a second one by the caller would have another key.
  */
 export class Requests {
-  readonly #platform: Pick<Platform, 'setTimer' | 'clearTimer'>
-  readonly #causeOfNoSession: () => string | undefined
+  readonly #host: RequestsHost
   readonly #pending = new Set<Request>()
   #bySeq = new Map<number, Request>()
 
-  /** @param causeOfNoSession  why there is no session; undefined if there is one */
-  constructor(platform: Pick<Platform, 'setTimer' | 'clearTimer'>, causeOfNoSession: () => string | undefined) {
-    this.#platform = platform
-    this.#causeOfNoSession = causeOfNoSession
+  constructor(host: RequestsHost) {
+    this.#host = host
   }
 
   /**
-   * Opens a request.
-   * @param send  called at once; sends the request if there is a session. {@link restart} returns it for the next one
+   * Opens a request, and sends it if there is a session.
    * @returns the answer; rejects with RequestError
    */
-  open(encoded: Encoded, timeoutMs: number, send: (request: Request) => void): Promise<Downstream> {
+  open(encoded: Encoded, timeoutMs: number): Promise<Downstream> {
     return new Promise((resolve, reject) => {
       if (this.#pending.size >= maxPendingRequests) {
         return reject(
@@ -74,63 +96,70 @@ export class Requests {
         ...{ encoded, resolve, reject },
         ...{ timer: undefined, repeatTimer: undefined, isSent: false, mayHaveRun: false, refusal: undefined }
       }
-      request.timer = this.#platform.setTimer(() => {
-        this.#remove(request)
-        reject(timeoutError(request, timeoutMs, this.#causeOfNoSession()))
-      }, timeoutMs)
+      request.timer = this.#host.setTimer(
+        () => this.#reject(request, timeoutError(request, timeoutMs, this.#host.causeOfNoSession())),
+        timeoutMs
+      )
       this.#pending.add(request)
-      send(request)
+      this.#send(request)
     })
   }
 
-  /** A request was sent in the current session with this `seq`. */
-  onSent(request: Request, seq: number): void {
-    request.isSent = true
-    request.refusal = undefined
-    this.#bySeq.set(seq, request)
+  #send(request: Request): void {
+    try {
+      const seq = this.#host.send(request.encoded)
+      if (seq === undefined) return
+      request.isSent = true
+      request.refusal = undefined
+      this.#bySeq.set(seq, request)
+    } catch (error) {
+      // The gateway of this session would refuse it.
+      if (!(error instanceof RequestError)) throw error
+      this.#reject(request, error)
+    }
+    this.#host.onSent()
   }
 
-  /** Settles the request with the `seq` that an answer refers to. */
-  settle(re: number | undefined, settle: (request: Request) => void): void {
-    const request = re === undefined ? undefined : this.#bySeq.get(re)
-    if (request === undefined || re === undefined) return
+  /** An answer to the request `re`. */
+  settle(re: number, answer: Downstream): void {
+    const request = this.#bySeq.get(re)
+    if (request === undefined) return
     this.#bySeq.delete(re)
     this.#remove(request)
-    settle(request)
+    request.resolve(answer)
   }
 
-  /**
-   * An error answers the request `re`. A publish that is UNAVAILABLE is sent again, until it times out.
-   * @param send  sends the request if there is a session
-   */
-  refuse(error: ErrorMessage, send: (request: Request) => void): void {
-    const { re, code, message, retryAfterMs, outcome } = error
+  /** An error answers the request `re`. A publish or call that is UNAVAILABLE is sent again, until it times out. */
+  refuse(error: ErrorMessage): void {
+    const { re, code, retryAfterMs, outcome } = error
     const request = re === undefined ? undefined : this.#bySeq.get(re)
     if (request === undefined || re === undefined) return
-    if (code !== 'UNAVAILABLE' || request.encoded.type !== 'publish') {
+    this.#bySeq.delete(re)
+    if (code !== 'UNAVAILABLE' || !repeated.includes(request.encoded.type)) {
       const known = outcome === 'unknown' || outcome === 'unsent' ? outcome : undefined
-      this.settle(re, () => request.reject(new RequestError(code, message, { retryAfterMs, outcome: known })))
+      this.#reject(request, errorOf(error, known))
       return
     }
-    this.#bySeq.delete(re)
     request.isSent = false
     // PROTOCOL §7.1: an absent outcome counts as unknown.
     request.mayHaveRun ||= outcome !== 'unsent'
     request.refusal = error
-    const { default: preset, min, max } = repeatAfterMs
-    const afterMs = Math.min(Math.max(retryAfterMs ?? preset, min), max)
-    request.repeatTimer = this.#platform.setTimer(() => send(request), afterMs)
+    request.repeatTimer = this.#host.setTimer(() => this.#send(request), repeatMs(retryAfterMs))
   }
 
-  /** The session is over. @returns the requests to send in the next one */
-  restart(): readonly Request[] {
+  /** There is another session: sends what is open in it. */
+  restart(): void {
+    this.#forgetSession()
+    for (const request of [...this.#pending]) this.#send(request)
+  }
+
+  #forgetSession(): void {
     this.#bySeq = new Map()
     for (const request of this.#pending) {
-      this.#platform.clearTimer(request.repeatTimer)
+      this.#host.clearTimer(request.repeatTimer)
       request.mayHaveRun ||= request.isSent
       request.isSent = false
     }
-    return [...this.#pending]
   }
 
   /** Whether a request has never been sent, or waits to be sent again. */
@@ -138,23 +167,22 @@ export class Requests {
     return [...this.#pending].some(({ isSent }) => !isSent)
   }
 
-  /** A request cannot be sent in this session: its gateway would refuse it. */
-  reject(request: Request, error: RequestError): void {
+  /** Rejects all requests. */
+  rejectAll(code: string, message: string): void {
+    this.#forgetSession()
+    for (const request of [...this.#pending]) {
+      this.#reject(request, new RequestError(code, message, { outcome: outcomeOf(request) }))
+    }
+  }
+
+  #reject(request: Request, error: RequestError): void {
     this.#remove(request)
     request.reject(error)
   }
 
-  /** Rejects all requests. */
-  rejectAll(code: string, message: string): void {
-    for (const request of this.restart()) {
-      this.#remove(request)
-      request.reject(new RequestError(code, message, { outcome: outcomeOf(request) }))
-    }
-  }
-
   #remove(request: Request): void {
     this.#pending.delete(request)
-    this.#platform.clearTimer(request.timer)
-    this.#platform.clearTimer(request.repeatTimer)
+    this.#host.clearTimer(request.timer)
+    this.#host.clearTimer(request.repeatTimer)
   }
 }

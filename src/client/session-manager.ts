@@ -1,14 +1,17 @@
-import { closeNormal, endingClassOf } from '../protocol/codes.js'
-import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
+import { closeNormal } from '../protocol/codes.js'
+import type { Downstream } from '../protocol/messages.js'
 import { type AttemptOptions, Attempts } from './attempts.js'
 import type { FailureKind } from './backoff.js'
 import { ClosingStage } from './closing.js'
 import type { Connection } from './connection.js'
 import type { Encoded } from './encode.js'
-import { RequestError, reasonOf } from './errors.js'
+import { reasonOf } from './errors.js'
 import { Heartbeats } from './heartbeats.js'
+import { type RouterHost, routeMessage } from './message-router.js'
 import type { Platform, Welcome } from './options.js'
-import { type Request, Requests } from './requests.js'
+import { Requests } from './requests.js'
+import { RetiredConnections } from './retired-connections.js'
+import { ServedCalls, type ServedCallsHost } from './served-calls.js'
 import type { SessionHost } from './session-host.js'
 import { Timers } from './timers.js'
 import { renewAfterMs } from './timing.js'
@@ -27,6 +30,10 @@ export class SessionManager {
   #host: SessionHost | undefined
   /** Also called for the last frames of a closed client. */
   readonly #onFrame: SessionHost['onFrame']
+  /** Also used for the handlers that run when the client is closed. */
+  readonly #servedHost: ServedCallsHost
+  readonly #retired: RetiredConnections
+  readonly #router: RouterHost
   #closing: ClosingStage | undefined
   #isOver = false
   /** The connection with the current session. */
@@ -42,7 +49,20 @@ export class SessionManager {
     }
     this.#timers = new Timers(timed)
     this.#heartbeats = new Heartbeats(this.#timers, connection => this.#lose(connection, 'no answer to a heartbeat'))
-    this.#requests = new Requests(timed, () => (this.#current === undefined ? this.#attempts.cause : undefined))
+    this.#requests = new Requests({
+      ...timed,
+      send: encoded => this.#current?.sendRequest(encoded),
+      onSent: () => this.#closing?.proceed(),
+      causeOfNoSession: () => (this.#current === undefined ? this.#attempts.cause : undefined)
+    })
+    const { handlerOf, dispatch, fault } = host
+    const onSettled = () => {
+      this.#retired.endIdle()
+      this.#closing?.proceed()
+    }
+    this.#servedHost = { ...timed, handlerOf, dispatch, fault, run, now: platform.now, onSettled }
+    this.#retired = new RetiredConnections(timed)
+    this.#router = this.#createRouterHost()
     this.#attempts = new Attempts(platform, options, this.#timers, run, {
       current: () => this.#current,
       onFrame: (connection, frame) => this.#receive(connection, frame),
@@ -80,7 +100,7 @@ export class SessionManager {
       this.#onFrame('down', frame, signed)
       if (received.kind === 'challenge') connection.sendFrame(received.answer)
       else if (received.kind === 'welcome') this.#welcome(connection, received.welcome)
-      else if (received.kind === 'message') this.#handle(connection, received.message)
+      else if (received.kind === 'message') routeMessage(connection, received.message, this.#router)
       else if (received.kind === 'hint') {
         this.#lose(connection, `${received.code}: ${received.message}`, received.retryAfterMs, 'refused')
       }
@@ -97,60 +117,43 @@ export class SessionManager {
       connection.endWithBye()
       return
     }
-    connection.open(welcome)
+    const served = new ServedCalls(connection, welcome.serverTime, this.#servedHost)
+    connection.open(welcome, served)
+    if (this.#closing !== undefined) served.close()
     this.#current = connection
     this.#attempts.sessionOpened()
     this.#timers.clear('resubscribe')
     this.#heartbeats.start(connection, welcome.heartbeatInterval * 1000)
     this.#timers.set('renew', renewAfterMs(welcome), () => this.#attempts.open('renew'))
-    for (const request of this.#requests.restart()) this.#sendRequest(connection, request)
+    this.#requests.restart()
     this.#host?.onState('connected')
     this.#host?.onWelcome(welcome)
-    previous?.endWithBye()
+    if (previous !== undefined) this.#retired.add(previous)
     this.#closing?.proceed()
   }
 
-  #handle(connection: Connection, message: Downstream): void {
-    switch (message.type) {
-      case 'challenge':
-        connection.sendFrame(connection.session.answerChallenge(message.challengeToken).frame)
-        return
-      case 'ping':
-        connection.send({ type: 'heartbeat' })
-        return
-      case 'reconnect':
+  #createRouterHost(): RouterHost {
+    return {
+      isCurrent: connection => connection === this.#current,
+      onChannelMessage: message => this.#host?.onChannelMessage(message),
+      onAnswer: (re, message) => {
+        if (re === this.#current?.byeSeq) this.#closing?.end()
+        else this.#requests.settle(re, message)
+      },
+      onRefused: error => {
+        if (this.#host?.onRefused(error.re, error.code, error.retryAfterMs) !== true) this.#requests.refuse(error)
+      },
+      onReconnect: (connection, afterMs) => {
         // The next session is opened first; its welcome ends this one (PROTOCOL §7.1).
         this.#attempts.expectRestart()
-        if (connection === this.#current) {
-          this.#timers.set('renew', message.afterMs, () => this.#attempts.open('move'))
-        }
-        return
-      case 'error':
-        this.#onError(connection, message)
-        return
-      case 'publication':
-      case 'subscribed':
-      case 'unsubscribed':
-        this.#host?.onChannelMessage(message)
-        return
-      default:
-        if (!('re' in message) || message.re === undefined) return
-        if (message.re === connection.byeSeq) this.#closing?.end()
-        else this.#requests.settle(message.re, request => request.resolve(message))
+        if (connection === this.#current) this.#timers.set('renew', afterMs, () => this.#attempts.open('move'))
+      },
+      onEnded: (connection, { code, message, retryAfterMs }) => {
+        if (code === 'DRAINING') this.#attempts.expectRestart()
+        this.#lose(connection, `${code}: ${message}`, retryAfterMs, 'refused')
+      },
+      onStopped: (code, message) => this.#stop(code, message)
     }
-  }
-
-  /** PROTOCOL §5.3, rows 4 to 7. */
-  #onError(connection: Connection, error: DownstreamMessages['error']): void {
-    const { code, message, re, retryAfterMs } = error
-    const ending = endingClassOf(code)
-    const isAnswer = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
-    if (ending === 'none' || isAnswer) {
-      if (this.#host?.onRefused(re, code, retryAfterMs) !== true) this.#requests.refuse(error, this.#sendIfOpen)
-    } else if (ending === 'transient') {
-      if (code === 'DRAINING') this.#attempts.expectRestart()
-      this.#lose(connection, `${code}: ${message}`, retryAfterMs, 'refused')
-    } else this.#stop(code, message)
   }
 
   /** Ends one connection. Another one may be open, or in its handshake. */
@@ -161,6 +164,7 @@ export class SessionManager {
       this.#attempts.failed(kind, reason, hintedMs)
       return
     }
+    this.#retired.endIdle()
     if (this.#current !== connection) return
     this.#current = undefined
     this.#timers.clear('renew')
@@ -177,7 +181,7 @@ export class SessionManager {
   // ── Requests ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   request(encoded: Encoded, timeoutMs: number): Promise<Downstream> {
-    return this.#requests.open(encoded, timeoutMs, this.#sendIfOpen)
+    return this.#requests.open(encoded, timeoutMs)
   }
 
   /** Sends a message of a channel. @returns its `seq`; undefined without a session */
@@ -188,21 +192,6 @@ export class SessionManager {
   /** Calls after a delay, unless the session is another by then. */
   retryJoinsAfter(ms: number, call: () => void): void {
     this.#timers.set('resubscribe', ms, call)
-  }
-
-  readonly #sendIfOpen = (request: Request): void => {
-    if (this.#current === undefined) return
-    this.#sendRequest(this.#current, request)
-    this.#closing?.proceed()
-  }
-
-  #sendRequest(connection: Connection, request: Request): void {
-    try {
-      this.#requests.onSent(request, connection.sendRequest(request.encoded))
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error
-      this.#requests.reject(request, error)
-    }
   }
 
   // ── The end ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -223,8 +212,10 @@ export class SessionManager {
     this.#host = undefined
     this.#timers.clear('renew', 'resubscribe')
     this.#heartbeats.stop()
+    const connections = () => [...this.#retired.connections, this.#current]
+    for (const connection of connections()) connection?.served?.close()
     const host = {
-      hasUnsent: () => this.#requests.hasUnsent,
+      hasUnsent: () => this.#requests.hasUnsent || connections().some(connection => connection?.isBusy),
       sendBye: () => {
         this.#current?.sendBye()
         return this.#current !== undefined
@@ -242,6 +233,7 @@ export class SessionManager {
     this.#host = undefined
     this.#attempts.drop()
     this.#timers.clearAll()
+    this.#retired.endAll()
     this.#current?.end(closeNormal)
     this.#current = undefined
     this.#requests.rejectAll(code, message)

@@ -18,6 +18,8 @@ export const lastRequestsMs = 5000
 export const byeMs = 2000
 /** Fetching a credential. */
 export const defaultCredentialTimeoutMs = 15_000
+/** Pause before something unavailable is sent again if the gateway gives none, and its bounds. */
+const repeatAfterMs = { default: 1000, min: 100, max: 30_000 }
 /** A request, from its call to its answer. */
 export const defaultRequestTimeoutMs = 10_000
 
@@ -26,6 +28,11 @@ const renewBeforeMs = 60_000
 const renewShare = 0.25
 /** Lower bound of a lifetime, against a loop of handshakes after a welcome that expires at once. */
 const minLifetimeMs = 1000
+
+/** @returns the pause before something that was refused for now is sent again, in milliseconds */
+export function repeatMs(retryAfterMs: number = repeatAfterMs.default): number {
+  return Math.min(Math.max(retryAfterMs, repeatAfterMs.min), repeatAfterMs.max)
+}
 
 /** The time to open the next session, in milliseconds from this welcome. */
 export function renewAfterMs({ expiresAt, serverTime }: { expiresAt: number; serverTime: number }): number {

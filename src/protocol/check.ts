@@ -7,12 +7,27 @@ export interface Member {
   readonly name: string
   readonly required: boolean
   /** The expected value of an upstream member, for the error message to the peer. */
-  readonly expected?: string
+  readonly expected: string | undefined
   /** The code for a string that does not fit. Default: INVALID_MESSAGE. */
-  readonly code?: CodeName
+  readonly code: CodeName | undefined
   /** Whether an empty array counts as an empty object (PROTOCOL §2: `JSONEncode({})` in Luau is `[]`). */
-  readonly isObject?: boolean
-  readonly check: (value: unknown) => boolean
+  readonly isObject: boolean
+  readonly check: Check
+}
+
+type Check = (value: unknown) => boolean
+
+export function required(name: string, check: Check, expected?: string, code?: CodeName): Member {
+  return { name, required: true, expected, code, isObject: false, check }
+}
+
+export function optional(name: string, check: Check, expected?: string, code?: CodeName): Member {
+  return { ...required(name, check, expected, code), required: false }
+}
+
+/** A member whose value is an object. */
+export function objectMember(member: Member): Member {
+  return { ...member, isObject: true }
 }
 
 const ownProperty = Object.prototype.hasOwnProperty
@@ -40,6 +55,10 @@ export function hasAtMostBytes(text: string, maxBytes: number): boolean {
 /** Counts Unicode code points: a surrogate pair is one character. */
 export function hasAtMostCharacters(text: string, maxCharacters: number): boolean {
   return text.length <= maxCharacters || (text.length <= 2 * maxCharacters && [...text].length <= maxCharacters)
+}
+
+export function isInteger(value: unknown, minimum: number, maximum: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,5 @@
 import { type Mac, utf8 } from './mac.js'
-import { HmacSha256 } from './sha256.js'
+import { createHmac } from './sha256.js'
 
 const closingBrace = Uint8Array.of(0x7d)
 
@@ -9,9 +9,9 @@ function toHex(bytes: Uint8Array): string {
 
 /** The {@link MacMaker} for browsers. */
 export function createPortableMac(key: Uint8Array): Mac {
-  const hmac = new HmacSha256(key)
+  const hmac = createHmac(key)
   return {
-    ofText: text => toHex(hmac.tag(utf8(text))),
-    ofClosedBytes: (bytes, end) => toHex(hmac.tag(bytes.subarray(0, end), closingBrace))
+    ofText: text => toHex(hmac(utf8(text))),
+    ofClosedBytes: (bytes, end) => toHex(hmac(bytes.subarray(0, end), closingBrace))
   }
 }

@@ -30,30 +30,31 @@ type Table = Readonly<Record<string, readonly Member[]>>
 type Raw = { type: string; [member: string]: unknown }
 
 /** Checks the members in order and returns the first mismatch, or undefined. Replaces `[]` by `{}` for objects (§2). */
-function findMismatch(raw: Raw, members: readonly Member[], seq?: number): ProtocolError | undefined {
+function findMismatch(raw: Raw, members: readonly Member[]): Member | undefined {
   for (const member of members) {
-    const { name } = member
+    const { name, required, isObject, check } = member
     if (!hasOwn(raw, name)) {
-      if (member.required)
-        return new ProtocolError(
-          'INVALID_MESSAGE',
-          `${name} is missing${member.expected === undefined ? '' : `: ${member.expected}`}`,
-          seq
-        )
+      if (required) return member
       continue
     }
     const value = raw[name]
-    if (member.isObject === true && Array.isArray(value) && value.length === 0) raw[name] = {}
-    else if (!member.check(value)) {
-      const code = member.code !== undefined && typeof value === 'string' ? member.code : 'INVALID_MESSAGE'
-      return new ProtocolError(
-        code,
-        `${name}: ${member.expected === undefined ? 'malformed' : `expected ${member.expected}`}`,
-        seq
-      )
-    }
+    if (isObject && Array.isArray(value) && value.length === 0) raw[name] = {}
+    else if (!check(value)) return member
   }
   return undefined
+}
+
+/** Explains a mismatch to the peer. */
+function messageOf(raw: Raw, mismatch: Member | undefined): string | undefined {
+  if (mismatch === undefined) return undefined
+  const { name, expected } = mismatch
+  return hasOwn(raw, name) ? `${name}: expected ${expected}` : `${name} is missing: ${expected}`
+}
+
+function errorOf(raw: Raw, mismatch: Member, seq: number): ProtocolError {
+  const { name, code } = mismatch
+  const isText = hasOwn(raw, name) && typeof raw[name] === 'string'
+  return new ProtocolError(isText && code !== undefined ? code : 'INVALID_MESSAGE', messageOf(raw, mismatch), seq)
 }
 
 function membersOf(table: Table, type: string): readonly Member[] | undefined {
@@ -61,7 +62,7 @@ function membersOf(table: Table, type: string): readonly Member[] | undefined {
 }
 
 // The only cast from `unknown` to the message types: `findMismatch` has just run the checks generated from the schema.
-function fits<T>(raw: Raw, mismatch: ProtocolError | undefined): raw is Raw & T {
+function fits<T>(raw: Raw, mismatch: Member | undefined): raw is Raw & T {
   return raw !== undefined && mismatch === undefined
 }
 
@@ -87,9 +88,9 @@ export function decodeUpstream(text: string): DecodedUpstream {
   }
   const members = raw.type === 'poll' ? undefined : membersOf(upstreamMembers, raw.type)
   if (members === undefined) return { seq, error: new ProtocolError('UNKNOWN_TYPE', undefined, seq) }
-  const mismatch = findMismatch(raw, members, seq)
+  const mismatch = findMismatch(raw, members)
   if (fits<Upstream>(raw, mismatch)) return { seq, message: raw }
-  return { seq, error: mismatch ?? new ProtocolError('INTERNAL') }
+  return { seq, error: mismatch === undefined ? new ProtocolError('INTERNAL') : errorOf(raw, mismatch, seq) }
 }
 
 /**
@@ -107,7 +108,7 @@ export function decodeAuthenticate(text: string): Authenticate {
   }
   const mismatch = otherMismatch ?? findMismatch(raw, upstreamMembers.authenticate)
   if (fits<Authenticate>(raw, mismatch)) return raw
-  throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
+  throw new ProtocolError('PROTOCOL_ERROR', messageOf(raw, mismatch))
 }
 
 function isPollNumber(value: number): boolean {
@@ -126,8 +127,8 @@ export function decodePoll(text: string): Poll {
   const mismatch = findMismatch(raw, upstreamMembers.poll)
   if (fits<Poll>(raw, mismatch)) return raw
   const { poll } = raw
-  if (typeof poll === 'number' && isPollNumber(poll)) throw new PollError(poll, mismatch?.message)
-  throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
+  if (typeof poll === 'number' && isPollNumber(poll)) throw new PollError(poll, messageOf(raw, mismatch))
+  throw new ProtocolError('PROTOCOL_ERROR', messageOf(raw, mismatch))
 }
 
 /**
@@ -143,5 +144,5 @@ export function decodeDownstream(text: string): { readonly seq?: number; readonl
   if (members === undefined) return seq
   const mismatch = findMismatch(raw, members)
   if (fits<Downstream>(raw, mismatch)) return { ...seq, message: raw }
-  throw new ProtocolError('PROTOCOL_ERROR', mismatch?.message)
+  throw new ProtocolError('PROTOCOL_ERROR', `${raw.type}: ${mismatch?.name} is malformed`)
 }

@@ -1,9 +1,11 @@
 import t from 'tap'
+import { maxBuffered, type Wanted } from '../../src/client/channel-handler.js'
 import { ClientChannels } from '../../src/client/channels.js'
 import type { Welcome } from '../../src/client/options.js'
-import { maxBuffered } from '../../src/client/subscription.js'
 
 /** The positions of a client in its channels (PROTOCOL §10.3, §10.4), without a connection. */
+
+const wantedNothing: Wanted = { recover: undefined, last: undefined, presence: false, onPresence: undefined }
 
 type Sent = { type: string; channel?: unknown; recover?: unknown }
 
@@ -34,7 +36,8 @@ function createChannels() {
       ...{ type: 'subscribed', seq: 1, re: sent.length, channel: 'c', offset, epoch, recovered },
       publications: publications.map(each => ({ offset: each, data: each, publishedAt: 0 }))
     })
-  const subscribe = () => channels.subscribe('c', ({ offset }) => got.push(offset), undefined)
+  const subscribe = (options: Partial<Wanted> = {}, into = got) =>
+    channels.subscribe('c', ({ offset }) => into.push(offset), { ...wantedNothing, ...options })
   const welcome = { subscriptions: [] } as unknown as Welcome
   return { channels, sent, events, delays, denied, state, got, publication, subscribed, subscribe, welcome }
 }
@@ -170,7 +173,7 @@ t.test('lets a handler unsubscribe during a delivery', async t => {
       got.push(offset)
       subscription.unsubscribe()
     },
-    { offset: 0, epoch: 'e' }
+    { ...wantedNothing, recover: { offset: 0, epoch: 'e' } }
   )
   subscribed(2, true, [1, 2])
   t.same(got, [1])

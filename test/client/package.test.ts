@@ -24,6 +24,10 @@ export const position: number | undefined = subscription.position?.offset
 export const joined: Promise<{ recovered: boolean }> = subscription.ready
 export const closed: Promise<void> = client.close()
 export const codeOf = (error: unknown) => (error instanceof RequestError ? [error.code, error.path, error.outcome] : undefined)
+export const listed = client.sessions('game', { limit: 1 }).then(({ sessions, next }) => [sessions[0]?.attributes['players'], next])
+export const read = client.history<{ n: number }>('c', { before: { offset: 1, epoch: 'e' } }).then(({ publications }) => publications[0]?.data.n)
+export const set: Promise<void> = client.setAttributes({ n: '1' })
+client.subscribe('c', () => {}, { last: 1 })
 export const hooks = [CountersignProvider, useConnectionState, useLatest, useSubscription]
 `
 
@@ -37,6 +41,27 @@ function pack(t: Test): string {
   execFileSync('tar', ['xzf', archive, '-C', target, '--strip-components=1'])
   return folder
 }
+
+t.test('the members that are renamed in the bundle are internal', async t => {
+  const bundle = await import(new URL('../../scripts/client-bundle.mjs', import.meta.url).href)
+  const names: readonly string[] = bundle.internalMembers
+  const files = [
+    ...['protocol/upstream-schemas', 'protocol/downstream-schemas', 'protocol/schema-parts', 'protocol/limits'],
+    ...['client/answers', 'client/credential', 'client/errors', 'client/verbs']
+  ]
+  const text = files.map(file => readFileSync(join(root, `src/${file}.ts`), 'utf8')).join('')
+  const options = readFileSync(join(root, 'src/client/options.ts'), 'utf8').replace(
+    /export interface Platform[\s\S]*/,
+    ''
+  )
+  const inUse = new Set(`${text}${options}`.match(/(?<=^ +(?:readonly )?)\w+(?=\??:)/gm))
+  t.ok(names.length > 50)
+  t.same(
+    names.filter(name => inUse.has(name)),
+    [],
+    'neither messages nor options, events and answers have them'
+  )
+})
 
 t.test('the package has no dependencies, and works for every consumer', { timeout: 300_000 }, async t => {
   const folder = pack(t)

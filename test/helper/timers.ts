@@ -4,6 +4,8 @@ export interface ManualTimers {
   readonly clearTimer: (timer: unknown) => void
   /** Advances the time and calls the timers due, in order. */
   advance(ms: number): void
+  /** Milliseconds by which the time was advanced. */
+  now(): number
   /** Milliseconds until each running timer fires, ascending. */
   running(): number[]
 }
@@ -30,6 +32,7 @@ export function createTimers(): ManualTimers {
       }
       time = until
     },
+    now: () => time,
     running: () => [...timers.values()].map(({ at }) => at - time).sort((a, b) => a - b)
   }
 }

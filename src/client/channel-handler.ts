@@ -1,4 +1,5 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
+import type { PresenceChange } from './answers.js'
 import type { RequestError } from './errors.js'
 import type { Joined, Position, Publication, PublicationHandler } from './options.js'
 
@@ -15,6 +16,14 @@ export function isNext(position: Position | undefined, { offset, epoch }: Positi
   return position !== undefined && position.epoch === epoch && offset === position.offset + 1
 }
 
+/** What a handler asks for: everything after a position, or the newest publications; and who joins and leaves. */
+export interface Wanted {
+  readonly recover: Position | undefined
+  readonly last: number | undefined
+  readonly presence: boolean
+  readonly onPresence: ((change: PresenceChange) => unknown) | undefined
+}
+
 export interface HandlerHost {
   /** Queues a call that must not throw. */
   dispatch(call: () => void): void
@@ -25,6 +34,7 @@ export interface HandlerHost {
 /** The state of a handler: its position, and how far it has caught up with its channel. */
 export class ChannelHandler {
   readonly channel: string
+  readonly wanted: Wanted
   readonly ready: Promise<Joined>
   readonly #host: HandlerHost
   readonly #handler: PublicationHandler<never>
@@ -32,18 +42,21 @@ export class ChannelHandler {
   #reject: (error: RequestError) => void = () => {}
   #cursor: Position | undefined
   #position: Position | undefined
+  #last: number | undefined
   #isActive = true
   /** Set while the handler wants publications from before the channel's own position. */
   #buffered: Publication[] | undefined
   /** The `seq` of the subscribe that catches up. */
   catchUpSeq: number | undefined
 
-  constructor(host: HandlerHost, channel: string, handler: PublicationHandler<never>, recover: Position | undefined) {
+  constructor(host: HandlerHost, channel: string, handler: PublicationHandler<never>, wanted: Wanted) {
     this.#host = host
     this.channel = channel
+    this.wanted = wanted
     this.#handler = handler
-    this.#cursor = recover
-    this.#position = recover
+    this.#cursor = wanted.recover
+    this.#position = wanted.recover
+    this.#last = wanted.last
     this.ready = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -61,6 +74,11 @@ export class ChannelHandler {
     return this.#position
   }
 
+  /** How many of the newest publications it still asks for. */
+  get last(): number | undefined {
+    return this.#last
+  }
+
   get isActive(): boolean {
     return this.#isActive
   }
@@ -69,9 +87,13 @@ export class ChannelHandler {
     return this.#buffered !== undefined
   }
 
-  /** It asked for publications from before the position of its joined channel. */
-  fallBehind(): void {
-    this.#buffered = []
+  /**
+   * It needs a subscribe of its own.
+   * @param position  of its channel, from which it goes on unless it asked for other publications
+   */
+  fallBehind(position: Position | undefined): void {
+    this.#buffered ??= []
+    if (this.#last === undefined) this.#cursor ??= position
   }
 
   /** The channel was joined in a new session, from the lowest cursor of its handlers. */
@@ -85,6 +107,15 @@ export class ChannelHandler {
     // Publications that could not be recovered are skipped.
     if (this.#cursor === undefined || !recovered) this.#moveTo(position)
     this.#resolve({ ...position, recovered })
+  }
+
+  /** The channel was joined with its newest publications. */
+  joinLast({ offset, epoch, publications = [] }: DownstreamMessages['subscribed']): void {
+    const wanted = this.#last === undefined ? [] : publications.slice(-this.#last)
+    this.#last = undefined
+    this.#resolve({ offset, epoch, recovered: false })
+    for (const each of wanted) this.#deliver({ channel: this.channel, epoch, ...each })
+    this.#moveTo({ offset, epoch })
   }
 
   #moveTo({ offset, epoch }: Position): void {
@@ -117,12 +148,22 @@ export class ChannelHandler {
   }
 
   /** The answer to its own subscribe. @param missedAt  the channel's position, to go on from if nothing was recovered */
-  catchUp({ recovered, epoch, publications = [] }: DownstreamMessages['subscribed'], missedAt: Position): void {
+  catchUp(subscribed: DownstreamMessages['subscribed'], missedAt: Position): void {
+    const { recovered, epoch, publications = [] } = subscribed
     const buffered = this.#buffered ?? []
     this.caughtUp()
-    this.join(missedAt, recovered)
+    if (this.#last === undefined) this.join(missedAt, recovered)
+    else this.joinLast(subscribed)
     if (recovered) for (const each of publications) this.acceptOld({ channel: this.channel, epoch, ...each })
     for (const each of buffered) this.acceptOld(each)
+  }
+
+  presenceChanged(change: PresenceChange): void {
+    const { onPresence } = this.wanted
+    if (onPresence === undefined) return
+    this.#host.dispatch(() => {
+      if (this.#isActive) this.#host.call(() => onPresence(change), this.channel)
+    })
   }
 
   stop(error: RequestError): void {

@@ -1,0 +1,176 @@
+import { ChannelHandler, type HandlerHost, type Wanted } from './channel-handler.js'
+import {
+  type ChannelState,
+  catchUpMembers,
+  createChannelState,
+  type JoinMembers,
+  joinMembers,
+  rewind,
+  wantsPresence
+} from './channel-state.js'
+import { RequestError } from './errors.js'
+import type { ClientEvents, Position, PublicationHandler, Subscription, Welcome } from './options.js'
+
+/** Which channels a client has joined, or is joining, over all its sessions (PROTOCOL §10.3). */
+
+/** The functions of the client that its channels use. */
+export interface ChannelsHost extends HandlerHost {
+  /** Sends a message in the current session. @returns its `seq`; undefined without a session */
+  send(type: 'subscribe' | 'unsubscribe', members: JoinMembers): number | undefined
+  emit<Name extends 'subscribed' | 'missed' | 'unsubscribed' | 'direct'>(name: Name, event: ClientEvents[Name]): void
+  /** A channel was refused for good. */
+  denied(channel: string, code: string): void
+  /** Calls {@link ChannelJoins.joinPending} after a delay. */
+  retryJoinsAfter(ms: number): void
+}
+
+export class ChannelJoins {
+  protected readonly host: ChannelsHost
+  protected readonly channels = new Map<string, ChannelState>()
+  /** Names of the channels that the gateway joins at the start of the session. */
+  #serverJoined: readonly string[] = []
+
+  constructor(host: ChannelsHost) {
+    this.host = host
+  }
+
+  /** @param refusal  why the request is not sent */
+  subscribe(channel: string, handler: PublicationHandler<never>, wanted: Wanted, refusal?: RequestError): Subscription {
+    const added = new ChannelHandler(this.host, channel, handler, wanted)
+    if (refusal === undefined) this.#addHandler(added)
+    else {
+      added.stop(refusal)
+      this.host.emit('unsubscribed', { channel, code: refusal.code })
+      this.host.denied(channel, refusal.code)
+    }
+    return {
+      channel,
+      ready: added.ready,
+      get position() {
+        return added.position
+      },
+      unsubscribe: () => this.#unsubscribe(added)
+    }
+  }
+
+  #addHandler(added: ChannelHandler): void {
+    const { channel, cursor, last, wanted } = added
+    const known = this.channels.get(channel)
+    const state = known ?? this.#add(channel, cursor)
+    state.handlers.add(added)
+    if (known === undefined) this.join(state)
+    else if (this.#fitsJoin(state, added)) return
+    else if (cursor !== undefined || last !== undefined || wanted.presence) {
+      added.fallBehind(state.position)
+      if (state.isJoined) this.#catchUp(state, added)
+    } else if (state.isJoined && state.position !== undefined) added.join(state.position, false)
+  }
+
+  /** Whether a subscribe that has not been sent can ask for what a handler wants. */
+  #fitsJoin({ isJoined, joinSeq, position }: ChannelState, { cursor, last }: ChannelHandler): boolean {
+    return !isJoined && joinSeq === undefined && cursor === undefined && (last === undefined || position === undefined)
+  }
+
+  #add(channel: string, position?: Position): ChannelState {
+    const state = createChannelState(channel, position)
+    this.channels.set(channel, state)
+    return state
+  }
+
+  #unsubscribe(handler: ChannelHandler): void {
+    const { channel } = handler
+    if (!handler.isActive) return
+    handler.stop(new RequestError('CLOSED', `unsubscribed from ${channel}`))
+    const state = this.channels.get(channel)
+    if (state?.handlers.delete(handler) !== true) return
+    // Switches presence off.
+    const isQuiet = state.handlers.size > 0 && handler.wanted.presence && !wantsPresence(state)
+    if (isQuiet && state.isJoined) this.join(state)
+    else this.#leaveUnused(state)
+  }
+
+  /** Leaves a channel without handlers. */
+  #leaveUnused({ channel, handlers }: ChannelState): void {
+    if (handlers.size > 0 || this.#serverJoined.includes(channel)) return
+    this.channels.delete(channel)
+    this.host.send('unsubscribe', { channel })
+  }
+
+  protected join(state: ChannelState): void {
+    state.isJoined = false
+    state.joinSeq = this.host.send('subscribe', joinMembers(state))
+  }
+
+  /** Asks for what a handler wants and its channel has not. It is legal on a joined channel. */
+  #catchUp(state: ChannelState, handler: ChannelHandler): void {
+    handler.fallBehind(state.position)
+    handler.catchUpSeq = this.host.send('subscribe', catchUpMembers(state, handler))
+  }
+
+  protected catchUpAll(state: ChannelState): void {
+    for (const each of state.handlers) if (each.isBehind && each.catchUpSeq === undefined) this.#catchUp(state, each)
+  }
+
+  /** Joins all channels in a new session, each from its last position. */
+  restart({ subscriptions = [] }: Welcome): void {
+    const left = this.#serverJoined
+    this.#serverJoined = subscriptions.map(({ channel }) => channel)
+    for (const name of left) if (!this.#serverJoined.includes(name)) this.#leaveOwn(name)
+    for (const state of this.channels.values()) rewind(state)
+    for (const { channel, offset, epoch } of subscriptions) {
+      const position = { offset, epoch }
+      const state = this.channels.get(channel) ?? this.#add(channel, position)
+      state.position ??= position
+      state.isJoined = state.position.offset === offset && state.position.epoch === epoch
+      if (state.isJoined) for (const handler of state.handlers) this.#enterOwn(handler, position)
+    }
+    this.joinPending()
+  }
+
+  /** The gateway has joined an own channel, without what a handler may want. */
+  #enterOwn(handler: ChannelHandler, position: Position): void {
+    if (handler.last !== undefined || handler.wanted.presence) handler.fallBehind(position)
+    else handler.join(position, true)
+  }
+
+  /** An own channel of another session, or of another client: nobody else may join it. */
+  #leaveOwn(channel: string): void {
+    const state = this.channels.get(channel)
+    if (state === undefined) return
+    if (state.handlers.size === 0) this.channels.delete(channel)
+    else this.remove(state, 'PERMISSION_DENIED', false)
+  }
+
+  /** Joins the channels that are neither joined nor pending. */
+  joinPending(): void {
+    for (const state of this.channels.values()) {
+      if (!state.isJoined && state.joinSeq === undefined) this.join(state)
+      else if (state.isJoined) this.catchUpAll(state)
+    }
+  }
+
+  /** Refuses some handlers of a channel; the others stay. */
+  protected refuse(state: ChannelState, handlers: readonly ChannelHandler[], code: string): void {
+    const { channel } = state
+    for (const handler of handlers) {
+      handler.stop(new RequestError(code, `${code} for channel ${channel}`))
+      state.handlers.delete(handler)
+    }
+    this.#leaveUnused(state)
+    this.host.denied(channel, code)
+  }
+
+  protected remove(state: ChannelState, code: string, isReported = true): void {
+    const { channel, handlers } = state
+    this.channels.delete(channel)
+    const error = new RequestError(code, `${code} for channel ${channel}`)
+    for (const handler of handlers) handler.stop(error)
+    this.host.emit('unsubscribed', { channel, code })
+    if (isReported) this.host.denied(channel, code)
+  }
+
+  /** The client was closed: what waits for a join fails, and the channels are joined again after the next `connect`. */
+  close(error: RequestError): void {
+    for (const { handlers } of this.channels.values()) for (const handler of handlers) handler.fail(error)
+  }
+}
