@@ -18,35 +18,24 @@ export interface JoinMembers {
   readonly channel: string
   readonly recover?: Position
   readonly last?: number
-  readonly presence?: true
 }
 
 export function createChannelState(channel: string, position: Position | undefined): ChannelState {
   return { channel, handlers: new Set(), position, isJoined: false, joinSeq: undefined, buffered: [] }
 }
 
-export function wantsPresence({ handlers }: ChannelState): boolean {
-  return [...handlers].some(({ wanted }) => wanted.presence)
-}
-
-function presenceMember(state: ChannelState): { presence?: true } {
-  // A subscribe without it would switch presence off for all handlers (PROTOCOL §17).
-  return wantsPresence(state) ? { presence: true } : {}
-}
-
 /** The subscribe for all handlers that are not behind. */
 export function joinMembers(state: ChannelState): JoinMembers {
   const { channel, position, handlers } = state
-  const presence = presenceMember(state)
-  if (position !== undefined) return { channel, recover: position, ...presence }
+  if (position !== undefined) return { channel, recover: position }
   const last = Math.max(...[...handlers].map(handler => (handler.isBehind ? 0 : (handler.last ?? 0))))
-  return { channel, ...(last > 0 ? { last } : {}), ...presence }
+  return { channel, ...(last > 0 ? { last } : {}) }
 }
 
 /** The subscribe for one handler that is behind. */
 export function catchUpMembers(state: ChannelState, { last, cursor }: ChannelHandler): JoinMembers {
   const recover = cursor === undefined ? {} : { recover: { offset: cursor.offset, epoch: cursor.epoch } }
-  return { channel: state.channel, ...(last === undefined ? recover : { last }), ...presenceMember(state) }
+  return { channel: state.channel, ...(last === undefined ? recover : { last }) }
 }
 
 export function bufferPublication({ buffered }: ChannelState, publication: Publication): void {

@@ -2,7 +2,6 @@ import { closeNormal } from '../protocol/codes.js'
 import { defaultLimits } from '../protocol/limits.js'
 import { type Encoded, limitsOf, type RequestLimits } from './encode.js'
 import type { Welcome } from './options.js'
-import type { ServedCalls } from './served-calls.js'
 import type { ClientSession } from './session.js'
 import type { ClientSocket } from './socket.js'
 
@@ -16,8 +15,6 @@ export class Connection {
   welcome: Welcome | undefined
   /** The limits of its session. */
   limits: RequestLimits = defaultLimits
-  /** Answers the calls that its session receives. */
-  served: ServedCalls | undefined
   /** Set once `bye` was sent. */
   byeSeq: number | undefined
 
@@ -33,20 +30,9 @@ export class Connection {
     return this.#isOver
   }
 
-  /** Whether its session can still send. */
-  get isUsable(): boolean {
-    return !this.#isOver && this.byeSeq === undefined
-  }
-
-  /** Whether its session owes answers to calls. */
-  get isBusy(): boolean {
-    return this.isUsable && this.served?.isBusy === true
-  }
-
-  open(welcome: Welcome, served: ServedCalls): void {
+  open(welcome: Welcome): void {
     this.welcome = welcome
     this.limits = limitsOf(welcome.limits, defaultLimits)
-    this.served = served
   }
 
   /** Signs and sends a message. @returns its `seq` */
@@ -73,7 +59,6 @@ export class Connection {
   end(closeCode?: number): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.served?.end()
     this.#socket.close(closeCode)
   }
 

@@ -1,11 +1,8 @@
 import { byteLength, type Member } from '../protocol/check.js'
 import {
   attributesRequest,
-  callRequest,
-  callResultRequest,
   heartbeatRequest,
   historyRequest,
-  presenceRequest,
   publishRequest,
   sessionsRequest,
   subscribeRequest,
@@ -31,10 +28,7 @@ const requestMembers = {
   unsubscribe: unsubscribeRequest,
   publish: publishRequest,
   attributes: attributesRequest,
-  call: callRequest,
-  callResult: callResultRequest,
   history: historyRequest,
-  presence: presenceRequest,
   sessions: sessionsRequest
 }
 

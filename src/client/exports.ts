@@ -1,18 +1,8 @@
 /** What both entries export. */
-export type {
-  CallHandler,
-  CallInfo,
-  CallTarget,
-  History,
-  Member,
-  Presence,
-  PresenceChange,
-  SessionEntry,
-  SessionList
-} from './answers.js'
+export type { History, Member, SessionEntry, SessionList } from './answers.js'
 export { CountersignClient } from './client.js'
 export type { Credential, CredentialOption, GivenCredential, TicketResponse } from './credential.js'
-export { CallError, type CallFailure, RequestError, type RequestErrorDetails, type RequestOutcome } from './errors.js'
+export { RequestError, type RequestErrorDetails, type RequestOutcome } from './errors.js'
 export type { Fault } from './events.js'
 export type {
   Attributes,
@@ -30,4 +20,4 @@ export type {
   Validation,
   Welcome
 } from './options.js'
-export type { CallOptions, PublishOptions, RepeatableOptions, RequestOptions } from './verbs.js'
+export type { PublishOptions, RepeatableOptions, RequestOptions } from './verbs.js'

@@ -1,4 +1,3 @@
-import type { CallHandler } from './answers.js'
 import type { Wanted } from './channel-handler.js'
 import { ClientChannels } from './channels.js'
 import { type Encoded, encodeRequest, type RequestLimits, type RequestType } from './encode.js'
@@ -7,32 +6,18 @@ import { callSafely } from './events.js'
 import type { Attributes, PublicationHandler, SubscribeOptions, Subscription, Welcome } from './options.js'
 import { type RequestOptions, Verbs } from './verbs.js'
 
-const methodPattern = /^[A-Za-z0-9_.:-]{1,64}$/
-
-/** @throws TypeError */
-function requireFunction(value: unknown, name: string): void {
-  if (typeof value !== 'function') throw new TypeError(`${name} must be a function`)
+function wantedOf({ recover, last }: SubscribeOptions): Wanted {
+  return { recover: recover === undefined ? undefined : { offset: recover.offset, epoch: recover.epoch }, last }
 }
 
-/** @throws TypeError */
-function wantedOf({ recover, last, presence = false, onPresence }: SubscribeOptions): Wanted {
-  if (onPresence !== undefined) requireFunction(onPresence, 'subscribe: onPresence')
-  return {
-    recover: recover === undefined ? undefined : { offset: recover.offset, epoch: recover.epoch },
-    last,
-    presence: presence || onPresence !== undefined,
-    onPresence
-  }
-}
-
-/** What a client keeps over all its sessions: its channels, its attributes, and its handlers of calls. */
+/** What a client keeps over all its sessions: its channels and its attributes. */
 export abstract class LastingVerbs extends Verbs {
+  /** @internal */
   protected readonly channels: ClientChannels
-  /** By method. They outlive a `close`. */
-  protected readonly handlers = new Map<string, CallHandler<never>>()
   /**
    * Of the next handshake: those that a gateway has accepted, or that were given before the first session. A handshake with
    * attributes that the gateway refuses would fail again and again.
+   * @internal
    */
   protected attributes: Attributes | undefined
   /** The newest ones, which the current session has not accepted yet if they are others. */
@@ -54,14 +39,15 @@ export abstract class LastingVerbs extends Verbs {
     })
   }
 
-  /** Of the last session. */
+  /** Of the last session. @internal */
   protected abstract readonly limits: RequestLimits | undefined
-  /** Between `connect` and `close`. */
+  /** Between `connect` and `close`. @internal */
   protected abstract readonly isRunning: boolean
-  /** @returns the `seq` of the frame; undefined without a session */
+  /** @returns the `seq` of the frame; undefined without a session @internal */
   protected abstract sendNow(encoded: Encoded): number | undefined
-  /** Joins the channels again that were refused, after a delay. */
+  /** Joins the channels again that were refused, after a delay. @internal */
   protected abstract retryJoinsAfter(ms: number): void
+  /** @internal */
   protected abstract onTrouble(reason: string, tries: number): void
 
   /** Why the gateway would refuse a message. */
@@ -83,40 +69,21 @@ export abstract class LastingVerbs extends Verbs {
    * channel may have several handlers; it is left with the last one. The event `missed` reports that publications were
    * lost and cannot be recovered.
    * @param channel  1 to 128 of letters, digits, `_`, `.`, `:`, `-`
-   * @returns the subscription; its `ready` rejects if the channel, or what the options ask for, is refused
-   * @throws TypeError if a handler is no function
+   * @returns the subscription; its `ready` rejects if the channel is refused
+   * @throws TypeError if the handler is no function
    */
   subscribe<T = unknown>(
     channel: string,
     handler: PublicationHandler<T>,
     options: SubscribeOptions = {}
   ): Subscription {
-    requireFunction(handler, 'subscribe: the handler')
+    if (typeof handler !== 'function') throw new TypeError('subscribe: the handler must be a function')
     const wanted = wantedOf(options)
     return this.dispatcher.run(() => {
-      const { recover, last, presence } = wanted
-      const refusal = this.#refusalOf('subscribe', { channel, recover, last, presence })
+      const { recover, last } = wanted
+      const refusal = this.#refusalOf('subscribe', { channel, recover, last })
       return this.channels.subscribe(String(channel), handler, wanted, refusal)
     })
-  }
-
-  /**
-   * Answers the calls of other sessions to a method, in place of an earlier handler. Each call runs once. What the handler
-   * returns, or resolves with, is the result. What it throws is the caller's error, with the code HANDLER_FAILED, or its own
-   * `code` if that is like `NOT_FOUND`. Handlers run side by side; those that run when the client is closed may finish.
-   * @param method  1 to 64 of letters, digits, `_`, `.`, `:`, `-`
-   * @returns a function that removes the handler
-   * @throws RequestError for a malformed method. @throws TypeError if the handler is no function
-   */
-  handle<T = unknown>(method: string, handler: CallHandler<T>): () => void {
-    requireFunction(handler, 'handle: the handler')
-    if (!methodPattern.test(method)) {
-      throw invalid('method', 'expected 1 to 64 of letters, digits, "_", ".", ":", "-"')
-    }
-    this.handlers.set(method, handler)
-    return () => {
-      if (this.handlers.get(method) === handler) this.handlers.delete(method)
-    }
   }
 
   /**

@@ -19,18 +19,14 @@ export interface RouterHost {
   onStopped(code: string, message: string): void
 }
 
-/** Takes a verified message to where it belongs. A replaced session only answers calls, and proves that it is alive. */
+/** Takes a verified message to where it belongs. A session that is not the current one only proves that it is alive. */
 export function routeMessage(connection: Connection, message: Downstream, host: RouterHost): void {
-  const { served } = connection
   switch (message.type) {
     case 'challenge':
       connection.sendFrame(connection.session.answerChallenge(message.challengeToken).frame)
       return
     case 'ping':
       connection.send({ type: 'heartbeat' })
-      return
-    case 'call':
-      served?.receive(message)
       return
     case 'reconnect':
       host.onReconnect(connection, message.afterMs)
@@ -41,11 +37,10 @@ export function routeMessage(connection: Connection, message: Downstream, host: 
     case 'publication':
     case 'subscribed':
     case 'unsubscribed':
-    case 'presenceChanged':
       if (host.isCurrent(connection)) host.onChannelMessage(message)
       return
     default:
-      if (!('re' in message) || message.re === undefined || served?.onAck(message.re) === true) return
+      if (!('re' in message) || message.re === undefined) return
       if (host.isCurrent(connection)) host.onAnswer(message.re, message)
   }
 }
@@ -56,7 +51,7 @@ function routeError(connection: Connection, error: DownstreamMessages['error'], 
   const ending = endingClassOf(code)
   const isAnswer = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
   if (ending === 'none' || isAnswer) {
-    if (connection.served?.onRefused(error) !== true && host.isCurrent(connection)) host.onRefused(error)
+    if (host.isCurrent(connection)) host.onRefused(error)
   } else if (ending === 'transient') host.onEnded(connection, error)
   else host.onStopped(code, message)
 }

@@ -1,5 +1,4 @@
 import type { MacMaker } from '../protocol/mac.js'
-import type { PresenceChange } from './answers.js'
 import type { CredentialOption } from './credential.js'
 import type { Fault } from './events.js'
 import type { OpenSocket } from './socket.js'
@@ -91,12 +90,8 @@ export interface Subscription {
 export interface SubscribeOptions {
   /** The position of the last known publication, e.g. from an earlier page view; later ones are delivered. */
   readonly recover?: Position
-  /** Deliver so many of the newest publications first: 1 to 512. Not together with `recover`. */
+  /** Deliver this number of the newest publications first: 1 to 512. Not together with `recover`. */
   readonly last?: number
-  /** Ask for presence. `onPresence` implies it. */
-  readonly presence?: boolean
-  /** Called when sessions have joined or left the channel. */
-  readonly onPresence?: (change: PresenceChange) => unknown
 }
 
 export interface ClientEvents {
@@ -121,7 +116,7 @@ export interface ClientEvents {
   direct: Publication
   /** The client has stopped: a signed error of the gateway means that reconnecting would not help. */
   stopped: { readonly code: string; readonly message: string }
-  /** What a listener or handler of the application threw, and where: `listener:state`, `channel:chat`, `handle:kick`. */
+  /** What a listener or handler of the application threw, and where: `listener:state`, `channel:chat`. */
   error: Fault
 }
 
@@ -149,8 +144,6 @@ export interface Platform {
   readonly random: () => number
   /** 22 to 64 random base64url characters. */
   readonly nonce: () => string
-  /** Unix milliseconds. */
-  readonly now: () => number
   readonly setTimer: (call: () => void, ms: number) => unknown
   readonly clearTimer: (timer: unknown) => void
   /** Reports what an application's listener or handler threw. */

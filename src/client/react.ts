@@ -73,9 +73,23 @@ export function useSubscription<T = unknown>(
   }, [client, channel])
 }
 
-/** The newest publication of a channel since the component was mounted; undefined before the first one. */
+/** The newest publication of a channel that the gateway keeps; undefined before it has arrived, and while there is none. */
 export function useLatest<T = unknown>(channel: string | undefined): Publication<T> | undefined {
+  const client = useClient()
   const [latest, setLatest] = useState<Publication<T>>()
-  useSubscription<T>(channel, setLatest)
+  const [misses, setMisses] = useState(0)
+  useEffect(
+    () =>
+      client.on('missed', event => {
+        if (event.channel === channel) setMisses(count => count + 1)
+      }),
+    [client, channel]
+  )
+  // Publications that were missed may include the newest one, so each miss asks for it again.
+  useEffect(() => {
+    if (channel === undefined) return undefined
+    const subscription = client.subscribe<T>(channel, setLatest, { last: 1 })
+    return () => subscription.unsubscribe()
+  }, [client, channel, misses])
   return latest?.channel === channel ? latest : undefined
 }

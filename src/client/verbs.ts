@@ -1,7 +1,7 @@
 import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
-import type { CallTarget, History, Presence, SessionList } from './answers.js'
-import { type RequestType, timeoutOf } from './encode.js'
-import { CallError, RequestError } from './errors.js'
+import type { History, SessionList } from './answers.js'
+import type { RequestType } from './encode.js'
+import { RequestError } from './errors.js'
 import { Emitter } from './events.js'
 import type { ClientEvents, Position, Published, Validation } from './options.js'
 
@@ -17,16 +17,6 @@ export interface RepeatableOptions extends RequestOptions {
 }
 
 export type PublishOptions = RepeatableOptions
-
-export interface CallOptions extends RepeatableOptions {
-  /** How long the receiver may take: 100 to 30,000 ms. Others count as the nearest. Default: `requestTimeoutMs`. */
-  readonly timeoutMs?: number
-}
-
-/** Bounds of a call's time-out, in milliseconds. */
-const callTimeoutMs = { min: 100, max: 30_000 }
-/** The gateway may declare the time-out of a call late (PROTOCOL §16). */
-const callGraceMs = 3000
 
 /** The requests of a client. Each has one answer. One that the gateway would refuse is refused before it is sent. */
 export abstract class Verbs extends Emitter<ClientEvents> {
@@ -50,10 +40,10 @@ export abstract class Verbs extends Emitter<ClientEvents> {
     type: RequestType,
     members: Readonly<Record<string, unknown>>,
     timeoutMs: number | undefined,
-    expected: Type
+    answerType: Type
   ): Promise<Omit<DownstreamMessages[Type], 'type' | 'seq' | 're'>> {
     const answer = await this.request(type, members, timeoutMs)
-    if (answer.type !== expected) {
+    if (answer.type !== answerType) {
       throw new RequestError('PROTOCOL_ERROR', `answered by ${answer.type}`, { outcome: 'unknown' })
     }
     const {
@@ -110,7 +100,11 @@ export abstract class Verbs extends Emitter<ClientEvents> {
    */
   async history<T = unknown>(
     channel: string,
-    { limit, before, timeoutMs }: RequestOptions & { readonly limit?: number; readonly before?: Position } = {}
+    {
+      limit,
+      before,
+      timeoutMs
+    }: RequestOptions & { readonly limit?: number; readonly before?: Position | undefined } = {}
   ): Promise<History<T>> {
     const position = before === undefined ? undefined : { offset: before.offset, epoch: before.epoch }
     const answer = await this.ask('history', { channel, limit, before: position }, timeoutMs, 'history')
@@ -118,19 +112,6 @@ export abstract class Verbs extends Emitter<ClientEvents> {
     const publications = answer.publications.map(each => ({ channel, epoch, ...each, data: each.data as T }))
     const offset = publications[publications.length - 1]?.offset ?? before?.offset ?? 0
     return { publications, offset, epoch, more }
-  }
-
-  /**
-   * Lists the sessions in a channel, if the gateway keeps its presence.
-   * @param channel  1 to 128 of letters, digits, `_`, `.`, `:`, `-`
-   * @param options  limit: 0 to 100, default 100
-   * @throws RequestError
-   */
-  async presence(
-    channel: string,
-    { timeoutMs, ...options }: RequestOptions & { readonly limit?: number } = {}
-  ): Promise<Presence> {
-    return this.ask('presence', { ...options, channel }, timeoutMs, 'presence')
   }
 
   /**
@@ -143,30 +124,5 @@ export abstract class Verbs extends Emitter<ClientEvents> {
     { timeoutMs, ...options }: RequestOptions & { readonly limit?: number; readonly after?: string } = {}
   ): Promise<SessionList> {
     return this.ask('sessions', { ...options, clientId }, timeoutMs, 'sessions')
-  }
-
-  /**
-   * Calls a method of another session, which runs it at most once, even if this client or the receiver reconnects.
-   * @param to      one session, or any live session of a client
-   * @param method  1 to 64 of letters, digits, `_`, `.`, `:`, `-`
-   * @param data    any value that JSON can represent, or undefined; it is encoded now, and may be changed afterwards
-   * @returns what the receiver's handler returned
-   * @throws CallError, its `outcome` is `unknown` where the method may have run
-   */
-  async call<R = unknown>(
-    to: CallTarget,
-    method: string,
-    data?: unknown,
-    { timeoutMs, idempotencyKey = this.newIdempotencyKey() }: CallOptions = {}
-  ): Promise<R> {
-    try {
-      const { min, max } = callTimeoutMs
-      const waitMs = Math.round(Math.min(Math.max(timeoutOf(timeoutMs, this.requestTimeoutMs), min), max))
-      const members = { to, method, data, timeoutMs: waitMs, idempotencyKey }
-      return (await this.ask('call', members, waitMs + callGraceMs, 'called')).data as R
-    } catch (error) {
-      if (!(error instanceof RequestError) || error instanceof CallError) throw error
-      throw new CallError(error.code, error.message, error)
-    }
   }
 }

@@ -5,7 +5,7 @@ import type { Welcome } from '../../src/client/options.js'
 
 /** The positions of a client in its channels (PROTOCOL §10.3, §10.4), without a connection. */
 
-const wantedNothing: Wanted = { recover: undefined, last: undefined, presence: false, onPresence: undefined }
+const wantedNothing: Wanted = { recover: undefined, last: undefined }
 
 type Sent = { type: string; channel?: unknown; recover?: unknown }
 
@@ -178,4 +178,83 @@ t.test('lets a handler unsubscribe during a delivery', async t => {
   subscribed(2, true, [1, 2])
   t.same(got, [1])
   t.equal(sent.length, 2)
+})
+
+t.test('joins with the newest publications, once', async t => {
+  const { channels, sent, got, publication, subscribed, subscribe, welcome, events } = createChannels()
+  const { ready } = subscribe({ last: 2 })
+  t.same(sent, [{ type: 'subscribe', channel: 'c', last: 2 }])
+  channels.restart(welcome)
+  t.same(sent.at(-1), { type: 'subscribe', channel: 'c', last: 2 }, 'again in the next session, without an answer')
+  publication(4)
+  subscribed(4, false, [3, 4])
+  t.match(await ready, { offset: 4, recovered: false })
+  publication(5)
+  t.same(got, [3, 4, 5])
+  channels.restart(welcome)
+  t.same(sent.at(-1), { type: 'subscribe', channel: 'c', recover: { offset: 5, epoch: 'e' } })
+  t.same(
+    events.map(([name]) => name),
+    ['subscribed']
+  )
+})
+
+t.test('a handler of a joined channel gets the newest publications, and the others miss nothing', async t => {
+  const { sent, got, publication, subscribed, subscribe } = createChannels()
+  subscribe()
+  subscribed(4)
+  const newest: number[] = []
+  subscribe({ last: 2 }, newest)
+  t.same(sent.at(-1), { type: 'subscribe', channel: 'c', last: 2 })
+  publication(5)
+  subscribed(7, false, [6, 7])
+  t.same(newest, [6, 7])
+  t.same(
+    sent.at(-1),
+    { type: 'subscribe', channel: 'c', recover: { offset: 5, epoch: 'e' } },
+    'the gateway goes on at 8'
+  )
+  publication(8)
+  subscribed(7, true, [6, 7])
+  t.same(
+    [got, newest],
+    [
+      [5, 6, 7, 8],
+      [6, 7, 8]
+    ]
+  )
+})
+
+t.test('only the handler that asked for the newest publications is refused', async t => {
+  const { channels, sent, got, publication, subscribed, subscribe, denied } = createChannels()
+  subscribe()
+  subscribed(4)
+  const { ready } = subscribe({ last: 2 }, [])
+  channels.onRefused(sent.length, 'INVALID_MESSAGE')
+  await t.rejects(ready, { code: 'INVALID_MESSAGE' })
+  t.same(denied, ['INVALID_MESSAGE for channel c'])
+  publication(5)
+  t.same(got, [5])
+})
+
+t.test('a handler that recovers and one that wants the newest publications share a channel', async t => {
+  const { channels, sent, got, publication, subscribed, subscribe, welcome, state } = createChannels()
+  state.connected = false
+  const newest: number[] = []
+  subscribe({ last: 1 }, newest)
+  subscribe({ recover: { offset: 2, epoch: 'e' } })
+  state.connected = true
+  channels.restart(welcome)
+  t.same(sent, [{ type: 'subscribe', channel: 'c', recover: { offset: 2, epoch: 'e' } }])
+  subscribed(4, true, [3, 4])
+  t.same(sent.at(-1), { type: 'subscribe', channel: 'c', last: 1 })
+  subscribed(4, false, [4])
+  publication(5)
+  t.same(
+    [got, newest],
+    [
+      [3, 4, 5],
+      [4, 5]
+    ]
+  )
 })

@@ -87,6 +87,35 @@ t.test('components share a channel, and leave it with the last one', async t => 
   t.same([received.length, seen.latest?.data], [2, 3])
 })
 
+t.test('useLatest has the newest publication also if it was published before, or missed', async t => {
+  const gateway = await startGateway(t, { config: { history: { size: 2, lifeMs: 300_000 } } })
+  const credential = await gateway.createClient({ subscribe: ['*'], publish: ['*'] })
+  const publisher = createClientOf(t, gateway, { credential }).connect()
+  await publisher.publish('a', 1)
+  const client = createClientOf(t, gateway, { credential })
+  const seen: Seen = { received: [] }
+  let root: ReturnType<typeof create> | undefined
+  await act(async () => {
+    root = create(h(StrictMode, null, h(CountersignProvider, { client }, h(Latest, { seen }))))
+    client.connect()
+  })
+  const arrived: unknown[] = []
+  client.on('frame', ({ text }) => {
+    const { type, publications = [] } = JSON.parse(text)
+    if (type === 'subscribed') arrived.push(...publications.map(({ data }: Publication) => data))
+  })
+  await act(() => until('it has arrived', () => arrived.length === 1))
+  t.match(seen.latest, { channel: 'a', publisher: credential.clientId })
+  await act(async () => {
+    await client.close()
+    for (const n of [2, 3, 4]) await publisher.publish('a', n)
+    client.connect()
+  })
+  await act(() => until('the newest has arrived', () => arrived.includes(4)))
+  t.equal(seen.latest?.data, 4)
+  await act(async () => root?.unmount())
+})
+
 t.test('a hook outside of the provider states what is missing', async t => {
   const errors: string[] = []
   const seen: Seen = { received: [] }
