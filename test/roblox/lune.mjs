@@ -33,8 +33,8 @@ async function run(file, environment = {}) {
 for (const name of readdirSync('roblox/test').filter(name => name.endsWith('.spec.luau'))) {
   await run(`roblox/test/${name}`)
 }
-const gateway = await startGateway()
-for (const file of ['messages', 'credentials', 'newest', 'directory']) {
+const gateway = await startGateway({ COUNTERSIGN_PRESENCE: 'here.*' })
+for (const file of ['messages', 'credentials', 'newest', 'directory', 'presence']) {
   await run(`roblox/test/live/${file}.luau`, { GATEWAY_URL: gateway.url, ADMIN_TOKEN: gateway.token })
 }
 await gateway.stop()
