@@ -11,11 +11,12 @@ import requestRules from './http/request-rules.js'
 import { createServer } from './http/server.js'
 import { type BoundedLog, createBoundedLog } from './log/bounded-log.js'
 import { adminResources } from './routes/admin/index.js'
+import { asyncApiRoutes } from './routes/asyncapi/routes.js'
 import { createAuth } from './routes/auth.js'
 import docs from './routes/docs.js'
 import errors from './routes/errors.js'
 import { healthResource } from './routes/health/routes.js'
-import openapi from './routes/openapi.js'
+import openapi, { version } from './routes/openapi.js'
 import { pageRoutes } from './routes/pages.js'
 import { publishResource } from './routes/publish/routes.js'
 import { directoryResource } from './routes/sessions/routes.js'
@@ -159,6 +160,7 @@ async function registerFoundation(
   })
   server.decorateRequest('actor', '').decorateRequest('limitedBy', undefined)
   // After the rate limit, so that the document is limited too.
+  await server.register(asyncApiRoutes(version))
   await server.register(openapi, {
     resources: [...adminResources, ticketResource, publishResource, directoryResource, healthResource]
   })

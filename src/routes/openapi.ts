@@ -16,7 +16,8 @@ declare module 'fastify' {
   }
 }
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+/** Of the gateway. */
+export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
 
@@ -34,7 +35,7 @@ const errorRows = Object.entries(apiErrors).map(
 
 const description = `
 Manages clients, keys, licenses, tickets and live sessions. The messages themselves are not part of this API: they are signed frames over the WebSocket
-\`GET /v1/ws\` or the long poll under \`/v1/bridge\`, which PROTOCOL.md specifies.
+\`GET /v1/ws\` or the long poll under \`/v1/bridge\`, which PROTOCOL.md specifies and \`/asyncapi.json\` lists.
 
 - Request and response bodies are JSON. A member of a request body that is not described is refused, never ignored.
 - Times are ISO 8601. In responses they are in UTC.

@@ -167,3 +167,29 @@ t.test('a malformed frame and a wrong signature have different codes', async t =
   const tag = mac.ofClosedBytes(badUtf8, badUtf8.length)
   t.equal(codeOf(Buffer.concat([badUtf8, Buffer.from(`,"signature":"${tag}"}`)])), 'PROTOCOL_ERROR')
 })
+
+interface Frames {
+  upstream: { comment: string; frame: string }[]
+  downstream: { comment: string; frame: string }[]
+  refused: { member: string; code: string; frame: string }[]
+}
+
+const frames = read<Frames>('frames.json')
+
+for (const [name, createMac] of Object.entries(makers)) {
+  t.test(`frames.json, ${name}`, async t => {
+    for (const { frame, comment } of frames.upstream) {
+      t.doesNotThrow(() => accept(createMac, clientKey, frame, decodeAnyUpstream), comment)
+    }
+    for (const { frame, comment } of frames.downstream) {
+      const { message } = accept(createMac, serverKey, frame, decodeDownstream) as { message?: { type: string } }
+      t.equal(message?.type, JSON.parse(frame).type, comment)
+    }
+    for (const { frame, member, code } of frames.refused) {
+      const decoded = accept(createMac, clientKey, frame, decodeUpstream) as { seq: number; error?: ProtocolError }
+      t.equal(decoded.error?.code, code, frame.slice(0, 80))
+      t.ok(decoded.error?.message.startsWith(member), `${member}: ${decoded.error?.message}`)
+      t.ok(decoded.seq > 1, 'it takes its seq')
+    }
+  })
+}

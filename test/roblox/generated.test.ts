@@ -5,7 +5,8 @@ import t from 'tap'
 /** Compares the committed files with the output of `npm run generate`. */
 const generated: Record<string, readonly string[]> = {
   'scripts/generate-hmac-luau.mjs': ['roblox/src/Sha256Native.luau', 'roblox/src/Sha256Plain.luau'],
-  'scripts/generate-hmac-vectors.mjs': ['test/vectors/hmac-lengths.json']
+  'scripts/generate-hmac-vectors.mjs': ['test/vectors/hmac-lengths.json'],
+  'scripts/generate-frame-vectors.mjs': ['test/vectors/frames.json']
 }
 
 for (const [script, files] of Object.entries(generated)) {
