@@ -9,6 +9,7 @@ import { createRequestCount, registerRateLimit } from './http/rate-limit.js'
 import { refusalOf } from './http/request-log.js'
 import requestRules from './http/request-rules.js'
 import { createServer } from './http/server.js'
+import { within } from './http/within.js'
 import { type BoundedLog, createBoundedLog } from './log/bounded-log.js'
 import { adminResources } from './routes/admin/index.js'
 import { asyncApiRoutes } from './routes/asyncapi/routes.js'
@@ -166,22 +167,14 @@ async function registerFoundation(
   })
 }
 
-/** Waits for work, at most `limitMs`. */
-async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, limitMs)
-  })
-  await Promise.race([work, timeout])
-  clearTimeout(timer)
-}
-
-function closeWithServer(server: FastifyInstance, { connected, member, quotas }: SessionLayer, store: Store): void {
+function closeWithServer(server: FastifyInstance, layer: SessionLayer, store: Store): void {
+  const { connected, member, quotas, dependencies } = layer
   server.addHook('preClose', async () => {
     setTimeout(() => server.server.closeAllConnections(), closeGraceMs).unref()
   })
   server.addHook('onClose', async () => {
     await within(closeGraceMs, Promise.all([connected.settled(), member.stop(), quotas.tick()]))
+    dependencies.calls.stop()
     await store.close()
   })
 }
@@ -219,6 +212,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
         layer.tickRegistry(),
         member.tick(),
         dependencies.channels.tick(),
+        dependencies.calls.tick(),
         quotas.tick(),
         timekeeper.synchronize()
       ]

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { createHandshakeLimiter, type HandshakeLimiter } from './auth/handshake-limiter.js'
 import { BridgeSessions } from './bridge/sessions.js'
 import type { BridgeSettings } from './bridge/settings.js'
-import { CapacityWatcher } from './channels/capacity-watcher.js'
+import { CallRouter } from './calls/router.js'
+import type { CapacityWatcher } from './channels/capacity-watcher.js'
 import { createChannelBroker } from './channels/channel-broker.js'
-import { ClientQuotas } from './channels/client-quotas.js'
+import type { ClientQuotas } from './channels/client-quotas.js'
 import { maxQuotaOwners } from './channels/quota-owners.js'
-import { quotaLimits } from './channels/quotas.js'
 import { ClusterMember } from './cluster/cluster-member.js'
 import { createDrain, type Drain } from './cluster/drain.js'
 import { createPresenceTracker, type StoredPresenceTracker } from './cluster/presence.js'
@@ -17,12 +17,14 @@ import type { HttpEdge } from './http/edge.js'
 import type { BoundedLog } from './log/bounded-log.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import { openRegistry } from './registry/index.js'
+import { reportBackgroundFailure } from './session/background-failure.js'
 import { ConnectedSessions } from './session/connected-sessions.js'
 import type { Log, SessionDependencies } from './session/dependencies.js'
 import { OutboxBudget } from './session/outbox-budget.js'
 import { presenceLifeMs } from './session/presence.js'
 import { StoredSessionDirectory } from './session/session-directory.js'
 import { SessionRegistry } from './session/session-registry.js'
+import { createCapacityWatcher, createQuotas } from './session-layer/quotas.js'
 import { bridgeSettingsOf, sessionSettingsOf, sessionTimeoutsOf } from './session-layer/settings.js'
 import type { SteadyClock } from './steady-clock.js'
 import { shareOfHeap } from './store/memory-cost.js'
@@ -67,28 +69,6 @@ const maxOutboxBytes = 512 * 1024 * 1024
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
 
-function createQuotas(options: SessionLayerOptions, metrics: Metrics, steadyNow: () => number): ClientQuotas {
-  const { config, store, logger: log = silentLog } = options
-  return new ClientQuotas({
-    limits: quotaLimits(config, store.bounds()),
-    historyLifeMs: config.history.lifeMs,
-    store: store.quotas,
-    onRefusal: metrics.quotaRefused,
-    ...{ now: steadyNow, log }
-  })
-}
-
-function createCapacityWatcher(options: SessionLayerOptions, quotas: ClientQuotas, now: () => number): CapacityWatcher {
-  const { config, store, logger: log = silentLog } = options
-  return new CapacityWatcher({
-    ...{ store, now, log },
-    limitsOf: maxBytes => quotaLimits(config, store.bounds(), maxBytes),
-    onLimits: limits => {
-      quotas.limits = limits
-    }
-  })
-}
-
 /** @throws WrongMasterKey, StoreUnavailable */
 async function createDependencies(
   options: SharedOptions,
@@ -110,20 +90,25 @@ async function createDependencies(
     log,
     observer: metrics.channels
   })
+  const registry = await openRegistry(store, masterKeys, now, log, { auditDays: config.auditDays, adminToken })
+  const { boundedLog } = options
+  const directory = new StoredSessionDirectory({
+    ...{ store, instanceId: settings.instanceId, timeoutMs: sessionTimeoutsOf(config), now, steadyNow }
+  })
+  const calls = createCallRouter({ store, settings, registry, directory, quotas, boundedLog, log, now: steadyNow })
   return {
     settings,
     store,
-    registry: await openRegistry(store, masterKeys, now, log, { auditDays: config.auditDays, adminToken }),
+    registry,
+    calls,
     channels,
     outboxes: new OutboxBudget(shareOfHeap(outboxShare, maxOutboxBytes)),
     presence,
     presenceNotifier: new ChannelPresenceNotifier({ channels, presence, log, now: steadyNow }),
-    directory: new StoredSessionDirectory({
-      ...{ store, instanceId: settings.instanceId, timeoutMs: sessionTimeoutsOf(config), now, steadyNow }
-    }),
+    directory,
     observer: metrics.observer,
     log,
-    boundedLog: options.boundedLog,
+    boundedLog,
     now,
     steadyNow,
     isGracePeriod,
@@ -134,6 +119,28 @@ async function createDependencies(
 function createPresence({ config, store }: SessionLayerOptions, now: () => number): StoredPresenceTracker {
   const lifeMs = presenceLifeMs(config.heartbeatTimeoutSeconds)
   return createPresenceTracker({ store, patterns: config.presence, lifeMs, now })
+}
+
+type CallRouterParts = Pick<
+  SessionDependencies,
+  'store' | 'settings' | 'registry' | 'directory' | 'boundedLog' | 'log'
+> & {
+  readonly quotas: ClientQuotas
+  readonly now: () => number
+}
+
+function createCallRouter(parts: CallRouterParts): CallRouter {
+  const { store, settings, registry, directory, quotas, boundedLog, log, now } = parts
+  return new CallRouter({
+    instanceId: settings.instanceId,
+    store: store.calls,
+    directory,
+    isAlive: store.bridge.isAlive,
+    mac: registry.hashCall,
+    charge: (owners, bytes) => quotas.chargeBytes(owners, bytes),
+    onFailure: error => reportBackgroundFailure({ boundedLog }, 'calls', error, log, 'a call failed in the background'),
+    now
+  })
 }
 
 function createTimekeeper(options: SessionLayerOptions, onPause: () => void): Timekeeper {
@@ -177,6 +184,7 @@ async function tickRegistry({ registry, boundedLog }: SessionDependencies): Prom
 /** @throws WrongMasterKey, UnusableStore, StoreUnavailable */
 export async function createSessionLayer(options: SharedOptions): Promise<SessionLayer> {
   const { config, store, edge, droppedLogLines = () => 0, unhandledRejections = () => 0 } = options
+  const { logger: log = silentLog } = options
   const metrics = createMetrics({
     liveSessions: () => connected.size,
     heldPolls: () => bridgeSessions.heldPolls,
@@ -188,8 +196,8 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
   })
   const timekeeper = createTimekeeper(options, () => member.registerAgain())
   await timekeeper.synchronize()
-  const quotas = createQuotas(options, metrics, timekeeper.steadyNow)
-  const capacity = createCapacityWatcher(options, quotas, timekeeper.steadyNow)
+  const quotas = createQuotas({ ...options, log, now: timekeeper.steadyNow, onRefusal: metrics.quotaRefused })
+  const capacity = createCapacityWatcher({ ...options, log, now: timekeeper.steadyNow }, quotas)
   await capacity.tick()
   const presence = createPresence(options, timekeeper.steadyNow)
   const dependencies = await createDependencies(options, metrics, presence, quotas, timekeeper)
@@ -203,6 +211,7 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
   const bridgeSettings = bridgeSettingsOf(config, options.bridgeAnswerWithinMs)
   const bridgeSessions = new BridgeSessions(dependencies, bridgeSettings)
   sessions.addSource(bridgeSessions)
+  dependencies.calls.connect(connected, bridgeSessions.calls)
   const bounds = () => [
     ...store.bounds(),
     ...capacity.bounds(),

@@ -5,6 +5,7 @@ import type { Position } from '../store/channels.js'
  * Why a held poll stops waiting.
  * - `publications`: a channel may have publications after the session's position
  * - `frames`: a commit added frames that no other answer carries
+ * - `call`: the same, and they must not wait for more
  * - `channels`: the session joined or left a channel
  * - `superseded`: a newer poll is held
  * - `ended`: the session ended
@@ -15,6 +16,7 @@ import type { Position } from '../store/channels.js'
 export type WakeReason =
   | 'publications'
   | 'frames'
+  | 'call'
   | 'channels'
   | 'superseded'
   | 'ended'

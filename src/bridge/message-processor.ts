@@ -99,7 +99,7 @@ export class MessageProcessor {
   async #run({ messages, firstSeq, enqueuedAt, ticket }: Batch): Promise<void> {
     if (performance.now() - enqueuedAt > claimRecheckAfterMs && !(await this.#ownsClaim(firstSeq))) return
     const { capabilities } = this.#session.peer
-    const { pending, ending } = await runBatch(this.#dependencies, this.#session, messages)
+    const { pending, calls, ending } = await runBatch(this.#dependencies, this.#session, messages)
     if (ending !== undefined && ending !== 'bye') {
       this.#session.end(ending)
       return
@@ -108,20 +108,22 @@ export class MessageProcessor {
     const delivery = ticket?.delivery ?? 'wakeHeldPoll'
     // A bye ends the session with the answer that carries its ack; without such an answer it ends right away.
     if (ending === 'bye' && delivery === 'inAnswer') this.#session.leaveWithNextAnswer()
-    await this.#commit(pending, delivery)
+    if (await this.#commit(pending, delivery)) this.#session.calls.dispatch(this.#session, calls)
     // The batch ran with the earlier capabilities, and may have joined a channel that they allowed.
     if (this.#session.peer.capabilities !== capabilities) await this.#session.leaveForbiddenChannels()
     if (ending === 'bye' && delivery === 'wakeHeldPoll') this.#session.end('bye')
   }
 
-  /** Retries while the store is away. The outbox reloads first, so that no answer is committed twice. */
-  async #commit(pending: PendingCommit, delivery: Delivery): Promise<void> {
+  /**
+   * Retries while the store is away. The outbox reloads first, so that no answer is committed twice.
+   * @returns false if another instance owns the claims, or the outcome of an earlier try was the commit itself
+   */
+  async #commit(pending: PendingCommit, delivery: Delivery): Promise<boolean> {
     const giveUpAt = performance.now() + claimTakeoverAfterMs
     const options = { delivery, withPublications: delivery === 'inAnswer' }
     for (;;) {
       try {
-        await this.#session.outbox.commit(pending, options)
-        return
+        return (await this.#session.outbox.commit(pending, options)) !== 'lost'
       } catch (error) {
         if (!(error instanceof StoreUnavailable) || performance.now() > giveUpAt) throw error
         await this.#session.state.changed(claimPollIntervalMs)

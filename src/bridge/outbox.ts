@@ -1,10 +1,11 @@
 import type { Peer } from '../auth/peer.js'
 import { signMessage, signText } from '../protocol/frame.js'
+import { type FrameText, withSeq } from '../protocol/frame-text.js'
 import { outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import type { Outgoing } from '../session/outbox.js'
-import type { BridgeState } from '../store/bridge.js'
+import type { AwaitedCall, BridgeState } from '../store/bridge.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { Delivery } from './delivery.js'
 import type { WakeReason } from './held-poll.js'
@@ -16,7 +17,7 @@ import { type BridgeEnding, SessionEnded } from './session-ended.js'
 import type { SessionState } from './session-state.js'
 import { maxCommitAttempts } from './settings.js'
 
-type Unsigned = Outgoing | PublicationText
+type Unsigned = Outgoing | FrameText | PublicationText
 
 /** What the outbox needs of its session. */
 export interface OutboxOwner {
@@ -32,6 +33,20 @@ export interface CommitOptions {
   readonly delivery: Delivery
   /** Whether the commit also brings the publications after the session's positions. */
   readonly withPublications: boolean
+  /** What happens when the frames exceed the outbox: the session ends (PROTOCOL §11), or nothing is committed. Default: it ends. */
+  readonly ifFull?: 'endSession' | 'refuse'
+  /** Whether a held poll must not wait for more frames. Default false. */
+  readonly urgent?: boolean
+}
+
+/** Why nothing was committed. `lost`: this instance no longer owns the claims. `full`: the outbox has no capacity, or too many calls are open. */
+export type NotCommitted = 'lost' | 'full'
+
+const noAwaited: ReadonlyMap<number, AwaitedCall | undefined> = new Map()
+
+/** Whether a commit without frames would be empty. */
+function changesNothing({ answered, challenge, awaited, answeredCalls = [] }: PendingCommit): boolean {
+  return answered.length === 0 && challenge === undefined && awaited === undefined && answeredCalls.length === 0
 }
 
 /** Commits frames to the stored outbox of one session, one commit at a time. */
@@ -68,10 +83,10 @@ export class Outbox {
    * Commits answers and, on request, pending publications. Repeats the commit on the newer state when a commit of
    * another instance came first.
    * @param pending a function when the commit depends on the state; it is called on the newest state
-   * @returns the number of committed frames; `lost` when this instance no longer owns the claims: nothing was committed
+   * @returns the number of committed frames
    * @throws SessionEnded, StoreUnavailable (the outcome is then unknown)
    */
-  commit(pending: PendingCommit | PendingCommitBuilder, options: CommitOptions): Promise<number | 'lost'> {
+  commit(pending: PendingCommit | PendingCommitBuilder, options: CommitOptions): Promise<number | NotCommitted> {
     const result = this.#lastCommit.then(() => this.#commit(pending, options))
     this.#lastCommit = result.catch(() => {})
     return result
@@ -80,29 +95,33 @@ export class Outbox {
   /** Commits pending publications for an answer. @returns the number of committed frames */
   async deliver(): Promise<number> {
     const count = await this.commit(emptyCommit, { delivery: 'inAnswer', withPublications: true })
-    return count === 'lost' ? 0 : count
+    return typeof count === 'number' ? count : 0
   }
 
-  async #commit(
-    wanted: PendingCommit | PendingCommitBuilder,
-    { delivery, withPublications }: CommitOptions
-  ): Promise<number | 'lost'> {
+  async #commit(wanted: PendingCommit | PendingCommitBuilder, options: CommitOptions): Promise<number | NotCommitted> {
+    const { withPublications } = options
     const owner = this.#owner
     for (let i = 0; i < maxCommitAttempts; i++) {
       if (owner.ending !== undefined) throw new SessionEnded(owner.ending)
       const { latest, isUncertain } = owner.state
-      const state = isUncertain || latest === undefined ? await owner.state.reload() : latest
+      const known = isUncertain ? undefined : latest
+      const state = known ?? (await owner.state.reload())
       const pending = typeof wanted === 'function' ? wanted(state) : wanted
-      if (pending === undefined) return 0
+      if (pending === undefined && known === undefined) return 0
+      if (pending === undefined) {
+        // Another instance may have changed the session since this one has seen it.
+        owner.state.markUncertain()
+        continue
+      }
       if (pending.answered.some(seq => !this.#ownsClaim(state, seq))) return 'lost'
       const publications = withPublications ? await this.#readPending(state, pending) : cutOff
       if (withPublications) this.#isCut = publications.isCut
       const isEmpty = publications.outgoing.length === 0
       const outgoing = isEmpty ? pending.outgoing : [...pending.outgoing, ...publications.outgoing]
       const isUnmoved = publications.positions.size === 0
-      const hasMessages = pending.answered.length > 0 || pending.challenge !== undefined
-      if (outgoing.length === 0 && !hasMessages && isUnmoved) return 0
-      if (await this.#tryCommit(state, pending, publications, outgoing, delivery)) return outgoing.length
+      if (outgoing.length === 0 && isUnmoved && changesNothing(pending)) return 0
+      const outcome = await this.#tryCommit(state, pending, publications, outgoing, options)
+      if (outcome !== 'changed') return outcome === 'full' ? outcome : outgoing.length
     }
     throw new StoreUnavailable(new Error(`another instance committed first ${maxCommitAttempts} times`))
   }
@@ -131,16 +150,16 @@ export class Outbox {
     pending: PendingCommit,
     publications: PendingFrames,
     outgoing: readonly Unsigned[],
-    delivery: Delivery
-  ): Promise<boolean> {
+    { delivery, ifFull = 'endSession', urgent = false }: CommitOptions
+  ): Promise<'done' | 'changed' | 'full'> {
     const { store, settings } = this.#dependencies
     const { peer, state: known } = this.#owner
     const frames = outgoing.map((message, i) => this.#sign(message, state.sent + 1 + i))
     const isUnmoved = publications.positions.size === 0
     const positions = isUnmoved ? pending.positions : new Map([...pending.positions, ...publications.positions])
     const moves = joinsAndLeaves(state.positions, positions)
-    const notify =
-      frames.length > 0 && delivery === 'wakeHeldPoll' ? 'frames' : moves.length > 0 ? 'channels' : undefined
+    const wakes = frames.length > 0 && delivery === 'wakeHeldPoll'
+    const notify = wakes ? (urgent ? 'call' : 'frames') : moves.length > 0 ? 'channels' : undefined
     known.markUncertain()
     const outcome = await store.bridge.commit({
       sessionId: peer.sessionId,
@@ -152,18 +171,25 @@ export class Outbox {
       maxFrames: outboxFrames,
       maxBytes: outboxBytes,
       ...(pending.challenge === undefined ? {} : { challenge: pending.challenge }),
+      ...(pending.awaited === undefined ? {} : { awaited: pending.awaited }),
+      ...(pending.receives === undefined ? {} : { receives: pending.receives }),
+      ...(pending.answeredCalls === undefined ? {} : { answeredCalls: pending.answeredCalls }),
       ...(notify === undefined ? {} : { notify })
     })
     switch (outcome) {
       case 'done':
         this.#advance(state, pending, frames, positions)
         this.#reportMoves(moves, notify)
-        return true
+        return 'done'
       case 'changed':
         await known.reload()
-        return false
+        return 'changed'
       case 'full':
-        return this.#endSlowConsumer()
+      case 'busy':
+        if (ifFull === 'endSession') return this.#endSlowConsumer()
+        // Nothing was committed, so the state is what it was, unless a later step showed another one.
+        if (known.latest === state) known.apply(state)
+        return 'full'
       case 'gone':
         throw await known.readEnding()
     }
@@ -172,6 +198,7 @@ export class Outbox {
   #sign(message: Unsigned, seq: number): string {
     const { signer } = this.#owner
     if (typeof message === 'string') return signText(signer, `{"type":"publication","seq":${seq},${message}`)
+    if ('members' in message) return signText(signer, withSeq(message, seq))
     return signMessage(signer, Object.assign({ type: message.type, seq }, message))
   }
 
@@ -190,7 +217,8 @@ export class Outbox {
       frames: isComplete ? [...base.frames, ...frames] : base.frames,
       positions: applyChanges(state.positions, changes),
       claims: base.claims.filter(({ seq }) => !pending.answered.includes(seq)),
-      challenge: pending.challenge ?? base.challenge
+      challenge: pending.challenge ?? base.challenge,
+      awaited: applyChanges(base.awaited, pending.awaited ?? noAwaited)
     })
   }
 

@@ -1,5 +1,6 @@
+import type { FrameText } from '../protocol/frame-text.js'
 import type { Outgoing } from '../session/outbox.js'
-import type { BridgeState, ChallengeState } from '../store/bridge.js'
+import type { AwaitedCall, BridgeState, ChallengeState, ReceivedCall } from '../store/bridge.js'
 import type { Position } from '../store/channels.js'
 
 /** Answers, and the changes that become visible with them. */
@@ -7,10 +8,14 @@ export interface PendingCommit {
   /** Seqs of the claims that it answers. */
   readonly answered: readonly number[]
   /** Frames without seq and signature, in order. */
-  readonly outgoing: readonly Outgoing[]
+  readonly outgoing: readonly (Outgoing | FrameText)[]
   /** Changed positions; undefined: the session left the channel. */
   readonly positions: ReadonlyMap<string, Position | undefined>
   readonly challenge?: ChallengeState
+  /** See `BridgeCommit`, like the next two. */
+  readonly awaited?: ReadonlyMap<number, AwaitedCall | undefined>
+  readonly receives?: ReceivedCall
+  readonly answeredCalls?: readonly string[]
 }
 
 /**

@@ -11,12 +11,16 @@ type Moves = readonly (readonly [channel: string, position: Position | undefined
 const noMoves: Moves = []
 export const noChanges: PositionChanges = new Map()
 
-export function applyChanges(positions: Positions, changes: PositionChanges): Positions {
-  if (changes.size === 0) return positions
-  const after = new Map(positions)
-  for (const [channel, position] of changes) {
-    if (position === undefined) after.delete(channel)
-    else after.set(channel, position)
+/** A copy with some values replaced; undefined removes one. */
+export function applyChanges<Key, Value>(
+  before: ReadonlyMap<Key, Value>,
+  changes: ReadonlyMap<Key, Value | undefined>
+): ReadonlyMap<Key, Value> {
+  if (changes.size === 0) return before
+  const after = new Map(before)
+  for (const [key, value] of changes) {
+    if (value === undefined) after.delete(key)
+    else after.set(key, value)
   }
   return after
 }

@@ -11,9 +11,11 @@ import { ListBudget } from '../session/list-budget.js'
 import type { Outgoing } from '../session/outbox.js'
 import type { ChallengeState } from '../store/bridge.js'
 import { StoreUnavailable } from '../store/store.js'
+import { BatchCalls } from './batch-calls.js'
 import type { ClaimSealer } from './claim-sealer.js'
 import { decodeChallenge, encodeChallenge } from './fresh-challenge.js'
 import type { PendingCommit } from './pending-commit.js'
+import type { RegisteredCall } from './polled-calls.js'
 import { PolledSubscriptions } from './polled-subscriptions.js'
 import type { BridgeSession } from './session.js'
 import type { BridgeEnding } from './session-ended.js'
@@ -30,6 +32,8 @@ export interface BatchResult {
   readonly pending: PendingCommit
   /** `bye` ends the session once `pending` is committed; any other code ends it at once. */
   readonly ending?: BridgeEnding
+  /** To be sent once `pending` is committed. */
+  readonly calls: readonly RegisteredCall[]
 }
 
 /** Bytes of recovered publications in the answers of one batch; the rest follows as publications (PROTOCOL §10.3). */
@@ -73,6 +77,7 @@ class Batch {
   readonly #session: BridgeSession
   readonly #subscriptions: PolledSubscriptions
   readonly #lists: ListBudget
+  readonly #calls: BatchCalls
   readonly #context: HandlerContext
   readonly #answered: number[] = []
   readonly #outgoing: Outgoing[] = []
@@ -88,12 +93,14 @@ class Batch {
     this.#dependencies = dependencies
     this.#session = session
     this.#challenge = challenge
+    this.#calls = new BatchCalls(dependencies, session)
     this.#subscriptions = new PolledSubscriptions(channels, settings.limits.recover, ownChannels(peer), positions)
     this.#lists = new ListBudget(settings.limits.listBytes)
     this.#context = {
       dependencies,
       peer,
       subscriptions: this.#subscriptions,
+      calls: this.#calls,
       mayRunAgain: true,
       listBytes: () => this.#lists.next(),
       // Any instance may serve the next exchange: the store alone has those that change.
@@ -115,9 +122,11 @@ class Batch {
       answered: this.#answered,
       outgoing: this.#outgoing,
       positions: this.#subscriptions.changes,
+      ...this.#calls.pending,
       ...(this.#isChallengeAnswered ? { challenge: this.#challenge } : {})
     }
-    return { pending, ...(this.#ending === undefined ? {} : { ending: this.#ending }) }
+    const { made } = this.#calls
+    return { pending, calls: made, ...(this.#ending === undefined ? {} : { ending: this.#ending }) }
   }
 
   async run(message: ClaimedMessage): Promise<void> {
@@ -142,6 +151,7 @@ class Batch {
     const { message } = decoded
     this.#dependencies.observer.received(message.type)
     const answer = await dispatch(this.#context, message)
+    if (answer === 'later') return
     const [reply] = Array.isArray(answer) ? answer : [answer]
     if (reply.type === 'subscribed') {
       this.#answerSubscribe(seq, reply)

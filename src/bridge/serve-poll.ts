@@ -32,6 +32,7 @@ export async function servePoll(
     session.requireLive()
     if (!isNewPoll) return supersededAnswer(session.signer, poll)
     if (session.outbox.mayHavePublications || isChallengeDue(context)) await deliver(context)
+    await session.calls.bringDue(session)
     const isEmpty = session.state.current.frames.length === 0 && messages.length === 0
     return isEmpty && held !== undefined ? await waitForFrames(context, held, holdMs) : compose(context, poll)
   } finally {
@@ -113,6 +114,9 @@ function compose({ dependencies, session }: ExchangeContext, poll: number): Exch
   return answer
 }
 
+/** Reasons that frames were committed for; the others need a look at the channels only. */
+const bringsFrames: ReadonlySet<string> = new Set(['frames', 'call', 'outcomes'])
+
 /** Holds the poll until frames wait for it, its time is up, or it is terminated. */
 async function waitForFrames(context: ExchangeContext, held: HeldPoll, holdMs: number): Promise<ExchangeAnswer> {
   const { dependencies, settings, session, onDisconnect } = context
@@ -123,7 +127,10 @@ async function waitForFrames(context: ExchangeContext, held: HeldPoll, holdMs: n
   const watch = () => held.watch(dependencies.channels, state.current.positions, channel => pacer.waitMs(channel))
   watch()
   for (;;) {
-    const reason = await held.next(Math.max(0, until - performance.now()))
+    const leftMs = Math.max(0, until - performance.now())
+    const outcomeInMs = Math.max(0, session.calls.nextDeadline(state.current) - dependencies.steadyNow())
+    const woken = await held.next(Math.min(leftMs, outcomeInMs))
+    const reason = woken === 'timeout' && outcomeInMs < leftMs ? 'outcomes' : woken
     switch (reason) {
       case 'superseded':
         return supersededAnswer(session.signer, held.poll)
@@ -133,6 +140,14 @@ async function waitForFrames(context: ExchangeContext, held: HeldPoll, holdMs: n
       case 'disconnected':
       case 'draining':
         return compose(context, held.poll)
+      case 'outcomes':
+        // Another instance may have brought them meanwhile.
+        await state.reload()
+        await session.calls.bringDue(session)
+        break
+      case 'call':
+        await state.reload()
+        break
       case 'frames':
       case 'channels':
         await held.linger(settings.lingerMs)
@@ -143,7 +158,8 @@ async function waitForFrames(context: ExchangeContext, held: HeldPoll, holdMs: n
     }
     if (held.isTerminated) continue
     const count = await session.outbox.deliver()
-    if (count > 0 || (reason === 'frames' && state.current.frames.length > 0)) return compose(context, held.poll)
+    const hasFrames = bringsFrames.has(reason) && state.current.frames.length > 0
+    if (count > 0 || hasFrames) return compose(context, held.poll)
     watch()
   }
 }

@@ -1,6 +1,12 @@
 import type { BridgeState, BridgeStore } from '../store/bridge.js'
 import { SessionEnded } from './session-ended.js'
 
+/** A commit raises the version; an exchange raises `ack` or `received`, or changes nothing that is compared here. */
+function isOlder(a: BridgeState, b: BridgeState): boolean {
+  if (a.version !== b.version) return a.version < b.version
+  return a.ack < b.ack || a.received < b.received
+}
+
 /** One session as the last step of the store showed it to this instance. Other instances may have changed it since. */
 export class SessionState {
   readonly #store: BridgeStore
@@ -38,9 +44,12 @@ export class SessionState {
     return this.#latest?.positions.keys() ?? []
   }
 
-  /** Sets what a step of the store showed. The steps of one instance are answered in order. */
+  /**
+   * Sets what a step of the store showed. Redis answers the steps of one instance in order, but the promises of two
+   * replies that arrive together may settle in another one: an older state changes nothing.
+   */
   apply(state: BridgeState): void {
-    this.#latest = state
+    if (this.#latest === undefined || !isOlder(state, this.#latest)) this.#latest = state
     this.#isUncertain = false
     this.notifyWaiting()
   }
@@ -55,7 +64,7 @@ export class SessionState {
     const state = await this.#store.read(this.#sessionId, this.#answerBytes)
     if (state === undefined) throw await this.readEnding()
     this.apply(state)
-    return state
+    return this.current
   }
 
   /** Reads why the session has ended, for a caller that found it missing. @throws StoreUnavailable */

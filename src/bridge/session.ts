@@ -14,6 +14,7 @@ import { type HeldPoll, HeldPollSlot, type WakeReason } from './held-poll.js'
 import { MessageProcessor } from './message-processor.js'
 import { Outbox, type OutboxOwner } from './outbox.js'
 import type { PendingCommit } from './pending-commit.js'
+import type { PolledCalls } from './polled-calls.js'
 import { type BridgeEnding, SessionEnded } from './session-ended.js'
 import { SessionState } from './session-state.js'
 
@@ -31,6 +32,8 @@ export interface BridgeSessionParams {
   readonly isPlain?: boolean
   /** Set when the session has ended already: it is loaded only to sign the 410. */
   readonly ending?: string
+  /** Of all sessions of the bridge. */
+  readonly calls: PolledCalls
 }
 
 /** Called once, when the session ends on this instance. */
@@ -51,6 +54,7 @@ export class BridgeSession implements LiveSession, OutboxOwner {
   readonly outbox: Outbox
   readonly activity: SessionActivity
   readonly processor: MessageProcessor
+  readonly calls: PolledCalls
   readonly #dependencies: SessionDependencies
   readonly #onEnd: BridgeSessionListener
   readonly #heldPoll = new HeldPollSlot()
@@ -71,6 +75,7 @@ export class BridgeSession implements LiveSession, OutboxOwner {
     this.state = new SessionState(store.bridge, peer.sessionId, settings.limits.answerBytes)
     this.outbox = new Outbox(dependencies, this)
     this.processor = new MessageProcessor(dependencies, this)
+    this.calls = params.calls
     this.activity = new SessionActivity(lastSeenAt)
     this.#dependencies = dependencies
     this.#onEnd = onEnd

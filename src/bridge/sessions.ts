@@ -10,6 +10,7 @@ import type { PresenceEntry } from '../store/presence.js'
 import type { SessionEntry } from '../store/store.js'
 import type { WakeReason } from './held-poll.js'
 import { NotificationListener } from './notification-listener.js'
+import { PolledCalls } from './polled-calls.js'
 import type { Positions } from './positions.js'
 import { BridgeSession, type BridgeSessionParams } from './session.js'
 import { decodeRecord, encodeRecord, isPlainSession, type SessionRecord } from './session-record.js'
@@ -39,6 +40,7 @@ export class BridgeSessions implements SessionSource {
   readonly #index = new SessionIndex<BridgeSession>()
   readonly #loading = new Map<string, Promise<BridgeSession | undefined>>()
   readonly #endings: StoredEndings
+  readonly calls: PolledCalls
   readonly #stopListening: () => void
   #heartbeatAt = 0
 
@@ -47,6 +49,7 @@ export class BridgeSessions implements SessionSource {
     this.#dependencies = dependencies
     this.#settings = settings
     this.#endings = new StoredEndings(dependencies)
+    this.calls = new PolledCalls(dependencies, sessionId => this.find(sessionId))
     const listener = new NotificationListener(dependencies, this.#index)
     this.#stopListening = store.bridge.listen(dependencies.settings.instanceId, listener)
   }
@@ -135,8 +138,8 @@ export class BridgeSessions implements SessionSource {
     }
   }
 
-  #create(params: BridgeSessionParams): BridgeSession {
-    return new BridgeSession(this.#dependencies, params, (session, ending) => {
+  #create(params: Omit<BridgeSessionParams, 'calls'>): BridgeSession {
+    return new BridgeSession(this.#dependencies, { ...params, calls: this.calls }, (session, ending) => {
       session.log.info({ ending }, 'session ended')
       this.#endings.endInBackground(session, ending)
     })

@@ -16,9 +16,10 @@ export class StoredEndings {
 
   /** License slots first: if this is interrupted, the session stays, and the reaper releases them. @throws StoreUnavailable */
   async end(sessionId: string, ending: BridgeEnding): Promise<void> {
-    const { store, observer } = this.#dependencies
+    const { store, observer, calls } = this.#dependencies
     await store.licenseSlots.releaseAll(sessionId)
-    await store.bridge.end(sessionId, ending, endedRetentionMs)
+    const ended = await store.bridge.end(sessionId, ending, endedRetentionMs)
+    calls.abandon(ended?.openCalls ?? [])
     if (await store.sessions.end(sessionId)) observer.ended('bridge', ending)
   }
 

@@ -92,6 +92,11 @@ export class ClientQuotas {
     return unread.length === 0 ? undefined : Promise.all(unread.map(owner => this.#owners.read(owner)))
   }
 
+  /** Counts bytes that are sent, and not kept in a channel. @throws RateLimited; nothing is counted then */
+  chargeBytes(owners: string, bytes: number): void {
+    this.#spend(this.#use(owners), bytes)
+  }
+
   /** Counts a publication. @throws RateLimited; nothing is counted then. @returns cancels it: nothing was published */
   chargePublication(owners: string, cost: PublicationCost): () => void {
     const { dataBytes, keptBytes, publishedAt, hasKey } = cost

@@ -4,7 +4,15 @@ import { createOutages } from './outages.js'
 import { createRepeatedEvents, type RepeatedEvents } from './repeated-events.js'
 
 /** What is refused, or left for later, while the store does not answer. */
-export type StoreWork = 'handshakes' | 'frames' | 'exchanges' | 'requests' | 'session ends' | 'challenges' | 'upkeep'
+export type StoreWork =
+  | 'handshakes'
+  | 'frames'
+  | 'exchanges'
+  | 'requests'
+  | 'session ends'
+  | 'challenges'
+  | 'calls'
+  | 'upkeep'
 
 /** Log lines about events that peers can cause at will, or that an outage causes thousands of times, each bounded. */
 export interface BoundedLog {

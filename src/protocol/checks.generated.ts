@@ -48,24 +48,35 @@ const check34 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$
 const expected35 = '22 to 64 base64url characters'
 const check36 = (v: unknown) => typeof v === 'string'
 const expected37 = 'text'
-const check38 = (v: unknown) => isInteger(v, 0, 100)
-const expected39 = 'an integer from 0 to 100'
-const expected40 = 'an integer from 0 to 2^53-1'
-const check41 = (v: unknown) => typeof v === 'number' && v >= 0
-const expected42 = 'seconds, 0 or more'
-const check43 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
-const check44 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'number'))
-const check45 = (v: unknown) => isObject(v) && check7(v['channel']) && check9(v['offset']) && check10(v['epoch'])
-const check46 = (v: unknown) => Array.isArray(v) && v.every(check45)
-const check47 = (v: unknown) => isObject(v) && check9(v['offset']) && check9(v['publishedAt']) && (v['publisher'] === undefined || check3(v['publisher']))
-const check48 = (v: unknown) => Array.isArray(v) && v.every(check47)
-const check49 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'string'))
-const check50 = (v: unknown) => isObject(v) && check43(v['sessionId']) && check3(v['clientId']) && check36(v['transport']) && check9(v['openedAt']) && check9(v['lastSeenAt']) && check49(v['attributes'])
-const check51 = (v: unknown) => Array.isArray(v) && v.every(check50)
-const check52 = (v: unknown) => isObject(v) && check43(v['sessionId']) && check3(v['clientId']) && check49(v['attributes'])
-const check53 = (v: unknown) => Array.isArray(v) && v.every(check52)
-const check54 = (v: unknown) => isObject(v) && check43(v['sessionId']) && check3(v['clientId'])
-const check55 = (v: unknown) => Array.isArray(v) && v.every(check54)
+const check38 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
+const check39 = (v: unknown) => isObject(v) && (v['sessionId'] === undefined || check38(v['sessionId'])) && (v['clientId'] === undefined || check3(v['clientId']))
+const expected40 = '{ sessionId } or { clientId }'
+const check41 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(v)
+const expected42 = 'a method name: 1 to 64 of letters, digits, "_", ".", ":", "-"'
+const check43 = (v: unknown) => isInteger(v, 100, 30000)
+const expected44 = 'an integer from 100 to 30000'
+const check45 = (v: unknown) => typeof v === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(v)
+const check46 = (v: unknown) => typeof v === 'string' && hasAtMostCharacters(v, 512)
+const check47 = (v: unknown) => isObject(v) && check45(v['code']) && check46(v['message'])
+const expected48 = '{ code, message }: a code of 1 to 64 of A to Z, 0 to 9, "_", and text of at most 512 characters'
+const check49 = (v: unknown) => isInteger(v, 0, 100)
+const expected50 = 'an integer from 0 to 100'
+const expected51 = 'an integer from 0 to 2^53-1'
+const check52 = (v: unknown) => typeof v === 'number' && v >= 0
+const expected53 = 'seconds, 0 or more'
+const check54 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'number'))
+const check55 = (v: unknown) => isObject(v) && check7(v['channel']) && check9(v['offset']) && check10(v['epoch'])
+const check56 = (v: unknown) => Array.isArray(v) && v.every(check55)
+const check57 = (v: unknown) => isObject(v) && check9(v['offset']) && check9(v['publishedAt']) && (v['publisher'] === undefined || check3(v['publisher']))
+const check58 = (v: unknown) => Array.isArray(v) && v.every(check57)
+const check59 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'string'))
+const check60 = (v: unknown) => isObject(v) && check38(v['sessionId']) && check3(v['clientId']) && check36(v['transport']) && check9(v['openedAt']) && check9(v['lastSeenAt']) && check59(v['attributes'])
+const check61 = (v: unknown) => Array.isArray(v) && v.every(check60)
+const check62 = (v: unknown) => isObject(v) && check38(v['sessionId']) && check3(v['clientId']) && check59(v['attributes'])
+const check63 = (v: unknown) => Array.isArray(v) && v.every(check62)
+const check64 = (v: unknown) => isObject(v) && check38(v['sessionId']) && check3(v['clientId'])
+const check65 = (v: unknown) => Array.isArray(v) && v.every(check64)
+const check66 = (v: unknown) => isObject(v) && check36(v['code']) && check36(v['message'])
 
 export const validateRequest = [
     required('seq', check1, expected2),
@@ -138,21 +149,35 @@ export const upstreamMembers = {
   subscribe: subscribeRequest,
   unsubscribe: unsubscribeRequest,
   publish: publishRequest,
+  call: [
+    required('seq', check1, expected2),
+    objectMember(required('to', check39, expected40)),
+    required('method', check41, expected42),
+    optional('data', check17, expected18),
+    optional('timeoutMs', check43, expected44),
+    optional('idempotencyKey', check19, expected20)
+  ],
+  callResult: [
+    required('seq', check1, expected2),
+    required('callId', check34, expected35),
+    optional('data', check17, expected18),
+    objectMember(optional('error', check47, expected48))
+  ],
   history: historyRequest,
   attributes: attributesRequest,
   sessions: sessionsRequest,
   presence: [
     required('seq', check1, expected2),
     required('channel', check7, expected8, 'INVALID_CHANNEL'),
-    optional('limit', check38, expected39)
+    optional('limit', check49, expected50)
   ],
   bye: [
     required('seq', check1, expected2)
   ],
   poll: [
     required('poll', check1, expected2),
-    required('ack', check9, expected40),
-    required('wait', check41, expected42)
+    required('ack', check9, expected51),
+    required('wait', check52, expected53)
   ]
 } as const satisfies Record<string, readonly Member[]>
 
@@ -168,15 +193,15 @@ export const downstreamMembers = {
     required('seq', check26),
     required('re', check26),
     optional('protocol', check28),
-    required('sessionId', check43),
+    required('sessionId', check38),
     required('clientId', check3),
     required('keyId', check3),
     required('heartbeatInterval', check1),
     required('heartbeatTimeout', check1),
     required('serverTime', check9),
     required('expiresAt', check9),
-    objectMember(optional('limits', check44)),
-    optional('subscriptions', check46)
+    objectMember(optional('limits', check54)),
+    optional('subscriptions', check56)
   ],
   heartbeat: [
     required('seq', check1),
@@ -199,7 +224,8 @@ export const downstreamMembers = {
   ],
   ack: [
     required('seq', check1),
-    optional('re', check1)
+    optional('re', check1),
+    optional('expired', check15)
   ],
   subscribed: [
     required('seq', check1),
@@ -208,7 +234,7 @@ export const downstreamMembers = {
     required('offset', check9),
     required('epoch', check10),
     required('recovered', check15),
-    optional('publications', check48)
+    optional('publications', check58)
   ],
   published: [
     required('seq', check1),
@@ -232,13 +258,13 @@ export const downstreamMembers = {
     optional('re', check1),
     required('channel', check7),
     required('epoch', check10),
-    required('publications', check48),
+    required('publications', check58),
     required('more', check15)
   ],
   sessions: [
     required('seq', check1),
     optional('re', check1),
-    required('sessions', check51),
+    required('sessions', check61),
     optional('next', check10)
   ],
   presence: [
@@ -246,14 +272,28 @@ export const downstreamMembers = {
     optional('re', check1),
     required('channel', check7),
     required('count', check9),
-    required('sessions', check53)
+    required('sessions', check63)
   ],
   presenceChanged: [
     required('seq', check1),
     required('channel', check7),
     required('count', check9),
-    required('joined', check55),
-    required('left', check55)
+    required('joined', check65),
+    required('left', check65)
+  ],
+  call: [
+    required('seq', check1),
+    required('callId', check34),
+    optional('from', check3),
+    required('method', check41),
+    optional('data', check17),
+    required('expiresAt', check9)
+  ],
+  called: [
+    required('seq', check1),
+    optional('re', check1),
+    required('sessionId', check38),
+    optional('data', check17)
   ],
   unsubscribed: [
     required('seq', check1),
@@ -277,6 +317,7 @@ export const downstreamMembers = {
     optional('retryAfterMs', check9),
     optional('poll', check1),
     optional('expectedSeq', check1),
-    optional('outcome', check36)
+    optional('outcome', check36),
+    objectMember(optional('error', check66))
   ]
 } as const satisfies Record<string, readonly Member[]>

@@ -34,6 +34,9 @@ export const codes = {
   INVALID_MESSAGE: { status: 400, message: 'a member has a wrong type, range or length' },
   INVALID_CHANNEL: { status: 400, message: 'not a channel name' },
   PERMISSION_DENIED: { status: 403, message: 'not allowed' },
+  NO_RECEIVER: { status: 404, message: 'there is no such live session: nothing ran' },
+  CALL_FAILED: { status: 502, message: 'the receiver answered with an error' },
+  CALL_TIMEOUT: { status: 504, message: 'no answer in time: it may have run' },
   INSUFFICIENT_STATE: { status: 409, message: 'publications were missed, subscribe again' }
 } as const satisfies Record<string, Code>
 

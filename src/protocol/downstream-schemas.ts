@@ -1,22 +1,23 @@
 import Type from 'typebox'
 import { protocolName } from './limits.js'
 import {
+  callId,
   challengeToken,
   channel,
   count,
   epoch,
   identifier,
-  matching,
   message,
+  method,
   offset,
   seq,
+  sessionId,
   text,
   time
 } from './schema-parts.js'
 
 /** The messages of the gateway (PROTOCOL §4, §6, §7, §9, §10, §13). */
 
-const sessionId = matching('^[A-Za-z0-9_-]{1,64}$', '1 to 64 base64url characters')
 const attributes = Type.Record(Type.String(), Type.String(), { description: 'texts by name' })
 const present = Type.Array(Type.Object({ sessionId, clientId: identifier }), { description: 'sessions' })
 const re = Type.Optional(count(1))
@@ -67,7 +68,12 @@ export const downstream = {
     maxHwids: Type.Optional(count(1)),
     boundHwids: Type.Optional(count(0))
   }),
-  ack: message({ type: Type.Literal('ack'), seq, re }),
+  ack: message({
+    type: Type.Literal('ack'),
+    seq,
+    re,
+    expired: Type.Optional(Type.Boolean({ description: 'true or false' }))
+  }),
   subscribed: message({
     type: Type.Literal('subscribed'),
     seq,
@@ -139,6 +145,22 @@ export const downstream = {
     joined: present,
     left: present
   }),
+  call: message({
+    type: Type.Literal('call'),
+    seq,
+    callId,
+    from: Type.Optional(identifier),
+    method,
+    data: Type.Optional(Type.Unknown({ description: 'any JSON value' })),
+    expiresAt: time
+  }),
+  called: message({
+    type: Type.Literal('called'),
+    seq,
+    re,
+    sessionId,
+    data: Type.Optional(Type.Unknown({ description: 'any JSON value' }))
+  }),
   unsubscribed: message({ type: Type.Literal('unsubscribed'), seq, channel, code }),
   polled: message({
     type: Type.Literal('polled'),
@@ -156,6 +178,9 @@ export const downstream = {
     retryAfterMs: Type.Optional(count(0)),
     poll: Type.Optional(count(1)),
     expectedSeq: Type.Optional(count(1)),
-    outcome: Type.Optional(Type.String({ description: 'text' }))
+    outcome: Type.Optional(Type.String({ description: 'text' })),
+    error: Type.Optional(
+      Type.Object({ code: Type.String(), message: Type.String() }, { description: '{ code, message }' })
+    )
   })
 }

@@ -17,6 +17,8 @@ export interface Limits {
   channels: number
   /** Publications that a recovery can replay. */
   recover: number
+  /** Calls that a session has made, and calls to it, that are neither answered nor timed out. */
+  openCalls: number
   /** Bridge: seconds for which a poll can be held. */
   waitMax: number
   /** Bytes of an answer that lists things. */
@@ -36,6 +38,7 @@ export const defaultLimits: Readonly<Limits> = Object.freeze({
   answerBytes: 262_144,
   channels: 128,
   recover: 512,
+  openCalls: 256,
   waitMax: 25,
   listBytes: 131_072,
   last: 512,
@@ -70,5 +73,10 @@ export const presenceLimit = 100
 /** Bytes of a hwid and of a license key (PROTOCOL §11). */
 export const hwidBytes = 256
 export const licenseKeyBytes = 256
+
+/** The time that a caller gives for an answer, in milliseconds (PROTOCOL §16). */
+export const callTimeoutMs = { min: 100, default: 10_000, max: 30_000 } as const
+/** Characters of the message of a receiver's error (PROTOCOL §16). */
+export const callErrorCharacters = 512
 
 export const protocolName = 'countersign.v1'

@@ -1,5 +1,5 @@
 import Type, { type TSchema } from 'typebox'
-import { attributeNameBytes, attributePairs, attributeValueBytes } from './limits.js'
+import { attributeNameBytes, attributePairs, attributeValueBytes, callErrorCharacters } from './limits.js'
 
 /**
  * The members that the messages share.
@@ -29,6 +29,23 @@ export const channel = Type.String({
   description: 'a channel name: 1 to 128 of letters, digits, "_", ".", ":", "-"',
   code: 'INVALID_CHANNEL'
 })
+export const sessionId = matching('^[A-Za-z0-9_-]{1,64}$', '1 to 64 base64url characters')
+export const callId = matching('^[A-Za-z0-9_-]{22,64}$', '22 to 64 base64url characters')
+export const method = matching(
+  '^[A-Za-z0-9_.:-]{1,64}$',
+  'a method name: 1 to 64 of letters, digits, "_", ".", ":", "-"'
+)
+/** What a receiver answers instead of data. */
+export const callError = Type.Object(
+  {
+    code: Type.String({ pattern: '^[A-Z][A-Z0-9_]{0,63}$' }),
+    message: Type.String({ maxLength: callErrorCharacters })
+  },
+  {
+    description: `{ code, message }: a code of 1 to 64 of A to Z, 0 to 9, "_", and text of at most ${callErrorCharacters} characters`
+  }
+)
+export const idempotencyKey = Type.String({ minLength: 1, maxLength: 64, description: 'text of 1 to 64 characters' })
 export const epoch = text(64)
 export const offset = count(0)
 export const position = Type.Object({ offset, epoch }, { description: '{ offset, epoch }' })

@@ -1,17 +1,30 @@
 import Type from 'typebox'
-import { defaultLimits, hwidBytes, licenseKeyBytes, maxListedSessions, presenceLimit, protocolName } from './limits.js'
+import {
+  callTimeoutMs,
+  defaultLimits,
+  hwidBytes,
+  licenseKeyBytes,
+  maxListedSessions,
+  presenceLimit,
+  protocolName
+} from './limits.js'
 import {
   attributesSchema,
+  callError,
+  callId,
   challengeToken,
   channel,
   count,
   hexTag,
+  idempotencyKey,
   identifier,
   matching,
   message,
+  method,
   position,
   range,
   seq,
+  sessionId,
   text
 } from './schema-parts.js'
 
@@ -56,9 +69,32 @@ export const upstream = {
     seq,
     channel,
     data: Type.Unknown({ description: 'any JSON value' }),
-    idempotencyKey: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 64, description: 'text of 1 to 64 characters' })
-    )
+    idempotencyKey: Type.Optional(idempotencyKey)
+  }),
+  call: message({
+    type: Type.Literal('call'),
+    seq,
+    to: Type.Object(
+      { sessionId: Type.Optional(sessionId), clientId: Type.Optional(identifier) },
+      { description: '{ sessionId } or { clientId }' }
+    ),
+    method,
+    data: Type.Optional(Type.Unknown({ description: 'any JSON value' })),
+    timeoutMs: Type.Optional(
+      Type.Integer({
+        minimum: callTimeoutMs.min,
+        maximum: callTimeoutMs.max,
+        description: `an integer from ${callTimeoutMs.min} to ${callTimeoutMs.max}`
+      })
+    ),
+    idempotencyKey: Type.Optional(idempotencyKey)
+  }),
+  callResult: message({
+    type: Type.Literal('callResult'),
+    seq,
+    callId,
+    data: Type.Optional(Type.Unknown({ description: 'any JSON value' })),
+    error: Type.Optional(callError)
   }),
   history: message({
     type: Type.Literal('history'),

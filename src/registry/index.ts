@@ -46,6 +46,8 @@ export interface Registry {
   sealSession(sessionId: string, text: string): string
   /** @throws CannotUnseal */
   unsealSession(sessionId: string, sealed: string): string
+  /** A keyed hash for calls, the same for all instances: 32 hex characters (PROTOCOL §16). */
+  hashCall(text: string): string
   /** See {@link Keyring.hashHandshake}. */
   hashHandshake(text: string): readonly Uint8Array[]
   /** The form in which this instance writes. */
@@ -126,6 +128,7 @@ export async function openRegistry(
   const secrets = new SecretWatch({ store, pepper, masterKeys, adminToken, log, now })
   const retention = new AuditRetention({ records, audit, hash: createAuditHasher(pepper), log, now, days: auditDays })
   const keys = new KeySealer(keyring)
+  const hashCall = createHasher(pepper, 'call')
   const tickets = new Tickets(ticketStore, durable, createTicketSealer(keyring, schema), audit, now, reports)
   const credentials = new CredentialSource(records, tickets, keys, now, reports)
   const importStatus = new ImportStatus(records)
@@ -149,6 +152,7 @@ export async function openRegistry(
     credentials: (clientId, keyId) => credentials.find(clientId, keyId),
     sealSession: (sessionId, text) => keyring.seal('session', text, `session:${sessionId}`),
     unsealSession: (sessionId, sealed) => keyring.unseal('session', sealed, `session:${sessionId}`),
+    hashCall: text => hashCall(text).slice(0, 32),
     hashHandshake: keyring.hashHandshake,
     async tick() {
       await identity.check()

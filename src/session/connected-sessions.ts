@@ -1,3 +1,5 @@
+import type { CallReceivers, Delivered } from '../calls/carrier.js'
+import type { IncomingCall } from '../calls/mailbox.js'
 import type { PresenceEntry } from '../store/presence.js'
 import type { SessionEntry } from '../store/store.js'
 import { reportBackgroundFailure } from './background-failure.js'
@@ -17,7 +19,7 @@ export const reapGraceMs = 10_000
 const reregisterBatch = 200
 
 /** Sessions that end with their connection: they live on this instance, and the store holds an entry for each. */
-export class ConnectedSessions implements SessionSource {
+export class ConnectedSessions implements SessionSource, CallReceivers {
   readonly transport = 'ws'
   readonly #dependencies: SessionDependencies
   readonly #index = new SessionIndex<Session>()
@@ -84,6 +86,10 @@ export class ConnectedSessions implements SessionSource {
 
   #deadlineOf({ lastSeenAt }: Session): number {
     return lastSeenAt + this.#dependencies.settings.heartbeatTimeoutSeconds * 1000 + reapGraceMs
+  }
+
+  deliver(call: IncomingCall): Delivered {
+    return this.#index.get(call.sessionId)?.calls.receive(call) ?? 'missing'
   }
 
   ofClient(clientId: string): Iterable<Session> {

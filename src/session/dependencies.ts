@@ -1,3 +1,4 @@
+import type { CallRouter } from '../calls/router.js'
 import type { ChannelBroker } from '../channels/types.js'
 import type { BoundedLog } from '../log/bounded-log.js'
 import type { CodeName, ValidationCode } from '../protocol/codes.js'
@@ -55,6 +56,7 @@ export interface SessionDependencies {
   readonly presence: PresenceTracker
   readonly presenceNotifier: PresenceNotifier
   readonly directory: SessionDirectory
+  readonly calls: CallRouter
   readonly observer: SessionObserver
   readonly log: Log
   /** For lines that peers can cause at will, or that an outage repeats. */

@@ -1,4 +1,5 @@
 import { signMessage, signText } from '../protocol/frame.js'
+import { type FrameText, withSeq } from '../protocol/frame-text.js'
 import { outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import type { Downstream } from '../protocol/messages.js'
@@ -26,18 +27,20 @@ export class Outbox implements OutboxAccount {
   }
 
   /** @returns whether the client has left more unread than it may, see {@link refresh} */
-  send(message: Outgoing): boolean {
-    this.#transport.send(signMessage(this.#signer, Object.assign({ type: message.type, seq: ++this.#sent }, message)))
+  send(message: Outgoing | FrameText): boolean {
+    const seq = ++this.#sent
+    this.#transport.send(
+      'members' in message
+        ? signText(this.#signer, withSeq(message, seq))
+        : signMessage(this.#signer, Object.assign({ type: message.type, seq }, message))
+    )
     return this.refresh()
   }
 
-  /**
-   * @param members  see `publicationMembers`
-   * @returns as {@link send}
-   */
-  sendPublication(members: string): boolean {
-    this.#transport.send(signText(this.#signer, `{"type":"publication","seq":${++this.#sent},${members}`))
-    return this.refresh()
+  /** Whether a frame of this size stays within what the client may leave unread. */
+  mayQueue(bytes: number): boolean {
+    const { bufferedBytes, bufferedFrames } = this.#transport
+    return bufferedBytes + bytes <= outboxBytes && bufferedFrames < outboxFrames
   }
 
   /** Counts what is unsent. @returns whether the client has left more unread than it may (PROTOCOL §11) */

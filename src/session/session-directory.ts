@@ -12,6 +12,11 @@ export interface ListedSession {
   readonly attributes: SessionEntry['attributes']
 }
 
+/** A live session, with the instance that serves it: what the gateway itself needs. */
+export interface FoundSession extends ListedSession {
+  readonly instanceId: string
+}
+
 export interface SessionPage {
   /** In the order of their ids. */
   readonly sessions: readonly ListedSession[]
@@ -25,7 +30,7 @@ export interface SessionPage {
  */
 export interface SessionDirectory {
   /** @throws StoreUnavailable */
-  get(sessionId: string): Promise<ListedSession | undefined>
+  get(sessionId: string): Promise<FoundSession | undefined>
   /**
    * Sessions of a client, in the order of their ids.
    * @param after  a session id; the list begins after it
@@ -38,7 +43,7 @@ export interface SessionDirectory {
    * last second: {@link forget} makes the next call read again.
    * @throws StoreUnavailable
    */
-  mostRecentlySeen(clientId: string): Promise<ListedSession | undefined>
+  mostRecentlySeen(clientId: string): Promise<FoundSession | undefined>
   forget(clientId: string): void
 }
 
@@ -66,7 +71,7 @@ export interface SessionDirectoryOptions extends Omit<InstanceLivenessOptions, '
 
 interface Seen {
   readonly at: number
-  readonly session: Promise<ListedSession | undefined>
+  readonly session: Promise<FoundSession | undefined>
 }
 
 export class StoredSessionDirectory implements SessionDirectory {
@@ -81,22 +86,22 @@ export class StoredSessionDirectory implements SessionDirectory {
     this.#instances = new InstanceLiveness({ store: store.bridge, instanceId, now: steadyNow })
   }
 
-  async get(sessionId: string): Promise<ListedSession | undefined> {
+  async get(sessionId: string): Promise<FoundSession | undefined> {
     const entry = await this.#options.store.sessions.get(sessionId)
-    return entry !== undefined && (await this.#isLive(entry)) ? this.#listed(entry) : undefined
+    return entry !== undefined && (await this.#isLive(entry)) ? this.#found(entry) : undefined
   }
 
   async list(clientId: string, after: string, limit: number): Promise<SessionPage> {
     const found: ListedSession[] = []
     // One more than the limit shows whether there is a next page.
-    for await (const session of this.#live(clientId, after, Math.min(limit + 1, readItems))) {
+    for await (const entry of this.#live(clientId, after, Math.min(limit + 1, readItems))) {
       if (found.length === limit) return { sessions: found, next: found.at(-1)?.sessionId ?? after }
-      found.push(session)
+      found.push(this.#listed(entry))
     }
     return { sessions: found }
   }
 
-  mostRecentlySeen(clientId: string): Promise<ListedSession | undefined> {
+  mostRecentlySeen(clientId: string): Promise<FoundSession | undefined> {
     const { steadyNow } = this.#options
     const known = this.#seen.get(clientId)
     if (known !== undefined && steadyNow() - known.at < seenLifeMs) return known.session
@@ -117,10 +122,11 @@ export class StoredSessionDirectory implements SessionDirectory {
     this.#seen.delete(clientId)
   }
 
-  async #newest(clientId: string): Promise<ListedSession | undefined> {
-    let newest: ListedSession | undefined
+  async #newest(clientId: string): Promise<FoundSession | undefined> {
+    let newest: FoundSession | undefined
     let seen = 0
-    for await (const session of this.#live(clientId, '', readItems)) {
+    for await (const entry of this.#live(clientId, '', readItems)) {
+      const session = this.#found(entry)
       if (newest === undefined || session.lastSeenAt > newest.lastSeenAt) newest = session
       if (++seen === maxSeenSessions) break
     }
@@ -128,11 +134,11 @@ export class StoredSessionDirectory implements SessionDirectory {
   }
 
   /** The live sessions of a client after an id, in pages of the store. */
-  async *#live(clientId: string, after: string, items: number): AsyncGenerator<ListedSession> {
+  async *#live(clientId: string, after: string, items: number): AsyncGenerator<SessionEntry> {
     let last = after
     for (;;) {
       const entries = await this.#options.store.sessions.list(last, items, clientId)
-      for (const entry of entries) if (await this.#isLive(entry)) yield this.#listed(entry)
+      for (const entry of entries) if (await this.#isLive(entry)) yield entry
       if (entries.length < items) return
       last = entries.at(-1)?.sessionId ?? last
     }
@@ -142,6 +148,10 @@ export class StoredSessionDirectory implements SessionDirectory {
   async #isLive({ deadline, transport, instanceId }: SessionEntry): Promise<boolean> {
     if (deadline <= this.#options.steadyNow()) return false
     return transport !== 'ws' || this.#instances.isAlive(instanceId)
+  }
+
+  #found(entry: SessionEntry): FoundSession {
+    return { ...this.#listed(entry), instanceId: entry.instanceId }
   }
 
   #listed({ sessionId, clientId, transport, openedAt, deadline, attributes }: SessionEntry): ListedSession {

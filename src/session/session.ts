@@ -2,6 +2,7 @@ import type { Capabilities } from '../auth/capabilities.js'
 import { type Authenticated, welcomeMessage } from '../auth/handshake.js'
 import type { Peer } from '../auth/peer.js'
 import { closeNormal, codes, type EndingCode } from '../protocol/codes.js'
+import type { FrameText } from '../protocol/frame-text.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import type { Upstream } from '../protocol/messages.js'
 import type { Log, SessionDependencies } from './dependencies.js'
@@ -11,6 +12,7 @@ import { FrameReader } from './frame-reader.js'
 import type { Answer, FollowUp, HandlerContext, Reply } from './handlers/handler.js'
 import { dispatch } from './handlers/table.js'
 import { type LicenseSlots, TrackedLicenseSlots } from './license-slots.js'
+import { LiveCalls } from './live-calls.js'
 import { LiveSubscriptions, type Subscription } from './live-subscriptions.js'
 import { Outbox, type Outgoing } from './outbox.js'
 import { SessionChallenges } from './session-challenges.js'
@@ -28,6 +30,7 @@ export class Session implements LiveSession {
   readonly log: Log
   readonly openedAt: number
   readonly licenseSlots: LicenseSlots
+  readonly calls: LiveCalls
   readonly #dependencies: SessionDependencies
   readonly #transport: Transport
   readonly #outbox: Outbox
@@ -63,15 +66,16 @@ export class Session implements LiveSession {
     this.#challenges = new SessionChallenges(dependencies, this)
     this.#onEnd = onEnd
     this.#subscriptions = new LiveSubscriptions(dependencies, peer, {
-      publication: members => this.#sendPublication(members),
+      publication: members => this.send({ type: 'publication', members }),
       presenceChanged: message => this.send(message),
       unsubscribed: (channel, code) => this.send({ type: 'unsubscribed', channel, code })
     })
     this.licenseSlots = new TrackedLicenseSlots(store.licenseSlots, {
       ...{ sessionId: peer.sessionId, endsAt: expiresAt, hasEnded: () => this.#ended, now }
     })
+    this.calls = new LiveCalls(dependencies.calls, this, settings.limits.openCalls)
     this.#context = {
-      ...{ dependencies, peer, licenseSlots: this.licenseSlots, subscriptions: this.#subscriptions },
+      ...{ dependencies, peer, licenseSlots: this.licenseSlots, subscriptions: this.#subscriptions, calls: this.calls },
       answerChallenge: (token, signature) => this.#challenges.answer(token, signature),
       listBytes: () => settings.limits.listBytes,
       changeAttributes: attributes => this.#changePeer({ attributes }),
@@ -116,15 +120,13 @@ export class Session implements LiveSession {
   }
 
   /** Signs and sends. A client that reads too slowly loses its session (PROTOCOL §11, SLOW_CONSUMER). */
-  send(message: Outgoing): void {
+  send(message: Outgoing | FrameText): void {
     if (this.#ended) return
     if (this.#outbox.send(message)) this.end('SLOW_CONSUMER')
   }
 
-  /** @param members  see `publicationMembers` */
-  #sendPublication(members: string): void {
-    if (this.#ended) return
-    if (this.#outbox.sendPublication(members)) this.end('SLOW_CONSUMER')
+  mayQueue(bytes: number): boolean {
+    return this.#outbox.mayQueue(bytes)
   }
 
   /** Joins the session's own channels. Await it before {@link welcome}. @throws StoreUnavailable */
@@ -191,12 +193,10 @@ export class Session implements LiveSession {
   }
 
   #answer(message: Upstream, seq: number, answer: Answer): void {
-    const reply = 'type' in answer ? answer : answer[0]
+    if (answer === 'later') return
+    const [reply, ...followUps]: readonly [Reply, ...FollowUp[]] = 'type' in answer ? [answer] : answer
     this.send(Object.assign({ type: reply.type, re: seq }, reply) as Outgoing)
-    if (!('type' in answer)) {
-      const [, ...followUps]: readonly [Reply, ...FollowUp[]] = answer
-      for (const publication of followUps) this.send(publication)
-    }
+    for (const publication of followUps) this.send(publication)
     if (reply.type === 'subscribed') this.#subscriptions.release(reply.channel)
     if (message.type === 'bye' && !this.#ended) {
       this.#transport.close(closeNormal, 'bye')
@@ -210,11 +210,9 @@ export class Session implements LiveSession {
     const refusal = frameErrorOf(error, frameSeq, this.log, this.#dependencies.boundedLog)
     const { ends: _ends, seq, ...members } = refusal
     this.intake.refused(refusal.code)
-    if (!refusal.ends) this.send({ type: 'error', re: seq ?? this.intake.lastSeq, ...members })
-    else {
-      const re = seq === undefined ? {} : { re: seq }
-      this.#sendAndClose({ type: 'error', ...re, ...members }, refusal.code)
-    }
+    const re = seq === undefined ? {} : { re: seq }
+    if (refusal.ends) this.#sendAndClose({ type: 'error', ...re, ...members }, refusal.code)
+    else this.send({ type: 'error', re: this.intake.lastSeq, ...re, ...members })
   }
 
   #sendAndClose(message: Outgoing, code: EndingCode): void {
@@ -227,6 +225,7 @@ export class Session implements LiveSession {
     if (this.#ended) return
     this.#ended = true
     this.#subscriptions.close()
+    this.calls.close()
     this.#outbox.release()
     this.#dependencies.observer.ended(this.#transport.name, ending)
     this.log.info({ ending }, 'session ended')
@@ -237,6 +236,7 @@ export class Session implements LiveSession {
   tick(times: TickTimes): void {
     const { now, steadyNow, isGracePeriod } = times
     this.#outbox.refresh()
+    this.calls.tick()
     const deadline = this.lastSeenAt + this.#dependencies.settings.heartbeatTimeoutSeconds * 1000
     if (now >= this.#expiresAt) this.end('SESSION_EXPIRED')
     else if (steadyNow >= deadline && !isGracePeriod) this.end('HEARTBEAT_LOST')

@@ -36,6 +36,25 @@ export interface ChallengeState {
   readonly open?: string
 }
 
+/** A call that the session made, and whose outcome it has not got yet (PROTOCOL §16). */
+export interface AwaitedCall {
+  /** Of the call's record, see `CallStore`. */
+  readonly recordId: string
+  /** When the session gets an outcome at the latest, unix milliseconds; 0: there is one, and it did not fit into the outbox. */
+  readonly deadline: number
+}
+
+/** A call to the session, whose frame a commit brings. */
+export interface ReceivedCall {
+  readonly callId: string
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+  /** Unix milliseconds: calls that have expired by then are forgotten. */
+  readonly now: number
+  /** Most calls that the session has not answered; above, the commit is `busy`. */
+  readonly maxOpen: number
+}
+
 /** The state of a session after one step. */
 export interface BridgeState {
   /** Rises with each commit. */
@@ -52,6 +71,8 @@ export interface BridgeState {
   /** In the order of their seqs. */
   readonly claims: readonly Claim[]
   readonly challenge: ChallengeState
+  /** By the seq of the call. */
+  readonly awaited: ReadonlyMap<number, AwaitedCall>
 }
 
 export interface ExchangeRequest {
@@ -104,11 +125,17 @@ export interface BridgeCommit {
   /** New positions of channels; undefined: the channel was left. */
   readonly positions: ReadonlyMap<string, Position | undefined>
   readonly challenge?: ChallengeState
+  /** Calls that the session made; undefined: it has the outcome. By the seq of the call. */
+  readonly awaited?: ReadonlyMap<number, AwaitedCall | undefined>
+  readonly receives?: ReceivedCall
+  /** Ids of calls to the session that it has answered. */
+  readonly answeredCalls?: readonly string[]
   /**
    * Sent to the instance of a held poll, if that is another one: `channels` if a channel was joined or left, `frames`
-   * unless the answer to this instance's own exchange delivers the frames (rule g).
+   * unless the answer to this instance's own exchange delivers the frames (rule g), `call` if the frames must not wait
+   * for more.
    */
-  readonly notify?: 'frames' | 'channels'
+  readonly notify?: 'frames' | 'channels' | 'call'
   /** Most frames in the outbox (PROTOCOL §11). */
   readonly maxFrames: number
   /** Most bytes in the outbox (PROTOCOL §11). */
@@ -117,14 +144,16 @@ export interface BridgeCommit {
 
 /**
  * `changed`: another commit came first, or a claim has another owner. `full`: the outbox would exceed its bounds. `gone`:
- * the session is unknown or has ended. Only `done` changes anything.
+ * the session is unknown or has ended. `busy`: too many calls to the session are open. Only `done` changes anything.
  */
-export type CommitOutcome = 'done' | 'changed' | 'full' | 'gone'
+export type CommitOutcome = 'done' | 'changed' | 'full' | 'gone' | 'busy'
 
 /** A notification to an instance about one of its exchanges. It may be lost. */
 export type BridgeNotification =
   /** Frames were committed that no exchange delivers. */
   | 'frames'
+  /** The same, and they must not wait for more. */
+  | 'call'
   /** A channel was joined or left. */
   | 'channels'
   /** A newer poll is held. */
@@ -153,6 +182,12 @@ export interface InstanceAnnouncement {
   readonly secrets?: { readonly adminToken: string; readonly masterKeys: string }
 }
 
+export interface EndedBridgeSession {
+  readonly code: string
+  /** Ids of calls. Empty if the session had ended before. */
+  readonly openCalls: readonly string[]
+}
+
 export interface BridgeStore {
   open(session: NewBridgeSession): Promise<void>
   /** The session's fixed part and, if it has ended, its code; undefined if it is unknown. */
@@ -165,9 +200,10 @@ export interface BridgeStore {
   takeOver(sessionId: string, from: string, to: string): Promise<readonly ClaimedMessage[]>
   /**
    * Ends a session: its outbox is dropped; its info and the code are kept for `keptMs`. The first call decides the code.
-   * @returns the code that was decided; undefined if the session is unknown
+   * @returns the code that was decided, and the calls to the session that it has not answered; undefined if the session
+   *   is unknown
    */
-  end(sessionId: string, code: string, keptMs: number): Promise<string | undefined>
+  end(sessionId: string, code: string, keptMs: number): Promise<EndedBridgeSession | undefined>
   /**
    * Marks an instance as alive for `lifeMs`.
    * @param announcement  what other instances can read of it

@@ -18,6 +18,9 @@ export const resultOverheadBytes = 192
 /** A ticket beside its text: a place in a map, its id, its end. */
 export const ticketOverheadBytes = 192
 
+/** A call beside its texts: a place in a map, its record and a list of waiters. */
+export const callOverheadBytes = 320
+
 /** Bytes of a text in the heap: V8 keeps one byte a character if all are Latin-1, else two. Others than ASCII count two. */
 export function textBytes(text: string): number {
   return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length

@@ -1,4 +1,5 @@
 import type { BridgeStore, InstanceAnnouncement } from './bridge.js'
+import type { CallStore } from './calls.js'
 import type { ChannelStore } from './channels.js'
 import type { DurableStore } from './durable.js'
 import type { StoreDurations } from './durations.js'
@@ -74,6 +75,7 @@ export interface Store {
   readonly channels: ChannelStore
   readonly presence: PresenceStore
   readonly bridge: BridgeStore
+  readonly calls: CallStore
   /** Where instances add up what each client uses. Absent: this process counts alone. */
   readonly quotas?: QuotaStore
   /**

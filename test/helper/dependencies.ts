@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
+import { CallRouter } from '../../src/calls/router.js'
 import { createChannelBroker } from '../../src/channels/channel-broker.js'
 import { createPresenceTracker } from '../../src/cluster/presence.js'
 import { ChannelPresenceNotifier } from '../../src/cluster/presence-notifier.js'
@@ -23,20 +24,26 @@ export async function createTestDependencies(t: Test): Promise<SessionDependenci
     observer: { delivered() {}, missed() {}, lost() {} }
   })
   const presence = createPresenceTracker({ store, patterns: [], lifeMs: 60_000, now })
+  const registry = await openRegistry(store, [Buffer.alloc(32, 1)], now)
+  const directory = new StoredSessionDirectory({
+    ...{ store, instanceId: 'i', timeoutMs: { ws: 55_000, bridge: 90_000 }, now, steadyNow: now }
+  })
   return {
     settings: {
       ...{ instanceId: 'i', heartbeatIntervalSeconds: 15, heartbeatTimeoutSeconds: 45, freshChallengeMs: 0 },
       ...{ framesPerSecond: 0, maxSessions: 10, maxSessionsPerClient: 10, limits: defaultLimits }
     },
     store,
-    registry: await openRegistry(store, [Buffer.alloc(32, 1)], now),
+    registry,
+    calls: new CallRouter({
+      ...{ instanceId: 'i', store: store.calls, directory, now },
+      ...{ isAlive: store.bridge.isAlive, mac: registry.hashCall, charge() {}, onFailure() {} }
+    }),
     channels,
     outboxes: new OutboxBudget(Number.MAX_SAFE_INTEGER),
     presence,
     presenceNotifier: new ChannelPresenceNotifier({ channels, presence, log, now }),
-    directory: new StoredSessionDirectory({
-      ...{ store, instanceId: 'i', timeoutMs: { ws: 55_000, bridge: 90_000 }, now, steadyNow: now }
-    }),
+    directory,
     observer: { handshake() {}, opened() {}, ended() {}, received() {}, refused() {}, validated() {} },
     log,
     boundedLog: createBoundedLog(log, now, now),

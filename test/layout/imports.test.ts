@@ -20,7 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   // biome-ignore format: one line is one layer
   'session-layer': [
     'bridge', 'metrics', 'http', 'log', 'steady-clock',
-    'session', 'cluster',
+    'session', 'cluster', 'calls',
     'auth', 'channels', 'registry', 'config',
     'store', 'protocol'
   ],
@@ -28,14 +28,15 @@ const mayImport: Record<string, readonly string[]> = {
   ws: ['session', 'http', 'auth', 'config', 'errors', 'protocol'],
   // biome-ignore format: one line is one layer
   bridge: [
-    'session', 'cluster', 'http',
+    'session', 'cluster', 'calls', 'http',
     'auth', 'channels', 'registry', 'errors', 'log',
     'store', 'protocol'
   ],
   metrics: ['session', 'http', 'channels', 'store'],
   http: ['auth', 'config', 'errors', 'log', 'protocol'],
   cluster: ['session', 'auth', 'channels', 'registry', 'steady-clock', 'store'],
-  session: ['auth', 'channels', 'registry', 'log', 'store', 'protocol'],
+  session: ['calls', 'auth', 'channels', 'registry', 'log', 'store', 'protocol'],
+  calls: ['auth', 'store', 'protocol'],
   registry: ['auth', 'store', 'protocol'],
   auth: ['store', 'protocol'],
   channels: ['store', 'protocol'],

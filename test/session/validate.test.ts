@@ -19,6 +19,7 @@ t.test('limits the license slots of a session; unlimited licenses need none', as
     answerChallenge: () => false,
     listBytes: () => 0,
     changeAttributes() {},
+    calls: { make() {}, answer: async () => false },
     subscriptions: { count: 0, has: () => false, join: () => Promise.reject(new Error()), leave() {} },
     mayRunAgain: false
   }

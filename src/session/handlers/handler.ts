@@ -1,5 +1,6 @@
 import type { Peer } from '../../auth/peer.js'
 import type { Attributes, DownstreamMessages } from '../../protocol/messages.js'
+import type { SessionCalls } from '../calls.js'
 import type { SessionDependencies } from '../dependencies.js'
 import type { LicenseSlots } from '../license-slots.js'
 import type { Subscriptions } from '../subscriptions.js'
@@ -20,14 +21,15 @@ export type Reply =
 /** A publication that is sent right after a reply. */
 export type FollowUp = Omit<DownstreamMessages['publication'], 'seq'>
 
-/** A reply alone, or with the publications that must precede newer ones (PROTOCOL §10.3). */
-export type Answer = Reply | readonly [Reply, ...FollowUp[]]
+/** A reply alone, or with the publications that must precede newer ones (PROTOCOL §10.3). `later`: the reply comes as a message of its own. */
+export type Answer = Reply | readonly [Reply, ...FollowUp[]] | 'later'
 
 /** The part of a session that handlers may read and change. */
 export interface HandlerContext {
   readonly dependencies: SessionDependencies
   readonly peer: Peer
   readonly subscriptions: Subscriptions
+  readonly calls: SessionCalls
   /** Whether a message may be handled twice, after a crash: its effects then need an idempotency key. */
   readonly mayRunAgain: boolean
   readonly licenseSlots: LicenseSlots

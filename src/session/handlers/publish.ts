@@ -3,6 +3,7 @@ import type { PublishRequest } from '../../channels/types.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
 import { ownersOfSession } from '../../store/owners.js'
+import { dataTextOf } from './data-text.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 
 /**
@@ -25,12 +26,7 @@ export const publish: Handler<UpstreamMessages['publish']> = async (context, mes
   if (!mayPublish(peer.capabilities.publish, channel)) {
     throw new ProtocolError('PERMISSION_DENIED', `publish: no permission for channel ${channel}`)
   }
-  const data = JSON.stringify(message.data)
-  const { dataBytes } = dependencies.settings.limits
-  const bytes = Buffer.byteLength(data)
-  if (bytes > dataBytes) {
-    throw new ProtocolError('INVALID_MESSAGE', `data: ${bytes} bytes of JSON; the limit is ${dataBytes}`)
-  }
+  const data = dataTextOf(message.data, dependencies.settings.limits)
   const published = await dependencies.channels.publish(channel, data, requestOf(context, seq, idempotencyKey))
   if (published === 'conflict') {
     throw new ProtocolError('INVALID_MESSAGE', 'idempotencyKey: already used with other data')

@@ -1,6 +1,8 @@
 import type { Upstream } from '../../protocol/messages.js'
 import { attributes } from './attributes.js'
 import { bye } from './bye.js'
+import { call } from './call.js'
+import { callResult } from './call-result.js'
 import { challengeResponse } from './challenge-response.js'
 import type { Answer, Handler, HandlerContext } from './handler.js'
 import { heartbeat } from './heartbeat.js'
@@ -23,6 +25,8 @@ const handlers: { readonly [Type in Upstream['type']]: Handler<MessageOf<Type>> 
   subscribe,
   unsubscribe,
   publish,
+  call,
+  callResult,
   history,
   attributes,
   sessions,

@@ -1,4 +1,5 @@
 import {
+  type AwaitedCall,
   type BridgeCommit,
   type BridgeState,
   burstSeconds,
@@ -8,7 +9,8 @@ import {
   type CommitOutcome,
   type ExchangeOutcome,
   type ExchangeRequest,
-  type NewBridgeSession
+  type NewBridgeSession,
+  type ReceivedCall
 } from '../bridge.js'
 import type { Position } from '../channels.js'
 
@@ -30,6 +32,9 @@ export class EmbeddedBridgeSession {
   #positions: ReadonlyMap<string, Position>
   readonly #claims = new Map<number, { owner: string; readonly text: string }>()
   #challenge: ChallengeState
+  #awaited: ReadonlyMap<number, AwaitedCall> = new Map()
+  /** Calls to the session that it has not answered, and when they expire, unix milliseconds. */
+  readonly #openCalls = new Map<string, number>()
   /** The theoretical arrival time of the next message (generic cell rate algorithm), unix milliseconds. */
   #arrival = 0
 
@@ -89,7 +94,8 @@ export class EmbeddedBridgeSession {
       frames: this.#framesWithin(answerBytes),
       positions: this.#positions,
       claims: this.#claims.size === 0 ? noClaims : Array.from(this.#claims, ([seq, { owner }]) => ({ seq, owner })),
-      challenge: this.#challenge
+      challenge: this.#challenge,
+      awaited: this.#awaited
     }
   }
 
@@ -101,11 +107,15 @@ export class EmbeddedBridgeSession {
     const bytes = frames.reduce((sum, frame) => sum + Buffer.byteLength(frame), this.#bytes)
     const isFull = this.#frames.length + frames.length > maxFrames || bytes > maxBytes
     if (frames.length > 0 && isFull) return 'full'
+    if (commit.receives !== undefined && this.#isBusy(commit.receives)) return 'busy'
     for (const seq of answered) this.#claims.delete(seq)
     if (frames.length > 0) this.#frames = this.#frames.length === 0 ? frames : [...this.#frames, ...frames]
     this.#bytes = bytes
     this.#sent += frames.length
-    if (positions.size > 0) this.#move(positions)
+    if (positions.size > 0) this.#positions = changed(this.#positions, positions)
+    if (commit.awaited !== undefined) this.#awaited = changed(this.#awaited, commit.awaited)
+    if (commit.receives !== undefined) this.#openCalls.set(commit.receives.callId, commit.receives.expiresAt)
+    for (const callId of commit.answeredCalls ?? []) this.#openCalls.delete(callId)
     if (challenge !== undefined) this.#challenge = challenge
     this.#version++
     return 'done'
@@ -121,12 +131,22 @@ export class EmbeddedBridgeSession {
     return messages
   }
 
-  /** @param until  how long the code is kept, unix milliseconds */
-  end(code: string, until: number): void {
+  /** Whether too many calls to the session are open. Those that have expired are forgotten. */
+  #isBusy({ now, maxOpen }: ReceivedCall): boolean {
+    for (const [callId, expiresAt] of this.#openCalls) if (expiresAt <= now) this.#openCalls.delete(callId)
+    return this.#openCalls.size >= maxOpen
+  }
+
+  /** @param until  how long the code is kept, unix milliseconds. @returns ids of the calls that are open */
+  end(code: string, until: number): readonly string[] {
+    const openCalls = [...this.#openCalls.keys()]
+    this.#openCalls.clear()
+    this.#awaited = new Map()
     this.#ended = { code, until }
     this.#frames = []
     this.#positions = new Map()
     this.#claims.clear()
+    return openCalls
   }
 
   /** @returns 0 if the rate allowed it; otherwise the milliseconds until it does */
@@ -158,13 +178,17 @@ export class EmbeddedBridgeSession {
     }
     return this.#frames
   }
+}
 
-  #move(positions: ReadonlyMap<string, Position | undefined>): void {
-    const moved = new Map(this.#positions)
-    for (const [channel, position] of positions) {
-      if (position === undefined) moved.delete(channel)
-      else moved.set(channel, position)
-    }
-    this.#positions = moved
+/** A copy with some values replaced; undefined removes one. */
+function changed<Key, Value>(
+  before: ReadonlyMap<Key, Value>,
+  changes: ReadonlyMap<Key, Value | undefined>
+): ReadonlyMap<Key, Value> {
+  const after = new Map(before)
+  for (const [key, value] of changes) {
+    if (value === undefined) after.delete(key)
+    else after.set(key, value)
   }
+  return after
 }

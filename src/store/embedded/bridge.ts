@@ -43,11 +43,12 @@ export function createEmbeddedBridge(now: () => number, onEnd: (sessionId: strin
     takeOver: async (sessionId, from, to) => sessions.find(sessionId)?.takeOver(from, to) ?? [],
     async end(sessionId, code, keptMs) {
       const session = sessions.find(sessionId)
-      if (session === undefined || session.ended !== undefined) return session?.ended
-      session.end(code, now() + keptMs)
+      if (session === undefined) return undefined
+      if (session.ended !== undefined) return { code: session.ended, openCalls: [] }
+      const openCalls = session.end(code, now() + keptMs)
       onEnd(sessionId)
       notify(session.holder, sessionId, 'ended')
-      return code
+      return { code, openCalls }
     },
     async heartbeat() {},
     // The only instance is the one that asks.

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { StoreDurations } from '../durations.js'
 import { identityKey, type Store, type StorePin } from '../store.js'
 import { createEmbeddedBridge } from './bridge.js'
+import { createEmbeddedCalls } from './calls.js'
 import { createEmbeddedChannels, type EmbeddedChannelsOptions } from './channels.js'
 import { type EmbeddedDurable, type EmbeddedDurableOptions, openEmbeddedDurable } from './durable.js'
 import {
@@ -60,6 +61,7 @@ export function openEmbeddedStore(
   const durable = openDurable(dataDir, options, unlock)
   const channelStore = createEmbeddedChannels(now, options)
   const tickets = createEmbeddedTickets(now)
+  const calls = createEmbeddedCalls(now)
   const durations = new StoreDurations()
   let closed: Promise<void> | undefined
   return {
@@ -76,8 +78,9 @@ export function openEmbeddedStore(
     channels: channelStore,
     presence: createEmbeddedPresence(),
     bridge: createEmbeddedBridge(now, sessionId => channelStore.endSession(sessionId)),
+    calls,
     announcements: async () => [],
-    bounds: () => [...channelStore.bounds(), ...tickets.bounds()],
+    bounds: () => [...channelStore.bounds(), ...tickets.bounds(), ...calls.bounds()],
     // It drops what is older, or refuses by share.
     isFull: false,
     ping: durable.ping,

@@ -1,4 +1,5 @@
 import {
+  type AwaitedCall,
   type BridgeCommit,
   type BridgeNotification,
   type BridgeState,
@@ -40,6 +41,20 @@ function parsePositions(reply: unknown): ReadonlyMap<string, Position> {
   return positions
 }
 
+function formatAwaited({ recordId, deadline }: AwaitedCall): string {
+  return `${recordId} ${deadline}`
+}
+
+function parseAwaited(reply: unknown): ReadonlyMap<number, AwaitedCall> {
+  const items = textsOf(reply)
+  const awaited = new Map<number, AwaitedCall>()
+  for (let i = 0; i + 1 < items.length; i += 2) {
+    const [recordId = '', deadline] = items[i + 1]?.split(' ') ?? []
+    awaited.set(numberOf(items[i]), { recordId, deadline: numberOf(deadline) })
+  }
+  return awaited
+}
+
 function parseChallenge(nextAt: unknown, reply: unknown): ChallengeState {
   const open = textOf(reply)
   return { nextAt: numberOf(nextAt), ...(open === '' ? {} : { open }) }
@@ -47,7 +62,7 @@ function parseChallenge(nextAt: unknown, reply: unknown): ChallengeState {
 
 /** See `scripts/include/bridge-state.lua`. */
 export function parseState(reply: unknown): BridgeState {
-  const [version, received, sent, ack, challengeAt, challenge, frames, claims, positions] = listOf(reply)
+  const [version, received, sent, ack, challengeAt, challenge, frames, claims, positions, awaited] = listOf(reply)
   return {
     version: integerOf(version),
     received: integerOf(received),
@@ -56,7 +71,8 @@ export function parseState(reply: unknown): BridgeState {
     frames: textsOf(frames),
     claims: parseClaims(claims),
     positions: parsePositions(positions),
-    challenge: parseChallenge(challengeAt, challenge)
+    challenge: parseChallenge(challengeAt, challenge),
+    awaited: parseAwaited(awaited)
   }
 }
 
@@ -89,23 +105,35 @@ export function parseExchange(reply: unknown): ExchangeOutcome {
   }
 }
 
-/** See `scripts/bridge-commit.lua`. @param lifeMs  life of the outbox */
-export function commitArguments(commit: BridgeCommit, notificationPrefix: string, lifeMs: number): readonly Argument[] {
-  const { sessionId, instanceId, version, answered, frames, positions, challenge, maxFrames, maxBytes } = commit
+/** The fields of the session that a commit changes, each with its value; '' removes it. */
+function changedFields({ positions, awaited, receives, answeredCalls = [] }: BridgeCommit): readonly string[] {
   return [
-    ...[instanceId, version, commit.notify ?? '', maxFrames, maxBytes, notificationPrefix, sessionId],
-    ...[lifeMs, challenge?.nextAt ?? '', challenge?.open ?? ''],
-    ...[answered.length, frames.length, ...answered, ...frames],
-    ...[...positions].flatMap(([channel, at]) => [channel, at === undefined ? '' : formatPosition(at)])
+    ...[...positions].flatMap(([channel, at]) => [`p:${channel}`, at === undefined ? '' : formatPosition(at)]),
+    ...[...(awaited ?? [])].flatMap(([seq, call]) => [`k:${seq}`, call === undefined ? '' : formatAwaited(call)]),
+    ...(receives === undefined ? [] : [`o:${receives.callId}`, `${receives.expiresAt}`]),
+    ...answeredCalls.flatMap(callId => [`o:${callId}`, ''])
   ]
 }
 
-/** See `scripts/bridge-commit.lua`. */
-export function parseCommit(reply: unknown): CommitOutcome {
-  return reply === 'done' || reply === 'changed' || reply === 'full' ? reply : 'gone'
+/** See `scripts/bridge-commit.lua`. @param lifeMs  life of the outbox */
+export function commitArguments(commit: BridgeCommit, notificationPrefix: string, lifeMs: number): readonly Argument[] {
+  const { sessionId, instanceId, version, answered, frames, challenge, receives, maxFrames, maxBytes } = commit
+  return [
+    ...[instanceId, version, commit.notify ?? '', maxFrames, maxBytes, notificationPrefix, sessionId],
+    ...[lifeMs, challenge?.nextAt ?? '', challenge?.open ?? '', receives?.maxOpen ?? '', receives?.now ?? ''],
+    ...[answered.length, frames.length, ...answered, ...frames],
+    ...changedFields(commit)
+  ]
 }
 
-const notifications: readonly BridgeNotification[] = ['frames', 'channels', 'superseded', 'claims', 'ended']
+const commitOutcomes: readonly CommitOutcome[] = ['done', 'changed', 'full', 'busy']
+
+/** See `scripts/bridge-commit.lua`. */
+export function parseCommit(reply: unknown): CommitOutcome {
+  return commitOutcomes.find(outcome => outcome === reply) ?? 'gone'
+}
+
+const notifications: readonly BridgeNotification[] = ['frames', 'call', 'channels', 'superseded', 'claims', 'ended']
 
 /** Reads `<notification> <session id>`; undefined if this version does not know the notification. */
 export function parseNotification(

@@ -12,7 +12,7 @@ import type { RedisClient } from './client.js'
 import { formatAnnouncement } from './instances.js'
 import type { Keys } from './keys.js'
 import type { RedisPin } from './pin.js'
-import { listOf, textOf, textsOf } from './replies.js'
+import { listOf, textsOf } from './replies.js'
 
 /** An hour longer than the longest session (24 h): a backstop behind the reaper. */
 const sessionKeyLifeMs = 25 * 60 * 60 * 1000
@@ -80,7 +80,7 @@ export function createRedisBridge(
     async commit(commit) {
       const args = commitArguments(commit, keys.notificationPrefix, sessionKeyLifeMs)
       // Answers to claimed messages and challenges are bounded by what was accepted; publications wait for memory.
-      const mayUseReserve = commit.answered.length > 0 || commit.challenge !== undefined
+      const mayUseReserve = commit.answered.length > 0 || commit.challenge !== undefined || commit.awaited !== undefined
       const script = mayUseReserve ? 'bridgeCommitFromReserve' : 'bridgeCommit'
       const outcome = parseCommit(await redis.script(script, keysOf(commit.sessionId), args))
       if (outcome === 'gone') await pin.verify()
@@ -91,8 +91,8 @@ export function createRedisBridge(
     },
     async end(sessionId, code, keptMs) {
       const args = [code, keptMs, keys.notificationPrefix, sessionId]
-      const ended = textOf(await redis.script('bridgeEnd', keysOf(sessionId), args))
-      return pin.confirm(ended === '' ? undefined : ended)
+      const [ended = '', ...openCalls] = textsOf(await redis.script('bridgeEnd', keysOf(sessionId), args))
+      return pin.confirm(ended === '' ? undefined : { code: ended, openCalls })
     },
     async heartbeat(instanceId, lifeMs, announcement) {
       await redis.script('setFromReserve', [keys.instance(instanceId)], [formatAnnouncement(announcement), lifeMs])

@@ -1,6 +1,7 @@
 import { StoreUnavailable } from '../errors.js'
 import { identityKey, type Store } from '../store.js'
 import { createRedisBridge } from './bridge.js'
+import { createRedisCalls } from './calls.js'
 import { createRedisChannels, type RedisChannelsOptions } from './channels.js'
 import { RedisClient } from './client.js'
 import type { RedisConnection } from './connection-url.js'
@@ -122,6 +123,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     channels: channels.channels,
     presence: createRedisPresence(redis, keys, pin),
     bridge: createRedisBridge(redis, keys, pin, subscribeTo),
+    calls: createRedisCalls(redis, keys, subscribeTo),
     quotas: createRedisQuotas(redis, keys),
     announcements: () => announcements(redis, keys),
     bounds: () => [],

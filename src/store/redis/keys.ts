@@ -36,6 +36,10 @@ export interface Keys extends RecordKeys {
   bridgeOutbox(sessionId: string): string
   /** Followed by an instance's id: the channel of its notifications. */
   readonly notificationPrefix: string
+  /** A call by the id of its record. */
+  call(recordId: string): string
+  /** Followed by an instance's id: the channel of what other instances send it about calls. */
+  readonly callPrefix: string
   /** Exists while the instance is alive. */
   instance(instanceId: string): string
   rateLimit(name: string): string
@@ -93,6 +97,8 @@ export function createKeys(prefix: string): Keys {
     bridge: sessionId => `${prefix}:bridge:{${sessionId}}`,
     bridgeOutbox: sessionId => `${prefix}:bridge:{${sessionId}}@outbox`,
     notificationPrefix: `${prefix}:words:`,
+    call: recordId => `${prefix}:call:${recordId}`,
+    callPrefix: `${prefix}:calls:`,
     instance: instanceId => `${prefix}:instance:${instanceId}`,
     ticket: keyId => `${prefix}:ticket:${keyId}`,
     ticketIndex: `${prefix}:tickets`,

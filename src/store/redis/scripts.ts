@@ -23,6 +23,7 @@ const files = {
   bridgeExchange: 'bridge-exchange',
   bridgeRead: 'bridge-read',
   bridgeCommit: 'bridge-commit',
+  callOpen: 'call-open',
   storeTime: 'store-time'
 } as const
 
@@ -39,6 +40,8 @@ const reserveFiles = {
   bridgeCommitFromReserve: 'bridge-commit',
   bridgeTakeOver: 'bridge-take-over',
   bridgeEnd: 'bridge-end',
+  callSettle: 'call-settle',
+  callDrop: 'call-drop',
   ticketReplace: 'ticket-replace',
   setFromReserve: 'set-from-reserve'
 } as const

@@ -1,25 +1,28 @@
 -- include identity
 --[[
 Commits answers and publications on the version that the frames were signed on, completely or not at all: claims are
-removed, frames are added to the outbox, positions move.
+removed, frames are added to the outbox, positions move, calls are added and removed.
 Input
   KEYS[1]  the session (see bridge-exchange.lua)   KEYS[2]  its outbox
   ARGV[1]  instance       ARGV[2]  version          ARGV[3]  notification for a held poll, or ''
   ARGV[4]  most frames    ARGV[5]  most bytes       ARGV[6]  prefix of notification channels
   ARGV[7]  session id     ARGV[8]  life of the outbox, ms
   ARGV[9]  next challenge, unix ms, or ''           ARGV[10] open challenge, or ''
-  ARGV[11] answered seqs  ARGV[12] frames           ARGV[13 ..]  the seqs, the frames, per channel: name, position or ''
+  ARGV[11] most open calls, or '': the frames bring no call          ARGV[12] now, unix ms
+  ARGV[13] answered seqs  ARGV[14] frames
+  ARGV[15 ..]  the seqs, the frames, per changed field `p:`, `k:` or `o:`: name, value or ''
 Output
-  'done'   'changed'   'full'   'gone'
+  'done'   'changed'   'full'   'busy'   'gone'
 ]]
 local session, outbox = KEYS[1], KEYS[2]
 local instance, version, notification = ARGV[1], ARGV[2], ARGV[3]
 local maxFrames, maxBytes, channels, id, lifeMs = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
 local challengeAt, challenge = ARGV[9], ARGV[10]
-local answered, frames = tonumber(ARGV[11]), tonumber(ARGV[12])
-local firstSeq = 13
+local maxCalls, now = tonumber(ARGV[11]), tonumber(ARGV[12])
+local answered, frames = tonumber(ARGV[13]), tonumber(ARGV[14])
+local firstSeq = 15
 local firstFrame = firstSeq + answered
-local firstChannel = firstFrame + frames
+local firstField = firstFrame + frames
 
 local names = { 'version', 'identity', 'ended', 'bytes', 'sent', 'ack', 'holder', 'waiters' }
 local known, kept, ended, bytes, sent, ack, holder, waiters = unpack(redis.call('HMGET', session, unpack(names)))
@@ -30,18 +33,28 @@ for i = firstSeq, firstFrame - 1 do
   if not claim or string.match(claim, '^[^\n]*') ~= instance then return 'changed' end
 end
 
-for i = firstFrame, firstChannel - 1 do bytes = bytes + #ARGV[i] end
+for i = firstFrame, firstField - 1 do bytes = bytes + #ARGV[i] end
 if frames > 0 and (sent - ack + frames > maxFrames or tonumber(bytes) > maxBytes) then return 'full' end
+
+if maxCalls then
+  local open, flat = 0, redis.call('HGETALL', session)
+  for i = 1, #flat, 2 do
+    if string.sub(flat[i], 1, 2) == 'o:' then
+      if tonumber(flat[i + 1]) > now then open = open + 1 else redis.call('HDEL', session, flat[i]) end
+    end
+  end
+  if open >= maxCalls then return 'busy' end
+end
 
 for i = firstSeq, firstFrame - 1 do redis.call('HDEL', session, 'c:' .. ARGV[i]) end
 if frames > 0 then
-  redis.call('RPUSH', outbox, unpack(ARGV, firstFrame, firstChannel - 1))
+  redis.call('RPUSH', outbox, unpack(ARGV, firstFrame, firstField - 1))
   if sent == ack then redis.call('PEXPIRE', outbox, lifeMs) end
   redis.call('HSET', session, 'sent', string.format('%d', sent + frames), 'bytes', string.format('%d', bytes))
 end
-for i = firstChannel, #ARGV, 2 do
-  if ARGV[i + 1] == '' then redis.call('HDEL', session, 'p:' .. ARGV[i])
-  else redis.call('HSET', session, 'p:' .. ARGV[i], ARGV[i + 1]) end
+for i = firstField, #ARGV, 2 do
+  if ARGV[i + 1] == '' then redis.call('HDEL', session, ARGV[i])
+  else redis.call('HSET', session, ARGV[i], ARGV[i + 1]) end
 end
 if challengeAt ~= '' then redis.call('HSET', session, 'challengeAt', challengeAt, 'challenge', challenge) end
 redis.call('HINCRBY', session, 'version', 1)

@@ -2,7 +2,7 @@
 local function readSession(session)
   local flat = redis.call('HGETALL', session)
   if #flat == 0 then return nil end
-  local s = { claims = {}, positions = {} }
+  local s = { claims = {}, positions = {}, awaited = {} }
   for i = 1, #flat, 2 do
     local name, value = flat[i], flat[i + 1]
     local kind = string.sub(name, 1, 2)
@@ -11,6 +11,9 @@ local function readSession(session)
     elseif kind == 'p:' then
       s.positions[#s.positions + 1] = string.sub(name, 3)
       s.positions[#s.positions + 1] = value
+    elseif kind == 'k:' then
+      s.awaited[#s.awaited + 1] = string.sub(name, 3)
+      s.awaited[#s.awaited + 1] = value
     else
       s[name] = value
     end
@@ -21,7 +24,7 @@ local function readSession(session)
   return s
 end
 
--- { version, received, sent, ack, next challenge, open challenge or '', frames, claims, positions }
+-- { version, received, sent, ack, next challenge, open challenge or '', frames, claims, positions, awaited calls }
 local function stateOf(s, outbox, answerBytes)
   local frames, remainingBytes, chunk = {}, answerBytes, 64
   local waiting = s.sent - s.ack
@@ -38,7 +41,8 @@ local function stateOf(s, outbox, answerBytes)
     claims[#claims + 1] = claim[1]
     claims[#claims + 1] = claim[2]
   end
-  return { s.version, s.received, s.sent, s.ack, s.challengeAt, s.challenge or '', frames, claims, s.positions }
+  return { s.version, s.received, s.sent, s.ack, s.challengeAt, s.challenge or '', frames, claims, s.positions,
+    s.awaited }
 end
 
 -- The instances that wait for claims, including this one, separated by spaces.

@@ -1,0 +1,51 @@
+import { answerCall } from '../calls/answer.js'
+import type { CallResult } from '../calls/outcome.js'
+import type { CallRequest } from '../calls/request.js'
+import { RateLimited } from '../protocol/protocol-error.js'
+import type { SessionCalls } from '../session/calls.js'
+import type { SessionDependencies } from '../session/dependencies.js'
+import type { AwaitedCall } from '../store/bridge.js'
+import type { PendingCommit } from './pending-commit.js'
+import type { RegisteredCall } from './polled-calls.js'
+import type { BridgeSession } from './session.js'
+
+/** When to make a call again while too many are open, in milliseconds. */
+const retryAfterMs = 1000
+
+/** The calls of a bridge session while one batch runs. A call is sent once the session's commit has it. */
+export class BatchCalls implements SessionCalls {
+  readonly #dependencies: SessionDependencies
+  readonly #session: BridgeSession
+  readonly made: RegisteredCall[] = []
+  readonly #answered: string[] = []
+
+  constructor(dependencies: SessionDependencies, session: BridgeSession) {
+    this.#dependencies = dependencies
+    this.#session = session
+  }
+
+  /** What the commit of the batch changes. */
+  get pending(): Pick<PendingCommit, 'awaited' | 'answeredCalls'> {
+    const awaited = new Map<number, AwaitedCall>(
+      this.made.map(({ seq, request }) => [seq, { recordId: request.recordId, deadline: request.expiresAt }])
+    )
+    return {
+      ...(awaited.size === 0 ? {} : { awaited }),
+      ...(this.#answered.length === 0 ? {} : { answeredCalls: this.#answered })
+    }
+  }
+
+  make(seq: number, request: CallRequest): void {
+    const { openCalls } = this.#dependencies.settings.limits
+    if (this.#session.state.current.awaited.size + this.made.length >= openCalls) {
+      throw new RateLimited(`call: ${openCalls} calls of this session are open, which is the limit`, retryAfterMs)
+    }
+    this.made.push({ seq, request })
+  }
+
+  async answer(callId: string, result: CallResult): Promise<boolean> {
+    const isExpired = await answerCall(this.#dependencies.calls, this.#session.peer.sessionId, callId, result)
+    this.#answered.push(callId)
+    return isExpired
+  }
+}

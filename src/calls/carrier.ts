@@ -1,0 +1,100 @@
+import type { CallStore } from '../store/calls.js'
+import type { CallMac } from './call-id.js'
+import type { Receiver } from './directory.js'
+import { InstanceWatch } from './instance-watch.js'
+import { type IncomingCall, readMail, writeMail } from './mailbox.js'
+import type { CallOutcome } from './outcome.js'
+import type { PendingCalls } from './pending-calls.js'
+
+/** `full`: too many calls to the session are open, or its outbox is full. Only `delivered` changes anything. */
+export type Delivered = 'delivered' | 'full' | 'missing'
+
+/** The sessions of one transport as receivers of calls. */
+export interface CallReceivers {
+  /** @throws StoreUnavailable */
+  deliver(call: IncomingCall): Delivered | Promise<Delivered>
+}
+
+/** Brings outcomes to callers that no instance serves alone. */
+export interface OutcomeReceivers {
+  /** @param re  seq of the call. Has no effect for a call that has its outcome. @throws StoreUnavailable */
+  deliverOutcome(sessionId: string, re: number, outcome: CallOutcome): Promise<void>
+}
+
+export interface CallCarrierOptions {
+  readonly instanceId: string
+  readonly store: CallStore
+  readonly isAlive: (instanceId: string) => Promise<boolean>
+  readonly mac: CallMac
+  readonly pending: PendingCalls
+  /** Unix milliseconds of the clock that all instances share. */
+  readonly now: () => number
+  /** Called for a call of another instance that could not be delivered here. */
+  readonly onRefused: (callId: string, delivered: 'full' | 'missing') => Promise<void>
+}
+
+/** A bridge session as the waiter for a call. @param re  seq of the call */
+export function waiterOf(sessionId: string, re: number): string {
+  return `b ${sessionId} ${re}`
+}
+
+/** Carries calls to their receivers, and outcomes to those who wait, on this and on other instances. */
+export class CallCarrier {
+  readonly #options: CallCarrierOptions
+  readonly #watch: InstanceWatch
+  #connected: CallReceivers | undefined
+  #polled: (CallReceivers & OutcomeReceivers) | undefined
+
+  constructor(options: CallCarrierOptions) {
+    this.#options = options
+    this.#watch = new InstanceWatch(options.isAlive)
+  }
+
+  connect(connected: CallReceivers, polled: CallReceivers & OutcomeReceivers): void {
+    this.#connected = connected
+    this.#polled = polled
+  }
+
+  /** The waiter for a call of this process. @param number  see `PendingCalls` */
+  ownWaiter(number: number): string {
+    return `i ${this.#options.instanceId} ${number}`
+  }
+
+  /** @throws StoreUnavailable */
+  async deliver({ instanceId, transport }: Receiver, call: IncomingCall): Promise<Delivered> {
+    const { store, mac, instanceId: own } = this.#options
+    if (transport === 'bridge') return (await this.#polled?.deliver(call)) ?? 'missing'
+    if (instanceId === own) return (await this.#connected?.deliver(call)) ?? 'missing'
+    const wasSent = await store.send(instanceId, writeMail(mac, instanceId, { kind: 'call', call }))
+    if (wasSent) this.#watch.add(call.callId, { instanceId, expiresAt: call.expiresAt })
+    return wasSent ? 'delivered' : 'missing'
+  }
+
+  /** Sends an outcome to those who wait for it. @throws StoreUnavailable */
+  async announce(waiters: readonly string[], outcome: CallOutcome): Promise<void> {
+    await Promise.all(waiters.map(waiter => this.#announceTo(waiter, outcome)))
+  }
+
+  async #announceTo(text: string, outcome: CallOutcome): Promise<void> {
+    const { store, mac, instanceId: own, pending } = this.#options
+    const [kind, id = '', number] = text.split(' ')
+    if (kind === 'b') await this.#polled?.deliverOutcome(id, Number(number), outcome)
+    else if (id === own) pending.resolve(Number(number), outcome)
+    else await store.send(id, writeMail(mac, id, { kind: 'outcome', waiter: Number(number), outcome }))
+  }
+
+  /** Takes a text of another instance. @throws StoreUnavailable */
+  async receive(text: string): Promise<void> {
+    const { mac, instanceId, now, pending, onRefused } = this.#options
+    const mail = readMail(mac, instanceId, text)
+    if (mail?.kind === 'outcome') pending.resolve(mail.waiter, mail.outcome)
+    if (mail?.kind !== 'call' || mail.call.expiresAt <= now()) return
+    const delivered = (await this.#connected?.deliver(mail.call)) ?? 'missing'
+    if (delivered !== 'delivered') await onRefused(mail.call.callId, delivered)
+  }
+
+  /** Ids of calls to instances that were lost since the last check, each once. @throws StoreUnavailable */
+  lostCalls(): Promise<readonly string[]> {
+    return this.#watch.check(this.#options.now())
+  }
+}

@@ -1,0 +1,37 @@
+/** Calls whose receivers are watched, of all callers; above, a lost instance shows only when its calls time out. */
+export const maxWatchedCalls = 100_000
+
+interface WatchedCall {
+  readonly instanceId: string
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+}
+
+/** Watches the instances that serve the receivers of calls: a lost one answers none of them. */
+export class InstanceWatch {
+  readonly #isAlive: (instanceId: string) => Promise<boolean>
+  readonly #calls = new Map<string, WatchedCall>()
+
+  constructor(isAlive: (instanceId: string) => Promise<boolean>) {
+    this.#isAlive = isAlive
+  }
+
+  get size(): number {
+    return this.#calls.size
+  }
+
+  add(callId: string, call: WatchedCall): void {
+    if (this.#calls.size < maxWatchedCalls) this.#calls.set(callId, call)
+  }
+
+  /** @param now  unix milliseconds. @returns ids of calls to lost instances, each once. @throws StoreUnavailable */
+  async check(now: number): Promise<readonly string[]> {
+    for (const [callId, { expiresAt }] of this.#calls) if (expiresAt <= now) this.#calls.delete(callId)
+    const instances = [...new Set([...this.#calls.values()].map(({ instanceId }) => instanceId))]
+    const alive = await Promise.all(instances.map(instanceId => this.#isAlive(instanceId)))
+    const lost = new Set(instances.filter((_, i) => alive[i] === false))
+    const calls = [...this.#calls].filter(([, { instanceId }]) => lost.has(instanceId)).map(([callId]) => callId)
+    for (const callId of calls) this.#calls.delete(callId)
+    return calls
+  }
+}

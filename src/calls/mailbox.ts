@@ -1,0 +1,53 @@
+import type { CallMac } from './call-id.js'
+import type { CallOutcome } from './outcome.js'
+
+/** What instances send each other about calls, and keep of results: texts that only the gateway can have made. */
+
+/** A call on its way to its receiver. */
+export interface IncomingCall {
+  readonly sessionId: string
+  readonly callId: string
+  /** The caller's client; absent: it has no session. */
+  readonly from?: string
+  readonly method: string
+  /** JSON text; absent: no data. */
+  readonly data?: string
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+}
+
+export type Mail =
+  | { readonly kind: 'call'; readonly call: IncomingCall }
+  /** @param waiter  number of the waiter on the instance */
+  | { readonly kind: 'outcome'; readonly waiter: number; readonly outcome: CallOutcome }
+
+const macChars = 32
+
+function signed(mac: CallMac, purpose: string, content: object): string {
+  const text = JSON.stringify(content)
+  return mac(`${purpose} ${text}`) + text
+}
+
+function open<T>(mac: CallMac, purpose: string, text: string): T | undefined {
+  const content = text.slice(macChars)
+  return text.slice(0, macChars) === mac(`${purpose} ${content}`) ? (JSON.parse(content) as T) : undefined
+}
+
+/** @param instanceId  the receiver: another one does not accept it */
+export function writeMail(mac: CallMac, instanceId: string, mail: Mail): string {
+  return signed(mac, `mail ${instanceId}`, mail)
+}
+
+/** @returns undefined if no gateway wrote it for this instance */
+export function readMail(mac: CallMac, instanceId: string, text: string): Mail | undefined {
+  return open<Mail>(mac, `mail ${instanceId}`, text)
+}
+
+export function writeOutcome(mac: CallMac, recordId: string, outcome: CallOutcome): string {
+  return signed(mac, `outcome ${recordId}`, outcome)
+}
+
+/** @returns undefined if no gateway wrote it for this record */
+export function readOutcome(mac: CallMac, recordId: string, text: string): CallOutcome | undefined {
+  return open<CallOutcome>(mac, `outcome ${recordId}`, text)
+}

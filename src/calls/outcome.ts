@@ -1,0 +1,66 @@
+import { type CodeName, codes } from '../protocol/codes.js'
+import type { FrameText } from '../protocol/frame-text.js'
+import type { DownstreamMessages } from '../protocol/messages.js'
+import { RateLimited } from '../protocol/protocol-error.js'
+import { ShareExceeded, StoreUnavailable } from '../store/store.js'
+
+/** What a receiver answers. */
+export interface CallResult {
+  /** JSON text; absent: no data. */
+  readonly data?: string
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+/** What becomes of a call, for its caller (PROTOCOL §16). */
+export type CallOutcome =
+  | { readonly kind: 'answered'; readonly sessionId: string; readonly result: CallResult }
+  | {
+      readonly kind: 'refused'
+      readonly code: CodeName
+      readonly message?: string
+      readonly retryAfterMs?: number
+      /** Whether the call may have run. Absent: it did not. */
+      readonly outcome?: 'unknown' | 'unsent'
+    }
+
+export const timedOut: CallOutcome = { kind: 'refused', code: 'CALL_TIMEOUT', outcome: 'unknown' }
+export const noReceiver: CallOutcome = { kind: 'refused', code: 'NO_RECEIVER' }
+
+/** How long a caller should wait after a refusal that names no time, in milliseconds. */
+const retryAfterMs = 1000
+
+/** @param what  whose calls are too many */
+export function tooManyCalls(what: string): CallOutcome {
+  return { kind: 'refused', code: 'RATE_LIMITED', message: what, retryAfterMs }
+}
+
+/** The outcome of a call that failed on its way. @throws what is none of the expected errors */
+export function outcomeOf(error: unknown): CallOutcome {
+  if (error instanceof ShareExceeded) return tooManyCalls('too many results of calls are kept')
+  if (error instanceof StoreUnavailable) {
+    return { kind: 'refused', code: 'UNAVAILABLE', outcome: error.outcome, retryAfterMs }
+  }
+  if (error instanceof RateLimited) {
+    return { kind: 'refused', code: 'RATE_LIMITED', message: error.message, retryAfterMs: error.retryAfterMs }
+  }
+  throw error
+}
+
+type ErrorMessage = Omit<DownstreamMessages['error'], 'seq'>
+
+/** The frame with the outcome of a session's call. @param re  the seq of the call */
+export function outcomeMessage(re: number, outcome: CallOutcome): FrameText | ErrorMessage {
+  if (outcome.kind === 'answered') {
+    const { sessionId, result } = outcome
+    const { data, error } = result
+    if (error === undefined) {
+      // A session id contains no character that JSON escapes.
+      const members = `"re":${re},"sessionId":"${sessionId}"${data === undefined ? '' : `,"data":${data}`}}`
+      return { type: 'called', members }
+    }
+    const { code, message } = error
+    return { type: 'error', re, code: 'CALL_FAILED', message: codes.CALL_FAILED.message, error: { code, message } }
+  }
+  const { kind: _, code, message = codes[code].message, ...rest } = outcome
+  return { type: 'error', re, code, message, ...rest }
+}

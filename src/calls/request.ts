@@ -1,0 +1,38 @@
+import { matches } from '../auth/patterns.js'
+import { dataDigest } from '../store/data-digest.js'
+import type { CallTarget } from './directory.js'
+
+/** Who calls. */
+export interface Caller {
+  /** The caller's client, for the receiver; absent: the call came over HTTP. */
+  readonly clientId?: string
+  /** Patterns of the methods that may be called; undefined: any. */
+  readonly patterns: readonly string[] | undefined
+  /** Whose quotas count the call, see store/owners.ts. */
+  readonly owners: string
+}
+
+/** A call as its caller made it. */
+export interface CallRequest {
+  readonly caller: Caller
+  readonly to: CallTarget
+  readonly method: string
+  /** JSON text; absent: no data. */
+  readonly data?: string
+  /** When the caller stops waiting, unix milliseconds. */
+  readonly expiresAt: number
+  /** Names the call in the store, see `recordIdOf`. */
+  readonly recordId: string
+  /** Whether the caller gave an idempotency key. */
+  readonly isKeyed: boolean
+}
+
+/** Whether a caller may call a method of a client. */
+export function mayCall({ patterns }: Caller, clientId: string, method: string): boolean {
+  return patterns === undefined || matches(patterns, `${clientId}/${method}`)
+}
+
+/** Compares what repeats of a call ask for; the target as written. */
+export function digestOf({ to, method, data = '' }: CallRequest): string {
+  return dataDigest(`${JSON.stringify(to)}\n${method}\n${data}`)
+}

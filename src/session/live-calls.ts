@@ -1,0 +1,137 @@
+import { answerCall } from '../calls/answer.js'
+import { CallOrder } from '../calls/call-order.js'
+import type { Delivered } from '../calls/carrier.js'
+import type { IncomingCall } from '../calls/mailbox.js'
+import { type CallOutcome, type CallResult, outcomeMessage } from '../calls/outcome.js'
+import type { CallRequest } from '../calls/request.js'
+import type { CallRouter } from '../calls/router.js'
+import { tailBytes } from '../protocol/frame.js'
+import type { FrameText } from '../protocol/frame-text.js'
+import { RateLimited } from '../protocol/protocol-error.js'
+import type { SessionCalls } from './calls.js'
+import type { Outgoing } from './outbox.js'
+
+/** When to make a call again while too many are open, in milliseconds. */
+const retryAfterMs = 1000
+/** Calls to a session that are remembered until they expire, answered ones included. */
+export const maxRememberedCalls = 4096
+/** Bytes of a frame beside its data, estimated. */
+const frameOverheadBytes = 400
+
+/** What calls need of their session. */
+export interface CallsOwner {
+  readonly peer: { readonly sessionId: string }
+  readonly ended: boolean
+  /** Whether the client reads fast enough for a frame of this size. */
+  mayQueue(bytes: number): boolean
+  send(message: Outgoing | FrameText): void
+}
+
+interface ReceivedCall {
+  /** Unix milliseconds. */
+  readonly expiresAt: number
+  isAnswered: boolean
+}
+
+/** The calls of a session that this instance serves. */
+export class LiveCalls implements SessionCalls {
+  readonly #router: CallRouter
+  readonly #owner: CallsOwner
+  readonly #maxOpen: number
+  readonly #order = new CallOrder()
+  readonly #received = new Map<string, ReceivedCall>()
+  /** Outcomes that did not fit: the seq of the call, and its record, which keeps the result. */
+  readonly #waiting = new Map<number, string>()
+  #made = 0
+
+  /** @param maxOpen  most open calls that the session has made, and most that it has received */
+  constructor(router: CallRouter, owner: CallsOwner, maxOpen: number) {
+    this.#router = router
+    this.#owner = owner
+    this.#maxOpen = maxOpen
+  }
+
+  make(seq: number, request: CallRequest): void {
+    if (this.#made >= this.#maxOpen) {
+      throw new RateLimited(`call: ${this.#maxOpen} calls of this session are open, which is the limit`, retryAfterMs)
+    }
+    this.#made++
+    void this.#make(seq, request)
+  }
+
+  async #make(seq: number, request: CallRequest): Promise<void> {
+    const outcome = await this.#router.call(request, this.#order)
+    if (this.#owner.mayQueue(bytesOf(outcome))) this.#finish(seq, outcome)
+    else this.#waiting.set(seq, request.recordId)
+  }
+
+  #finish(seq: number, outcome: CallOutcome): void {
+    this.#made--
+    this.#owner.send(outcomeMessage(seq, outcome))
+  }
+
+  /** Brings a call to the client. */
+  receive({ callId, from, method, data, expiresAt }: IncomingCall): Delivered {
+    if (this.#owner.ended) return 'missing'
+    // The text of another instance may be repeated by whoever can write to the store.
+    if (this.#received.has(callId)) return 'delivered'
+    this.#forgetExpired()
+    if (this.#openCount() >= this.#maxOpen || this.#received.size >= maxRememberedCalls) return 'full'
+    if (!this.#owner.mayQueue((data?.length ?? 0) + frameOverheadBytes)) return 'full'
+    this.#received.set(callId, { expiresAt, isAnswered: false })
+    this.#owner.send(callFrame({ callId, method, expiresAt, ...(from === undefined ? {} : { from }) }, data))
+    return 'delivered'
+  }
+
+  #forgetExpired(): void {
+    const now = this.#router.now()
+    for (const [callId, { expiresAt }] of this.#received) if (expiresAt <= now) this.#received.delete(callId)
+  }
+
+  #openCount(): number {
+    let count = 0
+    for (const { isAnswered } of this.#received.values()) if (!isAnswered) count++
+    return count
+  }
+
+  async answer(callId: string, result: CallResult): Promise<boolean> {
+    const isExpired = await answerCall(this.#router, this.#owner.peer.sessionId, callId, result)
+    const call = this.#received.get(callId)
+    if (call !== undefined) call.isAnswered = true
+    return isExpired
+  }
+
+  /** Sends outcomes that did not fit before. */
+  tick(): void {
+    for (const [seq, recordId] of this.#waiting) {
+      if (!this.#owner.mayQueue(frameOverheadBytes)) return
+      this.#waiting.delete(seq)
+      void this.#retry(seq, recordId)
+    }
+  }
+
+  async #retry(seq: number, recordId: string): Promise<void> {
+    const outcome = await this.#router.outcomeOf(recordId)
+    if (this.#owner.mayQueue(bytesOf(outcome))) this.#finish(seq, outcome)
+    else this.#waiting.set(seq, recordId)
+  }
+
+  /** The session has ended: it answers no more calls. */
+  close(): void {
+    const open = [...this.#received].filter(([, { isAnswered }]) => !isAnswered).map(([callId]) => callId)
+    this.#received.clear()
+    this.#waiting.clear()
+    this.#router.abandon(open)
+  }
+}
+
+function bytesOf(outcome: CallOutcome): number {
+  const data = outcome.kind === 'answered' ? outcome.result.data : undefined
+  return (data?.length ?? 0) + frameOverheadBytes + tailBytes
+}
+
+/** The frame that brings a call to its receiver. @param data  JSON text; undefined: none */
+export function callFrame(members: Omit<IncomingCall, 'sessionId' | 'data'>, data: string | undefined): FrameText {
+  const text = JSON.stringify(members).slice(1, -1)
+  return { type: 'call', members: `${text}${data === undefined ? '' : `,"data":${data}`}}` }
+}

@@ -1,0 +1,30 @@
+import t from 'tap'
+import { SessionState } from '../../src/bridge/session-state.js'
+import type { BridgeState, BridgeStore } from '../../src/store/bridge.js'
+
+function stateOf(changes: Partial<BridgeState>): BridgeState {
+  return {
+    ...{ version: 1, received: 2, sent: 2, ack: 1, frames: [], positions: new Map(), claims: [] },
+    ...{ challenge: { nextAt: 0 }, awaited: new Map() },
+    ...changes
+  }
+}
+
+t.test('bug: a reply that was read before another, and applied after it, brought acknowledged frames back', async t => {
+  const stale = stateOf({ frames: ['frame 2'] })
+  const store = { read: async () => stale } as Pick<BridgeStore, 'read'> as BridgeStore
+  const state = new SessionState(store, 's', 1000)
+  state.apply(stale)
+  const newer = stateOf({ ack: 2 })
+  state.apply(newer)
+  t.equal(await state.reload(), newer)
+  t.equal(state.current, newer)
+  for (const older of [stateOf({ version: 0, ack: 9, received: 9 }), stateOf({ ack: 2, received: 1 })]) {
+    state.apply(older)
+    t.equal(state.current, newer)
+  }
+  for (const later of [stateOf({ ack: 2, received: 3 }), stateOf({ version: 2, ack: 1, received: 1 })]) {
+    state.apply(later)
+    t.equal(state.current, later)
+  }
+})
