@@ -16,6 +16,22 @@ export interface Member {
   readonly clientId: string
 }
 
+/** Who is in a channel. */
+export interface Presence {
+  readonly channel: string
+  /** Sessions in all; above the length of `sessions`, more than the list holds. */
+  readonly count: number
+  readonly sessions: readonly (Member & { readonly attributes: Attributes })[]
+}
+
+/** Who has joined and left a channel: a hint, at most once a second, with at most 100 of each. */
+export interface PresenceChange {
+  readonly channel: string
+  readonly count: number
+  readonly joined: readonly Member[]
+  readonly left: readonly Member[]
+}
+
 /** A live session of a client. */
 export interface SessionEntry extends Member {
   readonly transport: string

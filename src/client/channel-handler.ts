@@ -1,4 +1,5 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
+import type { PresenceChange } from './answers.js'
 import type { RequestError } from './errors.js'
 import type { Joined, Position, Publication, PublicationHandler } from './options.js'
 
@@ -15,10 +16,12 @@ export function isNext(position: Position | undefined, { offset, epoch }: Positi
   return position !== undefined && position.epoch === epoch && offset === position.offset + 1
 }
 
-/** What a handler asks for: everything after a position, or the newest publications. */
+/** What a handler asks for: everything after a position, or the newest publications; and who joins and leaves. */
 export interface Wanted {
   readonly recover: Position | undefined
   readonly last: number | undefined
+  readonly presence: boolean
+  readonly onPresence: ((change: PresenceChange) => unknown) | undefined
 }
 
 export interface HandlerHost {
@@ -31,6 +34,7 @@ export interface HandlerHost {
 /** The state of a handler: its position, and how far it has caught up with its channel. */
 export class ChannelHandler {
   readonly channel: string
+  readonly wanted: Wanted
   readonly ready: Promise<Joined>
   readonly #host: HandlerHost
   readonly #handler: PublicationHandler<never>
@@ -48,6 +52,7 @@ export class ChannelHandler {
   constructor(host: HandlerHost, channel: string, handler: PublicationHandler<never>, wanted: Wanted) {
     this.#host = host
     this.channel = channel
+    this.wanted = wanted
     this.#handler = handler
     this.#cursor = wanted.recover
     this.#position = wanted.recover
@@ -151,6 +156,14 @@ export class ChannelHandler {
     else this.joinLast(subscribed)
     if (recovered) for (const each of publications) this.acceptOld({ channel: this.channel, epoch, ...each })
     for (const each of buffered) this.acceptOld(each)
+  }
+
+  presenceChanged(change: PresenceChange): void {
+    const { onPresence } = this.wanted
+    if (onPresence === undefined) return
+    this.#host.dispatch(() => {
+      if (this.#isActive) this.#host.call(() => onPresence(change), this.channel)
+    })
   }
 
   stop(error: RequestError): void {

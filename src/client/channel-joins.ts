@@ -5,7 +5,8 @@ import {
   createChannelState,
   type JoinMembers,
   joinMembers,
-  rewind
+  rewind,
+  wantsPresence
 } from './channel-state.js'
 import { RequestError } from './errors.js'
 import type { ClientEvents, Position, PublicationHandler, Subscription, Welcome } from './options.js'
@@ -53,13 +54,13 @@ export class ChannelJoins {
   }
 
   #addHandler(added: ChannelHandler): void {
-    const { channel, cursor, last } = added
+    const { channel, cursor, last, wanted } = added
     const known = this.channels.get(channel)
     const state = known ?? this.#add(channel, cursor)
     state.handlers.add(added)
     if (known === undefined) this.join(state)
     else if (this.#fitsJoin(state, added)) return
-    else if (cursor !== undefined || last !== undefined) {
+    else if (cursor !== undefined || last !== undefined || wanted.presence) {
       added.fallBehind(state.position)
       if (state.isJoined) this.#catchUp(state, added)
     } else if (state.isJoined && state.position !== undefined) added.join(state.position, false)
@@ -82,7 +83,10 @@ export class ChannelJoins {
     handler.stop(new RequestError('CLOSED', `unsubscribed from ${channel}`))
     const state = this.channels.get(channel)
     if (state?.handlers.delete(handler) !== true) return
-    this.#leaveUnused(state)
+    // Switches presence off.
+    const isQuiet = state.handlers.size > 0 && handler.wanted.presence && !wantsPresence(state)
+    if (isQuiet && state.isJoined) this.join(state)
+    else this.#leaveUnused(state)
   }
 
   /** Leaves a channel without handlers. */
@@ -125,7 +129,7 @@ export class ChannelJoins {
 
   /** The gateway has joined an own channel, without what a handler may want. */
   #enterOwn(handler: ChannelHandler, position: Position): void {
-    if (handler.last !== undefined) handler.fallBehind(position)
+    if (handler.last !== undefined || handler.wanted.presence) handler.fallBehind(position)
     else handler.join(position, true)
   }
 
@@ -145,11 +149,13 @@ export class ChannelJoins {
     }
   }
 
-  /** Refuses one handler of a channel; the others stay. */
-  protected refuse(state: ChannelState, handler: ChannelHandler, code: string): void {
+  /** Refuses some handlers of a channel; the others stay. */
+  protected refuse(state: ChannelState, handlers: readonly ChannelHandler[], code: string): void {
     const { channel } = state
-    handler.stop(new RequestError(code, `${code} for channel ${channel}`))
-    state.handlers.delete(handler)
+    for (const handler of handlers) {
+      handler.stop(new RequestError(code, `${code} for channel ${channel}`))
+      state.handlers.delete(handler)
+    }
     this.#leaveUnused(state)
     this.host.denied(channel, code)
   }

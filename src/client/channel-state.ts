@@ -18,24 +18,35 @@ export interface JoinMembers {
   readonly channel: string
   readonly recover?: Position
   readonly last?: number
+  readonly presence?: true
 }
 
 export function createChannelState(channel: string, position: Position | undefined): ChannelState {
   return { channel, handlers: new Set(), position, isJoined: false, joinSeq: undefined, buffered: [] }
 }
 
+export function wantsPresence({ handlers }: ChannelState): boolean {
+  return [...handlers].some(({ wanted }) => wanted.presence)
+}
+
+function presenceMember(state: ChannelState): { presence?: true } {
+  // A subscribe without it would switch presence off for all handlers (PROTOCOL §10.7).
+  return wantsPresence(state) ? { presence: true } : {}
+}
+
 /** The subscribe for all handlers that are not behind. */
 export function joinMembers(state: ChannelState): JoinMembers {
   const { channel, position, handlers } = state
-  if (position !== undefined) return { channel, recover: position }
+  const presence = presenceMember(state)
+  if (position !== undefined) return { channel, recover: position, ...presence }
   const last = Math.max(...[...handlers].map(handler => (handler.isBehind ? 0 : (handler.last ?? 0))))
-  return { channel, ...(last > 0 ? { last } : {}) }
+  return { channel, ...(last > 0 ? { last } : {}), ...presence }
 }
 
 /** The subscribe for one handler that is behind. */
 export function catchUpMembers(state: ChannelState, { last, cursor }: ChannelHandler): JoinMembers {
   const recover = cursor === undefined ? {} : { recover: { offset: cursor.offset, epoch: cursor.epoch } }
-  return { channel: state.channel, ...(last === undefined ? recover : { last }) }
+  return { channel: state.channel, ...(last === undefined ? recover : { last }), ...presenceMember(state) }
 }
 
 export function bufferPublication({ buffered }: ChannelState, publication: Publication): void {

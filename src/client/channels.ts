@@ -22,6 +22,11 @@ export class ClientChannels extends ChannelJoins {
       case 'subscribed':
         this.#subscribed(state, message)
         return
+      case 'presenceChanged': {
+        const { channel, count, joined, left } = message
+        for (const handler of state.handlers) handler.presenceChanged({ channel, count, joined, left })
+        return
+      }
       case 'unsubscribed':
         if (message.code !== 'INSUFFICIENT_STATE') this.remove(state, message.code)
         else if (state.joinSeq === undefined) this.join(state)
@@ -101,9 +106,16 @@ export class ClientChannels extends ChannelJoins {
     return false
   }
 
-  /** Only what one handler asks for may be refused. */
+  /** Only what some handlers ask for may be refused: the others join without it. */
   #refuse(state: ChannelState, handler: ChannelHandler | undefined, code: string): void {
-    if (handler?.last !== undefined) this.refuse(state, handler, code)
-    else this.remove(state, code)
+    if (handler !== undefined && (handler.last !== undefined || handler.wanted.presence)) {
+      this.refuse(state, [handler], code)
+      return
+    }
+    const asking = [...state.handlers].filter(({ wanted }) => wanted.presence)
+    if (handler === undefined && asking.length > 0 && asking.length < state.handlers.size) {
+      this.refuse(state, asking, code)
+      this.join(state)
+    } else this.remove(state, code)
   }
 }

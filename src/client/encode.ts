@@ -3,6 +3,7 @@ import {
   attributesRequest,
   heartbeatRequest,
   historyRequest,
+  presenceRequest,
   publishRequest,
   sessionsRequest,
   subscribeRequest,
@@ -29,6 +30,7 @@ const requestMembers = {
   publish: publishRequest,
   attributes: attributesRequest,
   history: historyRequest,
+  presence: presenceRequest,
   sessions: sessionsRequest
 }
 

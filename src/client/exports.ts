@@ -1,5 +1,5 @@
 /** What both entries export. */
-export type { History, Member, SessionEntry, SessionList } from './answers.js'
+export type { History, Member, Presence, PresenceChange, SessionEntry, SessionList } from './answers.js'
 export { CountersignClient } from './client.js'
 export type { Credential, CredentialOption, GivenCredential, TicketResponse } from './credential.js'
 export { RequestError, type RequestErrorDetails, type RequestOutcome } from './errors.js'

@@ -6,8 +6,20 @@ import { callSafely } from './events.js'
 import type { Attributes, PublicationHandler, SubscribeOptions, Subscription, Welcome } from './options.js'
 import { type RequestOptions, Verbs } from './verbs.js'
 
-function wantedOf({ recover, last }: SubscribeOptions): Wanted {
-  return { recover: recover === undefined ? undefined : { offset: recover.offset, epoch: recover.epoch }, last }
+/** @throws TypeError */
+function requireFunction(value: unknown, name: string): void {
+  if (typeof value !== 'function') throw new TypeError(`${name} must be a function`)
+}
+
+/** @throws TypeError */
+function wantedOf({ recover, last, presence = false, onPresence }: SubscribeOptions): Wanted {
+  if (onPresence !== undefined) requireFunction(onPresence, 'subscribe: onPresence')
+  return {
+    recover: recover === undefined ? undefined : { offset: recover.offset, epoch: recover.epoch },
+    last,
+    presence: presence || onPresence !== undefined,
+    onPresence
+  }
 }
 
 /** What a client keeps over all its sessions: its channels and its attributes. */
@@ -69,19 +81,19 @@ export abstract class LastingVerbs extends Verbs {
    * channel may have several handlers; it is left with the last one. The event `missed` reports that publications were
    * lost and cannot be recovered.
    * @param channel  1 to 128 of letters, digits, `_`, `.`, `:`, `-`
-   * @returns the subscription; its `ready` rejects if the channel is refused
-   * @throws TypeError if the handler is no function
+   * @returns the subscription; its `ready` rejects if the channel, or what the options ask for, is refused
+   * @throws TypeError if a handler is no function
    */
   subscribe<T = unknown>(
     channel: string,
     handler: PublicationHandler<T>,
     options: SubscribeOptions = {}
   ): Subscription {
-    if (typeof handler !== 'function') throw new TypeError('subscribe: the handler must be a function')
+    requireFunction(handler, 'subscribe: the handler')
     const wanted = wantedOf(options)
     return this.dispatcher.run(() => {
-      const { recover, last } = wanted
-      const refusal = this.#refusalOf('subscribe', { channel, recover, last })
+      const { recover, last, presence } = wanted
+      const refusal = this.#refusalOf('subscribe', { channel, recover, last, presence })
       return this.channels.subscribe(String(channel), handler, wanted, refusal)
     })
   }

@@ -37,6 +37,7 @@ export function routeMessage(connection: Connection, message: Downstream, host: 
     case 'publication':
     case 'subscribed':
     case 'unsubscribed':
+    case 'presenceChanged':
       if (host.isCurrent(connection)) host.onChannelMessage(message)
       return
     default:

@@ -1,4 +1,5 @@
 import type { MacMaker } from '../protocol/mac.js'
+import type { PresenceChange } from './answers.js'
 import type { CredentialOption } from './credential.js'
 import type { Fault } from './events.js'
 import type { OpenSocket } from './socket.js'
@@ -92,6 +93,10 @@ export interface SubscribeOptions {
   readonly recover?: Position
   /** Deliver this number of the newest publications first: 1 to 512. Not together with `recover`. */
   readonly last?: number
+  /** Ask for presence. `onPresence` implies it. */
+  readonly presence?: boolean
+  /** Called when sessions have joined or left the channel. */
+  readonly onPresence?: (change: PresenceChange) => unknown
 }
 
 export interface ClientEvents {

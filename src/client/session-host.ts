@@ -1,7 +1,7 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
 import type { ClientState, Welcome } from './options.js'
 
-export type ChannelMessage = DownstreamMessages['publication' | 'subscribed' | 'unsubscribed']
+export type ChannelMessage = DownstreamMessages['publication' | 'subscribed' | 'unsubscribed' | 'presenceChanged']
 
 /** What a client does with its sessions. Nothing is called once the client was closed. */
 export interface SessionHost {

@@ -1,5 +1,5 @@
 import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
-import type { History, SessionList } from './answers.js'
+import type { History, Presence, SessionList } from './answers.js'
 import type { RequestType } from './encode.js'
 import { RequestError } from './errors.js'
 import { Emitter } from './events.js'
@@ -112,6 +112,19 @@ export abstract class Verbs extends Emitter<ClientEvents> {
     const publications = answer.publications.map(each => ({ channel, epoch, ...each, data: each.data as T }))
     const offset = publications[publications.length - 1]?.offset ?? before?.offset ?? 0
     return { publications, offset, epoch, more }
+  }
+
+  /**
+   * Lists the sessions in a channel, if the gateway keeps its presence.
+   * @param channel  1 to 128 of letters, digits, `_`, `.`, `:`, `-`
+   * @param options  limit: 0 to 100, default 100
+   * @throws RequestError
+   */
+  async presence(
+    channel: string,
+    { timeoutMs, ...options }: RequestOptions & { readonly limit?: number } = {}
+  ): Promise<Presence> {
+    return this.ask('presence', { ...options, channel }, timeoutMs, 'presence')
   }
 
   /**

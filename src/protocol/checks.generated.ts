@@ -35,32 +35,32 @@ const check21 = (v: unknown) => isTextRecord(v, 16, 32, 128)
 const expected22 = 'at most 16 short texts (name 1 to 32, value up to 128 bytes)'
 const check23 = (v: unknown) => isInteger(v, 1, 100)
 const expected24 = 'an integer from 1 to 100'
-const expected25 = 'text of 1 to 64 bytes'
-const check26 = (v: unknown) => v === 1
-const expected27 = '1'
-const check28 = (v: unknown) => v === "countersign.v1"
-const expected29 = 'countersign.v1'
-const check30 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{43}$/.test(v)
-const expected31 = '43 base64url characters'
-const check32 = (v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v)
-const expected33 = '64 lower-case hex characters'
-const check34 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$/.test(v)
-const expected35 = '22 to 64 base64url characters'
-const check36 = (v: unknown) => typeof v === 'string'
-const expected37 = 'text'
-const check38 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
-const check39 = (v: unknown) => isObject(v) && (v['sessionId'] === undefined || check38(v['sessionId'])) && (v['clientId'] === undefined || check3(v['clientId']))
-const expected40 = '{ sessionId } or { clientId }'
-const check41 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(v)
-const expected42 = 'a method name: 1 to 64 of letters, digits, "_", ".", ":", "-"'
-const check43 = (v: unknown) => isInteger(v, 100, 30000)
-const expected44 = 'an integer from 100 to 30000'
-const check45 = (v: unknown) => typeof v === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(v)
-const check46 = (v: unknown) => typeof v === 'string' && hasAtMostCharacters(v, 512)
-const check47 = (v: unknown) => isObject(v) && check45(v['code']) && check46(v['message'])
-const expected48 = '{ code, message }: a code of 1 to 64 of A to Z, 0 to 9, "_", and text of at most 512 characters'
-const check49 = (v: unknown) => isInteger(v, 0, 100)
-const expected50 = 'an integer from 0 to 100'
+const check25 = (v: unknown) => isInteger(v, 0, 100)
+const expected26 = 'an integer from 0 to 100'
+const expected27 = 'text of 1 to 64 bytes'
+const check28 = (v: unknown) => v === 1
+const expected29 = '1'
+const check30 = (v: unknown) => v === "countersign.v1"
+const expected31 = 'countersign.v1'
+const check32 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{43}$/.test(v)
+const expected33 = '43 base64url characters'
+const check34 = (v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v)
+const expected35 = '64 lower-case hex characters'
+const check36 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$/.test(v)
+const expected37 = '22 to 64 base64url characters'
+const check38 = (v: unknown) => typeof v === 'string'
+const expected39 = 'text'
+const check40 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
+const check41 = (v: unknown) => isObject(v) && (v['sessionId'] === undefined || check40(v['sessionId'])) && (v['clientId'] === undefined || check3(v['clientId']))
+const expected42 = '{ sessionId } or { clientId }'
+const check43 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(v)
+const expected44 = 'a method name: 1 to 64 of letters, digits, "_", ".", ":", "-"'
+const check45 = (v: unknown) => isInteger(v, 100, 30000)
+const expected46 = 'an integer from 100 to 30000'
+const check47 = (v: unknown) => typeof v === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(v)
+const check48 = (v: unknown) => typeof v === 'string' && hasAtMostCharacters(v, 512)
+const check49 = (v: unknown) => isObject(v) && check47(v['code']) && check48(v['message'])
+const expected50 = '{ code, message }: a code of 1 to 64 of A to Z, 0 to 9, "_", and text of at most 512 characters'
 const expected51 = 'an integer from 0 to 2^53-1'
 const check52 = (v: unknown) => typeof v === 'number' && v >= 0
 const expected53 = 'seconds, 0 or more'
@@ -70,13 +70,13 @@ const check56 = (v: unknown) => Array.isArray(v) && v.every(check55)
 const check57 = (v: unknown) => isObject(v) && check9(v['offset']) && check9(v['publishedAt']) && (v['publisher'] === undefined || check3(v['publisher']))
 const check58 = (v: unknown) => Array.isArray(v) && v.every(check57)
 const check59 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'string'))
-const check60 = (v: unknown) => isObject(v) && check38(v['sessionId']) && check3(v['clientId']) && check36(v['transport']) && check9(v['openedAt']) && check9(v['lastSeenAt']) && check59(v['attributes'])
+const check60 = (v: unknown) => isObject(v) && check40(v['sessionId']) && check3(v['clientId']) && check38(v['transport']) && check9(v['openedAt']) && check9(v['lastSeenAt']) && check59(v['attributes'])
 const check61 = (v: unknown) => Array.isArray(v) && v.every(check60)
-const check62 = (v: unknown) => isObject(v) && check38(v['sessionId']) && check3(v['clientId']) && check59(v['attributes'])
+const check62 = (v: unknown) => isObject(v) && check40(v['sessionId']) && check3(v['clientId']) && check59(v['attributes'])
 const check63 = (v: unknown) => Array.isArray(v) && v.every(check62)
-const check64 = (v: unknown) => isObject(v) && check38(v['sessionId']) && check3(v['clientId'])
+const check64 = (v: unknown) => isObject(v) && check40(v['sessionId']) && check3(v['clientId'])
 const check65 = (v: unknown) => Array.isArray(v) && v.every(check64)
-const check66 = (v: unknown) => isObject(v) && check36(v['code']) && check36(v['message'])
+const check66 = (v: unknown) => isObject(v) && check38(v['code']) && check38(v['message'])
 
 export const validateRequest = [
     required('seq', check1, expected2),
@@ -121,56 +121,58 @@ export const historyRequest = [
     objectMember(optional('before', check11, expected12))
   ] as const
 
+export const presenceRequest = [
+    required('seq', check1, expected2),
+    required('channel', check7, expected8, 'INVALID_CHANNEL'),
+    optional('limit', check25, expected26)
+  ] as const
+
 export const sessionsRequest = [
     required('seq', check1, expected2),
     required('clientId', check3, expected4),
     optional('limit', check23, expected24),
-    optional('after', check10, expected25)
+    optional('after', check10, expected27)
   ] as const
 
 export const upstreamMembers = {
   authenticate: [
-    required('seq', check26, expected27),
-    required('protocol', check28, expected29),
+    required('seq', check28, expected29),
+    required('protocol', check30, expected31),
     required('clientId', check3, expected4),
     optional('keyId', check3, expected4),
-    required('challengeToken', check30, expected31),
-    required('challengeSignature', check32, expected33),
-    required('clientNonce', check34, expected35),
+    required('challengeToken', check32, expected33),
+    required('challengeSignature', check34, expected35),
+    required('clientNonce', check36, expected37),
     objectMember(optional('attributes', check21, expected22))
   ],
   validate: validateRequest,
   heartbeat: heartbeatRequest,
   challengeResponse: [
     required('seq', check1, expected2),
-    required('challengeToken', check36, expected37),
-    required('challengeSignature', check36, expected37)
+    required('challengeToken', check38, expected39),
+    required('challengeSignature', check38, expected39)
   ],
   subscribe: subscribeRequest,
   unsubscribe: unsubscribeRequest,
   publish: publishRequest,
   call: [
     required('seq', check1, expected2),
-    objectMember(required('to', check39, expected40)),
-    required('method', check41, expected42),
+    objectMember(required('to', check41, expected42)),
+    required('method', check43, expected44),
     optional('data', check17, expected18),
-    optional('timeoutMs', check43, expected44),
+    optional('timeoutMs', check45, expected46),
     optional('idempotencyKey', check19, expected20)
   ],
   callResult: [
     required('seq', check1, expected2),
-    required('callId', check34, expected35),
+    required('callId', check36, expected37),
     optional('data', check17, expected18),
-    objectMember(optional('error', check47, expected48))
+    objectMember(optional('error', check49, expected50))
   ],
   history: historyRequest,
   attributes: attributesRequest,
   sessions: sessionsRequest,
-  presence: [
-    required('seq', check1, expected2),
-    required('channel', check7, expected8, 'INVALID_CHANNEL'),
-    optional('limit', check49, expected50)
-  ],
+  presence: presenceRequest,
   bye: [
     required('seq', check1, expected2)
   ],
@@ -184,16 +186,16 @@ export const upstreamMembers = {
 export const downstreamMembers = {
   challenge: [
     optional('seq', check1),
-    optional('protocol', check28),
-    required('challengeToken', check30),
+    optional('protocol', check30),
+    required('challengeToken', check32),
     required('expiresIn', check1),
     optional('serverTime', check9)
   ],
   welcome: [
-    required('seq', check26),
-    required('re', check26),
-    optional('protocol', check28),
-    required('sessionId', check38),
+    required('seq', check28),
+    required('re', check28),
+    optional('protocol', check30),
+    required('sessionId', check40),
     required('clientId', check3),
     required('keyId', check3),
     required('heartbeatInterval', check1),
@@ -283,16 +285,16 @@ export const downstreamMembers = {
   ],
   call: [
     required('seq', check1),
-    required('callId', check34),
+    required('callId', check36),
     optional('from', check3),
-    required('method', check41),
+    required('method', check43),
     optional('data', check17),
     required('expiresAt', check9)
   ],
   called: [
     required('seq', check1),
     optional('re', check1),
-    required('sessionId', check38),
+    required('sessionId', check40),
     optional('data', check17)
   ],
   unsubscribed: [
@@ -313,11 +315,11 @@ export const downstreamMembers = {
     optional('seq', check1),
     optional('re', check1),
     required('code', check10),
-    required('message', check36),
+    required('message', check38),
     optional('retryAfterMs', check9),
     optional('poll', check1),
     optional('expectedSeq', check1),
-    optional('outcome', check36),
+    optional('outcome', check38),
     objectMember(optional('error', check66))
   ]
 } as const satisfies Record<string, readonly Member[]>

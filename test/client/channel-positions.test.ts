@@ -5,7 +5,7 @@ import type { Welcome } from '../../src/client/options.js'
 
 /** The positions of a client in its channels (PROTOCOL §10.3, §10.4), without a connection. */
 
-const wantedNothing: Wanted = { recover: undefined, last: undefined }
+const wantedNothing: Wanted = { recover: undefined, last: undefined, presence: false, onPresence: undefined }
 
 type Sent = { type: string; channel?: unknown; recover?: unknown }
 
@@ -257,4 +257,44 @@ t.test('a handler that recovers and one that wants the newest publications share
       [4, 5]
     ]
   )
+})
+
+t.test('asks for presence as long as a handler wants it', async t => {
+  const { channels, sent, got, publication, subscribed, subscribe, welcome } = createChannels()
+  subscribe()
+  subscribed(4)
+  const counts: number[] = []
+  const watching = subscribe({ presence: true, onPresence: ({ count }) => counts.push(count) }, [])
+  const recover = { offset: 4, epoch: 'e' }
+  t.same(sent.at(-1), { type: 'subscribe', channel: 'c', recover, presence: true }, 'on a joined channel')
+  publication(5)
+  subscribed(5, true, [5])
+  channels.receive({ type: 'presenceChanged', seq: 1, channel: 'c', count: 3, joined: [], left: [] })
+  t.same(counts, [3])
+  subscribe({ last: 1 }, [])
+  t.same(sent.at(-1), { type: 'subscribe', channel: 'c', last: 1, presence: true }, 'another subscribe keeps it')
+  subscribed(5, false, [5])
+  channels.restart(welcome)
+  t.match(sent.at(-1), { recover: { offset: 5 }, presence: true }, 'in the next session')
+  subscribed(5, true)
+  watching.unsubscribe()
+  t.same(sent.at(-1), { type: 'subscribe', channel: 'c', recover: { offset: 5, epoch: 'e' } }, 'switches it off')
+  subscribed(5, true)
+  publication(6)
+  t.same(got, [5, 6])
+})
+
+t.test('a refused presence costs no other handler its channel', async t => {
+  const { channels, sent, got, publication, subscribed, subscribe } = createChannels()
+  const { ready } = subscribe({ presence: true }, [])
+  subscribe()
+  channels.onRefused(sent.length, 'PERMISSION_DENIED')
+  await t.rejects(ready, { code: 'PERMISSION_DENIED' })
+  t.same(sent.at(-1), { type: 'subscribe', channel: 'c' }, 'the others join without it')
+  subscribed(4)
+  const late = subscribe({ presence: true }, [])
+  channels.onRefused(sent.length, 'PERMISSION_DENIED')
+  await t.rejects(late.ready, { code: 'PERMISSION_DENIED' })
+  publication(5)
+  t.same(got, [5])
 })

@@ -27,7 +27,8 @@ export const codeOf = (error: unknown) => (error instanceof RequestError ? [erro
 export const listed = client.sessions('game', { limit: 1 }).then(({ sessions, next }) => [sessions[0]?.attributes['players'], next])
 export const read = client.history<{ n: number }>('c', { before: { offset: 1, epoch: 'e' } }).then(({ publications }) => publications[0]?.data.n)
 export const set: Promise<void> = client.setAttributes({ n: '1' })
-client.subscribe('c', () => {}, { last: 1 })
+client.subscribe('c', () => {}, { last: 1, onPresence: ({ count, joined }) => [count, joined[0]?.clientId] })
+export const present = client.presence('c', { limit: 1 }).then(({ count, sessions }) => [count, sessions[0]?.attributes])
 export const hooks = [CountersignProvider, useConnectionState, useLatest, useSubscription]
 `
 
