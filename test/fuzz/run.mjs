@@ -107,7 +107,7 @@ async function findUnreached(gateway) {
 
 async function fuzzStore(store, count) {
   const gateway = await startObserved({ settings: await settingsOf(store) })
-  const permissions = { clientId: 'fuzz', subscribe: ['*'], publish: ['*'] }
+  const permissions = { clientId: 'fuzz', subscribe: ['*'], publish: ['*'], call: ['*'], presence: ['*'] }
   const { body: credential } = await gateway.admin('POST', '/clients', permissions)
   await gateway.admin('POST', '/licenses', { serviceId: 'svc', key: 'key', maxHwids: 5 })
   const findings = createFindings()

@@ -1,5 +1,10 @@
 import t from 'tap'
-import { maxSeenClients, StoredSessionDirectory, seenLifeMs } from '../../src/session/session-directory.js'
+import {
+  maxSeenClients,
+  maxSeenSessions,
+  StoredSessionDirectory,
+  seenLifeMs
+} from '../../src/session/session-directory.js'
 import { createEmbeddedSessions } from '../../src/store/embedded/ephemeral.js'
 import type { SessionEntry } from '../../src/store/ephemeral.js'
 import { createClock } from '../helper/clock.js'
@@ -119,4 +124,12 @@ t.test('keeps answers for a bounded number of clients', async t => {
   t.equal(calls.list, before)
   await directory.mostRecentlySeen('c0')
   t.equal(calls.list, before + 1, 'the oldest was forgotten')
+})
+
+t.test('compares a bounded number of sessions for the one that was seen last', async t => {
+  const { open, directory } = start()
+  const id = (i: number) => `s${String(i).padStart(6, '0')}`
+  for (let i = 0; i < maxSeenSessions; i++) await open(id(i), i === 5 ? 1000 : 5000)
+  await open(id(maxSeenSessions))
+  t.match(await directory.mostRecentlySeen('c'), { sessionId: id(5) })
 })
