@@ -29,6 +29,8 @@ export const upstreamRows: Readonly<Record<UpstreamType, UpstreamRow>> = {
   attributes: { summary: 'Replaces the attributes that the session shows.', answers: ['ack'] },
   sessions: { summary: 'Lists the live sessions of a client.', answers: ['sessions'] },
   presence: { summary: 'Asks who has joined a channel.', answers: ['presence'] },
+  call: { summary: 'Asks another session to do something. The outcome comes later.', answers: ['called'] },
+  callResult: { summary: 'Answers a call that the session received.', answers: ['ack'] },
   bye: { summary: 'Leaves at once. The session ends after the answer.', answers: ['ack'] },
   poll: { summary: 'Ends an exchange on the bridge, and acknowledges frames.', answers: ['polled'] }
 }
@@ -56,6 +58,8 @@ export const downstreamRows: Readonly<Record<DownstreamType, DownstreamRow>> = {
   sessions: { summary: 'Lists live sessions of a client.' },
   presence: { summary: 'Counts and lists the sessions in a channel.' },
   presenceChanged: { summary: 'Reports who joined and left a channel.', isUnprompted: true },
+  call: { summary: 'Asks the session to do something: answer with callResult.', isUnprompted: true },
+  called: { summary: 'Carries the answer to a call.' },
   unsubscribed: { summary: 'Ends a subscription.', isUnprompted: true },
   polled: { summary: 'Ends the answer to an exchange on the bridge.' },
   reconnect: {
