@@ -6,7 +6,7 @@ import type { Position } from '../store/channels.js'
  * - `publications`: a channel may have publications after the session's position
  * - `frames`: a commit added frames that no other answer carries
  * - `call`: the same, and they must not wait for more
- * - `channels`: the session joined or left a channel
+ * - `channels`: the session joined or left a channel, or made a call
  * - `superseded`: a newer poll is held
  * - `ended`: the session ended
  * - `timeout`: the poll waited for as long as its client asked

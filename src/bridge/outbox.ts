@@ -49,6 +49,11 @@ function changesNothing({ answered, challenge, awaited, answeredCalls = [] }: Pe
   return answered.length === 0 && challenge === undefined && awaited === undefined && answeredCalls.length === 0
 }
 
+/** Whether a commit registers calls whose outcomes have a deadline. */
+function makesCalls({ awaited = noAwaited }: PendingCommit): boolean {
+  return [...awaited.values()].some(call => call !== undefined && call.deadline > 0)
+}
+
 /** Commits frames to the stored outbox of one session, one commit at a time. */
 export class Outbox {
   readonly #dependencies: SessionDependencies
@@ -159,7 +164,9 @@ export class Outbox {
     const positions = isUnmoved ? pending.positions : new Map([...pending.positions, ...publications.positions])
     const moves = joinsAndLeaves(state.positions, positions)
     const wakes = frames.length > 0 && delivery === 'wakeHeldPoll'
-    const notify = wakes ? (urgent ? 'call' : 'frames') : moves.length > 0 ? 'channels' : undefined
+    // A held poll waits until the first outcome that it knows of is due.
+    const isNews = moves.length > 0 || makesCalls(pending)
+    const notify = wakes ? (urgent ? 'call' : 'frames') : isNews ? 'channels' : undefined
     known.markUncertain()
     const outcome = await store.bridge.commit({
       sessionId: peer.sessionId,
