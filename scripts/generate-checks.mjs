@@ -102,7 +102,7 @@ function members(schema, isExplained) {
 /** Upstream messages that the JavaScript client checks: constants of their own, so that its bundle has no others. */
 const requests = new Set([
   ...['validate', 'heartbeat', 'subscribe', 'unsubscribe', 'publish'],
-  ...['attributes', 'history', 'presence', 'sessions']
+  ...['attributes', 'call', 'callResult', 'history', 'presence', 'sessions']
 ])
 
 function requestConstants(schemas) {

@@ -1,6 +1,6 @@
 import type { Attributes, Position, Publication } from './options.js'
 
-/** What the requests about channels and sessions take and resolve with. Times are Unix milliseconds. */
+/** What the requests about channels, sessions and calls take and resolve with. Times are Unix milliseconds. */
 
 /** A part of a channel's history. */
 export interface History<T = unknown> extends Position {
@@ -45,3 +45,18 @@ export interface SessionList {
   /** Pass it as `after` for the next ones; undefined at the end. */
   readonly next?: string
 }
+
+/** One session, or any live session of a client. */
+export type CallTarget = { readonly sessionId: string } | { readonly clientId: string }
+
+/** About a call that a handler answers. */
+export interface CallInfo {
+  /** The client that calls; undefined for a call over HTTP. */
+  readonly from: string | undefined
+  readonly callId: string
+  /** The caller waits until then, by the clock of the gateway. */
+  readonly expiresAt: number
+}
+
+/** What it returns, or resolves with, is the result. What it throws is the caller's error. */
+export type CallHandler<T = unknown> = (data: T, info: CallInfo) => unknown

@@ -52,6 +52,7 @@ export function createClient(options: ClientOptions): CountersignClient {
       openSocket: openBrowserSocket,
       random: Math.random,
       nonce,
+      now: Date.now,
       setTimer: (call, ms) => setTimeout(call, ms),
       clearTimer: timer => clearTimeout(timer as number | undefined),
       reportFault,

@@ -72,8 +72,9 @@ export class CountersignClient extends LastingVerbs {
   }
 
   /**
-   * Stops. What was accepted before is sent first, as long as 5 s allow, then `bye`. Requests without an answer by then are
-   * rejected with the code CLOSED. No handler runs again until the next {@link connect}.
+   * Stops. What was accepted before is sent first, and the calls that handlers work on are answered, as long as 5 s allow;
+   * then `bye`. Requests without an answer by then are rejected with the code CLOSED. No handler starts again until the next
+   * {@link connect}.
    * @returns resolves when `bye` was answered, or after 2 s
    */
   close(): Promise<void> {
@@ -109,6 +110,9 @@ export class CountersignClient extends LastingVerbs {
       },
       onChannelMessage: message => this.channels.receive(message),
       onRefused: (re, code, retryAfterMs) => this.channels.onRefused(re, code, retryAfterMs),
+      handlerOf: method => this.handlers.get(method),
+      dispatch: call => this.dispatcher.push(call),
+      fault: this.fault,
       onLost: reason => this.emit('lost', { reason }),
       onTrouble: (reason, tries) => this.onTrouble(reason, tries),
       onStopped: (code, message) => {

@@ -2,6 +2,7 @@ import { closeNormal } from '../protocol/codes.js'
 import { defaultLimits } from '../protocol/limits.js'
 import { type Encoded, limitsOf, type RequestLimits } from './encode.js'
 import type { Welcome } from './options.js'
+import type { ServedCalls } from './served-calls.js'
 import type { ClientSession } from './session.js'
 import type { ClientSocket } from './socket.js'
 
@@ -15,6 +16,8 @@ export class Connection {
   welcome: Welcome | undefined
   /** The limits of its session. */
   limits: RequestLimits = defaultLimits
+  /** Answers the calls that its session receives. */
+  served: ServedCalls | undefined
   /** Set once `bye` was sent. */
   byeSeq: number | undefined
 
@@ -30,9 +33,20 @@ export class Connection {
     return this.#isOver
   }
 
-  open(welcome: Welcome): void {
+  /** Whether its session can still send. */
+  get isUsable(): boolean {
+    return !this.#isOver && this.byeSeq === undefined
+  }
+
+  /** Whether its session owes answers to calls. */
+  get isBusy(): boolean {
+    return this.isUsable && this.served?.isBusy === true
+  }
+
+  open(welcome: Welcome, served: ServedCalls): void {
     this.welcome = welcome
     this.limits = limitsOf(welcome.limits, defaultLimits)
+    this.served = served
   }
 
   /** Signs and sends a message. @returns its `seq` */
@@ -59,6 +73,7 @@ export class Connection {
   end(closeCode?: number): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.served?.end()
     this.#socket.close(closeCode)
   }
 

@@ -1,6 +1,8 @@
 import { byteLength, type Member } from '../protocol/check.js'
 import {
   attributesRequest,
+  callRequest,
+  callResultRequest,
   heartbeatRequest,
   historyRequest,
   presenceRequest,
@@ -29,6 +31,8 @@ const requestMembers = {
   unsubscribe: unsubscribeRequest,
   publish: publishRequest,
   attributes: attributesRequest,
+  call: callRequest,
+  callResult: callResultRequest,
   history: historyRequest,
   presence: presenceRequest,
   sessions: sessionsRequest

@@ -9,7 +9,7 @@ export interface RequestErrorDetails {
 
 /** A request was refused, here or by the gateway, timed out, or its client was closed. */
 export class RequestError extends Error {
-  override readonly name = 'RequestError'
+  override readonly name: string = 'RequestError'
   /** A code of the gateway (PROTOCOL §7.3), or TIMEOUT, CLOSED, TOO_MANY. */
   readonly code: string
   /** The earliest time to repeat the request, in milliseconds from its answer. */
@@ -25,6 +25,28 @@ export class RequestError extends Error {
     this.retryAfterMs = retryAfterMs
     this.outcome = outcome
     this.path = path
+  }
+}
+
+/** What a receiver answered instead of a result. */
+export interface CallFailure {
+  readonly code: string
+  readonly message: string
+}
+
+/** A call of a method failed. */
+export class CallError extends RequestError {
+  override readonly name: string = 'CallError'
+  /** With CALL_FAILED: what the receiver answered. */
+  readonly error: CallFailure | undefined
+
+  constructor(
+    code: string,
+    message: string,
+    details: RequestErrorDetails & { readonly error?: CallFailure | undefined } = {}
+  ) {
+    super(code, message, details)
+    this.error = details.error
   }
 }
 

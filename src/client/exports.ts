@@ -1,8 +1,18 @@
 /** What both entries export. */
-export type { History, Member, Presence, PresenceChange, SessionEntry, SessionList } from './answers.js'
+export type {
+  CallHandler,
+  CallInfo,
+  CallTarget,
+  History,
+  Member,
+  Presence,
+  PresenceChange,
+  SessionEntry,
+  SessionList
+} from './answers.js'
 export { CountersignClient } from './client.js'
 export type { Credential, CredentialOption, GivenCredential, TicketResponse } from './credential.js'
-export { RequestError, type RequestErrorDetails, type RequestOutcome } from './errors.js'
+export { CallError, type CallFailure, RequestError, type RequestErrorDetails, type RequestOutcome } from './errors.js'
 export type { Fault } from './events.js'
 export type {
   Attributes,
@@ -20,4 +30,4 @@ export type {
   Validation,
   Welcome
 } from './options.js'
-export type { PublishOptions, RepeatableOptions, RequestOptions } from './verbs.js'
+export type { CallOptions, PublishOptions, RepeatableOptions, RequestOptions } from './verbs.js'

@@ -1,3 +1,4 @@
+import type { CallHandler } from './answers.js'
 import type { Wanted } from './channel-handler.js'
 import { ClientChannels } from './channels.js'
 import { type Encoded, encodeRequest, type RequestLimits, type RequestType } from './encode.js'
@@ -5,6 +6,8 @@ import { invalid, RequestError } from './errors.js'
 import { callSafely } from './events.js'
 import type { Attributes, PublicationHandler, SubscribeOptions, Subscription, Welcome } from './options.js'
 import { type RequestOptions, Verbs } from './verbs.js'
+
+const methodPattern = /^[A-Za-z0-9_.:-]{1,64}$/
 
 /** @throws TypeError */
 function requireFunction(value: unknown, name: string): void {
@@ -22,10 +25,12 @@ function wantedOf({ recover, last, presence = false, onPresence }: SubscribeOpti
   }
 }
 
-/** What a client keeps over all its sessions: its channels and its attributes. */
+/** What a client keeps over all its sessions: its channels, its attributes, and its handlers of calls. */
 export abstract class LastingVerbs extends Verbs {
   /** @internal */
   protected readonly channels: ClientChannels
+  /** By method. They outlive a `close`. @internal */
+  protected readonly handlers = new Map<string, CallHandler<never>>()
   /**
    * Of the next handshake: those that a gateway has accepted, or that were given before the first session. A handshake with
    * attributes that the gateway refuses would fail again and again.
@@ -96,6 +101,25 @@ export abstract class LastingVerbs extends Verbs {
       const refusal = this.#refusalOf('subscribe', { channel, recover, last, presence })
       return this.channels.subscribe(String(channel), handler, wanted, refusal)
     })
+  }
+
+  /**
+   * Answers the calls of other sessions to a method, in place of an earlier handler. Each call runs once. What the handler
+   * returns, or resolves with, is the result. What it throws is the caller's error, with the code HANDLER_FAILED, or its own
+   * `code` if that is like `NOT_FOUND`. Handlers run side by side; those that run when the client is closed may finish.
+   * @param method  1 to 64 of letters, digits, `_`, `.`, `:`, `-`
+   * @returns a function that removes the handler
+   * @throws RequestError for a malformed method. @throws TypeError if the handler is no function
+   */
+  handle<T = unknown>(method: string, handler: CallHandler<T>): () => void {
+    requireFunction(handler, 'handle: the handler')
+    if (!methodPattern.test(method)) {
+      throw invalid('method', 'expected 1 to 64 of letters, digits, "_", ".", ":", "-"')
+    }
+    this.handlers.set(method, handler)
+    return () => {
+      if (this.handlers.get(method) === handler) this.handlers.delete(method)
+    }
   }
 
   /**

@@ -19,14 +19,18 @@ export interface RouterHost {
   onStopped(code: string, message: string): void
 }
 
-/** Takes a verified message to where it belongs. A session that is not the current one only proves that it is alive. */
+/** Takes a verified message to where it belongs. A replaced session only answers calls, and proves that it is alive. */
 export function routeMessage(connection: Connection, message: Downstream, host: RouterHost): void {
+  const { served } = connection
   switch (message.type) {
     case 'challenge':
       connection.sendFrame(connection.session.answerChallenge(message.challengeToken).frame)
       return
     case 'ping':
       connection.send({ type: 'heartbeat' })
+      return
+    case 'call':
+      served?.receive(message)
       return
     case 'reconnect':
       host.onReconnect(connection, message.afterMs)
@@ -41,7 +45,7 @@ export function routeMessage(connection: Connection, message: Downstream, host: 
       if (host.isCurrent(connection)) host.onChannelMessage(message)
       return
     default:
-      if (!('re' in message) || message.re === undefined) return
+      if (!('re' in message) || message.re === undefined || served?.onAck(message.re) === true) return
       if (host.isCurrent(connection)) host.onAnswer(message.re, message)
   }
 }
@@ -52,7 +56,7 @@ function routeError(connection: Connection, error: DownstreamMessages['error'], 
   const ending = endingClassOf(code)
   const isAnswer = re !== undefined && (code === 'RATE_LIMITED' || code === 'UNAVAILABLE')
   if (ending === 'none' || isAnswer) {
-    if (host.isCurrent(connection)) host.onRefused(error)
+    if (connection.served?.onRefused(error) !== true && host.isCurrent(connection)) host.onRefused(error)
   } else if (ending === 'transient') host.onEnded(connection, error)
   else host.onStopped(code, message)
 }

@@ -17,6 +17,7 @@ export function createClient(options: ClientOptions): CountersignClient {
       openSocket: openNodeSocket,
       random: Math.random,
       nonce: () => randomBytes(24).toString('base64url'),
+      now: Date.now,
       setTimer: (call, ms) => setTimeout(call, ms),
       clearTimer: timer => clearTimeout(timer as Parameters<typeof clearTimeout>[0]),
       reportFault: (error, source) => console.error(`countersign: ${source} threw`, error),

@@ -121,7 +121,7 @@ export interface ClientEvents {
   direct: Publication
   /** The client has stopped: a signed error of the gateway means that reconnecting would not help. */
   stopped: { readonly code: string; readonly message: string }
-  /** What a listener or handler of the application threw, and where: `listener:state`, `channel:chat`. */
+  /** What a listener or handler of the application threw, and where: `listener:state`, `channel:chat`, `handle:kick`. */
   error: Fault
 }
 
@@ -149,6 +149,8 @@ export interface Platform {
   readonly random: () => number
   /** 22 to 64 random base64url characters. */
   readonly nonce: () => string
+  /** Unix milliseconds. */
+  readonly now: () => number
   readonly setTimer: (call: () => void, ms: number) => unknown
   readonly clearTimer: (timer: unknown) => void
   /** Reports what an application's listener or handler threw. */

@@ -1,6 +1,6 @@
 import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
 import type { Encoded } from './encode.js'
-import { RequestError, type RequestOutcome } from './errors.js'
+import { CallError, RequestError, type RequestOutcome } from './errors.js'
 import type { Platform } from './options.js'
 import { repeatMs } from './timing.js'
 
@@ -37,6 +37,9 @@ export interface RequestsHost extends Pick<Platform, 'setTimer' | 'clearTimer'> 
   causeOfNoSession(): string | undefined
 }
 
+/** These have an idempotency key, and a second one by the caller would have another. */
+const repeated: readonly string[] = ['publish', 'call']
+
 function outcomeOf({ isSent, mayHaveRun }: Request): RequestOutcome {
   return isSent || mayHaveRun ? 'unknown' : 'unsent'
 }
@@ -53,10 +56,21 @@ function timeoutError(request: Request, timeoutMs: number, cause: string | undef
   return new RequestError('TIMEOUT', `${fault} within ${timeoutMs} ms${because}`, { outcome })
 }
 
+/** @param known  whether an attempt may have run */
+function errorOf(
+  { code, message, retryAfterMs, error }: ErrorMessage,
+  outcome: RequestOutcome | undefined
+): RequestError {
+  const details = { retryAfterMs, outcome }
+  return error === undefined
+    ? new RequestError(code, message, details)
+    : new CallError(code, message, { ...details, error })
+}
+
 /**
  * The requests that are not answered yet. All of them may be repeated (PROTOCOL §5.4), so those of a session that ended are
- * sent in the next one, until they time out. A publish that is answered UNAVAILABLE may have run (PROTOCOL §7.1), so it
- * is repeated too, with the idempotency key of its first attempt: a second publish by the caller would have another one.
+ * sent in the next one, until they time out. A publish or call that is answered UNAVAILABLE may have run (PROTOCOL §7.1), so
+ * it is repeated too, with the idempotency key of its first attempt: a second one by the caller would have another key.
  */
 export class Requests {
   readonly #host: RequestsHost
@@ -115,15 +129,15 @@ export class Requests {
     request.resolve(answer)
   }
 
-  /** An error answers the request `re`. A publish that is UNAVAILABLE is sent again, until it times out. */
+  /** An error answers the request `re`. A publish or call that is UNAVAILABLE is sent again, until it times out. */
   refuse(error: ErrorMessage): void {
-    const { re, code, message, retryAfterMs, outcome } = error
+    const { re, code, retryAfterMs, outcome } = error
     const request = re === undefined ? undefined : this.#bySeq.get(re)
     if (request === undefined || re === undefined) return
     this.#bySeq.delete(re)
-    if (code !== 'UNAVAILABLE' || request.encoded.type !== 'publish') {
+    if (code !== 'UNAVAILABLE' || !repeated.includes(request.encoded.type)) {
       const known = outcome === 'unknown' || outcome === 'unsent' ? outcome : undefined
-      this.#reject(request, new RequestError(code, message, { retryAfterMs, outcome: known }))
+      this.#reject(request, errorOf(error, known))
       return
     }
     request.isSent = false

@@ -1,10 +1,11 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
 import type { ClientState, Welcome } from './options.js'
+import type { ServedCallsHost } from './served-calls.js'
 
 export type ChannelMessage = DownstreamMessages['publication' | 'subscribed' | 'unsubscribed' | 'presenceChanged']
 
-/** What a client does with its sessions. Nothing is called once the client was closed. */
-export interface SessionHost {
+/** What a client does with its sessions. Once it was closed, only the last frames and the handlers that run are reported. */
+export interface SessionHost extends Pick<ServedCallsHost, 'handlerOf' | 'dispatch' | 'fault'> {
   onState(state: ClientState): void
   onFrame(direction: 'up' | 'down', text: string | Uint8Array, signed: boolean): void
   onWelcome(welcome: Welcome): void

@@ -10,6 +10,8 @@ import { Heartbeats } from './heartbeats.js'
 import { type RouterHost, routeMessage } from './message-router.js'
 import type { Platform, Welcome } from './options.js'
 import { Requests } from './requests.js'
+import { RetiredConnections } from './retired-connections.js'
+import { ServedCalls, type ServedCallsHost } from './served-calls.js'
 import type { SessionHost } from './session-host.js'
 import { Timers } from './timers.js'
 import { renewAfterMs } from './timing.js'
@@ -28,6 +30,9 @@ export class SessionManager {
   #host: SessionHost | undefined
   /** Also called for the last frames of a closed client. */
   readonly #onFrame: SessionHost['onFrame']
+  /** Also used for the handlers that run when the client is closed. */
+  readonly #servedHost: ServedCallsHost
+  readonly #retired: RetiredConnections
   readonly #router: RouterHost
   #closing: ClosingStage | undefined
   #isOver = false
@@ -50,6 +55,13 @@ export class SessionManager {
       onSent: () => this.#closing?.proceed(),
       causeOfNoSession: () => (this.#current === undefined ? this.#attempts.cause : undefined)
     })
+    const { handlerOf, dispatch, fault } = host
+    const onSettled = () => {
+      this.#retired.endIdle()
+      this.#closing?.proceed()
+    }
+    this.#servedHost = { ...timed, handlerOf, dispatch, fault, run, now: platform.now, onSettled }
+    this.#retired = new RetiredConnections(timed)
     this.#router = this.#createRouterHost()
     this.#attempts = new Attempts(platform, options, this.#timers, run, {
       current: () => this.#current,
@@ -105,7 +117,9 @@ export class SessionManager {
       connection.endWithBye()
       return
     }
-    connection.open(welcome)
+    const served = new ServedCalls(connection, welcome.serverTime, this.#servedHost)
+    connection.open(welcome, served)
+    if (this.#closing !== undefined) served.close()
     this.#current = connection
     this.#attempts.sessionOpened()
     this.#timers.clear('resubscribe')
@@ -114,7 +128,7 @@ export class SessionManager {
     this.#requests.restart()
     this.#host?.onState('connected')
     this.#host?.onWelcome(welcome)
-    previous?.endWithBye()
+    if (previous !== undefined) this.#retired.add(previous)
     this.#closing?.proceed()
   }
 
@@ -150,6 +164,7 @@ export class SessionManager {
       this.#attempts.failed(kind, reason, hintedMs)
       return
     }
+    this.#retired.endIdle()
     if (this.#current !== connection) return
     this.#current = undefined
     this.#timers.clear('renew')
@@ -197,8 +212,10 @@ export class SessionManager {
     this.#host = undefined
     this.#timers.clear('renew', 'resubscribe')
     this.#heartbeats.stop()
+    const connections = () => [...this.#retired.connections, this.#current]
+    for (const connection of connections()) connection?.served?.close()
     const host = {
-      hasUnsent: () => this.#requests.hasUnsent,
+      hasUnsent: () => this.#requests.hasUnsent || connections().some(connection => connection?.isBusy),
       sendBye: () => {
         this.#current?.sendBye()
         return this.#current !== undefined
@@ -216,6 +233,7 @@ export class SessionManager {
     this.#host = undefined
     this.#attempts.drop()
     this.#timers.clearAll()
+    this.#retired.endAll()
     this.#current?.end(closeNormal)
     this.#current = undefined
     this.#requests.rejectAll(code, message)

@@ -1,7 +1,8 @@
+import { callTimeoutMs } from '../protocol/limits.js'
 import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
-import type { History, Presence, SessionList } from './answers.js'
-import type { RequestType } from './encode.js'
-import { RequestError } from './errors.js'
+import type { CallTarget, History, Presence, SessionList } from './answers.js'
+import { type RequestType, timeoutOf } from './encode.js'
+import { CallError, invalid, RequestError } from './errors.js'
 import { Emitter } from './events.js'
 import type { ClientEvents, Position, Published, Validation } from './options.js'
 
@@ -17,6 +18,14 @@ export interface RepeatableOptions extends RequestOptions {
 }
 
 export type PublishOptions = RepeatableOptions
+
+export interface CallOptions extends RepeatableOptions {
+  /** How long the receiver may take: 100 to 30,000 ms. Others count as the nearest. Default: `requestTimeoutMs`. */
+  readonly timeoutMs?: number
+}
+
+/** The gateway may declare the time-out of a call late (PROTOCOL §16.1). */
+const callGraceMs = 3000
 
 /** The requests of a client. Each has one answer. One that the gateway would refuse is refused before it is sent. */
 export abstract class Verbs extends Emitter<ClientEvents> {
@@ -137,5 +146,33 @@ export abstract class Verbs extends Emitter<ClientEvents> {
     { timeoutMs, ...options }: RequestOptions & { readonly limit?: number; readonly after?: string } = {}
   ): Promise<SessionList> {
     return this.ask('sessions', { ...options, clientId }, timeoutMs, 'sessions')
+  }
+
+  /**
+   * Calls a method of another session, which runs it at most once, even if this client or the receiver reconnects.
+   * @param to      one session, or any live session of a client
+   * @param method  1 to 64 of letters, digits, `_`, `.`, `:`, `-`
+   * @param data    any value that JSON can represent, or undefined; it is encoded now, and may be changed afterwards
+   * @returns what the receiver's handler returned
+   * @throws CallError, its `outcome` is `unknown` where the method may have run
+   */
+  async call<R = unknown>(
+    to: CallTarget,
+    method: string,
+    data?: unknown,
+    { timeoutMs, idempotencyKey = this.newIdempotencyKey() }: CallOptions = {}
+  ): Promise<R> {
+    try {
+      const { sessionId, clientId } = to as { readonly sessionId?: string; readonly clientId?: string }
+      if ((sessionId === undefined) === (clientId === undefined))
+        throw invalid('to', 'expected one of sessionId, clientId')
+      const { min, max } = callTimeoutMs
+      const waitMs = Math.round(Math.min(Math.max(timeoutOf(timeoutMs, this.requestTimeoutMs), min), max))
+      const members = { to: { sessionId, clientId }, method, data, timeoutMs: waitMs, idempotencyKey }
+      return (await this.ask('call', members, waitMs + callGraceMs, 'called')).data as R
+    } catch (error) {
+      if (!(error instanceof RequestError) || error instanceof CallError) throw error
+      throw new CallError(error.code, error.message, error)
+    }
   }
 }

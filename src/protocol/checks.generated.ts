@@ -33,34 +33,34 @@ const check19 = (v: unknown) => typeof v === 'string' && v.length >= 1 && hasAtM
 const expected20 = 'text of 1 to 64 characters'
 const check21 = (v: unknown) => isTextRecord(v, 16, 32, 128)
 const expected22 = 'at most 16 short texts (name 1 to 32, value up to 128 bytes)'
-const check23 = (v: unknown) => isInteger(v, 1, 100)
-const expected24 = 'an integer from 1 to 100'
-const check25 = (v: unknown) => isInteger(v, 0, 100)
-const expected26 = 'an integer from 0 to 100'
-const expected27 = 'text of 1 to 64 bytes'
-const check28 = (v: unknown) => v === 1
-const expected29 = '1'
-const check30 = (v: unknown) => v === "countersign.v1"
-const expected31 = 'countersign.v1'
-const check32 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{43}$/.test(v)
-const expected33 = '43 base64url characters'
-const check34 = (v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v)
-const expected35 = '64 lower-case hex characters'
-const check36 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$/.test(v)
-const expected37 = '22 to 64 base64url characters'
-const check38 = (v: unknown) => typeof v === 'string'
-const expected39 = 'text'
-const check40 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
-const check41 = (v: unknown) => isObject(v) && (v['sessionId'] === undefined || check40(v['sessionId'])) && (v['clientId'] === undefined || check3(v['clientId']))
-const expected42 = '{ sessionId } or { clientId }'
-const check43 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(v)
-const expected44 = 'a method name: 1 to 64 of letters, digits, "_", ".", ":", "-"'
-const check45 = (v: unknown) => isInteger(v, 100, 30000)
-const expected46 = 'an integer from 100 to 30000'
-const check47 = (v: unknown) => typeof v === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(v)
-const check48 = (v: unknown) => typeof v === 'string' && hasAtMostCharacters(v, 512)
-const check49 = (v: unknown) => isObject(v) && check47(v['code']) && check48(v['message'])
-const expected50 = '{ code, message }: a code of 1 to 64 of A to Z, 0 to 9, "_", and text of at most 512 characters'
+const check23 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
+const check24 = (v: unknown) => isObject(v) && (v['sessionId'] === undefined || check23(v['sessionId'])) && (v['clientId'] === undefined || check3(v['clientId']))
+const expected25 = '{ sessionId } or { clientId }'
+const check26 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(v)
+const expected27 = 'a method name: 1 to 64 of letters, digits, "_", ".", ":", "-"'
+const check28 = (v: unknown) => isInteger(v, 100, 30000)
+const expected29 = 'an integer from 100 to 30000'
+const check30 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{22,64}$/.test(v)
+const expected31 = '22 to 64 base64url characters'
+const check32 = (v: unknown) => typeof v === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(v)
+const check33 = (v: unknown) => typeof v === 'string' && hasAtMostCharacters(v, 512)
+const check34 = (v: unknown) => isObject(v) && check32(v['code']) && check33(v['message'])
+const expected35 = '{ code, message }: a code of 1 to 64 of A to Z, 0 to 9, "_", and text of at most 512 characters'
+const check36 = (v: unknown) => isInteger(v, 1, 100)
+const expected37 = 'an integer from 1 to 100'
+const check38 = (v: unknown) => isInteger(v, 0, 100)
+const expected39 = 'an integer from 0 to 100'
+const expected40 = 'text of 1 to 64 bytes'
+const check41 = (v: unknown) => v === 1
+const expected42 = '1'
+const check43 = (v: unknown) => v === "countersign.v1"
+const expected44 = 'countersign.v1'
+const check45 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{43}$/.test(v)
+const expected46 = '43 base64url characters'
+const check47 = (v: unknown) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v)
+const expected48 = '64 lower-case hex characters'
+const check49 = (v: unknown) => typeof v === 'string'
+const expected50 = 'text'
 const expected51 = 'an integer from 0 to 2^53-1'
 const check52 = (v: unknown) => typeof v === 'number' && v >= 0
 const expected53 = 'seconds, 0 or more'
@@ -70,13 +70,13 @@ const check56 = (v: unknown) => Array.isArray(v) && v.every(check55)
 const check57 = (v: unknown) => isObject(v) && check9(v['offset']) && check9(v['publishedAt']) && (v['publisher'] === undefined || check3(v['publisher']))
 const check58 = (v: unknown) => Array.isArray(v) && v.every(check57)
 const check59 = (v: unknown) => (isObject(v) && Object.values(v).every(each => typeof each === 'string'))
-const check60 = (v: unknown) => isObject(v) && check40(v['sessionId']) && check3(v['clientId']) && check38(v['transport']) && check9(v['openedAt']) && check9(v['lastSeenAt']) && check59(v['attributes'])
+const check60 = (v: unknown) => isObject(v) && check23(v['sessionId']) && check3(v['clientId']) && check49(v['transport']) && check9(v['openedAt']) && check9(v['lastSeenAt']) && check59(v['attributes'])
 const check61 = (v: unknown) => Array.isArray(v) && v.every(check60)
-const check62 = (v: unknown) => isObject(v) && check40(v['sessionId']) && check3(v['clientId']) && check59(v['attributes'])
+const check62 = (v: unknown) => isObject(v) && check23(v['sessionId']) && check3(v['clientId']) && check59(v['attributes'])
 const check63 = (v: unknown) => Array.isArray(v) && v.every(check62)
-const check64 = (v: unknown) => isObject(v) && check40(v['sessionId']) && check3(v['clientId'])
+const check64 = (v: unknown) => isObject(v) && check23(v['sessionId']) && check3(v['clientId'])
 const check65 = (v: unknown) => Array.isArray(v) && v.every(check64)
-const check66 = (v: unknown) => isObject(v) && check38(v['code']) && check38(v['message'])
+const check66 = (v: unknown) => isObject(v) && check49(v['code']) && check49(v['message'])
 
 export const validateRequest = [
     required('seq', check1, expected2),
@@ -114,61 +114,65 @@ export const attributesRequest = [
     objectMember(required('attributes', check21, expected22))
   ] as const
 
+export const callRequest = [
+    required('seq', check1, expected2),
+    objectMember(required('to', check24, expected25)),
+    required('method', check26, expected27),
+    optional('data', check17, expected18),
+    optional('timeoutMs', check28, expected29),
+    optional('idempotencyKey', check19, expected20)
+  ] as const
+
+export const callResultRequest = [
+    required('seq', check1, expected2),
+    required('callId', check30, expected31),
+    optional('data', check17, expected18),
+    objectMember(optional('error', check34, expected35))
+  ] as const
+
 export const historyRequest = [
     required('seq', check1, expected2),
     required('channel', check7, expected8, 'INVALID_CHANNEL'),
-    optional('limit', check23, expected24),
+    optional('limit', check36, expected37),
     objectMember(optional('before', check11, expected12))
   ] as const
 
 export const presenceRequest = [
     required('seq', check1, expected2),
     required('channel', check7, expected8, 'INVALID_CHANNEL'),
-    optional('limit', check25, expected26)
+    optional('limit', check38, expected39)
   ] as const
 
 export const sessionsRequest = [
     required('seq', check1, expected2),
     required('clientId', check3, expected4),
-    optional('limit', check23, expected24),
-    optional('after', check10, expected27)
+    optional('limit', check36, expected37),
+    optional('after', check10, expected40)
   ] as const
 
 export const upstreamMembers = {
   authenticate: [
-    required('seq', check28, expected29),
-    required('protocol', check30, expected31),
+    required('seq', check41, expected42),
+    required('protocol', check43, expected44),
     required('clientId', check3, expected4),
     optional('keyId', check3, expected4),
-    required('challengeToken', check32, expected33),
-    required('challengeSignature', check34, expected35),
-    required('clientNonce', check36, expected37),
+    required('challengeToken', check45, expected46),
+    required('challengeSignature', check47, expected48),
+    required('clientNonce', check30, expected31),
     objectMember(optional('attributes', check21, expected22))
   ],
   validate: validateRequest,
   heartbeat: heartbeatRequest,
   challengeResponse: [
     required('seq', check1, expected2),
-    required('challengeToken', check38, expected39),
-    required('challengeSignature', check38, expected39)
+    required('challengeToken', check49, expected50),
+    required('challengeSignature', check49, expected50)
   ],
   subscribe: subscribeRequest,
   unsubscribe: unsubscribeRequest,
   publish: publishRequest,
-  call: [
-    required('seq', check1, expected2),
-    objectMember(required('to', check41, expected42)),
-    required('method', check43, expected44),
-    optional('data', check17, expected18),
-    optional('timeoutMs', check45, expected46),
-    optional('idempotencyKey', check19, expected20)
-  ],
-  callResult: [
-    required('seq', check1, expected2),
-    required('callId', check36, expected37),
-    optional('data', check17, expected18),
-    objectMember(optional('error', check49, expected50))
-  ],
+  call: callRequest,
+  callResult: callResultRequest,
   history: historyRequest,
   attributes: attributesRequest,
   sessions: sessionsRequest,
@@ -186,16 +190,16 @@ export const upstreamMembers = {
 export const downstreamMembers = {
   challenge: [
     optional('seq', check1),
-    optional('protocol', check30),
-    required('challengeToken', check32),
+    optional('protocol', check43),
+    required('challengeToken', check45),
     required('expiresIn', check1),
     optional('serverTime', check9)
   ],
   welcome: [
-    required('seq', check28),
-    required('re', check28),
-    optional('protocol', check30),
-    required('sessionId', check40),
+    required('seq', check41),
+    required('re', check41),
+    optional('protocol', check43),
+    required('sessionId', check23),
     required('clientId', check3),
     required('keyId', check3),
     required('heartbeatInterval', check1),
@@ -285,16 +289,16 @@ export const downstreamMembers = {
   ],
   call: [
     required('seq', check1),
-    required('callId', check36),
+    required('callId', check30),
     optional('from', check3),
-    required('method', check43),
+    required('method', check26),
     optional('data', check17),
     required('expiresAt', check9)
   ],
   called: [
     required('seq', check1),
     optional('re', check1),
-    required('sessionId', check40),
+    required('sessionId', check23),
     optional('data', check17)
   ],
   unsubscribed: [
@@ -315,11 +319,11 @@ export const downstreamMembers = {
     optional('seq', check1),
     optional('re', check1),
     required('code', check10),
-    required('message', check38),
+    required('message', check49),
     optional('retryAfterMs', check9),
     optional('poll', check1),
     optional('expectedSeq', check1),
-    optional('outcome', check38),
+    optional('outcome', check49),
     objectMember(optional('error', check66))
   ]
 } as const satisfies Record<string, readonly Member[]>

@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const maxBrowserBytes = 16 * 1024
 
 const consumer = `
-import { createClient, RequestError, type Publication } from '@countersign/client'
+import { CallError, createClient, RequestError, type Publication } from '@countersign/client'
 import { CountersignProvider, useConnectionState, useLatest, useSubscription } from '@countersign/client/react'
 const client = createClient({ url: 'ws://127.0.0.1:1', credential: { clientId: 'c', secret: 's' } })
 client.on('trouble', ({ reason, tries }) => [reason.length, tries.toFixed()])
@@ -28,6 +28,9 @@ export const listed = client.sessions('game', { limit: 1 }).then(({ sessions, ne
 export const read = client.history<{ n: number }>('c', { before: { offset: 1, epoch: 'e' } }).then(({ publications }) => publications[0]?.data.n)
 export const set: Promise<void> = client.setAttributes({ n: '1' })
 client.subscribe('c', () => {}, { last: 1, onPresence: ({ count, joined }) => [count, joined[0]?.clientId] })
+export const called: Promise<number> = client.call<{ n: number }>({ clientId: 'game' }, 'state', { a: 1 }).then(({ n }) => n)
+export const failed = (error: unknown) => (error instanceof CallError ? [error.code, error.error?.message] : undefined)
+export const off: () => void = client.handle('double', async ({ n }: { n: number }, { from, callId, expiresAt }) => [2 * n, from, callId, expiresAt])
 export const present = client.presence('c', { limit: 1 }).then(({ count, sessions }) => [count, sessions[0]?.attributes])
 export const hooks = [CountersignProvider, useConnectionState, useLatest, useSubscription]
 `

@@ -1,0 +1,192 @@
+import { callErrorCharacters, callTimeoutMs } from '../protocol/limits.js'
+import type { DownstreamMessages } from '../protocol/messages.js'
+import type { CallHandler } from './answers.js'
+import { type Encoded, encodeRequest, type RequestLimits } from './encode.js'
+import { type CallFailure, RequestError, reasonOf } from './errors.js'
+import type { ReportFault } from './events.js'
+import type { Platform } from './options.js'
+import { repeatMs } from './timing.js'
+
+/** The calls that one session receives, and their answers (PROTOCOL §16). No other session can answer them. */
+
+/** Bound of the calls of a session whose handlers have not finished. */
+export const maxRunningCalls = 1024
+/** The same for each method. */
+export const maxRunningPerMethod = 256
+/** Ids of calls that are remembered, so that none runs twice. */
+const maxRememberedCalls = 4096
+
+/** The connection of a session. */
+export interface ResultSender {
+  readonly limits: RequestLimits
+  /** Whether its session can still send. */
+  readonly isUsable: boolean
+  /** @returns the `seq`. @throws RequestError if the gateway would refuse it for its size */
+  sendRequest(encoded: Encoded): number
+}
+
+export interface ServedCallsHost extends Pick<Platform, 'setTimer' | 'clearTimer' | 'now'> {
+  handlerOf(method: string): CallHandler<never> | undefined
+  /** Queues a call of the application that must not throw. */
+  dispatch(call: () => void): void
+  /** Does the client's own work. */
+  run(work: () => void): void
+  fault: ReportFault
+  /** A call was answered. */
+  onSettled(): void
+}
+
+interface ServedCall {
+  readonly message: DownstreamMessages['call']
+  /** By the clock of this device. */
+  readonly expiresAt: number
+  isStarted: boolean
+  answer: Encoded | undefined
+  /** Until a refused answer is sent again. */
+  timer: unknown
+}
+
+function failure(code: string, text: string): CallFailure {
+  const message = text.replace(/[\ud800-\udfff]/gu, '\ufffd')
+  return { code, message: [...message].slice(0, callErrorCharacters).join('') }
+}
+
+/** The answer for what a handler threw: its own `code` if it has one. */
+function failureOf(error: unknown): CallFailure {
+  const { code } = error instanceof Error ? (error as { code?: unknown }) : {}
+  const isCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code)
+  return failure(isCode ? code : 'HANDLER_FAILED', reasonOf(error))
+}
+
+export class ServedCalls {
+  readonly #connection: ResultSender
+  readonly #serverAheadMs: number
+  readonly #host: ServedCallsHost
+  readonly #remembered = new Set<string>()
+  readonly #open = new Set<ServedCall>()
+  readonly #bySeq = new Map<number, ServedCall>()
+  /** Set once no handler may start. */
+  #isClosing = false
+
+  /** @param serverTime  the gateway's clock now, in Unix milliseconds */
+  constructor(connection: ResultSender, serverTime: number, host: ServedCallsHost) {
+    this.#connection = connection
+    this.#serverAheadMs = serverTime - host.now()
+    this.#host = host
+  }
+
+  /** Whether an answer is due that its caller still waits for. */
+  get isBusy(): boolean {
+    return [...this.#open].some(({ expiresAt }) => expiresAt > this.#host.now())
+  }
+
+  receive(message: DownstreamMessages['call']): void {
+    const { callId, method } = message
+    if (this.#remembered.has(callId)) return
+    for (const oldest of this.#remembered) {
+      if (this.#remembered.size < maxRememberedCalls) break
+      this.#remembered.delete(oldest)
+    }
+    this.#remembered.add(callId)
+    const now = this.#host.now()
+    // The clock of this device may be set meanwhile.
+    const expiresAt = Math.min(message.expiresAt - this.#serverAheadMs, now + callTimeoutMs.max)
+    const call: ServedCall = { message, expiresAt, isStarted: false, answer: undefined, timer: undefined }
+    const handler = this.#host.handlerOf(method)
+    const refusal = this.#refusalOf(method, handler)
+    this.#open.add(call)
+    if (refusal !== undefined || handler === undefined) this.#answer(call, { error: refusal })
+    else this.#host.dispatch(() => this.#start(call, handler))
+  }
+
+  #refusalOf(method: string, handler: unknown): CallFailure | undefined {
+    if (this.#isClosing) return failure('CLOSING', 'the client was closed; nothing ran')
+    if (handler === undefined) return failure('NO_HANDLER', `no handler for ${method}`)
+    const ofMethod = [...this.#open].filter(({ message }) => message.method === method).length
+    if (ofMethod < maxRunningPerMethod && this.#open.size < maxRunningCalls) return undefined
+    return failure('BUSY', `${ofMethod} calls of ${method} are running; nothing ran`)
+  }
+
+  #start(call: ServedCall, handler: CallHandler<never>): void {
+    if (!this.#open.has(call) || call.answer !== undefined) return
+    call.isStarted = true
+    const { data, from, callId, expiresAt } = call.message
+    const run = async () => handler(data as never, { from, callId, expiresAt })
+    run().then(
+      result => this.#host.run(() => this.#answer(call, { data: result })),
+      (error: unknown) =>
+        this.#host.run(() => {
+          this.#answer(call, { error: failureOf(error) })
+          this.#fault(call, error)
+        })
+    )
+  }
+
+  #fault({ message }: ServedCall, error: unknown): void {
+    this.#host.fault(error, `handle:${message.method}`)
+  }
+
+  #answer(call: ServedCall, members: { readonly data?: unknown; readonly error?: CallFailure | undefined }): void {
+    if (!this.#open.has(call)) return
+    const { callId } = call.message
+    const { limits } = this.#connection
+    try {
+      call.answer = encodeRequest('callResult', { callId, ...members }, limits)
+      this.#send(call, call.answer)
+    } catch (error) {
+      this.#answer(call, { error: failure('HANDLER_FAILED', `the result cannot be sent: ${reasonOf(error)}`) })
+      this.#fault(call, error)
+    }
+  }
+
+  #send(call: ServedCall, answer: Encoded): void {
+    if (this.#connection.isUsable) this.#bySeq.set(this.#connection.sendRequest(answer), call)
+  }
+
+  /** @returns whether the answer `re` belongs to a result */
+  onAck(re: number): boolean {
+    const call = this.#bySeq.get(re)
+    if (call !== undefined) this.#settle(re, call)
+    return call !== undefined
+  }
+
+  /** An error answers the message `re`. @returns whether that was a result */
+  onRefused({ re, code, message, retryAfterMs }: DownstreamMessages['error']): boolean {
+    const call = re === undefined ? undefined : this.#bySeq.get(re)
+    if (call === undefined || re === undefined) return false
+    const afterMs = repeatMs(retryAfterMs)
+    const isTemporary = code === 'RATE_LIMITED' || code === 'UNAVAILABLE'
+    const { answer } = call
+    if (isTemporary && answer !== undefined && this.#host.now() + afterMs < call.expiresAt) {
+      this.#bySeq.delete(re)
+      call.timer = this.#host.setTimer(() => this.#send(call, answer), afterMs)
+    } else {
+      this.#settle(re, call)
+      this.#fault(call, new RequestError(code, message, { retryAfterMs }))
+    }
+    return true
+  }
+
+  #settle(re: number, call: ServedCall): void {
+    this.#bySeq.delete(re)
+    this.#open.delete(call)
+    this.#host.onSettled()
+  }
+
+  /** The client was closed: handlers that run may finish, and no other one starts. */
+  close(): void {
+    this.#isClosing = true
+    for (const call of this.#open) {
+      if (!call.isStarted && call.answer === undefined) {
+        this.#answer(call, { error: this.#refusalOf(call.message.method, undefined) })
+      }
+    }
+  }
+
+  /** The session is over. */
+  end(): void {
+    for (const { timer } of this.#open) this.#host.clearTimer(timer)
+    this.#open.clear()
+    this.#bySeq.clear()
+  }
+}
