@@ -34,7 +34,7 @@ for (const name of readdirSync('roblox/test').filter(name => name.endsWith('.spe
   await run(`roblox/test/${name}`)
 }
 const gateway = await startGateway({ COUNTERSIGN_PRESENCE: 'here.*' })
-for (const file of ['messages', 'credentials', 'newest', 'directory', 'presence']) {
+for (const file of ['messages', 'credentials', 'newest', 'directory', 'presence', 'calls']) {
   await run(`roblox/test/live/${file}.luau`, { GATEWAY_URL: gateway.url, ADMIN_TOKEN: gateway.token })
 }
 await gateway.stop()

@@ -1,0 +1,3 @@
+import { runWithEachStore } from './live.js'
+
+runWithEachStore('calls')
