@@ -14,6 +14,7 @@ import { type BoundedLog, createBoundedLog } from './log/bounded-log.js'
 import { adminResources } from './routes/admin/index.js'
 import { asyncApiRoutes } from './routes/asyncapi/routes.js'
 import { createAuth } from './routes/auth.js'
+import { callResource } from './routes/calls/routes.js'
 import docs from './routes/docs.js'
 import errors from './routes/errors.js'
 import { healthResource } from './routes/health/routes.js'
@@ -124,8 +125,11 @@ async function registerApi(
   await server.register(ticketResource.routes(tickets), { prefix: '/v1' })
   const publish = { channels, limits: settings.limits, guard: requireScope(() => ['publish']) }
   await server.register(publishResource.routes(publish), { prefix: '/v1' })
-  const sessions = { directory: layer.dependencies.directory, guard: requireScope(() => ['calls']) }
-  await server.register(directoryResource.routes(sessions), { prefix: '/v1' })
+  const { directory, calls: router } = layer.dependencies
+  const guardCalls = requireScope(() => ['calls'])
+  await server.register(directoryResource.routes({ directory, guard: guardCalls }), { prefix: '/v1' })
+  const calls = { router, callers: layer.httpCallers, directory, limits: settings.limits, guard: guardCalls }
+  await server.register(callResource.routes(calls), { prefix: '/v1' })
 }
 
 /** Demo page and API reference. */
@@ -163,7 +167,7 @@ async function registerFoundation(
   // After the rate limit, so that the document is limited too.
   await server.register(asyncApiRoutes(version))
   await server.register(openapi, {
-    resources: [...adminResources, ticketResource, publishResource, directoryResource, healthResource]
+    resources: [...adminResources, ticketResource, publishResource, directoryResource, callResource, healthResource]
   })
 }
 

@@ -12,6 +12,7 @@ export const apiErrors = {
     message: 'refused over plain HTTP: use https, a trusted proxy (COUNTERSIGN_TRUST_PROXY) or loopback'
   },
   NOT_FOUND: { status: 404, message: 'the path or the object does not exist' },
+  NO_RECEIVER: { status: 404, message: 'there is no such live session: nothing ran' },
   REQUEST_TIMEOUT: { status: 408, message: 'the request did not arrive completely in time' },
   CONFLICT: { status: 409, message: 'the object already exists, or its state does not allow this' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'the body is too large' },
@@ -19,8 +20,10 @@ export const apiErrors = {
   HEADERS_TOO_LARGE: { status: 431, message: 'the headers are too large' },
   RATE_LIMITED: { status: 429, message: 'too many requests: wait for the seconds in retry-after' },
   INTERNAL: { status: 500, message: 'the gateway failed: its log has the cause' },
+  CALL_FAILED: { status: 502, message: 'the receiver answered with an error' },
   UNAVAILABLE: { status: 503, message: 'the gateway cannot serve this request now: try again' },
-  DRAINING: { status: 503, message: 'this instance is stopping: reconnect' }
+  DRAINING: { status: 503, message: 'this instance is stopping: reconnect' },
+  CALL_TIMEOUT: { status: 504, message: 'no answer in time: it may have run' }
 } as const satisfies Record<string, { status: number; message: string }>
 
 export type ApiErrorCode = keyof typeof apiErrors
@@ -28,8 +31,10 @@ export type ApiErrorCode = keyof typeof apiErrors
 export interface ApiErrorDetails {
   /** Position of the refused item in a list, from 0. */
   readonly index?: number
-  /** With UNAVAILABLE: whether the request may have taken effect. */
+  /** With UNAVAILABLE and CALL_TIMEOUT: whether the request may have taken effect. */
   readonly outcome?: 'unknown' | 'unsent'
+  /** With CALL_FAILED: what the receiver answered. */
+  readonly error?: { readonly code: string; readonly message: string }
 }
 
 /** The HTTP API refuses a request. The message is sent to the caller and states what to do. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createHandshakeLimiter, type HandshakeLimiter } from './auth/handshake-limiter.js'
 import { BridgeSessions } from './bridge/sessions.js'
 import type { BridgeSettings } from './bridge/settings.js'
+import { HttpCallers } from './calls/http-callers.js'
 import { CallRouter } from './calls/router.js'
 import type { CapacityWatcher } from './channels/capacity-watcher.js'
 import { createChannelBroker } from './channels/channel-broker.js'
@@ -25,7 +26,7 @@ import { presenceLifeMs } from './session/presence.js'
 import { StoredSessionDirectory } from './session/session-directory.js'
 import { SessionRegistry } from './session/session-registry.js'
 import { createCapacityWatcher, createQuotas } from './session-layer/quotas.js'
-import { bridgeSettingsOf, sessionSettingsOf, sessionTimeoutsOf } from './session-layer/settings.js'
+import { bridgeSettingsOf, handshakeRatesOf, sessionSettingsOf, sessionTimeoutsOf } from './session-layer/settings.js'
 import type { SteadyClock } from './steady-clock.js'
 import { shareOfHeap } from './store/memory-cost.js'
 import { type Store, type StoreBound, StoreUnavailable } from './store/store.js'
@@ -164,6 +165,8 @@ export interface SessionLayer {
   readonly bridgeSessions: BridgeSessions
   readonly bridgeSettings: BridgeSettings
   readonly limiter: HandshakeLimiter
+  /** Bounds the calls that come over HTTP. */
+  readonly httpCallers: HttpCallers
   readonly drain: Drain
   /** What this instance keeps of everything that is bounded. */
   bounds(): readonly StoreBound[]
@@ -212,19 +215,18 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
   const bridgeSessions = new BridgeSessions(dependencies, bridgeSettings)
   sessions.addSource(bridgeSessions)
   dependencies.calls.connect(connected, bridgeSessions.calls)
+  const httpCallers = new HttpCallers()
   const bounds = () => [
     ...store.bounds(),
     ...capacity.bounds(),
     { name: 'quota_owners', used: quotas.size, limit: maxQuotaOwners },
     dependencies.outboxes.bound,
     { name: 'sessions', used: connected.size, limit: config.maxSessions },
+    httpCallers.bound,
+    dependencies.calls.bound,
     { name: 'bridge_sessions', used: bridgeSessions.size, limit: config.maxSessions },
     ...edge.bounds()
   ]
-  const rates = {
-    failedPerMinute: config.rateLimit ? config.failedHandshakesPerMinute : 0,
-    succeededPerMinute: config.rateLimit ? config.handshakesPerMinute : 0
-  }
   return {
     metrics,
     dependencies,
@@ -235,9 +237,10 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
     member,
     bridgeSessions,
     bridgeSettings,
+    httpCallers,
     tickRegistry: () => tickRegistry(dependencies),
     bounds,
-    limiter: createHandshakeLimiter(store.rateLimits, rates, timekeeper.steadyNow, dependencies.log),
+    limiter: createHandshakeLimiter(store.rateLimits, handshakeRatesOf(config), timekeeper.steadyNow, dependencies.log),
     // With the embedded store there is no other instance that sessions could move to.
     drain: createDrain(connected, store.kind === 'embedded' ? 0 : config.drainMs)
   }

@@ -1,13 +1,13 @@
 import { type CallStore, callKeyLifeMs, type OpenedCall, type SettledCall } from '../store/calls.js'
 import { firstOwnerOf } from '../store/owners.js'
-import { StoreUnavailable } from '../store/store.js'
+import { type StoreBound, StoreUnavailable } from '../store/store.js'
 import { type CallMac, createCallId, splitCallId } from './call-id.js'
 import type { CallOrder } from './call-order.js'
 import { CallCarrier, type CallReceivers, type OutcomeReceivers } from './carrier.js'
 import type { Receiver, ReceiverDirectory } from './directory.js'
 import { readOutcome, writeOutcome } from './mailbox.js'
 import { type CallOutcome, noReceiver, outcomeOf, timedOut, tooManyCalls } from './outcome.js'
-import { PendingCalls } from './pending-calls.js'
+import { maxPendingCalls, PendingCalls } from './pending-calls.js'
 import { type CallRequest, digestOf, mayCall } from './request.js'
 
 /** Sessions of a client that one call tries, while those it tried turn out to have ended. */
@@ -62,8 +62,8 @@ export class CallRouter {
   }
 
   /** Calls of this process that wait for their outcome. */
-  get pending(): number {
-    return this.#pending.size
+  get bound(): StoreBound {
+    return { name: 'pending_calls', used: this.#pending.size, limit: maxPendingCalls }
   }
 
   /** Sets where calls go. To be called before the first one. */

@@ -1,3 +1,4 @@
+import type { HandshakeRates } from '../auth/handshake-limiter.js'
 import { type BridgeSettings, defaultAnswerWithinMs } from '../bridge/settings.js'
 import type { Config } from '../config/load.js'
 import { defaultLimits, type Limits } from '../protocol/limits.js'
@@ -34,5 +35,14 @@ export function bridgeSettingsOf(config: Config, answerWithinMs: number | undefi
     heartbeatTimeoutSeconds: config.bridgeTimeoutSeconds,
     lingerMs: config.lingerMs,
     answerWithinMs: answerWithinMs ?? defaultAnswerWithinMs
+  }
+}
+
+/** 0: no limit. */
+export function handshakeRatesOf(config: Config): HandshakeRates {
+  const { rateLimit, failedHandshakesPerMinute, handshakesPerMinute } = config
+  return {
+    failedPerMinute: rateLimit ? failedHandshakesPerMinute : 0,
+    succeededPerMinute: rateLimit ? handshakesPerMinute : 0
   }
 }

@@ -24,7 +24,7 @@ const mayImport: Record<string, readonly string[]> = {
     'auth', 'channels', 'registry', 'config',
     'store', 'protocol'
   ],
-  routes: ['session', 'http', 'auth', 'channels', 'registry', 'errors', 'log', 'store', 'protocol'],
+  routes: ['session', 'calls', 'http', 'auth', 'channels', 'registry', 'errors', 'log', 'store', 'protocol'],
   ws: ['session', 'http', 'auth', 'config', 'errors', 'protocol'],
   // biome-ignore format: one line is one layer
   bridge: [

@@ -219,6 +219,13 @@ for (const [kind, openStore] of Object.entries(stores)) {
     const { body: published } = await call('POST', '/v1/publish', publication)
     t.same(published, { offset: 1, epoch: published.epoch }, 'a publication')
     t.same((await call('POST', '/v1/publish', publication)).body, { ...published, duplicate: true })
+    const receiver = await gateway.session(await gateway.createClient({ clientId: 'called' }))
+    const calling = call('POST', '/v1/calls', { to: { clientId: 'called' }, method: 'state', data: [1] })
+    const { callId } = await receiver.next('call')
+    await receiver.ask({ type: 'callResult', callId, data: { ok: [true, null] } })
+    const { body: called } = await calling
+    t.same(called, { sessionId: called.sessionId, data: { ok: [true, null] } }, 'an answer')
+    t.equal((await call('POST', '/v1/calls', { to: { clientId: 'nobody' }, method: 'state' })).status, 404)
     t.same(await admin('GET', '/channels/news/presence'), {
       status: 200,
       body: { channel: 'news', count: 0, items: [] }

@@ -21,20 +21,26 @@ export const errorSchema = Type.Object(
     outcome: Type.Optional(
       oneOf(
         ['unknown', 'unsent'],
-        'With `UNAVAILABLE`: whether the request may have taken effect. `unsent`: it certainly did not. `unknown`: it may have.'
+        'With `UNAVAILABLE` and `CALL_TIMEOUT`: whether the request may have taken effect. `unsent`: it certainly did not. `unknown`: it may have.'
+      )
+    ),
+    error: Type.Optional(
+      Type.Object(
+        { code: Type.String({ description: 'Its code.' }), message: Type.String({ description: 'Its message.' }) },
+        { description: 'With `CALL_FAILED`: the error that the receiver answered.' }
       )
     )
   },
   { $id: 'Error', description: 'An error response.' }
 )
 
-/** Codes that only `GET /v1/ws` sends. */
-const webSocketCodes: readonly string[] = ['UNSUPPORTED_PROTOCOL', 'DRAINING'] satisfies ApiErrorCode[]
+/** Codes that only `GET /v1/ws` or `POST /v1/calls` send. */
+const specialCodes: readonly string[] = ['UNSUPPORTED_PROTOCOL', 'DRAINING', 'NO_RECEIVER'] satisfies ApiErrorCode[]
 
 type Status = Exclude<(typeof apiErrors)[ApiErrorCode]['status'], 405>
 
 function codesOf(status: Status) {
-  return Object.entries(apiErrors).filter(([code, error]) => error.status === status && !webSocketCodes.includes(code))
+  return Object.entries(apiErrors).filter(([code, error]) => error.status === status && !specialCodes.includes(code))
 }
 
 const retryAfter = { 'retry-after': { type: 'integer', description: 'Seconds to wait before the next attempt.' } }

@@ -2,11 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { mayPublish } from '../../auth/permissions.js'
 import type { ChannelBroker } from '../../channels/types.js'
 import { ApiError } from '../../errors.js'
-import { scanFrameText } from '../../protocol/json-scan.js'
 import type { Limits } from '../../protocol/limits.js'
-import { ProtocolError } from '../../protocol/protocol-error.js'
 import { adminActor, type Guard } from '../auth.js'
 import type { Resource } from '../common/resource.js'
+import { dataTextOf } from '../data-text.js'
 import { publishCalls, publishSchemas, publishTag } from './schema.js'
 
 export interface PublishDependencies {
@@ -14,33 +13,6 @@ export interface PublishDependencies {
   readonly limits: Limits
   /** Requires the scope `publish`. */
   readonly guard: Guard
-}
-
-/** JSON.parse turns 1e400 into Infinity, which JSON.stringify would write as null. */
-function requireFinite(_name: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) {
-    throw new ApiError('BAD_REQUEST', 'data contains a number that is too large for a double')
-  }
-  return value
-}
-
-/**
- * Serializes the data of a publication. It must fit into a frame (PROTOCOL §2.3, §10.2).
- * @throws ApiError BAD_REQUEST
- */
-function serialize(data: unknown, { dataBytes, depth }: Limits): string {
-  const text = JSON.stringify(data, requireFinite)
-  const bytes = Buffer.byteLength(text)
-  if (bytes > dataBytes) {
-    throw new ApiError('BAD_REQUEST', `data is ${bytes} bytes of JSON; the limit is ${dataBytes} (limits.dataBytes)`)
-  }
-  try {
-    scanFrameText(`{"data":${text}}`, depth)
-  } catch (error) {
-    if (error instanceof ProtocolError) throw new ApiError('BAD_REQUEST', `data: ${error.message}`)
-    throw error
-  }
-  return text
 }
 
 function routes({ channels, limits, guard }: PublishDependencies): FastifyPluginAsyncTypebox {
@@ -52,7 +24,7 @@ function routes({ channels, limits, guard }: PublishDependencies): FastifyPlugin
       if (limitedBy !== undefined && !mayPublish(limitedBy.publish, channel)) {
         throw new ApiError('PERMISSION_DENIED', `the publish patterns of this token do not match ${channel}`)
       }
-      const text = serialize(data, limits)
+      const text = dataTextOf(data, limits)
       // The prefix separates these keys from those of clients, which have another one.
       const key = idempotencyKey === undefined ? '' : `a:${actor}:${idempotencyKey}`
       const published = await channels.publish(channel, text, {

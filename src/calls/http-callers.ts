@@ -1,0 +1,45 @@
+import { RateLimited } from '../protocol/protocol-error.js'
+import type { StoreBound } from '../store/store.js'
+
+/** Calls over HTTP that one token has open. */
+export const maxOpenCallsPerToken = 2048
+/** Calls over HTTP that all tokens have open on this instance. */
+export const maxOpenHttpCalls = 4096
+
+/** When to call again while too many calls are open, in milliseconds. */
+const retryAfterMs = 1000
+
+/** Bounds the calls that come without a session. */
+export class HttpCallers {
+  readonly #openByActor = new Map<string, number>()
+  #open = 0
+
+  get bound(): StoreBound {
+    return { name: 'http_calls', used: this.#open, limit: maxOpenHttpCalls }
+  }
+
+  /**
+   * Counts calls as open.
+   * @param actor  who calls, as the audit log names it
+   * @returns counts one of them as closed
+   * @throws RateLimited; nothing is counted then
+   */
+  begin(actor: string, calls: number): () => void {
+    const open = this.#openByActor.get(actor) ?? 0
+    if (open + calls > maxOpenCallsPerToken) {
+      throw new RateLimited(`${open} calls of this token are open; the limit is ${maxOpenCallsPerToken}`, retryAfterMs)
+    }
+    if (this.#open + calls > maxOpenHttpCalls) {
+      throw new RateLimited(`${this.#open} calls over HTTP are open; the limit is ${maxOpenHttpCalls}`, retryAfterMs)
+    }
+    this.#add(actor, calls)
+    return () => this.#add(actor, -1)
+  }
+
+  #add(actor: string, calls: number): void {
+    this.#open += calls
+    const open = (this.#openByActor.get(actor) ?? 0) + calls
+    if (open === 0) this.#openByActor.delete(actor)
+    else this.#openByActor.set(actor, open)
+  }
+}
