@@ -26,6 +26,8 @@ export interface OptionValues {
   readonly dataDir?: string
   readonly json?: true
   readonly limit?: number
+  readonly last?: number
+  readonly count?: number
   readonly after?: string
   readonly all?: true
   readonly client?: string

@@ -1,24 +1,15 @@
 import { createInterface, type Interface } from 'node:readline'
 import { type CountersignClient, createClient, RequestError, type Subscription } from '../client/node.js'
-import type { Invocation, Io } from './command.js'
+import { endOf, rejection, socketUrl, welcomed } from './client-session.js'
+import type { Invocation } from './command.js'
 import { Screen } from './connect-screen.js'
 import { credentialSource, readCredential } from './credential.js'
-import { Failure, Interrupted } from './errors.js'
+import { Interrupted } from './errors.js'
 import { clean, write } from './output.js'
 import { membersOf } from './resource.js'
 import { shortTime } from './times.js'
 
 /** `countersign connect`: an interactive client. */
-
-/** @throws Failure for anything but the URL of a gateway */
-function socketUrl(given: string): string {
-  const url = URL.canParse(given) ? new URL(given) : undefined
-  if (url === undefined || !/^(http|ws)s?:$/.test(url.protocol)) {
-    throw new Failure('--url must be like https://gateway.example.com or wss://gateway.example.com/v1/ws')
-  }
-  if (url.protocol.startsWith('ws')) return url.href
-  return `${url.href.replace(/^http/, 'ws').replace(/\/$/, '')}/v1/ws`
-}
 
 /** @returns undefined for anything but JSON */
 function parseJson(text: string): unknown {
@@ -116,36 +107,6 @@ class Conversation {
     this.#screen.answer('subscribe', { channel, offset, epoch })
     return subscription
   }
-}
-
-/** Resolves with the first welcome. @throws Failure when the first attempts fail */
-function welcomed(client: CountersignClient, url: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.on('welcome', () => resolve())
-    client.on('trouble', ({ reason }) => {
-      const advice = reason.startsWith('AUTHENTICATION_FAILED')
-        ? 'are clientId, keyId and secret right, and is the client active?'
-        : 'is the gateway running, and is --url right?'
-      reject(new Failure(`no session with ${url} (${clean(reason)}): ${advice}`))
-    })
-  })
-}
-
-/** A promise that only rejects. It may do so when nothing awaits it any more. */
-function rejection(start: (reject: (error: Error) => void) => void): Promise<never> {
-  const promise = new Promise<never>((_resolve, reject) => start(reject))
-  promise.catch(() => {})
-  return promise
-}
-
-/** Rejects when the conversation ends from outside. */
-function endOf(client: CountersignClient, io: Io): Promise<never> {
-  return rejection(reject => {
-    io.signal.addEventListener('abort', () => reject(new Interrupted()), { once: true })
-    client.on('stopped', ({ code, message }) =>
-      reject(new Failure(`the gateway ended the session: ${clean(message)} (${code})`))
-    )
-  })
 }
 
 /** @returns the exit code */

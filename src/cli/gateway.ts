@@ -133,6 +133,12 @@ export class Gateway {
     return target.url
   }
 
+  /** @throws Failure */
+  async url(): Promise<string> {
+    this.#found ??= await this.#find()
+    return this.#found.url
+  }
+
   /**
    * Sends one request.
    * @param path  with its parts encoded ({@link path})

@@ -27,8 +27,8 @@ export interface Commands {
 }
 
 /** Starts a gateway in a process of its own. Every command is checked not to show its admin token. */
-export async function startCommands(t: Test): Promise<Commands> {
-  const gateway = await runGateway(t, join(tempDir(t), 'data'))
+export async function startCommands(t: Test, settings: Record<string, string> = {}): Promise<Commands> {
+  const gateway = await runGateway(t, join(tempDir(t), 'data'), settings)
   const adminToken = readFileSync(join(gateway.dataDir, 'admin.token'), 'utf8').trim()
   const env = { COUNTERSIGN_PORT: new URL(gateway.url).port, COUNTERSIGN_DATA_DIR: gateway.dataDir }
 

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly now?: () => number
   /** Called with all of stdout after each write. */
   readonly onOut?: (text: string) => void
+  /** The same for stderr. */
+  readonly onErr?: (text: string) => void
 }
 
 class Collector extends Writable {
@@ -42,7 +44,7 @@ class Collector extends Writable {
 export async function cli(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const { env = {}, stdin = '', isTty = false, signal = new AbortController().signal } = options
   const stdout = new Collector(isTty, options.onOut)
-  const stderr = new Collector(isTty)
+  const stderr = new Collector(isTty, options.onErr)
   const io: Io = {
     stdin: typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin,
     stdout,

@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../command.js'
 import { auditCommands } from './audit.js'
 import { backupCommands } from './backup.js'
+import { channelCommands } from './channels.js'
 import { clientCommands } from './clients.js'
 import { gatewayCommands } from './gateway.js'
 import { keyCommands } from './keys.js'
@@ -23,6 +24,7 @@ export const commands: readonly CommandSpec[] = [
   ...tokenCommands,
   ...ticketCommands,
   publishCommand,
+  ...channelCommands,
   ...sessionCommands,
   topCommand,
   ...auditCommands,

@@ -1,11 +1,10 @@
-import { createInterface } from 'node:readline'
 import type { Option } from 'commander'
-import type { CommandSpec, Invocation, Io } from '../command.js'
-import { Failure } from '../errors.js'
-import { invisibleIn, trimKey } from '../import/key-text.js'
+import type { CommandSpec, Invocation } from '../command.js'
+import { readKey } from '../license-key.js'
 import { attributeOption, integer, orNone, text, time } from '../options.js'
 import { columns } from '../output.js'
 import { changesOf, itemCommands, listCommand, membersOf, requestCommand } from '../resource.js'
+import { clientOptions } from './client-options.js'
 
 /** `countersign licenses …`, without import and export. */
 
@@ -40,27 +39,10 @@ function limitOptions(isUpdate: boolean): readonly Option[] {
   ]
 }
 
-async function firstLine({ stdin }: Io): Promise<string> {
-  for await (const line of createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY })) return line
-  throw new Failure('--key -: stdin is empty')
-}
-
-/** Only a hash is kept, so a key with what nobody sees could never be entered. @throws Failure */
-async function readKey({ io, options }: Invocation): Promise<string | undefined> {
-  if (options.key === undefined) return undefined
-  // A file may begin with a byte order mark and end in spaces; on a command line they are typed.
-  const key = options.key === '-' ? trimKey(await firstLine(io)) : options.key
-  const char = invisibleIn(key)
-  if (char !== undefined) throw new Failure(`--key: holds ${char}, which nobody sees: remove it`)
-  if (trimKey(key) !== key) throw new Failure('--key: begins or ends in a space or an invisible character: remove it')
-  if (key === '') throw new Failure('--key: is empty')
-  return key
-}
-
 async function newLicense(invocation: Invocation): Promise<object> {
-  const { args } = invocation
-  const key = await readKey(invocation)
-  return { ...args, ...(key === undefined ? {} : { key }), ...membersOf(invocation, limits) }
+  const { io, args, options } = invocation
+  const key = options.key === undefined ? {} : { key: await readKey(io, options.key, '--key') }
+  return { ...args, ...key, ...membersOf(invocation, limits) }
 }
 
 function banCommand(verb: string, banned: boolean, summary: string): CommandSpec {
@@ -133,5 +115,23 @@ export const licenseCommands: readonly CommandSpec[] = [
       `licenses reset: ${args['hwid'] === undefined ? 'every hardware id is' : 'the hardware id is'} unbound`
   }),
   banCommand('ban', true, 'Ban a hardware id from a license.'),
-  banCommand('unban', false, 'Lift the ban of a hardware id.')
+  banCommand('unban', false, 'Lift the ban of a hardware id.'),
+  {
+    usage: 'licenses validate <serviceId> <key> [hwid]',
+    summary: 'Check whether a license key is valid, as a session would.',
+    details:
+      'Binds a free hardware id if all else is right. Exit code 0 only for VALID. Acts as a client, with a ticket that it gets with ' +
+      'the token, or with --credential.',
+    args: {
+      serviceId: 'the service',
+      key: 'the license key; `-` reads it from stdin, because others can read a command line',
+      hwid: 'the hardware id'
+    },
+    options: clientOptions,
+    examples: [
+      'countersign licenses validate shop ABCD-1234 PC-7',
+      'countersign licenses validate shop - PC-7 < key.txt'
+    ],
+    run: async invocation => (await import('../validate.js')).validate(invocation)
+  }
 ]
