@@ -27,6 +27,9 @@ export interface OptionValues {
   readonly json?: true
   readonly limit?: number
   readonly last?: number
+  readonly toClient?: string
+  readonly toSession?: string
+  readonly timeoutMs?: number
   readonly count?: number
   readonly after?: string
   readonly all?: true

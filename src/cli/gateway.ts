@@ -16,12 +16,14 @@ export class Refused extends Failure {
   readonly code: string
   /** The item of a request with several that was refused. */
   readonly index: number | undefined
+  readonly answer: Answer
 
-  constructor(status: number, code: string, message: string, index: number | undefined) {
+  constructor(status: number, code: string, message: string, answer: Answer) {
     super(message)
     this.status = status
     this.code = code
-    this.index = index
+    this.index = typeof answer['index'] === 'number' ? answer['index'] : undefined
+    this.answer = answer
   }
 }
 
@@ -30,6 +32,13 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** Default 30,000. */
   readonly timeoutMs?: number
+}
+
+export interface StreamOptions extends CallOptions {
+  /** Default: GET. */
+  readonly method?: string
+  /** Sent as JSON. */
+  readonly body?: unknown
 }
 
 const defaultTimeoutMs = 30_000
@@ -70,12 +79,12 @@ function explain(error: unknown, url: string, io: Io): Failure {
 }
 
 function refusal(status: number, answer: Answer, url: string, tokenFrom: string): Failure {
-  const { code, message, index } = answer
+  const { code, message } = answer
   if (typeof code !== 'string' || typeof message !== 'string') {
     return new Failure(`${url} is not a countersign gateway (status ${status}): is --url right?`)
   }
   const text = clean(message)
-  const refused = (why: string) => new Refused(status, code, why, typeof index === 'number' ? index : undefined)
+  const refused = (why: string) => new Refused(status, code, why, answer)
   switch (status) {
     case 401:
       return refused(`${url} does not accept the token from ${tokenFrom}: use the admin token or an API token`)
@@ -159,8 +168,8 @@ export class Gateway {
    * @returns the pieces; a connection that is lost rejects the next one with a Failure
    * @throws Refused, Failure, Interrupted
    */
-  stream(path: string, options: CallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
-    return this.#request('GET', path, undefined, options, async (response, { url, token }) => {
+  stream(path: string, options: StreamOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    return this.#request(options.method ?? 'GET', path, options.body, options, async (response, { url, token }) => {
       if (!response.ok) throw refusal(response.status, await readAnswer(response, url), url, token.from)
       return this.#piecesOf(response, url)
     })

@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../command.js'
 import { auditCommands } from './audit.js'
 import { backupCommands } from './backup.js'
+import { callCommand } from './call.js'
 import { channelCommands } from './channels.js'
 import { clientCommands } from './clients.js'
 import { gatewayCommands } from './gateway.js'
@@ -25,6 +26,7 @@ export const commands: readonly CommandSpec[] = [
   ...ticketCommands,
   publishCommand,
   ...channelCommands,
+  callCommand,
   ...sessionCommands,
   topCommand,
   ...auditCommands,

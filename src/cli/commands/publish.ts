@@ -1,17 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { CommandSpec } from '../command.js'
-import { UsageError } from '../errors.js'
+import { parseData } from '../json-argument.js'
 import { text } from '../options.js'
 import { requestCommand } from '../resource.js'
-
-/** @throws UsageError */
-function parseData(json: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch {
-    throw new UsageError(`argument 'data' is not JSON. A string needs quotes of its own: '"hello"'`)
-  }
-}
 
 export const publishCommand: CommandSpec = requestCommand({
   usage: 'publish <channel> <data>',
