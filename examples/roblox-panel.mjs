@@ -71,7 +71,7 @@ async function makeTokens(url, forGame) {
   const page = await make({
     name: 'example panel',
     clients: ['panel-*'],
-    subscribe: ['chat', 'config.ask'],
+    subscribe: ['chat', 'config'],
     publish: ['chat', 'config'],
     expiresAt: new Date(Date.now() + 24 * ticketSeconds * 1000).toISOString()
   })
@@ -80,7 +80,7 @@ async function makeTokens(url, forGame) {
         name: 'example place',
         clients: ['roblox-example'],
         subscribe: ['chat', 'config'],
-        publish: ['chat', 'config.ask']
+        publish: ['chat']
       })
     : undefined
   return { page: page.token, game: game?.token }
@@ -122,7 +122,7 @@ async function main() {
       const ticket = await post(new URL('/v1/tickets', url), tokens.page, {
         clientId: `panel-${++pages}`,
         ttl: ticketSeconds,
-        subscribe: ['chat', 'config.ask'],
+        subscribe: ['chat', 'config'],
         publish: ['chat', 'config']
       })
       answer(200, 'application/json', JSON.stringify({ url: socketUrl, ...ticket }))

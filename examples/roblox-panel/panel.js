@@ -3,8 +3,12 @@
 import { createClient } from './countersign-client.js'
 
 const longestChat = 200
+/** The gateway keeps a publication for 5 minutes, unless its settings state otherwise. */
+const repeatMs = 240_000
 
 const find = id => document.getElementById(id)
+/** Whether the settings are those of the game, and not only the first ones of the page. */
+let wereSet = false
 const settings = [...document.querySelectorAll('input[type="range"]')]
 
 async function fetchTicket() {
@@ -25,9 +29,19 @@ function publish(client, channel, data) {
   client.publish(channel, data).catch(error => show('this page', `not sent: ${error.message}`))
 }
 
-/** Publishes all settings each time, because a game server that has just started needs all of them. */
+/** Publishes all settings each time: a game server that has just started gets only the newest publication. */
 function publishSettings(client) {
+  wereSet = true
   publish(client, 'config', Object.fromEntries(settings.map(({ name, value }) => [name, Number(value)])))
+}
+
+function showSettings(data) {
+  wereSet = true
+  for (const input of settings) {
+    if (typeof data?.[input.name] !== 'number') continue
+    input.value = data[input.name]
+    input.nextElementSibling.value = input.value
+  }
 }
 
 const { url } = await fetchTicket()
@@ -36,8 +50,9 @@ client.on('state', state => {
   find('state').textContent = state
 })
 client.subscribe('chat', ({ data }) => show(String(data?.from ?? '?'), String(data?.text ?? '')))
-client.subscribe('config.ask', () => publishSettings(client))
+client.subscribe('config', ({ data }) => showSettings(data), { last: 1 })
 client.connect()
+setInterval(() => wereSet && publishSettings(client), repeatMs)
 
 find('say').addEventListener('submit', event => {
   event.preventDefault()

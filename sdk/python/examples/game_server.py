@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A game server to try the bot with: it keeps a list of players and answers the calls `kick` and `players`.
+"""A game server to try the bot with: it keeps a list of players and answers the calls `kick`, `announce` and `state`.
 
     export CLIENT_ID=my-game KEY_ID=… CLIENT_SECRET=…
     python game_server.py Builderman Guest1234
@@ -32,8 +32,15 @@ async def serve(client: Client, players: set[str]) -> None:
         await show()
         return f"kicked {player}"
 
+    def announce(data: Any, _info: CallInfo) -> dict[str, int]:
+        if not isinstance(data, dict) or not isinstance(data.get("text"), str):
+            raise CallError("INVALID_DATA", "text is missing")
+        print(f"announced: {data['text']}", flush=True)
+        return {"players": len(players)}
+
     client.handle("kick", kick)
-    client.handle("players", lambda _data, _info: sorted(players))
+    client.handle("state", lambda _data, _info: {"players": sorted(players)})
+    client.handle("announce", announce)
     await show()
     print(f"{len(players)} players are online", flush=True)
     await asyncio.get_running_loop().create_future()

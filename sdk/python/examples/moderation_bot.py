@@ -1,25 +1,28 @@
 #!/usr/bin/env python3
-"""A moderation bot without Discord's library: a command line that lists game servers and kicks players.
+"""A moderation bot without Discord's library: a command line that lists game servers, kicks players and announces.
 
     export CLIENT_ID=… KEY_ID=… CLIENT_SECRET=…
     python moderation_bot.py my-game                       # then: /servers, /kick 1 Builderman spamming, /help, /quit
     python moderation_bot.py my-game /servers              # one command
 
-`my-game` is the clientId of the game servers. The bot's client needs the `call` permission `my-game/kick`. A handler
-`kick` on the game server gets {"player", "reason"}; what it returns is shown.
+`my-game` is the clientId of the game servers. The bot's client needs the `call` permissions `my-game/state`, `my-game/kick`
+and `my-game/announce`. The handlers on the game server get nothing, {"player", "reason"} and {"text"}; what they return is
+shown. examples/live-ops starts game servers for it, and has the same commands as a web page.
 """
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from countersign import CallError, Client, Credential, RequestError, SessionEntry
 
 MAX_SERVERS = 500
+MAX_OPEN_CALLS = 32
 CALL_SECONDS = 5.0
 
 
@@ -43,8 +46,15 @@ class ModerationBot:
                 return await self._list()
             if name == "/kick" and len(words) >= 2:
                 return await self._kick(words[0], words[1], " ".join(words[2:]))
+            if name == "/players" and len(words) == 1:
+                return await self._call(await self._server(words[0]), "state", None)
+            if name == "/announce" and len(words) >= 2:
+                return await self._announce(words[0], " ".join(words[1:]))
             if name == "/help":
-                return "/servers · /kick <number of a server> <player> [reason] · /quit"
+                return (
+                    "/servers · /players <number of a server> · /kick <number> <player> [reason]"
+                    " · /announce <number, or all> <text> · /quit"
+                )
             raise Refused(f"unknown command: {command} (try /help)")
         except Refused as refusal:
             return str(refusal)
@@ -68,16 +78,41 @@ class ModerationBot:
                 break
         return servers
 
-    async def _kick(self, number: str, player: str, reason: str) -> str:
+    async def _server(self, number: str) -> int:
+        """The place of a server in the list."""
         if not self._servers:
             self._servers = await self._load()
         if not number.isdecimal() or not 1 <= int(number) <= len(self._servers):
             raise Refused(f"no server {number}: /servers lists 1 to {len(self._servers)}")
-        server = self._servers[int(number) - 1]
-        started = time.monotonic()
+        return int(number) - 1
+
+    async def _kick(self, number: str, player: str, reason: str) -> str:
         data = {"player": player, "reason": reason or "no reason given"}
-        result = await self._client.call({"session_id": server.session_id}, "kick", data, timeout=CALL_SECONDS)
-        return f"server {number}: {result} ({(time.monotonic() - started) * 1000:.0f} ms)"
+        return await self._call(await self._server(number), "kick", data)
+
+    async def _announce(self, number: str, text: str) -> str:
+        data = {"text": text}
+        if number != "all":
+            return await self._call(await self._server(number), "announce", data)
+        self._servers = await self._load()
+        free = asyncio.Semaphore(MAX_OPEN_CALLS)
+
+        async def announce(index: int) -> str:
+            async with free:
+                try:
+                    return await self._call(index, "announce", data)
+                except RequestError as error:
+                    return f"server {index + 1}: failed: {explain(error)}"
+
+        return "\n".join(await asyncio.gather(*map(announce, range(len(self._servers))))) or "no server is online"
+
+    async def _call(self, index: int, method: str, data: Any) -> str:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        to = {"session_id": self._servers[index].session_id}
+        result = await self._client.call(to, method, data, timeout=CALL_SECONDS)
+        shown = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+        return f"server {index + 1}: {shown} ({(clock() - started) * 1000:.0f} ms)"
 
 
 def explain(error: RequestError) -> str:

@@ -69,6 +69,31 @@ class ModerationBotTest(unittest.TestCase):
         self.assertIn("unknown command", await bot.answer("/ban everyone"))
         await client.close()
 
+    @virtual
+    async def test_it_reads_players_and_announces_to_one_or_all(self) -> None:
+        client, session = await FakeGateway().connected()
+        bot = ModerationBot(client, "my-game")
+        players = asyncio.ensure_future(bot.answer("/players 2"))
+        session.answer(await session.next("sessions"), "sessions", sessions=[entry(1), entry(2)])
+        asked = await session.next("call")
+        self.assertEqual((asked["to"]["sessionId"], asked["method"]), (entry(2)["sessionId"], "state"))
+        session.answer(asked, "called", sessionId=entry(2)["sessionId"], data={"players": ["Ü"]})
+        self.assertEqual(await players, 'server 2: {"players": ["Ü"]} (0 ms)')
+        everywhere = asyncio.ensure_future(bot.answer("/announce all back soon"))
+        session.answer(await session.next("sessions"), "sessions", sessions=[entry(1), entry(2)])
+        first, second = await session.next("call"), await session.next("call")
+        self.assertEqual([first["data"], second["data"]], [{"text": "back soon"}] * 2)
+        session.fail(second, "NO_RECEIVER")
+        session.answer(first, "called", sessionId=entry(1)["sessionId"], data={"players": 3})
+        lines = (await everywhere).split("\n")
+        self.assertEqual(lines[0], 'server 1: {"players": 3} (0 ms)')
+        self.assertIn("server 2: failed: that server is no longer online", lines[1])
+        one = asyncio.ensure_future(bot.answer("/announce 1 hello"))
+        session.answer(await session.next("call"), "called", sessionId=entry(1)["sessionId"], data={"players": 3})
+        self.assertEqual(await one, 'server 1: {"players": 3} (0 ms)')
+        self.assertEqual(await bot.answer("/announce 3 hello"), "no server 3: /servers lists 1 to 2")
+        await client.close()
+
     async def listed(self, session: FakeSession, bot: ModerationBot) -> None:
         """Answers the list that a first /kick asks for."""
         if not session.of("call"):
