@@ -19,6 +19,7 @@ function prove({ clientId, keyId, secret }, challengeToken) {
 /** A session on a WebSocket. */
 export class WsSession {
   socket
+  sessionId
   #mac
   #seq = 1
 
@@ -34,6 +35,7 @@ export class WsSession {
     socket.send(frame)
     const welcome = JSON.parse(await welcomed)
     if (welcome.type !== 'welcome') throw new Error(`no session: ${JSON.stringify(welcome)}`)
+    session.sessionId = welcome.sessionId
     return session
   }
 
@@ -58,6 +60,7 @@ export class WsSession {
 
 /** A session of the bridge. It asks over a connection of its own; a second instance may be given for every other time. */
 export class BridgeSession {
+  sessionId
   #connections
   #path
   #mac
@@ -76,7 +79,8 @@ export class BridgeSession {
     session.#mac = mac
     const { status, body } = await first.ask('POST', '/v1/bridge/sessions', frame)
     if (status !== 201) throw new Error(`no session: ${status} ${body}`)
-    session.#path = `/v1/bridge/sessions/${JSON.parse(body.split('\n')[0]).sessionId}/exchange`
+    session.sessionId = JSON.parse(body.split('\n')[0]).sessionId
+    session.#path = `/v1/bridge/sessions/${session.sessionId}/exchange`
     return session
   }
 

@@ -110,7 +110,7 @@ export async function createCredential({ url }) {
   const response = await fetch(`${url}/v1/admin/clients`, {
     method: 'POST',
     headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ subscribe: ['bench:*'], publish: ['bench:*'] })
+    body: JSON.stringify({ subscribe: ['bench:*'], publish: ['bench:*'], call: ['*'] })
   })
   if (!response.ok) throw new Error(`no client: ${response.status} ${await response.text()}`)
   const { clientId, keyId, secret } = await response.json()

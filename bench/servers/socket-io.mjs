@@ -25,6 +25,14 @@ io.on('connection', socket => {
     socket.join('bench:fan')
     acknowledge({})
   })
+  socket.on('serve', (name, acknowledge) => {
+    socket.join(name)
+    acknowledge({})
+  })
+  socket.on('call', async ({ to, data }, acknowledge) => {
+    const [answer] = await io.to(to).timeout(10_000).emitWithAck('call', data)
+    acknowledge(answer)
+  })
   socket.on('publish', data => io.to('bench:fan').emit('publication', data))
 })
 server.listen(0, '127.0.0.1', () => process.send({ url: `http://127.0.0.1:${server.address().port}` }))

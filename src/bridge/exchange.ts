@@ -135,6 +135,7 @@ async function accept(context: ExchangeContext, body: ExchangeBody): Promise<Exc
   const { store, settings } = dependencies
   const { poll, messages } = body
   const waitMs = Math.min(poll.wait, settings.limits.waitMax) * 1000
+  session.beginExchange()
   const outcome = await store.bridge.exchange({
     sessionId: session.peer.sessionId,
     instanceId: settings.instanceId,

@@ -27,6 +27,13 @@ export type WakeReason =
 /** Terminal reasons. They override earlier ones; the first of them counts. */
 const terminalReasons: ReadonlySet<WakeReason> = new Set(['superseded', 'ended', 'disconnected', 'draining'])
 
+/** What a reason makes the poll do includes what those before it do; of terminal reasons the first counts. */
+const ranks: readonly WakeReason[] = ['publications', 'channels', 'frames', 'call']
+
+function rankOf(reason: WakeReason): number {
+  return terminalReasons.has(reason) ? ranks.length : ranks.indexOf(reason)
+}
+
 /** A poll that waits for one wake reason after another until it is answered. */
 export class HeldPoll {
   readonly poll: number
@@ -50,7 +57,7 @@ export class HeldPoll {
   }
 
   wake(reason: WakeReason): void {
-    if (this.#reason !== undefined && (this.isTerminated || !terminalReasons.has(reason))) return
+    if (this.#reason !== undefined && rankOf(reason) <= rankOf(this.#reason)) return
     this.#reason = reason
     this.#notify?.()
   }
@@ -73,13 +80,17 @@ export class HeldPoll {
     })
   }
 
-  /** Waits so that more frames share the answer (PROTOCOL §9.4 g); a terminal reason ends the wait. */
+  get #mustNotLinger(): boolean {
+    return this.#reason === 'call' || this.isTerminated
+  }
+
+  /** Waits so that more frames share the answer (PROTOCOL §9.4 g); a call or a terminal reason ends the wait. */
   async linger(ms: number): Promise<void> {
-    if (ms === 0 || this.isTerminated) return
+    if (ms === 0 || this.#mustNotLinger) return
     await new Promise<void>(resolve => {
       const timer = setTimeout(resolve, ms)
       this.#notify = () => {
-        if (!this.isTerminated) return
+        if (!this.#mustNotLinger) return
         clearTimeout(timer)
         resolve()
       }
@@ -120,6 +131,8 @@ export class HeldPoll {
 /** The place of a session's held poll on this instance: the newest poll has it (PROTOCOL §9.4 f). */
 export class HeldPollSlot {
   #held: HeldPoll | undefined
+  /** The strongest reason since the last exchange asked the store. */
+  #missed: WakeReason | undefined
 
   get isHolding(): boolean {
     return this.#held !== undefined
@@ -129,13 +142,22 @@ export class HeldPollSlot {
     return this.#held?.isWaiting === true
   }
 
+  /**
+   * To be called before an exchange asks the store: what was committed up to now, it shows. What another instance commits
+   * after that, its notification shows, which may come before the reply of the store does.
+   */
+  beginExchange(): void {
+    this.#missed = undefined
+  }
+
   /** Supersedes the held poll; superseded at once when that one is newer. */
   hold(poll: number): HeldPoll {
     const arrived = new HeldPoll(poll)
     if (this.#held !== undefined && this.#held.poll > poll) arrived.wake('superseded')
     else {
-      this.wake('superseded')
+      this.#held?.wake('superseded')
       this.#held = arrived
+      if (this.#missed !== undefined) arrived.wake(this.#missed)
     }
     return arrived
   }
@@ -147,5 +169,7 @@ export class HeldPollSlot {
 
   wake(reason: WakeReason): void {
     this.#held?.wake(reason)
+    const isMore = this.#missed === undefined || rankOf(reason) > rankOf(this.#missed)
+    if (isMore && !terminalReasons.has(reason)) this.#missed = reason
   }
 }

@@ -179,6 +179,11 @@ export class BridgeSession implements LiveSession, OutboxOwner {
     return this.#heldPoll.isWaiting
   }
 
+  /** See `HeldPollSlot`. */
+  beginExchange(): void {
+    this.#heldPoll.beginExchange()
+  }
+
   /** Holds a poll; the older of two is superseded. */
   holdPoll(poll: number): HeldPoll {
     return this.#heldPoll.hold(poll)

@@ -15,8 +15,28 @@ t.test('wakes a waiting poll', async t => {
   const held = new HeldPoll(1)
   const next = held.next(10_000)
   held.wake('publications')
+  t.equal(await next, 'publications')
+})
+
+t.test('bug: a poll that publications woke forgot the frames that came right after them', async t => {
+  const held = new HeldPoll(1)
+  held.wake('publications')
+  held.wake('call')
   held.wake('frames')
-  t.equal(await next, 'publications', 'the first reason counts')
+  t.equal(await held.next(10_000), 'call', 'it does all that the others do')
+})
+
+t.test('bug: a notification that came before the reply of the store was lost', async t => {
+  const slot = new HeldPollSlot()
+  slot.wake('frames')
+  slot.beginExchange()
+  t.equal(await slot.hold(1).next(1), 'timeout', 'the store shows what was there when it was asked')
+  slot.beginExchange()
+  slot.wake('call')
+  slot.wake('publications')
+  const held = slot.hold(2)
+  t.equal(await held.next(10_000), 'call')
+  t.equal(await held.next(1), 'timeout')
 })
 
 for (const reason of terminalReasons) {

@@ -19,8 +19,11 @@ const depth = 34
 
 const protocolOf = name => import(new URL(`../../dist/protocol/${name}.js`, import.meta.url).href)
 
-/** @param send a request and its answer over the network: (path, body, timeoutMs) → { status, body } */
-export async function openBridge({ send, random, credential, onPublication, onFailure }) {
+/**
+ * @param onCall  absent: the client expects no calls
+ * @param send a request and its answer over the network: (path, body, timeoutMs) → { status, body }
+ */
+export async function openBridge({ send, random, credential, onPublication, onCall, onFailure }) {
   const { deriveSession, signChallenge } = await protocolOf('handshake')
   const { createNodeMac } = await protocolOf('mac-node')
   const { signMessage, verifyFrame, parseMessage } = await protocolOf('frame')
@@ -118,6 +121,7 @@ export async function openBridge({ send, random, credential, onPublication, onFa
     seen.delete(seq - keptFrames)
     if (message.re !== undefined) applyReply(message)
     else if (message.type === 'publication') onPublication(message)
+    else if (message.type === 'call' && onCall !== undefined) onCall(message)
     else if (message.type === 'challenge') answerChallenge(message)
     else fail(`did not expect ${line}`)
   }
@@ -210,6 +214,7 @@ export async function openBridge({ send, random, credential, onPublication, onFa
   }
   for (const loop of [hold, ...Array.from({ length: senders }, () => sendAll)]) loop().catch(error => fail(error.stack))
   return {
+    sessionId: path.split('/').at(-2),
     request,
     untilOpenAtMost,
     counts,
