@@ -29,7 +29,7 @@ export interface SessionPage {
  * lives on, because other instances serve it.
  */
 export interface SessionDirectory {
-  /** @throws StoreUnavailable */
+  /** The answer may have ended within the last second, see {@link forget}. @throws StoreUnavailable */
   get(sessionId: string): Promise<FoundSession | undefined>
   /**
    * Sessions of a client, in the order of their ids.
@@ -47,9 +47,9 @@ export interface SessionDirectory {
   forget(clientId: string): void
 }
 
-/** How long {@link SessionDirectory.mostRecentlySeen} gives the same answer, in milliseconds. */
+/** How long {@link SessionDirectory.get} and `mostRecentlySeen` give the same answer, in milliseconds. */
 export const seenLifeMs = 1000
-/** Clients whose answers are kept. Above, the oldest is forgotten. */
+/** Answers that are kept, by session or client. Above, the oldest is forgotten. */
 export const maxSeenClients = 10_000
 /** Sessions of a client that are compared for the one that was seen last. */
 export const maxSeenSessions = 10_000
@@ -86,7 +86,11 @@ export class StoredSessionDirectory implements SessionDirectory {
     this.#instances = new InstanceLiveness({ store: store.bridge, instanceId, now: steadyNow })
   }
 
-  async get(sessionId: string): Promise<FoundSession | undefined> {
+  get(sessionId: string): Promise<FoundSession | undefined> {
+    return this.#cached(`session ${sessionId}`, () => this.#read(sessionId))
+  }
+
+  async #read(sessionId: string): Promise<FoundSession | undefined> {
     const entry = await this.#options.store.sessions.get(sessionId)
     return entry !== undefined && (await this.#isLive(entry)) ? this.#found(entry) : undefined
   }
@@ -102,16 +106,20 @@ export class StoredSessionDirectory implements SessionDirectory {
   }
 
   mostRecentlySeen(clientId: string): Promise<FoundSession | undefined> {
+    return this.#cached(clientId, () => this.#newest(clientId))
+  }
+
+  #cached(key: string, read: () => Promise<FoundSession | undefined>): Promise<FoundSession | undefined> {
     const { steadyNow } = this.#options
-    const known = this.#seen.get(clientId)
+    const known = this.#seen.get(key)
     if (known !== undefined && steadyNow() - known.at < seenLifeMs) return known.session
-    this.#seen.delete(clientId)
+    this.#seen.delete(key)
     const [oldest] = this.#seen.size >= maxSeenClients ? this.#seen.keys() : []
     if (oldest !== undefined) this.#seen.delete(oldest)
-    const seen = { at: steadyNow(), session: this.#newest(clientId) }
-    this.#seen.set(clientId, seen)
+    const seen = { at: steadyNow(), session: read() }
+    this.#seen.set(key, seen)
     const drop = () => {
-      if (this.#seen.get(clientId) === seen) this.#seen.delete(clientId)
+      if (this.#seen.get(key) === seen) this.#seen.delete(key)
     }
     // Neither a failure nor an absence is kept: a session may open at any moment.
     seen.session.then(session => session === undefined && drop(), drop)

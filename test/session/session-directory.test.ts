@@ -15,9 +15,13 @@ function start() {
   const clock = createClock()
   const sessions = createEmbeddedSessions()
   const dead = new Set<string>()
-  const calls = { list: 0 }
+  const calls = { list: 0, get: 0 }
   const counted: typeof sessions = {
     ...sessions,
+    get(sessionId) {
+      calls.get++
+      return sessions.get(sessionId)
+    },
     list(...all) {
       calls.list++
       return sessions.list(...all)
@@ -53,7 +57,7 @@ t.test('lists what others may see of a session', async t => {
     attributes: { players: '3' }
   }
   t.same(await directory.list('c', '', 10), { sessions: [listed] })
-  t.same(await directory.get('s'), listed)
+  t.same(await directory.get('s'), { ...listed, instanceId: 'other' }, 'the gateway itself sees the instance')
   t.equal(await directory.get('unknown'), undefined)
   t.same(await directory.list('nobody', '', 10), { sessions: [] })
 })
@@ -132,4 +136,15 @@ t.test('compares a bounded number of sessions for the one that was seen last', a
   for (let i = 0; i < maxSeenSessions; i++) await open(id(i), i === 5 ? 1000 : 5000)
   await open(id(maxSeenSessions))
   t.match(await directory.mostRecentlySeen('c'), { sessionId: id(5) })
+})
+
+t.test('asks once a second for a session that calls go to', async t => {
+  const { clock, calls, directory, open } = start()
+  await open('s')
+  const before = calls.get
+  for (let i = 0; i < 10; i++) await directory.get('s')
+  t.equal(calls.get, before + 1)
+  clock.advance(seenLifeMs)
+  await directory.get('s')
+  t.equal(calls.get, before + 2)
 })
