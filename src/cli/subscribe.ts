@@ -1,14 +1,12 @@
 import type { CountersignClient, Publication } from '../client/node.js'
 import { explained, rejection, withClient } from './client-session.js'
-import type { Invocation, Io } from './command.js'
+import type { Invocation } from './command.js'
 import { Failure, Interrupted, UsageError } from './errors.js'
-import { clean, columns, note, printJson, tablePrinter, write } from './output.js'
+import { LineWriter } from './line-writer.js'
+import { clean, columns, note, printJson, tablePrinter } from './output.js'
 import { shortTime } from './times.js'
 
 /** `countersign subscribe` and `countersign presence`. */
-
-/** Bound of the lines that wait for a slow reader. */
-export const maxWaitingLines = 10_000
 
 /** @throws UsageError for a name that the gateway would refuse in a ticket */
 function channelOf({ args }: Invocation): string {
@@ -19,37 +17,6 @@ function channelOf({ args }: Invocation): string {
 
 function lineOf({ publishedAt, publisher = '-', data }: Publication): string {
   return `${shortTime(new Date(publishedAt).toISOString())}  ${clean(publisher)}  ${clean(JSON.stringify(data))}`
-}
-
-/** Prints lines in order, as fast as they are read. */
-class LineWriter {
-  readonly #io: Io
-  #waiting = 0
-  #last: Promise<void> = Promise.resolve()
-  #fail: (error: Error) => void = () => {}
-  /** Rejects when a line cannot be written. */
-  readonly failed: Promise<never> = rejection(reject => {
-    this.#fail = reject
-  })
-
-  constructor(io: Io) {
-    this.#io = io
-  }
-
-  print(line: string): void {
-    if (this.#waiting >= maxWaitingLines) {
-      this.#fail(new Failure(`stdout is read too slowly: ${maxWaitingLines} lines wait`))
-      return
-    }
-    this.#waiting++
-    this.#last = this.#last.then(() => write(this.#io.stdout, `${line}\n`))
-    this.#last.then(() => this.#waiting--, this.#fail)
-  }
-
-  /** Resolves when every line is written. */
-  get done(): Promise<void> {
-    return this.#last
-  }
 }
 
 async function print(client: CountersignClient, channel: string, { io, options }: Invocation): Promise<void> {

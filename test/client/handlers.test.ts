@@ -1,46 +1,11 @@
 import { once } from 'node:events'
-import t, { type Test } from 'tap'
-import type { ClientEvents } from '../../src/client/options.js'
+import t from 'tap'
 import { maxRunningCalls, maxRunningPerMethod } from '../../src/client/served-calls.js'
 import { until } from '../helper/until.js'
-import { acceptSession, type ConnectedClient, connectToFakeGateway, sign } from './fake-gateway.js'
+import { connectCaller } from './caller.js'
+import { acceptSession } from './fake-gateway.js'
 
 /** Handlers of calls, with a gateway whose calls a test writes. */
-
-interface Caller extends ConnectedClient {
-  /** Sends a call. @returns its `callId` */
-  call(method: string, members?: object): string
-  /** The next message of the client, which must be a result. */
-  result(): Promise<{ seq: number; callId: string; data?: unknown; error?: { code: string; message: string } }>
-  /** Sends a message. */
-  send(message: object): void
-  readonly faults: { error: unknown; source: string }[]
-}
-
-async function connectCaller(t: Test): Promise<Caller> {
-  const connected = await connectToFakeGateway(t)
-  const { client, socket, receive } = connected
-  const faults: ClientEvents['error'][] = []
-  client.on('error', fault => faults.push(fault))
-  let seq = 1
-  let calls = 0
-  const send = (message: object) => socket.send(sign({ seq: ++seq, ...message }))
-  return {
-    ...connected,
-    faults,
-    send,
-    call(method, members = {}) {
-      const callId = `call-${++calls}`.padEnd(22, 'x')
-      send({ type: 'call', callId, method, from: 'panel', expiresAt: 10_000, ...members })
-      return callId
-    },
-    async result() {
-      const message = JSON.parse(await receive())
-      t.equal(message.type, 'callResult')
-      return message
-    }
-  }
-}
 
 t.test('answers with what the handler returns or resolves with', async t => {
   const { client, call, result, faults } = await connectCaller(t)
@@ -166,50 +131,6 @@ t.test('a result belongs to the session that was called', async t => {
   client.heartbeat().catch(() => {})
   t.match(await next.receive(), /heartbeat/, 'nothing is sent to a session that did not get the call')
   t.same(faults, [])
-})
-
-t.test('keeps a replaced session until its calls are answered', async t => {
-  const { client, call, gateway, receive, result, send, timers } = await connectCaller(t)
-  let finish = (_: unknown) => {}
-  client.handle('slow', () => new Promise(resolve => (finish = resolve)))
-  const callId = call('slow')
-  send({ type: 'reconnect', afterMs: 50 })
-  await until('it is about to move', () => timers.running().includes(50))
-  timers.advance(50)
-  const next = await acceptSession(gateway, { sessionId: 'n'.repeat(32) })
-  await until('it has moved', () => client.session?.sessionId === 'n'.repeat(32))
-  send({ type: 'ping' })
-  t.match(await receive(), /"heartbeat"/, 'the old session goes on')
-  const published = client.publish('c', 1)
-  const { seq } = JSON.parse(await next.receive())
-  send({ type: 'error', re: seq, code: 'PERMISSION_DENIED', message: 'm' })
-  send({ type: 'publication', channel: 'c', offset: 1, epoch: 'e', data: 1, publishedAt: 0 })
-  finish('done')
-  const answer = await result()
-  t.match(answer, { callId, data: 'done' })
-  send({ type: 'ack', re: answer.seq })
-  t.match(await receive(), /"bye"/)
-  const position = { channel: 'c', offset: 1, epoch: 'e' }
-  next.socket.send(sign({ type: 'published', seq: 2, re: seq, ...position }))
-  t.same(await published, position, 'an answer on the old session has not settled it')
-})
-
-t.test('keeps a replaced session 30 s at most, and 4 of them', async t => {
-  const { client, call, gateway, receive, send, timers } = await connectCaller(t)
-  let running = 0
-  client.handle('never', () => new Promise(() => running++))
-  call('never', { expiresAt: 60_000 })
-  await until('it runs', () => running === 1)
-  send({ type: 'reconnect', afterMs: 50 })
-  await until('it is about to move', () => timers.running().includes(50))
-  timers.advance(50)
-  await acceptSession(gateway, { sessionId: 'n'.repeat(32) })
-  await until('it has moved', () => client.session?.sessionId === 'n'.repeat(32))
-  timers.advance(29_999)
-  send({ type: 'ping' })
-  t.match(await receive(), /"heartbeat"/)
-  timers.advance(1)
-  t.match(await receive(), /"bye"/)
 })
 
 t.test('bounds the calls that run, per method and in all', async t => {

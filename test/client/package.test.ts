@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
@@ -116,6 +116,35 @@ t.test('the package has no dependencies, and works for every consumer', { timeou
         t.fail(`${moduleResolution} ${file}: ${(error as { stdout?: string }).stdout}`)
       }
     }
+  })
+
+  await t.test('the browser bundle calls, answers, and reads a channel', async t => {
+    const gateway = await startGateway(t, { config: { presence: ['c'] } })
+    const permissions = { clientId: 'page', publish: ['c'], subscribe: ['c'], presence: ['c'], call: ['*'] }
+    const credential = await gateway.createClient(permissions)
+    // The bundle has renamed members, so the tests of the source do not cover it.
+    const script = `
+globalThis.WebSocket = (await import(${JSON.stringify(pathToFileURL(join(root, 'node_modules/ws/wrapper.mjs')).href)})).default
+globalThis.addEventListener = globalThis.removeEventListener = () => {}
+const { createClient, CallError } = await import('./node_modules/@countersign/client/esm/browser.js')
+const client = createClient({ url: ${JSON.stringify(gateway.wsUrl)}, credential: ${JSON.stringify(credential)} }).connect()
+const report = []
+client.handle('add', ([a, b], { from }) => (b === undefined ? Promise.reject(new Error('no b')) : [a + b, from]))
+client.on('error', ({ source }) => report.push(source))
+await client.publish('c', 'x')
+await client.setAttributes({ n: '1' })
+report.push(await client.call({ clientId: 'page' }, 'add', [1, 2]))
+const failure = await client.call({ sessionId: client.session.sessionId }, 'add', [1]).catch(error => error)
+report.push(failure instanceof CallError, failure.error)
+await new Promise(resolve => client.subscribe('c', ({ data }) => resolve(report.push(data)), { last: 1, onPresence: () => {} }).ready)
+report.push((await client.history('c')).publications.length, (await client.presence('c')).channel)
+report.push((await client.sessions('page')).sessions[0].attributes.n)
+await client.close()
+console.log(JSON.stringify(report))`
+    writeFileSync(join(folder, 'page.mjs'), script)
+    const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'page.mjs')], { timeout: 30_000 })
+    const error = { code: 'HANDLER_FAILED', message: 'no b' }
+    t.same(JSON.parse(stdout), [[3, 'page'], 'handle:add', true, error, 'x', 1, 'c', '1'])
   })
 
   await t.test('connects from an ES module and from CommonJS', async t => {
