@@ -1,7 +1,7 @@
 import type { CallStore } from '../store/calls.js'
 import type { CallMac } from './call-id.js'
 import type { Receiver } from './directory.js'
-import { InstanceWatch } from './instance-watch.js'
+import { InstanceWatch, type LostCall } from './instance-watch.js'
 import { type IncomingCall, readMail, writeMail } from './mailbox.js'
 import type { CallOutcome } from './outcome.js'
 import type { PendingCalls } from './pending-calls.js'
@@ -30,7 +30,7 @@ export interface CallCarrierOptions {
   /** Unix milliseconds of the clock that all instances share. */
   readonly now: () => number
   /** Called for a call of another instance that could not be delivered here. */
-  readonly onRefused: (callId: string, delivered: 'full' | 'missing') => Promise<void>
+  readonly onRefused: (call: IncomingCall, delivered: 'full' | 'missing') => Promise<void>
 }
 
 /** A bridge session as the waiter for a call. @param re  seq of the call */
@@ -55,6 +55,11 @@ export class CallCarrier {
     this.#polled = polled
   }
 
+  /** Whether the outcome of a call goes to this process alone. */
+  isOwn(waiter: string): boolean {
+    return waiter.startsWith('i ')
+  }
+
   /** The waiter for a call of this process. @param number  see `PendingCalls` */
   ownWaiter(number: number): string {
     return `i ${this.#options.instanceId} ${number}`
@@ -66,7 +71,7 @@ export class CallCarrier {
     if (transport === 'bridge') return (await this.#polled?.deliver(call)) ?? 'missing'
     if (instanceId === own) return (await this.#connected?.deliver(call)) ?? 'missing'
     const wasSent = await store.send(instanceId, writeMail(mac, instanceId, { kind: 'call', call }))
-    if (wasSent) this.#watch.add(call.callId, { instanceId, expiresAt: call.expiresAt })
+    if (wasSent) this.#watch.add(call.callId, { instanceId, expiresAt: call.expiresAt, reply: call.reply })
     return wasSent ? 'delivered' : 'missing'
   }
 
@@ -90,11 +95,11 @@ export class CallCarrier {
     if (mail?.kind === 'outcome') pending.resolve(mail.waiter, mail.outcome)
     if (mail?.kind !== 'call' || mail.call.expiresAt <= now()) return
     const delivered = (await this.#connected?.deliver(mail.call)) ?? 'missing'
-    if (delivered !== 'delivered') await onRefused(mail.call.callId, delivered)
+    if (delivered !== 'delivered') await onRefused(mail.call, delivered)
   }
 
-  /** Ids of calls to instances that were lost since the last check, each once. @throws StoreUnavailable */
-  lostCalls(): Promise<readonly string[]> {
+  /** Calls to instances that were lost since the last check, each once. @throws StoreUnavailable */
+  lostCalls(): Promise<readonly LostCall[]> {
     return this.#watch.check(this.#options.now())
   }
 }

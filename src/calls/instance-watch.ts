@@ -5,6 +5,14 @@ interface WatchedCall {
   readonly instanceId: string
   /** Unix milliseconds. */
   readonly expiresAt: number
+  /** See `IncomingCall`. */
+  readonly reply?: string | undefined
+}
+
+/** A call whose receiver's instance was lost. */
+export interface LostCall {
+  readonly callId: string
+  readonly reply: string | undefined
 }
 
 /** Watches the instances that serve the receivers of calls: a lost one answers none of them. */
@@ -24,14 +32,14 @@ export class InstanceWatch {
     if (this.#calls.size < maxWatchedCalls) this.#calls.set(callId, call)
   }
 
-  /** @param now  unix milliseconds. @returns ids of calls to lost instances, each once. @throws StoreUnavailable */
-  async check(now: number): Promise<readonly string[]> {
+  /** @param now  unix milliseconds. @returns calls to lost instances, each once. @throws StoreUnavailable */
+  async check(now: number): Promise<readonly LostCall[]> {
     for (const [callId, { expiresAt }] of this.#calls) if (expiresAt <= now) this.#calls.delete(callId)
     const instances = [...new Set([...this.#calls.values()].map(({ instanceId }) => instanceId))]
     const alive = await Promise.all(instances.map(instanceId => this.#isAlive(instanceId)))
     const lost = new Set(instances.filter((_, i) => alive[i] === false))
-    const calls = [...this.#calls].filter(([, { instanceId }]) => lost.has(instanceId)).map(([callId]) => callId)
-    for (const callId of calls) this.#calls.delete(callId)
-    return calls
+    const calls = [...this.#calls].filter(([, { instanceId }]) => lost.has(instanceId))
+    for (const [callId] of calls) this.#calls.delete(callId)
+    return calls.map(([callId, { reply }]) => ({ callId, reply }))
   }
 }

@@ -14,6 +14,8 @@ export interface IncomingCall {
   readonly data?: string
   /** Unix milliseconds. */
   readonly expiresAt: number
+  /** The waiter for a call that the store does not keep: it has no key, and its outcome comes to one process. */
+  readonly reply?: string
 }
 
 export type Mail =

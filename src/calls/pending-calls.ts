@@ -30,12 +30,14 @@ export class PendingCalls {
     if (this.#calls.size >= maxPendingCalls) return tooManyCalls(`${maxPendingCalls} calls wait on this instance`)
     const waiter = ++this.#last
     const outcome = new Promise<CallOutcome>(resolve => {
-      const timer = setTimeout(() => resolve(atDeadline()), timeoutMs)
+      const timer = setTimeout(() => resolve(atDeadline()), timeoutMs).unref()
       this.#calls.set(waiter, { resolve, timer })
     })
     try {
-      const immediate = await dispatch(waiter)
-      return immediate ?? (await outcome)
+      const dispatched = dispatch(waiter).then(immediate => immediate ?? outcome)
+      // What a store answers after the deadline is too late.
+      dispatched.catch(() => {})
+      return await Promise.race([dispatched, outcome])
     } finally {
       clearTimeout(this.#calls.get(waiter)?.timer)
       this.#calls.delete(waiter)

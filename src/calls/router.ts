@@ -47,7 +47,8 @@ export class CallRouter {
     this.#carrier = new CallCarrier({
       ...options,
       pending: this.#pending,
-      onRefused: (callId, delivered) => this.#drop(callId, refusalOf(delivered))
+      onRefused: ({ callId, reply }, delivered) =>
+        reply === undefined ? this.#drop(callId, refusalOf(delivered)) : this.reply(reply, refusalOf(delivered))
     })
     const receive = (text: string) => this.#inBackground(this.#carrier.receive(text))
     this.#stopListening = options.store.listen(options.instanceId, receive)
@@ -139,19 +140,24 @@ export class CallRouter {
     const { store, mac, now } = this.#options
     const { sessionId } = receiver
     const callId = createCallId(mac, { recordId, expiresAt }, sessionId)
-    const lifeMs = isKeyed ? callKeyLifeMs : expiresAt - now() + resultLifeMs
-    const owner = firstOwnerOf(caller.owners)
-    const opened = await store.open({ recordId, callId, digest, lifeMs, owner, waiter })
-    if (opened.kind !== 'opened') return this.#repeated(opened, recordId)
+    // Without a key, nobody but this process asks for the outcome, and the session of a socket has one place.
+    const isKept = isKeyed || receiver.transport === 'bridge' || !this.#carrier.isOwn(waiter)
+    if (isKept) {
+      const lifeMs = isKeyed ? callKeyLifeMs : expiresAt - now() + resultLifeMs
+      const owner = firstOwnerOf(caller.owners)
+      const opened = await store.open({ recordId, callId, digest, lifeMs, owner, waiter })
+      if (opened.kind !== 'opened') return this.#repeated(opened, recordId)
+    }
     const { clientId: from } = caller
     const delivered = await this.#carrier.deliver(receiver, {
       ...{ sessionId, callId, method, expiresAt },
       ...(from === undefined ? {} : { from }),
-      ...(data === undefined ? {} : { data })
+      ...(data === undefined ? {} : { data }),
+      ...(isKept ? {} : { reply: waiter })
     })
     if (delivered === 'delivered') return undefined
     const refusal = refusalOf(delivered)
-    this.#inBackground(this.#drop(callId, refusal, waiter))
+    if (isKept) this.#inBackground(this.#drop(callId, refusal, waiter))
     return delivered === 'missing' ? delivered : refusal
   }
 
@@ -174,6 +180,25 @@ export class CallRouter {
     const settled = await store.settle(recordId, callId, writeOutcome(mac, recordId, outcome))
     if (settled.kind === 'settled') this.#inBackground(this.#carrier.announce(settled.waiters, outcome))
     return settled.kind
+  }
+
+  /** Sends the outcome of a call that the store does not keep. @throws StoreUnavailable */
+  reply(waiter: string, outcome: CallOutcome): Promise<void> {
+    return this.#carrier.announce([waiter], outcome)
+  }
+
+  /** Keeps an outcome that its caller cannot take yet, for {@link outcomeOf}. @throws StoreUnavailable */
+  async keep({ recordId, caller }: CallRequest, outcome: CallOutcome): Promise<void> {
+    const { store, mac } = this.#options
+    const owner = firstOwnerOf(caller.owners)
+    const call = { recordId, callId: recordId, digest: '', lifeMs: resultLifeMs, owner, waiter: '' }
+    const opened = await store.open(call)
+    if (opened.kind === 'opened') await store.settle(recordId, recordId, writeOutcome(mac, recordId, outcome))
+  }
+
+  /** The receiver of a call has ended before it answered. */
+  abandonReply(waiter: string): void {
+    this.#inBackground(this.reply(waiter, timedOut))
   }
 
   /** The receiver of these calls has ended before it answered them. */
@@ -200,7 +225,10 @@ export class CallRouter {
   /** Ends the calls to lost instances. Call it about once a second. */
   async tick(): Promise<void> {
     try {
-      this.abandon(await this.#carrier.lostCalls())
+      for (const { callId, reply } of await this.#carrier.lostCalls()) {
+        if (reply === undefined) this.abandon([callId])
+        else this.abandonReply(reply)
+      }
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       this.#options.onFailure(error)

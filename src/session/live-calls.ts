@@ -30,6 +30,8 @@ export interface CallsOwner {
 interface ReceivedCall {
   /** Unix milliseconds. */
   readonly expiresAt: number
+  /** See `IncomingCall`. */
+  readonly reply: string | undefined
   isAnswered: boolean
 }
 
@@ -43,6 +45,8 @@ export class LiveCalls implements SessionCalls {
   /** Outcomes that did not fit: the seq of the call, and its record, which keeps the result. */
   readonly #waiting = new Map<number, string>()
   #made = 0
+  /** Received calls that are neither answered nor forgotten. */
+  #open = 0
 
   /** @param maxOpen  most open calls that the session has made, and most that it has received */
   constructor(router: CallRouter, owner: CallsOwner, maxOpen: number) {
@@ -61,8 +65,16 @@ export class LiveCalls implements SessionCalls {
 
   async #make(seq: number, request: CallRequest): Promise<void> {
     const outcome = await this.#router.call(request, this.#order)
-    if (this.#owner.mayQueue(bytesOf(outcome))) this.#finish(seq, outcome)
-    else this.#waiting.set(seq, request.recordId)
+    if (this.#owner.mayQueue(bytesOf(outcome))) {
+      this.#finish(seq, outcome)
+      return
+    }
+    try {
+      await this.#router.keep(request, outcome)
+    } catch {
+      // Without it, the outcome is that nobody knows it.
+    }
+    this.#waiting.set(seq, request.recordId)
   }
 
   #finish(seq: number, outcome: CallOutcome): void {
@@ -71,38 +83,60 @@ export class LiveCalls implements SessionCalls {
   }
 
   /** Brings a call to the client. */
-  receive({ callId, from, method, data, expiresAt }: IncomingCall): Delivered {
+  receive({ callId, from, method, data, expiresAt, reply }: IncomingCall): Delivered {
     if (this.#owner.ended) return 'missing'
     // The text of another instance may be repeated by whoever can write to the store.
     if (this.#received.has(callId)) return 'delivered'
-    this.#forgetExpired()
-    if (this.#openCount() >= this.#maxOpen || this.#received.size >= maxRememberedCalls) return 'full'
+    if (this.#isFull) this.#forgetExpired()
+    if (this.#isFull) return 'full'
     if (!this.#owner.mayQueue((data?.length ?? 0) + frameOverheadBytes)) return 'full'
-    this.#received.set(callId, { expiresAt, isAnswered: false })
+    this.#received.set(callId, { expiresAt, reply, isAnswered: false })
+    this.#open++
     this.#owner.send(callFrame({ callId, method, expiresAt, ...(from === undefined ? {} : { from }) }, data))
     return 'delivered'
   }
 
   #forgetExpired(): void {
     const now = this.#router.now()
-    for (const [callId, { expiresAt }] of this.#received) if (expiresAt <= now) this.#received.delete(callId)
+    for (const [callId, call] of this.#received) {
+      if (call.expiresAt > now) continue
+      this.#received.delete(callId)
+      this.#markAnswered(call, true)
+    }
   }
 
-  #openCount(): number {
-    let count = 0
-    for (const { isAnswered } of this.#received.values()) if (!isAnswered) count++
-    return count
+  get #isFull(): boolean {
+    return this.#open >= this.#maxOpen || this.#received.size >= maxRememberedCalls
   }
 
   async answer(callId: string, result: CallResult): Promise<boolean> {
-    const isExpired = await answerCall(this.#router, this.#owner.peer.sessionId, callId, result)
+    const { sessionId } = this.#owner.peer
     const call = this.#received.get(callId)
-    if (call !== undefined) call.isAnswered = true
-    return isExpired
+    if (call?.reply === undefined) {
+      const isExpired = await answerCall(this.#router, sessionId, callId, result)
+      if (call !== undefined) this.#markAnswered(call, true)
+      return isExpired
+    }
+    if (call.isAnswered) return false
+    this.#markAnswered(call, true)
+    try {
+      await this.#router.reply(call.reply, { kind: 'answered', sessionId, result })
+    } catch (error) {
+      if (this.#received.has(callId)) this.#markAnswered(call, false)
+      throw error
+    }
+    return this.#router.now() > call.expiresAt
   }
 
-  /** Sends outcomes that did not fit before. */
+  #markAnswered(call: ReceivedCall, isAnswered: boolean): void {
+    if (call.isAnswered === isAnswered) return
+    call.isAnswered = isAnswered
+    this.#open += isAnswered ? -1 : 1
+  }
+
+  /** Forgets calls that have expired, and sends outcomes that did not fit before. */
   tick(): void {
+    this.#forgetExpired()
     for (const [seq, recordId] of this.#waiting) {
       if (!this.#owner.mayQueue(frameOverheadBytes)) return
       this.#waiting.delete(seq)
@@ -118,10 +152,13 @@ export class LiveCalls implements SessionCalls {
 
   /** The session has ended: it answers no more calls. */
   close(): void {
-    const open = [...this.#received].filter(([, { isAnswered }]) => !isAnswered).map(([callId]) => callId)
+    for (const [callId, { reply, isAnswered }] of this.#received) {
+      if (isAnswered) continue
+      if (reply === undefined) this.#router.abandon([callId])
+      else this.#router.abandonReply(reply)
+    }
     this.#received.clear()
     this.#waiting.clear()
-    this.#router.abandon(open)
   }
 }
 
