@@ -91,7 +91,7 @@ function nounOf(program: Command, noun: string): Command {
 }
 
 function addRunnable(program: Command, spec: CommandSpec): void {
-  const [, path = '', args = ''] = /^([a-z ]*[a-z]) ?(.*)$/.exec(spec.usage) ?? []
+  const [, path = '', args = ''] = /^([a-z][a-z -]*[a-z]) ?(.*)$/.exec(spec.usage) ?? []
   const [first = '', verb] = path.split(' ')
   const parent = verb === undefined ? program : nounOf(program, first)
   const command = addTo(parent, new RunnableCommand(verb ?? first, spec))

@@ -104,8 +104,9 @@ function storeEvents(logger: FastifyBaseLogger): StoreEvents & { tick(): void } 
     logger.warn({ reason, suppressed }, 'Redis refused more of the connections')
   )
   return {
-    valueUnreadable: key =>
-      logger.warn({ key }, 'a stored value is not one that a gateway wrote: restore the store, or delete the key'),
+    // Not `key`: members of that name are never logged.
+    valueUnreadable: storeKey =>
+      logger.warn({ storeKey }, 'a stored value is not one that a gateway wrote: restore the store, or delete the key'),
     connectionFailed(error) {
       if (error.name !== 'ReplyError') return outages.failed(error)
       // Redis answers, so that this is a fault of its own, e.g. a wrong password.

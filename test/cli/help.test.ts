@@ -1,8 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { commands } from '../../src/cli/commands/index.js'
 import { buildProgram, pathOf, RunnableCommand } from '../../src/cli/program.js'
+import { tempDir } from '../helper/process.js'
 import { startCommands } from './helper.js'
+import { cli } from './io.js'
 
 const { good } = await startCommands(t)
 const runnable = buildProgram()
@@ -29,6 +32,21 @@ t.test('the help of every command has a text, an example and its options', async
   }
   t.match(await good(t, ['clients', '--help']), /Verbs[\s\S]+suspend/)
   t.match(await good(t, ['version']), /^\d+\.\d+\.\d+\n$/)
+})
+
+t.test('bug: every command is reached by the words of its specification, hyphens included', async t => {
+  const paths = runnable.map(command => pathOf(command).replace('countersign ', ''))
+  for (const { usage } of commands) t.ok(paths.includes(usage.replace(/ [[<].*/, '')), usage)
+})
+
+t.test('bug: init-store gives an empty store its identity, and changes no other one', async t => {
+  const env = { COUNTERSIGN_DATA_DIR: tempDir(t), COUNTERSIGN_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') }
+  const run = () => cli(['init-store', '--json'], { env })
+  const first = await run()
+  t.equal(first.code, 0, first.err)
+  const { storeId, created } = JSON.parse(first.out)
+  t.ok(created)
+  t.match(JSON.parse((await run()).out), { storeId, created: false })
 })
 
 t.test('docs/cli.md is up to date', async t => {

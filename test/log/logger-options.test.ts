@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import t from 'tap'
@@ -107,4 +108,19 @@ t.test('bug: a hwid in an unusual path was logged; a request is logged by its ro
       { method: 'PUT', route: 'none' }
     ]
   )
+})
+
+t.test('bug: the line about a foreign value showed [secret] in place of the key in the store', async t => {
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
+  const call = /\.(?:trace|debug|info|warn|error|fatal)\(\s*\{([^{}]*)\}/g
+  const censored = /(?:^|,)\s*(?:secret|token|key|authorization)\s*(?:[:,]|$)/
+  t.match('key, msg', censored, 'what the next line looks for')
+  for (const file of files) {
+    const members = [...readFileSync(`src/${file}`, 'utf8').matchAll(call)].map(([, each = '']) => each)
+    t.same(
+      members.filter(each => censored.test(each)),
+      [],
+      `src/${file} logs no member that is always censored`
+    )
+  }
 })

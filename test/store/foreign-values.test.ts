@@ -81,3 +81,19 @@ t.test('bug: values that were changed in Redis gave 500', async t => {
   t.equal(new Set(unreadable).size, unreadable.length, 'one line for each key')
   t.same(errors, [], 'no failure of the gateway in the log')
 })
+
+t.test('bug: a refusal of Redis within a script was reported as a value that no gateway wrote', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const unreadable: string[] = []
+  const store = await openRedisStore(server.url, { onUnreadable: key => unreadable.push(key) })
+  t.teardown(() => store.close())
+  const root = new Redis(server.url)
+  t.teardown(() => root.disconnect())
+  await root.config('SET', 'min-replicas-to-write', '1')
+  await t.rejects(store.rateLimits.consume('x', 1, 1), { cause: { message: /^NOREPLICAS.*user_script/ } })
+  await root.config('SET', 'min-replicas-to-write', '0')
+  await root.config('SET', 'maxmemory', '1')
+  await t.rejects(store.rateLimits.consume('x', 1, 1), { cause: { message: /^OOM/ } })
+  t.same(unreadable, [])
+})

@@ -19,10 +19,13 @@ const fullForMs = 10_000
 type Argument = string | number
 type ScriptRunner = (keyCount: number, ...args: Argument[]) => Promise<unknown>
 
-/** Redis' errors, and those of Lua in scripts, about values of another type or form than a gateway writes. */
+/**
+ * Redis' errors, and those of Lua in scripts, about values of another type or form than a gateway writes. What Redis
+ * refuses within a script names the script too, but only at its end: `… on @user_script:3.`
+ */
 function isAboutValue(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  return /WRONGTYPE|user_script|is not an integer|is not a valid float/.test(error.message)
+  return /WRONGTYPE|user_script:\d+: |is not an integer|is not a valid float/.test(error.message)
 }
 
 /** The connection for commands and scripts. It reconnects by itself. */
