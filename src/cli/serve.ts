@@ -104,7 +104,6 @@ function storeEvents(logger: FastifyBaseLogger): StoreEvents & { tick(): void } 
     logger.warn({ reason, suppressed }, 'Redis refused more of the connections')
   )
   return {
-    // Not `key`: members of that name are never logged.
     valueUnreadable: storeKey =>
       logger.warn({ storeKey }, 'a stored value is not one that a gateway wrote: restore the store, or delete the key'),
     connectionFailed(error) {

@@ -74,6 +74,8 @@ export function storeUrlFault(storeUrl: string): string | undefined {
   const addresses = kind === undefined ? [list] : list.split(',')
   if (!addresses.every(item => item !== '' && URL.canParse(`tcp://${item}`))) return 'not a URL'
   if (kind === undefined && !URL.canParse(storeUrl)) return 'not a URL'
+  if (kind === undefined && !/^\d*$/.test(path))
+    return 'what follows the host is no number of a database: redis://host:6379/0'
   if (kind === 'sentinel' && path === '') return 'redis+sentinel://… must end in /<name of the primary>'
   return undefined
 }

@@ -46,6 +46,20 @@ t.test('a password that reaches into the path is a fault', async t => {
   t.doesNotThrow(() => loadConfig({ ...secrets, COUNTERSIGN_STORE: 'redis://u:p@ss@h' }))
 })
 
+t.test('bug: a database that is no number was taken', async t => {
+  const secrets = {
+    COUNTERSIGN_MASTER_KEY: Buffer.alloc(32, 9).toString('base64'),
+    COUNTERSIGN_ADMIN_TOKEN: 'x'.repeat(40)
+  }
+  for (const path of ['/foo', '/1/2', '/-1', '/1x']) {
+    const COUNTERSIGN_STORE = `redis://h${path}`
+    t.throws(() => loadConfig({ ...secrets, COUNTERSIGN_STORE }), { message: /STORE: .*number of a database/ }, path)
+  }
+  for (const path of ['', '/', '/0', '/15']) {
+    t.doesNotThrow(() => loadConfig({ ...secrets, COUNTERSIGN_STORE: `redis://h${path}` }), path)
+  }
+})
+
 t.test('the log knows a password in each of its forms', async t => {
   t.same(passwordsOf('redis://u:p%40s@h'), ['p%40s', 'p@s'])
   t.same(passwordsOf('redis://u:p@ss:w@h'), ['p@ss:w', 'p@ss:w'])

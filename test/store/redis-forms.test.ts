@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { diagnose } from '../../src/store/redis/diagnose.js'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/index.js'
 import { type RedisServer, startRedis } from '../helper/redis-server.js'
 import { writeTlsFiles } from '../helper/tls-files.js'
@@ -144,4 +145,39 @@ t.test('bug: at maxclients the cause is named, also while the gateway runs', { t
   await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   await until('the running gateway names it', () => refused.length > 0)
   t.match(refused, [/has no connection left \(maxclients\)/])
+})
+
+t.test('bug: a database that Redis does not have was replaced by database 0', async t => {
+  const server = await start(t, memoryOnly)
+  const root = new Redis(server.url)
+  t.teardown(() => root.disconnect())
+  for (const end of ['/99', '?db=99']) {
+    const url = `${server.url}${end}`
+    t.match(await whyNot(url), /no connection|no database/, url)
+    t.match(await diagnose({ url }), { cause: /has no database of that number/, answers: true }, url)
+  }
+  t.equal(await root.dbsize(), 0, 'nothing was written elsewhere')
+  t.equal(await diagnose({ url: `${server.url}/3` }), undefined)
+  await useStore(t, `${server.url}/3`, {})
+  t.equal(await root.dbsize(), 0, 'a database that is there is used')
+})
+
+t.test('bug: what a server refuses that answers PING was logged without what to do', async t => {
+  const server = await start(t, memoryOnly)
+  const root = new Redis(server.url)
+  t.teardown(() => root.disconnect())
+  const refused: string[] = []
+  const failed: string[] = []
+  const onRefused = ({ cause, todo }: { cause: string; todo: string }) => refused.push(`${cause}: ${todo}`)
+  const store = await openRedisStore(server.url, { onRefused, onError: error => failed.push(error.message) })
+  t.teardown(() => store.close())
+  await root.call('REPLICAOF', '127.0.0.1', '1')
+  const causes = new Set<string>()
+  await until('the refusal is explained', async () => {
+    const error = await store.rateLimits.consume('x', 1, 1).catch((reason: Error) => reason)
+    causes.add(String((error as Error).cause))
+    return refused.length > 0
+  })
+  t.match(refused[0], /is a replica: name the primary in COUNTERSIGN_STORE/)
+  t.notMatch([...causes, ...failed].join(), /enableOfflineQueue/, 'no line names an option of a library')
 })

@@ -6,7 +6,7 @@ import type { RedisConnection } from './connection-url.js'
 import { commandTimeoutMs, connectForCommands } from './connections.js'
 import { withoutCommand } from './errors.js'
 import { generationKey } from './keys.js'
-import { isOutOfMemory, outcomeOf } from './outcome.js'
+import { isNeverWritten, isOutOfMemory, outcomeOf } from './outcome.js'
 import { UnexpectedReply } from './replies.js'
 import { loadScripts, type ScriptName } from './scripts.js'
 import { UnreadableKeys } from './unreadable-keys.js'
@@ -57,7 +57,9 @@ export class RedisClient {
     this.#client = client
     this.#limitMs = client instanceof Cluster ? commandTimeoutMs : undefined
     client.on('error', onError)
-    client.on('ready', () => this.#renewGeneration().catch(onError))
+    client.on('ready', () =>
+      this.#renewGeneration().catch(error => onError(isNeverWritten(error) ? new Error('no connection') : error))
+    )
     const scripts = loadScripts()
     this.#setFromReserve = scripts.get('setFromReserve') ?? ''
     for (const [name, lua] of scripts) {
@@ -187,9 +189,8 @@ export class RedisClient {
       if (isOutOfMemory(error)) this.#refusedForMemoryAt = performance.now()
       if (isAboutValue(error)) this.#unreadable.add(keys.join(' '))
       const outcome = outcomeOf(error, statusAtCall, this.isCluster)
-      // ioredis' own message for this names an option of its constructor.
-      const cause = this.#client.status === 'ready' ? error : new Error('no connection', { cause: error })
-      throw new StoreUnavailable(cause, outcome)
+      const isConnected = this.#client.status === 'ready' && !isNeverWritten(error)
+      throw new StoreUnavailable(isConnected ? error : new Error('no connection', { cause: error }), outcome)
     } finally {
       this.durations.record(verb, performance.now() - startedAt)
     }

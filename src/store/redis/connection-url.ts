@@ -84,6 +84,13 @@ export function addressesOf(target: ConnectionTarget): readonly Address[] {
   return target.kind === 'single' ? [parseAddress(parseParts(target.url).list)] : target.hosts
 }
 
+/** The number of the database that the URL of a single Redis names, as text. */
+export function databaseOf(target: ConnectionTarget): string | undefined {
+  if (target.kind !== 'single') return undefined
+  const [, inQuery] = /[?&]db=(\d+)/.exec(target.url) ?? []
+  return inQuery ?? (parseParts(target.url).path || undefined)
+}
+
 /** The user and password of Redis itself. */
 export function credentialsOf(target: ConnectionTarget): Credentials {
   if (target.kind === 'single') return parseParts(target.url).credentials

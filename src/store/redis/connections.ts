@@ -48,6 +48,19 @@ function sentinelOptions(target: Extract<ConnectionTarget, { kind: 'sentinel' }>
   }
 }
 
+/** Redis' refusal of the URL's database. ioredis reports it, and would go on with database 0. */
+function isAboutDatabase(error: Error): boolean {
+  const command: unknown = Reflect.get(error, 'command')
+  return typeof command === 'object' && command !== null && Reflect.get(command, 'name') === 'select'
+}
+
+function requireDatabase(client: Redis): Redis {
+  // The reply comes before the connection is ready.
+  return client.on('error', error => {
+    if (isAboutDatabase(error)) client.disconnect(true)
+  })
+}
+
 function connect(connection: RedisConnection, queue: QueueOptions): Redis | Cluster {
   const options = {
     ...queue,
@@ -58,7 +71,7 @@ function connect(connection: RedisConnection, queue: QueueOptions): Redis | Clus
     reconnectOnError: isDemoted
   }
   const target = parseConnectionUrl(connection)
-  if (target.kind === 'single') return new Redis(target.url, { ...options, ...tlsOf(target) })
+  if (target.kind === 'single') return requireDatabase(new Redis(target.url, { ...options, ...tlsOf(target) }))
   if (target.kind === 'sentinel') return new Redis({ ...options, ...sentinelOptions(target) })
   const { kind: _kind, hosts, ...rest } = target
   const { enableOfflineQueue: _, retryStrategy, ...redisOptions } = { ...options, ...rest }

@@ -5,6 +5,7 @@ import {
   addressesOf,
   type ConnectionTarget,
   credentialsOf,
+  databaseOf,
   parseConnectionUrl,
   type RedisConnection
 } from './connection-url.js'
@@ -96,9 +97,11 @@ async function diagnoseFailure(what: string, server: Server, error: unknown): Pr
 }
 
 /** @returns undefined if a server answers */
-async function diagnoseServer(server: Server, isCluster: boolean): Promise<Diagnosis | undefined> {
+async function diagnoseServer(server: Server, target: ConnectionTarget): Promise<Diagnosis | undefined> {
+  const database = databaseOf(target)
   try {
-    await (isCluster ? ask(server, 'CLUSTER', 'SLOTS') : ask(server, 'PING'))
+    await (target.kind === 'cluster' ? ask(server, 'CLUSTER', 'SLOTS') : ask(server, 'PING'))
+    if (database !== undefined) await ask(server, 'SELECT', database)
     return undefined
   } catch (error) {
     return diagnoseFailure('Redis', server, error)
@@ -142,19 +145,26 @@ export async function findServers(target: ConnectionTarget): Promise<readonly Se
   return addresses.map(address => ({ address, credentials, ...(tls === undefined ? {} : { tls }) }))
 }
 
+/** What an error of a server that answers states by itself. */
+function explainReply({ address }: Server, error: Error | undefined): Diagnosis | undefined {
+  const explanation = explainError(`Redis at ${nameOf(address)}`, error)
+  return explanation.isClear && explanation.answers ? explanation : undefined
+}
+
 /**
  * Asks why Redis cannot be used.
+ * @param error  what a connection reported: a server that answers the questions may still refuse what the gateway needs
  * @returns undefined if it answers now. It never holds any part of a user, password or query
  */
-export async function diagnose(connection: RedisConnection): Promise<Diagnosis | undefined> {
+export async function diagnose(connection: RedisConnection, error?: Error): Promise<Diagnosis | undefined> {
   const target = parseConnectionUrl(connection)
   const servers = await findServers(target)
   if ('cause' in servers) return servers
   // One node of a Cluster is enough to use it.
   let why: Diagnosis | undefined
   for (const server of servers) {
-    const diagnosis = await diagnoseServer(server, target.kind === 'cluster')
-    if (diagnosis === undefined) return undefined
+    const diagnosis = await diagnoseServer(server, target)
+    if (diagnosis === undefined) return explainReply(server, error)
     why ??= diagnosis
   }
   return why
@@ -172,12 +182,12 @@ export function createDiagnoser(
   connection: RedisConnection,
   report: (diagnosis: Diagnosis) => void,
   now: () => number = () => performance.now()
-): () => void {
+): (error: Error) => void {
   let lastAt = Number.NEGATIVE_INFINITY
-  return () => {
+  return error => {
     if (now() - lastAt < pauseMs) return
     lastAt = now()
-    diagnose(connection)
+    diagnose(connection, error)
       .then(diagnosis => {
         if (diagnosis?.answers === true) report(diagnosis)
       })

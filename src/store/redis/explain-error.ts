@@ -30,6 +30,12 @@ const replies: readonly (readonly [RegExp, string, string])[] = [
   [/^LOADING/, 'still loads its data', 'wait: the gateway starts when it is ready'],
   [/^MASTERDOWN|^READONLY/, 'is a replica', 'name the primary in COUNTERSIGN_STORE'],
   [/^CLUSTERDOWN/, 'has slots that no node serves', 'repair the Cluster: redis-cli --cluster check'],
+  [
+    /^ERR (DB index|invalid DB index)/,
+    'has no database of that number',
+    'correct the end of COUNTERSIGN_STORE, or raise databases in its configuration'
+  ],
+  [/^Unknown RESP type|Protocol error/, 'does not speak the protocol of Redis', 'is the port right?'],
   [/cluster support disabled/, 'is no Cluster', 'write redis:// in COUNTERSIGN_STORE in place of redis+cluster://'],
   [/^ERR unknown command.*SENTINEL/i, 'is no sentinel', 'name the port of Sentinel, usually 26379']
 ]

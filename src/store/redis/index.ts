@@ -91,7 +91,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
   const investigate = createDiagnoser(connection, diagnosis => options.onRefused?.(diagnosis))
   const onError = (error: Error) => {
     options.onError?.(withoutCommand(error))
-    if (options.onRefused !== undefined) investigate()
+    if (options.onRefused !== undefined) investigate(error)
   }
   const redis = await openClient(connection, { onError, onUnreadable: options.onUnreadable }, options.connectWithinMs)
   const pin = new RedisPin(redis, keys.record(identityKey))

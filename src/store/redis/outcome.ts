@@ -22,6 +22,11 @@ export function isOutOfMemory(error: unknown): boolean {
   return error instanceof Error && codeOf(error) === 'OOM'
 }
 
+/** Whether ioredis never wrote the command. Its message then names an option of its constructor. */
+export function isNeverWritten(error: unknown): boolean {
+  return error instanceof Error && neverWritten.some(start => error.message.startsWith(start))
+}
+
 /**
  * Whether a failed command may have run.
  * @param error        ioredis' error
@@ -31,6 +36,6 @@ export function isOutOfMemory(error: unknown): boolean {
 export function outcomeOf(error: unknown, statusAtCall: string, isQueueing: boolean): StoreOutcome {
   if (statusAtCall === 'end' || (!isQueueing && statusAtCall !== 'ready')) return 'unsent'
   if (!(error instanceof Error)) return 'unknown'
-  if (neverWritten.some(start => error.message.startsWith(start))) return 'unsent'
+  if (isNeverWritten(error)) return 'unsent'
   return refusals.includes(codeOf(error)) ? 'unsent' : 'unknown'
 }
