@@ -6,6 +6,7 @@ import { createNodeMac } from '../protocol/mac-node.js'
 import { type Authenticate, type DownstreamMessages, decodeAuthenticate } from '../protocol/messages.js'
 import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
 import { StoreUnavailable } from '../store/store.js'
+import { mergeAttributes } from './attributes.js'
 import { capabilitiesOf } from './capabilities.js'
 import {
   type ChallengeDependencies,
@@ -170,17 +171,18 @@ export async function authenticate(
   }
   if (fault !== undefined || issued === undefined) throw fail(fault ?? 'unknown challenge', issued)
   if (proof === undefined) throw fail(unprovedBecause(found), issued)
+  const attributes = mergeAttributes(message.attributes ?? {}, found.attributes, 'PROTOCOL_ERROR')
   const waitMs = limiter.retryAfterMs(remoteAddress)
   if (waitMs > 0) throw new RateLimited(limiter.refusal, waitMs)
   if (!(await consumeChallenge(dependencies, issued))) throw fail('used challenge')
   limiter.recordSuccess(remoteAddress)
   const { credential, keys } = proof
-  const { capabilities, attributes, ticketOwner } = found
+  const { capabilities, ticketOwner } = found
   const latest = now() + sessionSeconds * 1000
   return {
     peer: {
       ...{ sessionId: createSessionId(registry, randomText), clientId, keyId: credential.keyId },
-      ...{ capabilities, attributes: { ...message.attributes, ...attributes }, remoteAddress },
+      ...{ capabilities, attributes, remoteAddress },
       ...(ticketOwner === undefined ? {} : { ticketOwner })
     },
     keys,

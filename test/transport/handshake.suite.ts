@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
 import type { codes } from '../../src/protocol/codes.js'
+import { testAdminToken } from '../helper/gateway.js'
 import { signText, type Wire } from '../helper/wire.js'
 import type { TransportHarness } from './harness.js'
 
@@ -53,6 +54,31 @@ export function handshakeSuite(t: Test, harness: TransportHarness): void {
     const { body } = await gateway.admin('GET', '/sessions')
     t.match(body.items, [{ sessionId, clientId: credential.clientId, attributes: { placeId: '42' } }])
     t.equal(body.items.length, 1)
+  })
+
+  t.test('bug: attributes of a handshake and its ticket together exceeded 16', async t => {
+    const gateway = await start(t)
+    const named = (name: string, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}${i}`, '']))
+    const answer = await fetch(`${gateway.url}/v1/tickets`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${testAdminToken}` },
+      body: JSON.stringify({ clientId: 'page', attributes: named('fixed', 10) })
+    })
+    const ticket = await answer.json()
+    const opened = async (attributes: object, secret: string) => {
+      const wire = await gateway.wire()
+      wire.raw(wire.authenticateFrame({ ...ticket, secret }, message => ({ ...message, attributes })))
+      return wire
+    }
+    await refusedUnsigned(t, await opened(named('own', 7), ticket.secret), 'PROTOCOL_ERROR')
+    // The bound depends on the ticket, and only who holds it may learn anything of that.
+    await refusedUnsigned(t, await opened(named('own', 7), 'cs_tk_wrong'), 'AUTHENTICATION_FAILED')
+    const wire = await opened({ ...named('own', 6), fixed0: 'overridden' }, ticket.secret)
+    const { sessionId } = await wire.next('welcome')
+    const { body } = await gateway.admin('GET', '/sessions')
+    const attributes = { ...named('own', 6), ...named('fixed', 10) }
+    t.match(body.items, [{ sessionId, attributes }], 'those of the ticket win, and 16 are not too many')
   })
 
   t.test('answers every failed handshake alike, whatever the reason', async t => {

@@ -194,6 +194,26 @@ export function historySuite(t: Test, harness: ChannelHarness): void {
     t.match(await wire.ask({ type: 'history', channel: 'c' }), { type: 'history' }, 'the session goes on')
   })
 
+  t.test('bug: a client could not page past publications that all nest too deep', async t => {
+    const deep = nest(defaultLimits.depth - 2)
+    const { wire, publish } = await filled(t, ['a', 'b', ...Array.from({ length: 5 }, () => deep)])
+    const read = (members: object) => wire.ask({ type: 'history', channel: 'c', ...members })
+    const first = await read({ limit: 2 })
+    t.same(offsetsOf(first['publications']), [1, 2], 'it reads on until something fits')
+    t.match(first, { more: false })
+    const one = await read({ limit: 1 })
+    t.same(offsetsOf(one['publications']), [2])
+    t.match(one, { more: true }, 'the limit holds for what is read on, too')
+    const rest = await read({ limit: 1, before: positionOf({ ...one, offset: 2 }) })
+    t.same(offsetsOf(rest['publications']), [1])
+    for (let i = 0; i < 3; i++) await publish(i)
+    const mixed = await read({ limit: 4 })
+    t.same(offsetsOf(mixed['publications']), [8, 9, 10], 'a page that holds something does not read on')
+    t.match(mixed, { more: true })
+    const { wire: only } = await filled(t, [deep, deep, deep])
+    t.match(await only.ask({ type: 'history', channel: 'c', limit: 1 }), { publications: [], more: false })
+  })
+
   if (transport === 'bridge') {
     t.test('history: the answers of one exchange have a bounded number of bytes', async t => {
       const { wire } = await filled(

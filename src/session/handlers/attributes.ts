@@ -1,6 +1,5 @@
-import { attributePairs } from '../../protocol/limits.js'
+import { mergeAttributes } from '../../auth/attributes.js'
 import type { Attributes, UpstreamMessages } from '../../protocol/messages.js'
-import { ProtocolError } from '../../protocol/protocol-error.js'
 import { isTicketId } from '../../registry/tickets.js'
 import { StoreUnavailable } from '../../store/store.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
@@ -16,12 +15,7 @@ async function fixedAttributes({ dependencies, peer }: HandlerContext): Promise<
 /** PROTOCOL §15: replaces the attributes that the client gave in its handshake. */
 export const attributes: Handler<UpstreamMessages['attributes']> = async (context, message): Promise<Reply> => {
   const { dependencies, peer } = context
-  const merged = { ...message.attributes, ...(await fixedAttributes(context)) }
-  const count = Object.keys(merged).length
-  if (count > attributePairs) {
-    const those = `${count} with those of the ticket`
-    throw new ProtocolError('INVALID_MESSAGE', `attributes: ${those}; the limit is ${attributePairs}`)
-  }
+  const merged = mergeAttributes(message.attributes, await fixedAttributes(context), 'INVALID_MESSAGE')
   // First here: whoever registers the session again registers the new ones.
   context.changeAttributes(merged)
   await dependencies.store.sessions.setAttributes(peer.sessionId, merged)

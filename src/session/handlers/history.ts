@@ -2,11 +2,14 @@ import { maySubscribe, ownChannels } from '../../auth/permissions.js'
 import { tailBytes } from '../../protocol/frame.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
+import type { Position } from '../../store/channels.js'
 import { ownersOfSession } from '../../store/owners.js'
 import type { Handler, Reply } from './handler.js'
 import { isWithinDepth, itemOf, newestWithin, parsed } from './publication-items.js'
 
 const defaultLimit = 20
+/** Publications of each further read for one page. The bytes of a history bound the number of these reads. */
+const readOnLimit = 512
 
 /** The most bytes that a `history` without publications has. */
 function bareBytes(channel: string, epoch: string): number {
@@ -26,11 +29,20 @@ export const history: Handler<UpstreamMessages['history']> = async (context, mes
   const maxBytes = context.listBytes()
   const isOwn = ownChannels(peer).includes(channel)
   const owners = isOwn ? undefined : ownersOfSession(peer.clientId, peer.ticketOwner)
-  const page = await dependencies.channels.readPage(channel, { before, limit, maxBytes }, owners)
+  const read = (before: Position | undefined, most: number) =>
+    dependencies.channels.readPage(channel, { before, limit: most, maxBytes }, owners)
+  let page = await read(before, limit)
+  let fitting = parsed(page.publications).filter(each => isWithinDepth(each, limits.depth))
+  // Data that nests too deep for a list is left out: only a `publication` can carry it. A page without any other would
+  // leave its reader no position to go on from.
+  for (let first = page.publications[0]; fitting.length === 0 && page.more && first !== undefined; ) {
+    page = await read({ offset: first.offset, epoch: page.top.epoch }, readOnLimit)
+    fitting = parsed(page.publications).filter(each => isWithinDepth(each, limits.depth))
+    first = page.publications[0]
+  }
   const { epoch } = page.top
-  const fitting = newestWithin(page.publications, maxBytes - bareBytes(channel, epoch))
-  const more = page.more || fitting.length < page.publications.length
-  // Data that nests too deep for a list is left out: only a `publication` can carry it.
-  const publications = parsed(fitting).filter(each => isWithinDepth(each, limits.depth))
-  return { type: 'history', channel, epoch, publications: publications.map(itemOf), more }
+  const wanted = fitting.slice(-limit).map(({ publication }) => publication)
+  const count = newestWithin(wanted, maxBytes - bareBytes(channel, epoch)).length
+  const publications = fitting.slice(fitting.length - count).map(itemOf)
+  return { type: 'history', channel, epoch, publications, more: page.more || count < fitting.length }
 }
