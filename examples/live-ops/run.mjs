@@ -46,7 +46,11 @@ function readArgs() {
 async function startGateway(port) {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-live-ops-'))
   const settings = ['--presence', configChannel, '--history-seconds', String(historySeconds), '--log-level', 'warn']
+  // The settings of another gateway on this machine are not those of this one.
+  const isForeign = name => name.startsWith('COUNTERSIGN_') && name !== 'COUNTERSIGN_RATE_LIMIT'
   const child = spawn(process.execPath, [command, 'serve', '--port', port, '--data-dir', folder, ...settings], {
+    cwd: folder,
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForeign(name))),
     stdio: ['ignore', 'ignore', 'pipe']
   })
   process.once('exit', () => child.kill('SIGKILL'))

@@ -18,9 +18,9 @@ function badgeOf(targets) {
   return make('span', { class: 'badge', data: { state: worst } }, text || 'no server')
 }
 
-/** The time of the answer; with several servers the longest. */
+/** The time until the outcome; with several servers the longest. */
 function timeOf(targets) {
-  const times = targets.flatMap(({ state, ms }) => (state === 'done' || state === 'refused' ? [ms] : []))
+  const times = targets.flatMap(({ state, ms }) => (state === 'open' || ms === undefined ? [] : [ms]))
   if (times.length === 0) return ''
   return `${targets.length > 1 ? '≤ ' : ''}${Math.round(Math.max(...times))} ms`
 }

@@ -17,7 +17,9 @@ export async function signInByLink() {
   const [, name, password] = /^#([\w-]+):([\w-]+)$/.exec(location.hash) ?? []
   if (name === undefined) return
   history.replaceState(null, '', location.pathname)
-  await send('/sign-in', { name, password }).catch(() => {})
+  await send('/sign-in', { name, password }).catch(error => {
+    byId('sign-in-message').textContent = error.message
+  })
 }
 
 /** Shows the form, and returns once somebody is signed in. */
