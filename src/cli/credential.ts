@@ -1,8 +1,9 @@
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { isWellFormedSecret } from '../registry/secrets.js'
 import type { Invocation } from './command.js'
 import { Failure } from './errors.js'
 import { type Answer, textOf } from './gateway.js'
+import { writeAll, writing } from './new-file.js'
 import { text } from './options.js'
 import { isRecord, note, printJson, printLine, printMembers } from './output.js'
 import { type FoundSecret, trust } from './trust.js'
@@ -15,8 +16,8 @@ export const saveOption = text(
 )
 
 /**
- * Creates something with a secret, and shows the secret once or saves it. The file is created before the request: a
- * secret that cannot be written afterwards would be lost.
+ * Creates something with a secret, and shows the secret once or saves it. The file and its space on the disk are taken
+ * before the request: a secret that cannot be written afterwards would be lost.
  * @param names  members of the answer to show
  * @param secretName  the member that holds the secret
  * @param create  sends the request
@@ -50,6 +51,9 @@ export async function showSecret(
   await note(io, `Keep the ${secretName}: it is shown only this once.`)
 }
 
+/** Above the bytes of any credential. */
+const reservedBytes = 4096
+
 async function saveNew(file: string, create: () => Promise<Answer>): Promise<Answer> {
   let handle: number
   try {
@@ -60,9 +64,16 @@ async function saveNew(file: string, create: () => Promise<Answer>): Promise<Ans
   }
   let saved = false
   try {
+    writing(file, () => {
+      writeAll(handle, ' '.repeat(reservedBytes))
+      fsyncSync(handle)
+    })
     const created = await create()
     const members = ['clientId', 'keyId', 'secret'].map(name => [name, textOf(created, name)])
-    writeSync(handle, `${JSON.stringify(Object.fromEntries(members), null, 2)}\n`)
+    writing(file, () => {
+      ftruncateSync(handle, writeSync(handle, `${JSON.stringify(Object.fromEntries(members), null, 2)}\n`, 0))
+      fsyncSync(handle)
+    })
     saved = true
     return created
   } finally {

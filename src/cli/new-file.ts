@@ -1,24 +1,87 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync
+} from 'node:fs'
 import { Failure } from './errors.js'
 
+/** Files that commands write. Others may have put something in their places before. */
+
+// Windows has no such flag.
+const { O_NOFOLLOW: noFollow = 0 }: { O_NOFOLLOW?: number } = constants
+
 /**
- * Writes to a temporary file of mode 0600 and renames it, so that an interrupted export leaves no partial file.
+ * Writes all of the data: on a disk that fills up, one call writes a part and reports no error.
+ * @param write  as `writeSync`
+ */
+export function writeAll(
+  handle: number,
+  data: string | Uint8Array,
+  write: (handle: number, bytes: Uint8Array, offset: number) => number = writeSync
+): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data
+  for (let written = 0; written < bytes.length; ) written += write(handle, bytes, written)
+}
+
+/** What is thrown for an error of the file system; any other error as it is. */
+export function writeFailure(file: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error && 'syscall' in error)) return error
+  const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT'
+  return new Failure(`${file} cannot be written: ${isFull ? 'its disk is full' : String(error.code)}`)
+}
+
+/** Runs what writes to a file. @throws Failure for an error of the file system */
+export function writing<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw writeFailure(file, error)
+  }
+}
+
+/** A rename would put a file in the place of a device or pipe, `/dev/null` for example. */
+function requireFile(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) {
+    throw new Failure(`${file} is not a file: name another one, or write to stdout`)
+  }
+}
+
+function isAt(path: string, handle: number): boolean {
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  const ours = fstatSync(handle)
+  return there?.ino === ours.ino && there.dev === ours.dev
+}
+
+/**
+ * Writes to a temporary file of mode 0600 and renames it, so that an interrupted export leaves no partial file. What an
+ * interrupted one has left under the temporary name, or someone else has put there, is removed, and no symlink is followed.
  * @param fill  writes the content through its argument
  * @throws Failure if the file cannot be written, and what `fill` throws
  */
 export async function writeNewFile(file: string, fill: (put: (text: string) => void) => Promise<void>): Promise<void> {
   const partial = `${file}.part`
-  let handle: number
-  try {
-    handle = openSync(partial, 'w', 0o600)
-  } catch {
-    throw new Failure(`${partial} cannot be written`)
-  }
-  try {
-    await fill(chunk => void writeSync(handle, chunk))
-    renameSync(partial, file)
-  } finally {
-    closeSync(handle)
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | noFollow
+  const handle = writing(partial, () => {
+    requireFile(file)
     rmSync(partial, { force: true })
+    return openSync(partial, flags, 0o600)
+  })
+  try {
+    await fill(text => writing(partial, () => writeAll(handle, text)))
+    writing(file, () => {
+      fsyncSync(handle)
+      if (!isAt(partial, handle)) throw new Failure(`${partial} was replaced meanwhile: does another export run?`)
+      renameSync(partial, file)
+    })
+  } finally {
+    if (isAt(partial, handle)) rmSync(partial, { force: true })
+    closeSync(handle)
   }
 }

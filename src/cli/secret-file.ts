@@ -11,10 +11,10 @@ import {
   renameSync,
   type Stats,
   statSync,
-  unlinkSync,
-  writeSync
+  unlinkSync
 } from 'node:fs'
 import { ConfigError } from '../config/load.js'
+import { writeAll } from './new-file.js'
 
 /** Files that hold a secret, and the folder that they are in. Others may have made files there before. */
 
@@ -125,7 +125,7 @@ export function createSecretFile(path: string, text: string, warn: Warn): void {
     throw new ConfigError([`${temporary} was made by another process just now: can others write to the data folder?`])
   }
   try {
-    writeSync(file, text)
+    writeAll(file, text)
     fsyncSync(file)
   } finally {
     closeSync(file)

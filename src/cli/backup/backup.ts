@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs'
 import type { Invocation } from '../command.js'
 import { Failure } from '../errors.js'
+import { writeAll, writing } from '../new-file.js'
 import { printJson, printLine } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
 import { type Backup, checkedLines } from './lines.js'
@@ -22,11 +23,11 @@ function createNew(file: string): number {
 
 async function* counted(
   pieces: AsyncIterable<Uint8Array>,
-  handle: number,
+  put: (piece: Uint8Array) => void,
   progress: Progress
 ): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) {
-    writeSync(handle, piece)
+    put(piece)
     await progress.add(piece.filter(byte => byte === lineFeed).length)
     yield piece
   }
@@ -38,11 +39,12 @@ const lineFeed = 0x0a
 async function write(invocation: Invocation, file: string): Promise<Backup> {
   const { io, gateway } = invocation
   const handle = createNew(file)
+  const put = (piece: Uint8Array) => writing(file, () => writeAll(handle, piece))
   const progress = startProgress(io, 'lines')
   try {
     const pieces = await gateway.stream('/v1/admin/backup', { timeoutMs: backupTimeoutMs })
-    const backup = await checkedLines(counted(pieces, handle, progress), createHash('sha256'), async () => {})
-    fsyncSync(handle)
+    const backup = await checkedLines(counted(pieces, put, progress), createHash('sha256'), async () => {})
+    writing(file, () => fsyncSync(handle))
     await progress.finish()
     return backup
   } catch (error) {
