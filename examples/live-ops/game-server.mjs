@@ -48,6 +48,11 @@ export function startGameServer({ createClient, gatewayUrl, game, token, placeVe
     }
   })
 
+  // A refusal with a code is an answer; everything else is a fault of this server.
+  client.on('error', ({ source, error }) => {
+    if (error.code === undefined) process.stderr.write(`game server ${jobId}: ${source}: ${error.stack}\n`)
+  })
+
   const show = () =>
     client
       .setAttributes({

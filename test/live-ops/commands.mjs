@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { startConfigRefresher } from '../../examples/live-ops/config-refresher.mjs'
 import { CommandLog } from '../../examples/live-ops/panel/command-log.js'
 import { Receipts } from '../../examples/live-ops/panel/receipts.js'
 import { serversOf } from '../../examples/live-ops/panel/server-list.js'
@@ -59,6 +60,7 @@ function commandsFor(server) {
 
 /** @param check  runs one named check */
 export async function checkCommands({ createClient, check }) {
+  await checkRefresher({ check })
   const example = await startExample(['--servers', '0', '--game', game])
   const owner = await openPanel(createClient, example.links.owner)
   let luau
@@ -151,6 +153,44 @@ async function runAll({ check, panel, owner, luau, createClient, example }) {
   })
 
   await checkRefusals({ check, log, owner, luau, live, client })
+}
+
+/** The refresher with a client that only notes what it is asked for. */
+async function checkRefresher({ check }) {
+  await check(
+    'the configuration is published again before the gateway forgets it, until the client is closed',
+    async () => {
+      const published = []
+      const heard = {}
+      const client = {
+        subscribe: (channel, handler, { last }) => Object.assign(heard, { channel, handler, last }),
+        on: (_event, listener) => Object.assign(heard, { onState: listener }),
+        connect: () => client,
+        async publish(channel, data) {
+          published.push([channel, data])
+          if (published.length === 1) throw new Error('UNAVAILABLE')
+          heard.handler({ data })
+        }
+      }
+      const created = startConfigRefresher({
+        createClient: () => client,
+        gatewayUrl: 'http://x',
+        token: 't',
+        refreshMs: 20
+      })
+      assert.equal(created, client)
+      assert.deepEqual([heard.channel, heard.last], ['config', 1])
+      await new Promise(resolve => setTimeout(resolve, 60))
+      assert.deepEqual(published, [], 'nothing has been set')
+      heard.handler({ data: { gravity: 50 } })
+      await waitUntil('published', () => published.length >= 3)
+      heard.onState('disconnected')
+      const count = published.length
+      await new Promise(resolve => setTimeout(resolve, 60))
+      assert.equal(published.length, count)
+      for (const each of published) assert.deepEqual(each, ['config', { gravity: 50 }])
+    }
+  )
 }
 
 async function checkRefusals({ check, log, owner, luau, live, client }) {
