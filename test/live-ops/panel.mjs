@@ -31,6 +31,7 @@ export async function checkPanel({ browser, createClient, check }) {
     await checkOwner({ moderator, owner, own, addServer, check })
     await checkOutcomes({ moderator, addServer, check })
     await checkPolicy({ moderator, owner, gatewayUrl, check })
+    await checkAnotherPerson({ browser, links, check })
     await checkGuesses({ links, check })
     await moderator.context.close()
     await owner.context.close()
@@ -238,6 +239,30 @@ async function checkOutcomes({ moderator, addServer, check }) {
     await see.newest().getByRole('button', { name: 'Ask again' }).click()
     await see.badge('done')
     assert.equal(runs, 1)
+  })
+}
+
+async function checkAnotherPerson({ browser, links, check }) {
+  await check('a page whose person has changed in another tab begins again, with the other role', async () => {
+    const { page, context } = await openPanel(browser, new URL('/', links.moderator).href)
+    let drop
+    await page.routeWebSocket(/\/v1\/ws$/, socket => {
+      socket.connectToServer()
+      drop = () => socket.close()
+    })
+    await page.goto(links.moderator)
+    await page.reload()
+    await page.locator('#who', { hasText: 'mia · moderator' }).waitFor()
+    await page.locator('#state[data-state="connected"]').waitFor()
+    const other = await context.newPage()
+    await other.goto(links.owner)
+    await other.locator('#state[data-state="connected"]').waitFor()
+    await drop()
+    await page.locator('#who', { hasText: 'otto · owner' }).waitFor()
+    await other.getByRole('button', { name: 'Sign out' }).click()
+    await other.locator('#sign-in').waitFor()
+    assert.equal(await other.evaluate(() => sessionStorage.length), 0)
+    await context.close()
   })
 }
 

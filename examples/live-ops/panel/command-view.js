@@ -38,7 +38,7 @@ function gistOf({ data = {} }) {
 }
 
 function receiptOf({ frame, answeredBy, key, state }) {
-  if (frame === undefined) return [make('p', { class: 'soft' }, `No answer is here. Key ${key}`)]
+  if (frame === undefined) return [make('p', { class: 'soft' }, `No signed frame is here. Key ${key}`)]
   const cut = frame.length - signatureLength - 2
   const text = make('pre', {}, frame.slice(0, cut), make('mark', {}, frame.slice(cut, -2)), frame.slice(-2))
   const by = answeredBy !== undefined ? `Session ${answeredBy}` : state === 'refused' ? 'The server' : 'The gateway'

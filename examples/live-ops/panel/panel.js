@@ -30,6 +30,18 @@ async function firstTicket() {
   }
 }
 
+/** A ticket for a later session. If somebody else has signed in meanwhile, or nobody is, the page begins again. */
+async function nextTicket(clientId) {
+  try {
+    const ticket = await fetchTicket()
+    if (ticket.clientId === clientId) return ticket
+  } catch (error) {
+    if (error.status !== 401) throw error
+  }
+  location.reload()
+  throw new Error('signed out')
+}
+
 function showRole({ name, role }, may) {
   byId('who').textContent = `${name} · ${role}`
   byId('may').replaceChildren(
@@ -67,7 +79,7 @@ async function start() {
   const client = createClient({
     url,
     credential: async () => {
-      if (!isFirst) return fetchTicket()
+      if (!isFirst) return nextTicket(clientId)
       isFirst = false
       return ticket
     }
@@ -113,6 +125,7 @@ async function start() {
     list.stop()
     await signOut().catch(() => {})
     await client.close()
+    sessionStorage.clear()
     location.reload()
   }
   client.connect()
