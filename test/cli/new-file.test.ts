@@ -63,14 +63,14 @@ t.test('bug: of two exports to one file one put the unfinished file of the other
 })
 
 t.test('bug: what a full disk took in part counted as written', async t => {
-  let taken = ''
+  let written = ''
   const piecewise = (_handle: number, bytes: Uint8Array, offset: number) => {
     const piece = Buffer.from(bytes).subarray(offset, offset + 2)
-    taken += piece.toString()
+    written += piece.toString()
     return piece.length
   }
   writeAll(0, 'seven b', piecewise)
-  t.equal(taken, 'seven b')
+  t.equal(written, 'seven b')
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' })
   t.match(writeFailure('out.csv', full), { message: 'out.csv cannot be written: its disk is full' })
   const other = new Error('the gateway is away')
