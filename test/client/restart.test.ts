@@ -37,7 +37,8 @@ async function startBalancer(t: Test, gateways: readonly Gateway[], isReady: (ga
 
 t.test('bug: a graceful restart was slower than a crash, and publishes failed', { timeout: 60_000 }, async t => {
   const { store } = await stores.redis(t, Date.now)
-  const drainMs = 3000
+  // Half of it is for the spread of the clients; the other half is patience with a slow machine.
+  const drainMs = 8000
   const gateways = [
     await startGateway(t, { store, config: { drainMs } }),
     await startGateway(t, { store, config: { drainMs } })
