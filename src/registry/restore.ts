@@ -88,7 +88,7 @@ export class Restores {
     const { store, keyring, identity: watch } = this.#dependencies
     const restored = this.#openIdentity(header)
     await this.#check(header, trailer)
-    const identity = this.#successor(restored)
+    const identity = await this.#successor(restored)
     const text = encodeIdentity(keyring, identity)
     const entry = await this.#lastEntry(identity, trailer, actor)
     if (!(await store.restore.commit(restoreId, { identity: text, entry }))) {
@@ -139,10 +139,25 @@ export class Restores {
     }
   }
 
-  /** Instances that have used the store which is replaced accept the restored one. */
-  #successor(restored: StoreIdentity): StoreIdentity {
-    const { id } = this.#dependencies.identity.identity
-    return { ...restored, replaces: id === restored.id ? [] : [id] }
+  /**
+   * Instances that have used the store which is replaced accept the restored one: those of this one's store, and those
+   * that began anew on what is there.
+   */
+  async #successor(restored: StoreIdentity): Promise<StoreIdentity> {
+    const { store, identity } = this.#dependencies
+    const used = [identity.identity.id, ...this.#idOf(await store.pin.read())]
+    return { ...restored, replaces: [...new Set(used)].filter(id => id !== restored.id) }
+  }
+
+  /** Of an identity that a gateway sealed; whoever can write to the store could name any other one. */
+  #idOf(text: string | undefined): string[] {
+    if (text === undefined) return []
+    try {
+      return [decodeIdentity(this.#dependencies.keyring, text).id]
+    } catch (error) {
+      if (error instanceof UnusableStore || error instanceof CannotUnseal) return []
+      throw error
+    }
   }
 
   async #lastEntry(identity: StoreIdentity, { records }: BackupTrailer, actor: string) {

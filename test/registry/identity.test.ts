@@ -6,6 +6,7 @@ import { openRedisStore } from '../../src/store/redis/index.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
 import { redisUrl } from '../helper/stores.js'
+import { makeBackup, restore } from './backups.js'
 import { masterKey, validate } from './each-store.js'
 
 /** A Redis that loses what it held, under a running instance. Each test has keys of its own. */
@@ -83,6 +84,36 @@ t.test('bug: an emptied Redis was taken for the truth', async t => {
   t.match(lines[1], { message: /is back/ })
   t.match((await registry.credentials('game', keyId)).credentials, [{ secret, usable: true }])
   t.equal(await validate(registry, 'pc'), 'VALID')
+})
+
+t.test(
+  'bug: an instance that began anew on the emptied store did not go on after another one had restored',
+  async t => {
+    const { registry, remove, prefix } = await start(t)
+    await registry.clients.create({ clientId: 'game' }, 'admin')
+    const backup = await makeBackup(registry)
+    await remove()
+    const { registry: anew } = await openInstance(t, prefix)
+    await registry.tick()
+    t.match(registry.identity.problem, { kind: 'foreign' })
+    await restore(registry, backup)
+    await anew.tick()
+    t.equal(anew.identity.problem, undefined)
+    t.match(await anew.clients.list('', 10), { items: [{ clientId: 'game' }] })
+    t.equal(registry.identity.problem, undefined)
+  }
+)
+
+t.test('a store that is replaced without a master key names no other one', async t => {
+  const { registry, remove, prefix, redis } = await start(t)
+  await registry.clients.create({ clientId: 'game' }, 'admin')
+  const backup = await makeBackup(registry)
+  const { registry: other } = await start(t)
+  const { id } = other.identity.identity
+  await remove()
+  await redis.set(`${prefix}:{records}:meta:identity`, `1\n${id}.2.v2.0.x`)
+  await restore(registry, backup)
+  t.same(registry.identity.identity.replaces, [])
 })
 
 t.test('each call notices by itself that the store was emptied', async t => {
