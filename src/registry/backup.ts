@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { RecordLost } from '../store/pin.js'
 import { recordKinds, type StoredAuditEntry } from '../store/restore.js'
 import { identityKey, type Store, type StoredRecord, StoreUnavailable } from '../store/store.js'
 import type { AuditLog } from './audit.js'
@@ -69,6 +70,8 @@ async function* recordsOf({ durable }: BackupDependencies['store']): AsyncGenera
   for (const kind of readOrder) {
     for (let after = ''; ; ) {
       const page = await durable.list(kind, after, pageRecords)
+      const lost = page.find(({ isLost }) => isLost)
+      if (lost !== undefined) throw new RecordLost(lost.key)
       // The identity is in the first line, and it may change while this runs. The anchor of the log comes last.
       yield page.filter(({ key }) => key !== identityKey && key !== anchorKey)
       const last = page.at(-1)

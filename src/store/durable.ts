@@ -9,6 +9,8 @@ export interface StoredRecord {
   readonly version: number
   /** The record's JSON text. */
   readonly text: string
+  /** Whether the store has lost it: it is listed, but is not there. Then `text` is empty. Absent: it is there. */
+  readonly isLost?: true
 }
 
 /** One record's part in a change. */
@@ -61,7 +63,7 @@ export interface DurableStore {
   /** The record; undefined if it does not exist. @throws RecordLost, StoreReplaced, StoreUnavailable */
   get(key: RecordKey): Promise<StoredRecord | undefined>
   /**
-   * Records of one kind in the order of their ids.
+   * Records of one kind in the order of their ids, lost ones included.
    * @param after  an id; the list begins after it
    * @param limit  most records
    */

@@ -176,6 +176,21 @@ t.test('a record that was evicted is not missing but lost', async t => {
   t.equal(await registry.clients.wasDeleted('game'), false)
 })
 
+t.test('bug: lists and backups left out what the store has lost, and said nothing', async t => {
+  const { registry, remove } = await start(t)
+  await registry.clients.create({ clientId: 'game' }, 'admin')
+  await registry.clients.create({ clientId: 'kept' }, 'admin')
+  const { license } = await registry.licenses.create({ serviceId: 'svc', key: 'key' }, 'admin')
+  await remove('{records}:client:game')
+  t.match(await registry.clients.list('', 10), { items: [{ clientId: 'kept' }], unreadable: ['game'] })
+  t.match(await registry.clients.list('', 1), { items: [], unreadable: ['game'], next: 'game' })
+  await t.rejects(makeBackup(registry), lost, 'a backup without it would take the place of a whole one')
+  await registry.clients.remove('kept', 'admin')
+  t.same((await registry.clients.list('', 10)).items, [], 'a removed one is not lost')
+  await remove(`{records}:license:${license.licenseId}`)
+  t.match(await registry.licenses.list('', 10), { items: [], unreadable: [license.licenseId] })
+})
+
 t.test('an evicted head of the audit log stops changes instead of starting another log', async t => {
   const { registry, remove } = await start(t)
   await remove('{records}@audit:head')

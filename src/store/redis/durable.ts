@@ -1,5 +1,12 @@
 import { formatChangeEvent, parseChangeEvent, type SequencedChange } from '../change-event.js'
-import { type AuditHead, type Change, type DurableStore, maxChangeEvents, type StoredRecord } from '../durable.js'
+import {
+  type AuditHead,
+  type Change,
+  type DurableStore,
+  maxChangeEvents,
+  type RecordKey,
+  type StoredRecord
+} from '../durable.js'
 import { StoreUnavailable } from '../errors.js'
 import { RecordLost } from '../pin.js'
 import type { RedisClient } from './client.js'
@@ -145,27 +152,38 @@ export function createRedisDurable(
   maxEvents: number = maxChangeEvents
 ): DurableStore {
   const committer = new Committer(redis, keys, pin, maxEvents)
+
+  async function read(key: RecordKey): Promise<StoredRecord | undefined> {
+    const [kind = ''] = key.split(':', 1)
+    const touched = [pin.key, keys.record(key), keys.index(kind)]
+    const [code, stored] = await pin.under(async () => {
+      const reply = listOf(await redis.script('recordGet', touched, [pin.start, key.slice(kind.length + 1)]))
+      return reply[0] === 0 ? undefined : reply
+    })
+    if (code === 2) return { key, version: 0, text: '', isLost: true }
+    return code === 1 ? parseRecord(key, textOf(stored)) : undefined
+  }
+
   return {
     async get(key) {
-      const [kind = ''] = key.split(':', 1)
-      const touched = [pin.key, keys.record(key), keys.index(kind)]
-      const [code, stored] = await pin.under(async () => {
-        const reply = listOf(await redis.script('recordGet', touched, [pin.start, key.slice(kind.length + 1)]))
-        return reply[0] === 0 ? undefined : reply
-      })
-      if (code === 2) throw new RecordLost(key)
-      return code === 1 ? parseRecord(key, textOf(stored)) : undefined
+      const found = await read(key)
+      if (found?.isLost) throw new RecordLost(key)
+      return found
     },
     async list(kind, after, limit) {
       const records = await collectPages(after, limit, async (from, count) => {
         const ids = await idsAfter(redis, keys.index(kind), from, count)
         if (ids.length === 0) return { ids, found: [] }
         const texts = listOf(await redis.command('MGET', ...ids.map(id => keys.record(`${kind}:${id}`))))
-        const found = ids.flatMap((id, i) => {
-          const stored = texts[i]
-          return typeof stored === 'string' ? [parseRecord(`${kind}:${id}`, stored)] : []
-        })
-        return { ids, found }
+        // One that is not there was removed in between, or is lost.
+        const found = await Promise.all(
+          ids.map((id, i) => {
+            const stored = texts[i]
+            const key: RecordKey = `${kind}:${id}`
+            return typeof stored === 'string' ? parseRecord(key, stored) : read(key)
+          })
+        )
+        return { ids, found: found.filter(each => each !== undefined) }
       })
       await pin.verify()
       return records
