@@ -61,8 +61,8 @@ export function textOf(answer: Answer, name: string): string {
   return value
 }
 
-/** Why there was no answer, and what to do. */
-function explain(error: unknown, url: string, io: Io): Failure {
+/** Why there was no answer, and what to do. @param hasBegun  whether a part of it has arrived */
+function explain(error: unknown, url: string, io: Io, hasBegun = false): Failure {
   if (io.signal.aborted) return new Interrupted()
   if (error instanceof Error && error.name === 'TimeoutError') {
     return new Failure(`${url} did not answer in time: see its log and /readyz`)
@@ -75,6 +75,7 @@ function explain(error: unknown, url: string, io: Io): Failure {
     )
   }
   const why = code === '' ? '' : ` (${code})`
+  if (hasBegun) return new Failure(`${url} broke off its answer${why}: its log has the reason`)
   return new Failure(`nothing answers at ${url}${why}: is the gateway running, and is --url right?`)
 }
 
@@ -179,7 +180,7 @@ export class Gateway {
     try {
       for await (const piece of body ?? []) yield piece
     } catch (error) {
-      throw error instanceof Failure ? error : explain(error, url, this.#io)
+      throw error instanceof Failure ? error : explain(error, url, this.#io, true)
     }
   }
 

@@ -1,3 +1,4 @@
+import { RecordLost } from '../store/pin.js'
 import { type Change, type DurableStore, type RecordKey, type StoredRecord, StoreUnavailable } from '../store/store.js'
 import { CannotUnseal } from './aead.js'
 import type { Keyring } from './keyring.js'
@@ -185,7 +186,7 @@ export class RecordTable<T> {
   }
 
   /**
-   * Removes a record, and one that does not open as well: so an operator gets rid of it.
+   * Removes a record, and one that does not open or is lost as well: so an operator gets rid of it.
    * @param remove     removes a record that opens
    * @param unreadable the change that removes one that does not
    * @throws what `remove` throws; StoreUnavailable
@@ -198,10 +199,10 @@ export class RecordTable<T> {
     try {
       await remove()
     } catch (error) {
-      if (!(error instanceof UnreadableRecord)) throw error
+      if (!(error instanceof UnreadableRecord || error instanceof RecordLost)) throw error
       const key = this.key(id)
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
-        const expect = (await this.#durable.get(key))?.version
+        const expect = await this.#versionOf(key)
         if (expect === undefined) return
         if (
           (await this.#durable.commit({ writes: [{ key, expect }], ...unreadable, isProtective: true })) !== 'conflict'
@@ -209,6 +210,16 @@ export class RecordTable<T> {
           return
       }
       throw lostRaces(key)
+    }
+  }
+
+  /** 0: it is lost, so that nothing is there. */
+  async #versionOf(key: RecordKey): Promise<number | undefined> {
+    try {
+      return (await this.#durable.get(key))?.version
+    } catch (error) {
+      if (error instanceof RecordLost) return 0
+      throw error
     }
   }
 }

@@ -141,7 +141,7 @@ export class Restores {
 
   /**
    * Instances that have used the store which is replaced accept the restored one: those of this one's store, and those
-   * that began anew on what is there.
+   * that use what is there.
    */
   async #successor(restored: StoreIdentity): Promise<StoreIdentity> {
     const { store, identity } = this.#dependencies

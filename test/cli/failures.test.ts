@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { tempDir } from '../helper/process.js'
 import { freePort } from '../helper/redis-server.js'
 import { serveHttp, startCommands } from './helper.js'
+import { cli } from './io.js'
 
 const { gateway, env, ask, good, bad } = await startCommands(t)
 
@@ -109,4 +112,17 @@ t.test('an error never repeats the value of a misspelt option', async t => {
   ]) {
     t.notMatch(await bad(t, 2, args), 'hunter2')
   }
+})
+
+t.test('bug: a gateway that broke off a backup was reported as not answering', async t => {
+  const folder = tempDir(t)
+  const url = await serveHttp(t, (request, response) => {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    response.write('{"countersignBackup":1,"storeId":"s","createdAt":"now"}\n', () => request.socket.destroy())
+  })
+  const file = join(folder, 'backup.ndjson')
+  const { code, err } = await cli(['backup', file, '--url', url, '--token', 'x'.repeat(40)])
+  t.equal(code, 1)
+  t.match(err, new RegExp(`${url} broke off its answer.*: its log has the reason`))
+  t.notOk(existsSync(file))
 })

@@ -11,6 +11,7 @@ import { RedisClient } from '../../src/store/redis/client.js'
 import { createRedisDurable } from '../../src/store/redis/durable.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { createKeys } from '../../src/store/redis/keys.js'
+import { collectPages } from '../../src/store/redis/pages.js'
 import { RedisPin } from '../../src/store/redis/pin.js'
 import { DataDirInUse, identityKey, StoreUnavailable } from '../../src/store/store.js'
 import { startRedis } from '../helper/redis-server.js'
@@ -96,19 +97,29 @@ t.test('drops the oldest change events above the bound', async t => {
 })
 
 t.test('bug: a record that was removed during a list does not shorten its page', async t => {
+  const ids = [...'abcde']
+  const read = async (after: string, count: number) => {
+    const page = ids.filter(id => id > after).slice(0, count)
+    return { ids: page, found: page.filter(id => id !== 'b') }
+  }
+  t.same(await collectPages('', 3, read), ['a', 'c', 'd'])
+})
+
+t.test('a record that is listed and is not there is on its page, as lost', async t => {
   const prefix = `vanish-${process.pid}`
   const store = await openRedisStore(redisUrl(), { prefix })
   t.teardown(() => store.close())
   const audit = ({ seq }: { seq: number }) => ({ hash: `${seq}`, text: 'e' })
-  for (const id of 'abcde') {
+  for (const id of 'abc') {
     await store.durable.commit({ writes: [{ key: `client:${id}`, expect: 0, text: id }], audit })
   }
   const { Redis } = await import('ioredis')
   const admin = new Redis(redisUrl())
   await admin.del(`${prefix}:{records}:client:b`)
   admin.disconnect()
-  const ids = (await store.durable.list('client', '', 3)).map(({ text }) => text)
-  t.same(ids, ['a', 'c', 'd'])
+  const listed = await store.durable.list('client', '', 3)
+  t.match(listed, [{ text: 'a' }, { key: 'client:b', text: '', isLost: true }, { text: 'c' }])
+  t.notOk(listed[0]?.isLost)
 })
 
 t.test('bug: rejects changes that wait for a silent server together', async t => {
