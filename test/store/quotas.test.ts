@@ -30,6 +30,6 @@ t.test('the embedded store has one instance, which counts alone', async t => {
   t.equal(store.quotas, undefined)
   t.same(
     store.bounds().map(({ name }) => name),
-    ['history_bytes', 'channels', 'idempotency_results', 'tickets', 'ticket_bytes']
+    ['history_bytes', 'channels', 'idempotency_results', 'tickets', 'ticket_bytes', 'call_bytes']
   )
 })
