@@ -27,7 +27,10 @@ export class BatchCalls implements SessionCalls {
   /** What the commit of the batch changes. */
   get pending(): Pick<PendingCommit, 'awaited' | 'answeredCalls'> {
     const awaited = new Map<number, AwaitedCall>(
-      this.made.map(({ seq, request }) => [seq, { recordId: request.recordId, deadline: request.expiresAt }])
+      this.made.map(({ seq, request: { recordId, digest, expiresAt: deadline } }) => [
+        seq,
+        { recordId, digest, deadline }
+      ])
     )
     return {
       ...(awaited.size === 0 ? {} : { awaited }),

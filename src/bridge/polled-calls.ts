@@ -90,9 +90,7 @@ export class PolledCalls implements CallReceivers, OutcomeReceivers {
     if ((await session.outbox.commit(bringing, atOnce)) !== 'full') return
     await session.outbox.commit(({ awaited }) => {
       const call = awaited.get(re)
-      return call === undefined
-        ? undefined
-        : { ...emptyCommit, awaited: new Map([[re, { recordId: call.recordId, deadline: 0 }]]) }
+      return call === undefined ? undefined : { ...emptyCommit, awaited: new Map([[re, { ...call, deadline: 0 }]]) }
     }, atOnce)
   }
 
@@ -106,9 +104,9 @@ export class PolledCalls implements CallReceivers, OutcomeReceivers {
   /** Brings the outcomes that are due, and those that did not fit before. @throws SessionEnded, StoreUnavailable */
   async bringDue(session: BridgeSession): Promise<void> {
     const now = this.#dependencies.steadyNow()
-    for (const [re, { recordId, deadline }] of session.state.current.awaited) {
-      if (deadline > now) continue
-      await this.#bring(session, re, await this.#dependencies.calls.outcomeOf(recordId))
+    for (const [re, call] of session.state.current.awaited) {
+      if (call.deadline > now) continue
+      await this.#bring(session, re, await this.#dependencies.calls.outcomeOf(call))
     }
   }
 }

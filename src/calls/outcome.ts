@@ -25,6 +25,11 @@ export type CallOutcome =
 
 export const timedOut: CallOutcome = { kind: 'refused', code: 'CALL_TIMEOUT', outcome: 'unknown' }
 export const noReceiver: CallOutcome = { kind: 'refused', code: 'NO_RECEIVER' }
+export const denied: CallOutcome = { kind: 'refused', code: 'PERMISSION_DENIED', message: 'call: no pattern matches' }
+export const keyConflict: CallOutcome = {
+  ...{ kind: 'refused', code: 'INVALID_MESSAGE' },
+  message: 'idempotencyKey: already used for another call'
+}
 
 /** How long a caller should wait after a refusal that names no time, in milliseconds. */
 const retryAfterMs = 1000
@@ -32,6 +37,11 @@ const retryAfterMs = 1000
 /** @param what  whose calls are too many */
 export function tooManyCalls(what: string): CallOutcome {
   return { kind: 'refused', code: 'RATE_LIMITED', message: what, retryAfterMs }
+}
+
+/** The outcome of a call that its receiver could not get. */
+export function refusalOf(delivered: 'full' | 'missing'): CallOutcome {
+  return delivered === 'missing' ? noReceiver : tooManyCalls('too many calls to this receiver, or its outbox is full')
 }
 
 /** The outcome of a call that failed on its way. @throws what is none of the expected errors */

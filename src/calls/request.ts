@@ -25,6 +25,12 @@ export interface CallRequest {
   readonly recordId: string
   /** Whether the caller gave an idempotency key. */
   readonly isKeyed: boolean
+  /** Of what it asks for: a repeat under the same key has the same one. */
+  readonly digest: string
+}
+
+export function createCallRequest(members: Omit<CallRequest, 'digest'>): CallRequest {
+  return { ...members, digest: digestOf(members) }
 }
 
 /** Whether a caller may call a method of a client. */
@@ -33,6 +39,6 @@ export function mayCall({ patterns }: Caller, clientId: string, method: string):
 }
 
 /** Compares what repeats of a call ask for; the target as written. */
-export function digestOf({ to, method, data = '' }: CallRequest): string {
+function digestOf({ to, method, data = '' }: Omit<CallRequest, 'digest'>): string {
   return dataDigest(`${JSON.stringify(to)}\n${method}\n${data}`)
 }

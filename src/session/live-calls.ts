@@ -8,6 +8,7 @@ import type { CallRouter } from '../calls/router.js'
 import { tailBytes } from '../protocol/frame.js'
 import type { FrameText } from '../protocol/frame-text.js'
 import { RateLimited } from '../protocol/protocol-error.js'
+import type { WantedCall } from '../store/calls.js'
 import type { SessionCalls } from './calls.js'
 import type { Outgoing } from './outbox.js'
 
@@ -42,8 +43,8 @@ export class LiveCalls implements SessionCalls {
   readonly #maxOpen: number
   readonly #order = new CallOrder()
   readonly #received = new Map<string, ReceivedCall>()
-  /** Outcomes that did not fit: the seq of the call, and its record, which keeps the result. */
-  readonly #waiting = new Map<number, string>()
+  /** Outcomes that did not fit, by the seq of the call: the store keeps the result. */
+  readonly #waiting = new Map<number, WantedCall>()
   #made = 0
   /** Received calls that are neither answered nor forgotten. */
   #open = 0
@@ -74,7 +75,7 @@ export class LiveCalls implements SessionCalls {
     } catch {
       // Without it, the outcome is that nobody knows it.
     }
-    this.#waiting.set(seq, request.recordId)
+    this.#waiting.set(seq, { recordId: request.recordId, digest: request.digest })
   }
 
   #finish(seq: number, outcome: CallOutcome): void {
@@ -137,17 +138,17 @@ export class LiveCalls implements SessionCalls {
   /** Forgets calls that have expired, and sends outcomes that did not fit before. */
   tick(): void {
     this.#forgetExpired()
-    for (const [seq, recordId] of this.#waiting) {
+    for (const [seq, call] of this.#waiting) {
       if (!this.#owner.mayQueue(frameOverheadBytes)) return
       this.#waiting.delete(seq)
-      void this.#retry(seq, recordId)
+      void this.#retry(seq, call)
     }
   }
 
-  async #retry(seq: number, recordId: string): Promise<void> {
-    const outcome = await this.#router.outcomeOf(recordId)
+  async #retry(seq: number, call: WantedCall): Promise<void> {
+    const outcome = await this.#router.outcomeOf(call)
     if (this.#owner.mayQueue(bytesOf(outcome))) this.#finish(seq, outcome)
-    else this.#waiting.set(seq, recordId)
+    else this.#waiting.set(seq, call)
   }
 
   /** The session has ended: it answers no more calls. */

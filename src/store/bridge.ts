@@ -1,3 +1,4 @@
+import type { WantedCall } from './calls.js'
 import type { Position } from './channels.js'
 
 /**
@@ -37,9 +38,7 @@ export interface ChallengeState {
 }
 
 /** A call that the session made, and whose outcome it has not got yet (PROTOCOL §16). */
-export interface AwaitedCall {
-  /** Of the call's record, see `CallStore`. */
-  readonly recordId: string
+export interface AwaitedCall extends WantedCall {
   /** When the session gets an outcome at the latest, unix milliseconds; 0: there is one, and it did not fit into the outbox. */
   readonly deadline: number
 }

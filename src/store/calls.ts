@@ -1,6 +1,6 @@
 /**
  * Calls in the store (PROTOCOL §16): what an idempotency key is bound to, who waits for the result, and the result. All
- * texts are opaque to the store.
+ * texts are opaque to the store. `docs/model/calls.pml` verifies these steps.
  */
 
 /** How long an idempotency key is bound to its call, in milliseconds. */
@@ -8,18 +8,24 @@ export const callKeyLifeMs = 5 * 60 * 1000
 /** Waiters of one call that are kept, the newest: a client that repeats a call waits for it once. */
 export const maxCallWaiters = 16
 
-export interface NewCall {
+/** What a caller waits for. */
+export interface WantedCall {
   /** Names the record: it follows from the idempotency key, or is random. */
   readonly recordId: string
-  readonly callId: string
   /** Of what the call asks for: a repeat has the same one. */
   readonly digest: string
+}
+
+export interface NewCall extends WantedCall {
+  readonly callId: string
   /** How long the record is kept, in milliseconds. */
   readonly lifeMs: number
   /** Whose calls they are: each owner has a part of what is kept. */
   readonly owner: string
   /** Who gets the result. */
   readonly waiter: string
+  /** Who waited for a call that was dropped: they get this result. Default: nobody. */
+  readonly others?: readonly string[]
 }
 
 export type OpenedCall =
@@ -41,15 +47,13 @@ export interface CallStore {
   /** @throws StoreUnavailable; ShareExceeded if too many are kept, and their owner has more than its part */
   open(call: NewCall): Promise<OpenedCall>
   /** Like {@link open} for a record that exists; undefined if it does not. @throws StoreUnavailable */
-  join(
-    call: Pick<NewCall, 'recordId' | 'digest' | 'waiter'>
-  ): Promise<Exclude<OpenedCall, { kind: 'opened' }> | undefined>
+  join(call: WantedCall & Pick<NewCall, 'waiter'>): Promise<Exclude<OpenedCall, { kind: 'opened' }> | undefined>
   /** Keeps the first result of a call. @throws StoreUnavailable */
   settle(recordId: string, callId: string, result: string): Promise<SettledCall>
   /** Removes the record of a call of which nothing ran. @returns who waited for it. @throws StoreUnavailable */
   drop(recordId: string, callId: string): Promise<readonly string[]>
-  /** The result, or undefined if there is none. @throws StoreUnavailable */
-  result(recordId: string): Promise<string | undefined>
+  /** The result, or undefined if there is none, or the record asks for something else. @throws StoreUnavailable */
+  result(call: WantedCall): Promise<string | undefined>
   /**
    * Sends a text to an instance; it may be lost.
    * @returns false if the instance certainly did not get it

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { recordIdOf } from '../../src/calls/call-id.js'
 import type { IncomingCall } from '../../src/calls/mailbox.js'
+import { createCallRequest } from '../../src/calls/request.js'
 import { CallRouter } from '../../src/calls/router.js'
 import { type CallsOwner, LiveCalls, maxRememberedCalls } from '../../src/session/live-calls.js'
 import { createClock } from '../helper/clock.js'
@@ -48,25 +49,26 @@ async function start(t: Test) {
     },
     { deliver: () => 'missing', deliverOutcome: async () => {} }
   )
-  const make = (seq: number) =>
-    caller.calls.make(seq, {
+  const request = (seq: number) =>
+    createCallRequest({
       ...{ caller: { clientId: 'panel', patterns: ['*'], owners: 'panel' }, to: { sessionId: 'r' }, method: 'm' },
       ...{ expiresAt: clock.now() + 10_000, recordId: recordOf(seq), isKeyed: false }
     })
+  const make = (seq: number) => caller.calls.make(seq, request(seq))
   const callId = async (index: number) => {
     await until('the call arrives', async () => arrived.length > index)
     return arrived[index]?.callId ?? ''
   }
-  return { clock, store, caller, called, make, callId, arrived, failures }
+  return { clock, store, caller, called, request, make, callId, arrived, failures }
 }
 
 t.test('keeps an outcome until the caller reads fast enough for it', async t => {
-  const { store, caller, called, make, callId } = await start(t)
+  const { store, caller, called, request, make, callId } = await start(t)
   make(2)
   const id = await callId(0)
   caller.state.mayQueue = false
   t.equal(await called.calls.answer(id, { data: '"done"' }), false)
-  await until('it is kept', async () => (await store.calls.result(recordOf(2))) !== undefined)
+  await until('it is kept', async () => (await store.calls.result(request(2))) !== undefined)
   caller.calls.tick()
   t.same(caller.sent, [], 'still too slow')
   caller.state.mayQueue = true
@@ -78,10 +80,10 @@ t.test('keeps an outcome until the caller reads fast enough for it', async t => 
 })
 
 t.test('without a key, a second answer has no effect, and a late one is dropped', async t => {
-  const { store, clock, caller, called, make, callId } = await start(t)
+  const { store, clock, caller, called, request, make, callId } = await start(t)
   make(2)
   const id = await callId(0)
-  t.equal(await store.calls.result(recordOf(2)), undefined)
+  t.equal(await store.calls.result(request(2)), undefined)
   await called.calls.answer(id, { data: '1' })
   await until('the outcome comes', async () => caller.sent.length === 1)
   t.equal(await called.calls.answer(id, { data: '2' }), false)

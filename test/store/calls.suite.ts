@@ -24,12 +24,13 @@ export function callsSuite(t: Test, openStore: OpenStoreForTest): void {
     t.same(await calls.open(call({ callId: 'c2', waiter: 'w2' })), { kind: 'repeated', callId: 'c' })
     t.same(await calls.join(call({ waiter: 'w3' })), { kind: 'repeated', callId: 'c' })
     t.same(await calls.join(call({ digest: 'other' })), { kind: 'conflict' })
-    t.equal(await calls.result('r'), undefined)
+    t.equal(await calls.result(call()), undefined)
     t.same(await calls.settle('r', 'c2', 'forged'), { kind: 'missing' })
     const result = 'é "🙂"\nline'
     t.same(await calls.settle('r', 'c', result), { kind: 'settled', waiters: ['w1', 'w2', 'w3'] })
     t.same(await calls.settle('r', 'c', 'second'), { kind: 'repeated' })
-    t.equal(await calls.result('r'), result)
+    t.equal(await calls.result(call()), result)
+    t.equal(await calls.result(call({ digest: 'other' })), undefined, 'of another call')
     t.same(await calls.join(call({ waiter: 'w4' })), { kind: 'repeated', callId: 'c', result })
   })
 
@@ -41,7 +42,13 @@ export function callsSuite(t: Test, openStore: OpenStoreForTest): void {
     t.same(await calls.drop('r', 'c'), ['w1', 'w2'])
     t.same(await calls.drop('r', 'c'), [])
     t.same(await calls.settle('r', 'c', 'x'), { kind: 'missing' })
-    t.same(await calls.open(call({ digest: 'another' })), { kind: 'opened' }, 'the key is free')
+    const others = ['w2', 'w3']
+    t.same(await calls.open(call({ digest: 'another', others })), { kind: 'opened' }, 'the key is free')
+    t.same(await calls.open(call({ digest: 'another', others: ['w4'], waiter: 'w5' })), {
+      kind: 'repeated',
+      callId: 'c'
+    })
+    t.same(await calls.settle('r', 'c', 'x'), { kind: 'settled', waiters: ['w2', 'w3', 'w1', 'w4', 'w5'] })
   })
 
   t.test('keeps the newest waiters up to the bound', async t => {

@@ -7,7 +7,7 @@ import { CallOrder } from '../../calls/call-order.js'
 import type { CallTarget } from '../../calls/directory.js'
 import type { HttpCallers } from '../../calls/http-callers.js'
 import type { CallOutcome } from '../../calls/outcome.js'
-import { type Caller, type CallRequest, mayCall } from '../../calls/request.js'
+import { type Caller, type CallRequest, createCallRequest, mayCall } from '../../calls/request.js'
 import type { CallRouter } from '../../calls/router.js'
 import { ApiError } from '../../errors.js'
 import { callTimeoutMs, type Limits } from '../../protocol/limits.js'
@@ -63,13 +63,13 @@ class HttpCall {
   /** @param perSession  makes the key hold for this session alone */
   #request(to: CallTarget, perSession = ''): CallRequest {
     const { method, timeoutMs = callTimeoutMs.default, idempotencyKey } = this.#body
-    return {
+    return createCallRequest({
       ...{ caller: this.#caller, to, method },
       ...(this.#data === undefined ? {} : { data: this.#data }),
       expiresAt: this.#dependencies.router.now() + timeoutMs,
       recordId: recordIdOf(`a:${this.#actor} ${perSession}`, idempotencyKey ?? randomUUID()),
       isKeyed: idempotencyKey !== undefined
-    }
+    })
   }
 
   async one(to: CallTarget): Promise<CallOutcome> {

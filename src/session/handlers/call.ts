@@ -1,6 +1,6 @@
 import { recordIdOf } from '../../calls/call-id.js'
 import type { CallTarget } from '../../calls/directory.js'
-import { mayCall } from '../../calls/request.js'
+import { createCallRequest, mayCall } from '../../calls/request.js'
 import { callTimeoutMs } from '../../protocol/limits.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
@@ -36,12 +36,13 @@ export const call: Handler<UpstreamMessages['call']> = (context, message) => {
     throw new ProtocolError('PERMISSION_DENIED', `call: no permission for method ${method}`)
   }
   const { limits } = dependencies.settings
-  calls.make(seq, {
+  const request = createCallRequest({
     ...{ caller, to, method },
     ...(message.data === undefined ? {} : { data: dataTextOf(message.data, limits) }),
     expiresAt: dependencies.steadyNow() + timeoutMs,
     recordId: recordOf(context, message),
     isKeyed: message.idempotencyKey !== undefined
   })
+  calls.make(seq, request)
   return 'later'
 }

@@ -1,4 +1,4 @@
-import { type CallStore, maxCallWaiters, type NewCall, type OpenedCall } from '../calls.js'
+import { type CallStore, maxCallWaiters, type NewCall, type OpenedCall, type WantedCall } from '../calls.js'
 import { ShareExceeded } from '../errors.js'
 import { callOverheadBytes, shareOfHeap, textBytes } from '../memory-cost.js'
 import type { StoreBound } from '../store.js'
@@ -92,13 +92,13 @@ export function createEmbeddedCalls(
   const table = new CallTable(now, maxBytes)
   const listeners = new Map<string, (text: string) => void>()
 
-  function join({ recordId, digest, waiter }: Pick<NewCall, 'recordId' | 'digest' | 'waiter'>) {
+  function join({ recordId, digest, waiter, others = [] }: WantedCall & Pick<NewCall, 'waiter' | 'others'>) {
     const record = table.get(recordId)
     if (record === undefined) return undefined
     if (record.digest !== digest) return { kind: 'conflict' } as const
     const { callId, result } = record
     if (result !== undefined) return { kind: 'repeated', callId, result } as const
-    table.set(recordId, { ...record, waiters: [...record.waiters, waiter].slice(-maxCallWaiters) })
+    table.set(recordId, { ...record, waiters: [...record.waiters, ...others, waiter].slice(-maxCallWaiters) })
     return { kind: 'repeated', callId } as const
   }
 
@@ -106,9 +106,10 @@ export function createEmbeddedCalls(
     async open(call): Promise<OpenedCall> {
       const joined = join(call)
       if (joined !== undefined) return joined
-      const { recordId, callId, digest, lifeMs, owner, waiter } = call
+      const { recordId, callId, digest, lifeMs, owner, waiter, others = [] } = call
+      const waiters = [...others, waiter].slice(-maxCallWaiters)
       table.makeCapacity(owner)
-      table.set(recordId, { callId, digest, owner, endsAt: now() + lifeMs, waiters: [waiter] })
+      table.set(recordId, { callId, digest, owner, endsAt: now() + lifeMs, waiters })
       return { kind: 'opened' }
     },
     join: async call => join(call),
@@ -125,7 +126,10 @@ export function createEmbeddedCalls(
       table.remove(recordId)
       return record.waiters
     },
-    result: async recordId => table.get(recordId)?.result,
+    async result({ recordId, digest }) {
+      const record = table.get(recordId)
+      return record?.digest === digest ? record.result : undefined
+    },
     async send(instanceId, text) {
       const listener = listeners.get(instanceId)
       listener?.(text)

@@ -41,16 +41,16 @@ function parsePositions(reply: unknown): ReadonlyMap<string, Position> {
   return positions
 }
 
-function formatAwaited({ recordId, deadline }: AwaitedCall): string {
-  return `${recordId} ${deadline}`
+function formatAwaited({ recordId, deadline, digest }: AwaitedCall): string {
+  return `${recordId} ${deadline} ${digest}`
 }
 
 function parseAwaited(reply: unknown): ReadonlyMap<number, AwaitedCall> {
   const items = textsOf(reply)
   const awaited = new Map<number, AwaitedCall>()
   for (let i = 0; i + 1 < items.length; i += 2) {
-    const [recordId = '', deadline] = items[i + 1]?.split(' ') ?? []
-    awaited.set(numberOf(items[i]), { recordId, deadline: numberOf(deadline) })
+    const [recordId = '', deadline, digest = ''] = items[i + 1]?.split(' ') ?? []
+    awaited.set(numberOf(items[i]), { recordId, deadline: numberOf(deadline), digest })
   }
   return awaited
 }

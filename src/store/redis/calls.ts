@@ -41,8 +41,9 @@ export function createRedisCalls(redis: RedisClient, keys: Keys, subscribe: Subs
   }
 
   return {
-    async open({ recordId, callId, digest, lifeMs, waiter }) {
-      const opened = await open(recordId, [callId, digest, waiter, lifeMs])
+    async open({ recordId, callId, digest, lifeMs, waiter, others = [] }) {
+      const waiters = [...others, waiter].slice(-maxCallWaiters).join('\n')
+      const opened = await open(recordId, [callId, digest, waiters, lifeMs])
       if (opened === undefined) throw new UnexpectedReply(opened)
       return opened
     },
@@ -57,9 +58,9 @@ export function createRedisCalls(redis: RedisClient, keys: Keys, subscribe: Subs
     async drop(recordId, callId) {
       return parseWaiters(textOf(await redis.script('callDrop', [keys.call(recordId)], [callId])))
     },
-    async result(recordId) {
-      const result = await redis.command('HGET', keys.call(recordId), 'result')
-      return typeof result === 'string' ? result : undefined
+    async result({ recordId, digest }) {
+      const [kept, result] = listOf(await redis.command('HMGET', keys.call(recordId), 'digest', 'result'))
+      return kept === digest && typeof result === 'string' ? result : undefined
     },
     async send(instanceId, text) {
       const receivers = await redis.command('PUBLISH', keys.callPrefix + instanceId, text)

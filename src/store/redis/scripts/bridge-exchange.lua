@@ -6,7 +6,7 @@ returns the state, completely or not at all.
 The session is a hash: info, identity, version, received, sent, ack, poll, bytes (of the outbox), holder (the instance
 of the held poll), waiters (instances that wait for claims), arrival (theoretical arrival time of the rate), challengeAt,
 challenge, ended; `c:<seq>` a claim: its owner, LF, the message; `p:<channel>` the session's position in the channel;
-`k:<seq>` a call that it made and awaits: record, blank, deadline; `o:<call id>` a call to it that is open: when it expires.
+`k:<seq>` a call that it made and awaits: record, deadline, digest, with blanks between; `o:<call id>` a call to it that is open: when it expires.
 Input
   KEYS[1]  the session   KEYS[2]  its outbox (list: frames ack + 1 to sent)
   ARGV[1]  instance      ARGV[2]  poll   ARGV[3]  ack   ARGV[4]  1 if the poll may wait
