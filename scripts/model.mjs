@@ -1,12 +1,14 @@
-// Checks the model of the bridge with SPIN: `npm run model`. Each variant must pass, or must fail in the way that is stated
+// Checks the models of the bridge and of calls with SPIN: `npm run model`. Each variant must pass, or must fail in the way that is stated
 // here; the last line of the output is the summary. docs/model/README.md explains the variants.
 import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
+import { callVariants, deeperCallVariants } from './model-calls.mjs'
 
-const model = resolve(import.meta.dirname, '../docs/model/bridge.pml')
+const models = resolve(import.meta.dirname, '../docs/model')
+const bridgeModel = 'bridge.pml'
 const memoryMiB = 2000
 const variantMs = 300_000
 const depth = 10_000
@@ -47,12 +49,14 @@ const variants = [
   { name: 'without: position and frames in one step', bounds: down, without: 'POSITION_APART', shows: stuck },
   { name: 'without (e): unacknowledged frames are repeated', bounds: down, without: 'NO_REPEAT', shows: stuck },
   { name: 'without (e): frames are kept until acknowledged', bounds: down, without: 'EARLY_TRIM', shows: stuck },
-  { name: 'without (e): the client drops duplicates', bounds: both, without: 'NO_DROP', shows: twiceAnswered }
+  { name: 'without (e): the client drops duplicates', bounds: both, without: 'NO_DROP', shows: twiceAnswered },
+  ...callVariants
 ]
 const deeper = [
   { name: 'both ways, three exchanges', bounds: { ...both, EXCHANGES: 3 } },
   { name: 'two messages, three exchanges, three faults', bounds: { ...up, EXCHANGES: 3, FAULTS: 3 } },
-  { name: 'three publications, five exchanges', bounds: { MSGS: 0, PUBS: 3, EXCHANGES: 5 } }
+  { name: 'three publications, five exchanges', bounds: { MSGS: 0, PUBS: 3, EXCHANGES: 5 } },
+  ...deeperCallVariants
 ]
 
 const { values } = parseArgs({ options: { deep: { type: 'boolean' }, trail: { type: 'string' } } })
@@ -99,7 +103,7 @@ function definesOf({ bounds, without, shows }) {
 
 /** Runs one variant. @returns what SPIN found, and the number of states */
 async function search(variant, cwd) {
-  await run('spin', ['-a', ...definesOf(variant), model], cwd)
+  await run('spin', ['-a', ...definesOf(variant), join(models, variant.model ?? bridgeModel)], cwd)
   const kind = variant.cycles ? ['-DNP'] : ['-DSAFETY', ...(variant.shows === undefined ? [] : ['-DBFS'])]
   // Finding a fault takes less time than optimizing the search.
   const speed = variant.shows === undefined ? '-O2' : '-O0'
@@ -120,7 +124,8 @@ function newFolder(index) {
 
 async function check(variant, index) {
   const { name, without, shows } = variant
-  const label = without === undefined ? name : `${name} (${without})`
+  const about = variant.model === undefined ? '' : 'calls: '
+  const label = `${about}${name}${without === undefined ? '' : ` (${without})`}`
   const began = Date.now()
   let report
   let isGood = false
@@ -148,8 +153,9 @@ async function showTrail(rule) {
     throw new Error(`unknown rule; the rules are ${variants.flatMap(each => each.without ?? [])}`)
   const cwd = newFolder(0)
   const { found } = await search(variant, cwd)
-  if (!existsSync(join(cwd, 'bridge.pml.trail'))) throw new Error('nothing was found')
-  const args = ['-t', '-B', '-T', '-k', 'bridge.pml.trail', ...definesOf(variant), model]
+  const { model = bridgeModel } = variant
+  if (!existsSync(join(cwd, `${model}.trail`))) throw new Error('nothing was found')
+  const args = ['-t', '-B', '-T', '-k', `${model}.trail`, ...definesOf(variant), join(models, model)]
   const { stdout } = await call('spin', args, { cwd, timeout: variantMs }).catch(error => error)
   process.stdout.write(`${variant.name} (${rule}): ${found}\n\n${stdout.replaceAll(/^ +|^spin: .*\n/gm, '')}`)
 }
