@@ -6,7 +6,7 @@ import type { CallTarget } from './directory.js'
 export interface Caller {
   /** The caller's client, for the receiver; absent: the call came over HTTP. */
   readonly clientId?: string
-  /** Patterns of the methods that may be called; undefined: any. */
+  /** Patterns of the methods that may be called; undefined: every method. */
   readonly patterns: readonly string[] | undefined
   /** Whose quotas count the call, see store/owners.ts. */
   readonly owners: string

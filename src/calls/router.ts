@@ -100,15 +100,19 @@ export class CallRouter {
 
   /**
    * Keeps an outcome that its caller cannot take yet, for {@link outcomeOf}. A key is bound to nothing but the call itself.
-   * @throws StoreUnavailable
+   * What fails is reported; the caller then learns that nobody knows the outcome.
    */
   async keep({ recordId, digest, caller, isKeyed }: CallRequest, outcome: CallOutcome): Promise<void> {
     if (isKeyed) return
-    const { store, mac } = this.#options
+    const { store, mac, onFailure } = this.#options
     const owner = firstOwnerOf(caller.owners)
     const call = { recordId, callId: recordId, digest, lifeMs: resultLifeMs, owner, waiter: '' }
-    const opened = await store.open(call)
-    if (opened.kind === 'opened') await store.settle(recordId, recordId, writeOutcome(mac, recordId, outcome))
+    try {
+      const opened = await store.open(call)
+      if (opened.kind === 'opened') await store.settle(recordId, recordId, writeOutcome(mac, recordId, outcome))
+    } catch (error) {
+      onFailure(error)
+    }
   }
 
   /** The receiver of a call has ended before it answered. */

@@ -70,11 +70,7 @@ export class LiveCalls implements SessionCalls {
       this.#finish(seq, outcome)
       return
     }
-    try {
-      await this.#router.keep(request, outcome)
-    } catch {
-      // Without it, the outcome is that nobody knows it.
-    }
+    await this.#router.keep(request, outcome)
     this.#waiting.set(seq, { recordId: request.recordId, digest: request.digest })
   }
 
