@@ -60,6 +60,7 @@ export async function connectFrom(port, credential, localAddress, headers) {
     openSocket,
     random: Math.random,
     nonce: () => randomBytes(24).toString('base64url'),
+    now: Date.now,
     setTimer: setTimeout,
     clearTimer: clearTimeout,
     reportFault: error => console.error(error),
