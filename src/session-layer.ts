@@ -68,7 +68,7 @@ interface SharedOptions extends SessionLayerOptions {
 const outboxShare = 1 / 8
 const maxOutboxBytes = 512 * 1024 * 1024
 
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** @throws WrongMasterKey, StoreUnavailable */
 async function createDependencies(

@@ -6,6 +6,7 @@ import type { Mac } from '../protocol/mac.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import type { Log, SessionDependencies } from '../session/dependencies.js'
 import { subjectOf } from '../session/presence-changes.js'
+import { SessionLog } from '../session/session-log.js'
 import type { LiveSession } from '../session/session-source.js'
 import type { BridgeState } from '../store/bridge.js'
 import { SessionActivity } from './activity.js'
@@ -67,7 +68,7 @@ export class BridgeSession implements LiveSession, OutboxOwner {
     const { peer, keys, openedAt, expiresAt, lastSeenAt, ending, isPlain = false } = params
     const { store, settings, log } = dependencies
     this.#peer = peer
-    this.log = log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
+    this.log = new SessionLog(log, peer)
     this.verifier = createNodeMac(keys.clientKey)
     this.signer = createNodeMac(keys.serverKey)
     this.claims = store.kind === 'redis' && !isPlain ? createClaimSealer(peer.sessionId, keys) : plainClaims

@@ -33,7 +33,7 @@ function reloadCertificate({ config: { tls }, logger, server }: Reloaded): void 
   }
 }
 
-/** Sessions that are open keep the level of their own lines. */
+/** It holds for open sessions, too. */
 function reloadLogLevel({ sources, logger }: Reloaded): void {
   try {
     const found = readLogLevel(sources)

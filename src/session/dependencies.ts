@@ -15,7 +15,6 @@ export interface Log {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
-  child(bindings: object): Log
 }
 
 /** Receives session events for metrics. Calls are synchronous and must not throw. */

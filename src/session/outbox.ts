@@ -3,6 +3,7 @@ import { type FrameText, withSeq } from '../protocol/frame-text.js'
 import { outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import type { Downstream } from '../protocol/messages.js'
+import type { Reply } from './handlers/handler.js'
 import type { OutboxAccount, OutboxBudget } from './outbox-budget.js'
 import type { Transport } from './transport.js'
 
@@ -34,6 +35,13 @@ export class Outbox implements OutboxAccount {
         ? signText(this.#signer, withSeq(message, seq))
         : signMessage(this.#signer, Object.assign({ type: message.type, seq }, message))
     )
+    return this.refresh()
+  }
+
+  /** Like {@link send}, for a reply. @param re  the seq of the request */
+  reply(re: number, reply: Reply): boolean {
+    const seq = ++this.#sent
+    this.#transport.send(signMessage(this.#signer, Object.assign({ type: reply.type, seq, re }, reply)))
     return this.refresh()
   }
 

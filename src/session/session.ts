@@ -16,6 +16,7 @@ import { LiveCalls } from './live-calls.js'
 import { LiveSubscriptions, type Subscription } from './live-subscriptions.js'
 import { Outbox, type Outgoing } from './outbox.js'
 import { SessionChallenges } from './session-challenges.js'
+import { SessionLog } from './session-log.js'
 import type { LiveSession, TickTimes } from './session-source.js'
 import type { Transport } from './transport.js'
 
@@ -57,7 +58,7 @@ export class Session implements LiveSession {
     this.#peer = peer
     this.#expiresAt = expiresAt
     this.openedAt = now()
-    this.log = dependencies.log.child({ sessionId: peer.sessionId, clientId: peer.clientId })
+    this.log = new SessionLog(dependencies.log, peer)
     this.#dependencies = dependencies
     this.#transport = transport
     const reader = new FrameReader(createNodeMac(keys.clientKey), settings.limits.depth)
@@ -193,12 +194,12 @@ export class Session implements LiveSession {
   }
 
   #answer(message: Upstream, seq: number, answer: Answer): void {
-    if (answer === 'later') return
+    if (answer === 'later' || this.#ended) return
     const [reply, ...followUps]: readonly [Reply, ...FollowUp[]] = 'type' in answer ? [answer] : answer
-    this.send(Object.assign({ type: reply.type, re: seq }, reply) as Outgoing)
+    if (this.#outbox.reply(seq, reply)) this.end('SLOW_CONSUMER')
     for (const publication of followUps) this.send(publication)
     if (reply.type === 'subscribed') this.#subscriptions.release(reply.channel)
-    if (message.type === 'bye' && !this.#ended) {
+    if (message.type === 'bye' && !this.ended) {
       this.#transport.close(closeNormal, 'bye')
       this.#finish('bye')
     }

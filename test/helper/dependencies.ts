@@ -13,7 +13,7 @@ import { StoredSessionDirectory } from '../../src/session/session-directory.js'
 import { createClock } from './clock.js'
 import { stores } from './stores.js'
 
-const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
+const log: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** The dependencies of a session, without a gateway around it. */
 export async function createTestDependencies(t: Test): Promise<SessionDependencies> {

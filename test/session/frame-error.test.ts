@@ -5,7 +5,7 @@ import type { Log } from '../../src/session/dependencies.js'
 import { frameErrorOf } from '../../src/session/frame-error.js'
 import { StoreUnavailable } from '../../src/store/errors.js'
 
-const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
+const log: Log = { debug() {}, info() {}, warn() {}, error() {} }
 const boundedLog = createBoundedLog(log, Date.now, Date.now)
 
 t.test('UNAVAILABLE states whether the command may have reached the store', async t => {
