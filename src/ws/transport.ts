@@ -23,57 +23,97 @@ function frameHeader(bytes: number): string {
   return String.fromCharCode(textFrame, bytesIn64Bits, 0, 0, 0, 0, ...low)
 }
 
-// Frames sent to one socket in the same tick leave in one write: the first frame corks the socket, and all sockets are
-// uncorked at the end of the tick.
-let corked: Socket[] = []
-
-function uncorkAll(): void {
-  const sockets = corked
-  corked = []
-  for (const socket of sockets) socket.uncork()
-}
-
-function cork(socket: Socket): void {
-  if (corked.length === 0) process.nextTick(uncorkAll)
-  corked.push(socket)
-  socket.cork()
+/** A write that the network has not taken as a whole. */
+interface UnsentWrite {
+  readonly frames: number
+  /** What had been written to the connection when it ended, in bytes. */
+  readonly endsAt: number
 }
 
 /**
- * The transport of a session over a WebSocket. Frames bypass ws and go straight to the TCP socket, so a publication to
- * thousands of sockets allocates nothing per socket. With deflate off ws writes its own frames synchronously, too, so the
- * order is kept.
+ * The transport of a session over a WebSocket. Frames bypass ws and go straight to the TCP socket; those of one tick leave
+ * in one write. With deflate off ws writes its own frames synchronously, too, so the order is kept.
  */
-export function createWsTransport(socket: WebSocket, tcp: Socket): Transport {
-  let pendingFrames = 0
-  const onFlushed = () => {
-    pendingFrames--
+class WsTransport implements Transport {
+  readonly name = 'ws'
+  readonly #socket: WebSocket
+  readonly #tcp: Socket
+  /** The frames of this tick, one character per byte: most frames are ASCII, so they are copied as they are in memory. */
+  #queued = ''
+  #queuedFrames = 0
+  #writtenBytes = 0
+  #unsent: UnsentWrite[] = []
+
+  constructor(socket: WebSocket, tcp: Socket) {
+    this.#socket = socket
+    this.#tcp = tcp
   }
 
-  return {
-    name: 'ws',
-    get bufferedBytes() {
-      return tcp.writableLength
-    },
-    get bufferedFrames() {
-      return pendingFrames
-    },
-    send(frame) {
-      if (socket.readyState !== socket.OPEN) return
-      if (tcp.writableCorked === 0) cork(tcp)
-      pendingFrames++
-      const bytes = Buffer.byteLength(frame)
-      // Most frames are ASCII: latin1 copies them as they are in memory, together with the header.
-      if (bytes === frame.length) tcp.write(frameHeader(bytes) + frame, 'latin1', onFlushed)
-      else {
-        tcp.write(frameHeader(bytes), 'latin1')
-        tcp.write(frame, 'utf8', onFlushed)
-      }
-    },
-    close(code, reason) {
-      socket.close(code, reason.slice(0, maxReasonBytes))
-    },
-    pause: () => socket.pause(),
-    resume: () => socket.resume()
+  get bufferedBytes(): number {
+    return this.#tcp.writableLength + this.#queued.length
   }
+
+  get bufferedFrames(): number {
+    if (this.#unsent.length > 0) this.#dropSent()
+    return this.#unsent.reduce((sum, { frames }) => sum + frames, this.#queuedFrames)
+  }
+
+  send(frame: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return
+    if (this.#queuedFrames === 0) flushLater(this)
+    const bytes = Buffer.byteLength(frame)
+    const payload = bytes === frame.length ? frame : Buffer.from(frame).toString('latin1')
+    this.#queued += frameHeader(bytes) + payload
+    this.#queuedFrames++
+  }
+
+  /** Writes the frames of this tick. */
+  flush(): void {
+    const [text, frames] = [this.#queued, this.#queuedFrames]
+    this.#queued = ''
+    this.#queuedFrames = 0
+    // A peer that has sent its close frame in this tick was answered with one: no frame may follow.
+    if (frames === 0 || this.#socket.readyState !== this.#socket.OPEN) return
+    this.#writtenBytes += text.length
+    this.#tcp.write(text, 'latin1')
+    if (this.#tcp.writableLength > 0) this.#unsent.push({ frames, endsAt: this.#writtenBytes })
+  }
+
+  /** Forgets the writes that the network has taken. What ws wrote itself makes them seem later than they are, not earlier. */
+  #dropSent(): void {
+    const sentBytes = this.#writtenBytes - this.#tcp.writableLength
+    const left = this.#unsent.findIndex(({ endsAt }) => endsAt > sentBytes)
+    this.#unsent = left < 0 ? [] : this.#unsent.slice(left)
+  }
+
+  close(code: number, reason: string): void {
+    this.flush()
+    this.#socket.close(code, reason.slice(0, maxReasonBytes))
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+}
+
+let unflushed: WsTransport[] = []
+
+function flushAll(): void {
+  const transports = unflushed
+  unflushed = []
+  for (const transport of transports) transport.flush()
+}
+
+/** Flushes a transport at the end of this tick. */
+function flushLater(transport: WsTransport): void {
+  if (unflushed.length === 0) process.nextTick(flushAll)
+  unflushed.push(transport)
+}
+
+export function createWsTransport(socket: WebSocket, tcp: Socket): Transport {
+  return new WsTransport(socket, tcp)
 }
