@@ -3,6 +3,7 @@ import type { Limits } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import { type DecodedUpstream, decodePoll, decodeUpstream, type Poll } from '../protocol/messages.js'
 import { PollError, ProtocolError } from '../protocol/protocol-error.js'
+import { decodeUtf8Node } from '../protocol/utf8-node.js'
 
 /** The body of an exchange (PROTOCOL §9.1): frames, one per line, the last one the poll. */
 
@@ -50,7 +51,7 @@ function splitLines(body: Uint8Array): Uint8Array[] {
 }
 
 function readMessage(verifier: Mac, line: Uint8Array, limits: Limits): BatchMessage {
-  const text = verifyFrame(verifier, line, limits.depth)
+  const text = verifyFrame(verifier, line, limits.depth, decodeUtf8Node)
   const decoded = decodeUpstream(text)
   if ('error' in decoded && decoded.error.code === 'PROTOCOL_ERROR') throw decoded.error
   return { seq: decoded.seq, text, decoded }
@@ -92,7 +93,7 @@ export function readExchange(verifier: Mac, body: Uint8Array, limits: Limits): E
   try {
     const last = lines.at(-1) ?? body
     if (last.length > limits.frameBytes) throw new ProtocolError('FRAME_TOO_LARGE')
-    poll = decodePoll(verifyFrame(verifier, last, limits.depth))
+    poll = decodePoll(verifyFrame(verifier, last, limits.depth, decodeUtf8Node))
     requireSizes(body, lines, limits)
     const messages = lines.slice(0, -1).map(line => readMessage(verifier, line, limits))
     requireOrder(messages)

@@ -53,6 +53,12 @@ function findTail(frame: Uint8Array): number {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** Decodes bytes. @throws TypeError for what is not UTF-8 */
+export type Utf8Decoder = (bytes: Uint8Array) => string
+
+/** The {@link Utf8Decoder} for any platform. */
+export const decodeUtf8: Utf8Decoder = bytes => decoder.decode(bytes)
+
 /**
  * Reads the signed part of a frame without verifying it. For an `authenticate`, whose key follows from its content.
  * @param frame  UTF-8
@@ -63,7 +69,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function readSignedText(frame: Uint8Array, depth: number): string {
   const end = findTail(frame)
   if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
-  return scannedText(frame, end, depth)
+  return scannedText(frame, end, depth, decodeUtf8)
 }
 
 /**
@@ -81,22 +87,23 @@ export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
  * @param mac    keyed with the session key of the sender
  * @param frame  UTF-8
  * @param depth  allowed nesting levels; the object of the frame is the first
+ * @param decode the platform's decoder
  * @returns the text of the signed part, for the decoders in `messages.ts`; it may still be malformed JSON
  * @throws ProtocolError PROTOCOL_ERROR if the tail is malformed or a rule is broken; SIGNATURE_INVALID
  */
-export function verifyFrame(mac: Mac, frame: Uint8Array, depth: number): string {
+export function verifyFrame(mac: Mac, frame: Uint8Array, depth: number, decode = decodeUtf8): string {
   const end = findTail(frame)
   if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
   if (!constantTimeEqualHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))) {
     throw new ProtocolError('SIGNATURE_INVALID')
   }
-  return scannedText(frame, end, depth)
+  return scannedText(frame, end, depth, decode)
 }
 
-function scannedText(frame: Uint8Array, end: number, depth: number): string {
+function scannedText(frame: Uint8Array, end: number, depth: number, decode: Utf8Decoder): string {
   let text: string
   try {
-    text = `${decoder.decode(frame.subarray(0, end))}}`
+    text = `${decode(frame.subarray(0, end))}}`
   } catch {
     throw new ProtocolError('PROTOCOL_ERROR', 'the frame is not valid UTF-8')
   }

@@ -2,6 +2,7 @@ import { verifyFrame } from '../protocol/frame.js'
 import type { Mac } from '../protocol/mac.js'
 import { type DecodedUpstream, decodeUpstream } from '../protocol/messages.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
+import { decodeUtf8Node } from '../protocol/utf8-node.js'
 
 /** Verifies and decodes the upstream frames of one session on a transport that keeps order. */
 export class FrameReader {
@@ -26,7 +27,7 @@ export class FrameReader {
    * @throws ProtocolError for a frame that ends the session
    */
   read(frame: Uint8Array): DecodedUpstream {
-    const decoded = decodeUpstream(verifyFrame(this.#verifier, frame, this.#depth))
+    const decoded = decodeUpstream(verifyFrame(this.#verifier, frame, this.#depth, decodeUtf8Node))
     const expectedSeq = this.#lastSeq + 1
     if (decoded.seq !== expectedSeq) throw new ProtocolError('SEQUENCE_INVALID', `expected seq ${expectedSeq}`)
     this.#lastSeq = decoded.seq

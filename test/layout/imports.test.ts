@@ -104,6 +104,7 @@ t.test('imports form no cycle', async t => {
 t.test('the protocol and the client use nothing that a browser lacks', async t => {
   const nodeOnly = [
     'mac-node.ts',
+    'utf8-node.ts',
     'socket-node.ts',
     'node.ts',
     'schemas.ts',
