@@ -9,6 +9,7 @@ import type {
   StoredPublication
 } from '../store/channels.js'
 import { StoreUnavailable } from '../store/errors.js'
+import type { MaybePromise } from '../store/maybe-promise.js'
 import { type ChannelBounds, defaultChannelBounds } from './bounds.js'
 import { ChannelManager, type ChannelManagerOptions } from './channel-manager.js'
 import type { ChannelStream } from './channel-stream.js'
@@ -53,8 +54,9 @@ class LocalChannelBroker implements ChannelBroker {
     this.#gate = new QuotaGate(options.quotas, options.store, channel => this.#manager.get(channel)?.isOpen === true)
   }
 
-  publish(channel: string, data: string, request: PublishRequest): Promise<Published | 'conflict'> {
-    return this.#gate.publish(channel, data, { ...request, publishedAt: this.#options.now() })
+  publish(channel: string, data: string, request: PublishRequest): MaybePromise<Published | 'conflict'> {
+    const { idempotencyKey, owners, sessionId } = request
+    return this.#gate.publish(channel, data, { publishedAt: this.#options.now(), idempotencyKey, owners, sessionId })
   }
 
   async join(subscriber: Subscriber, channel: string, from?: JoinPoint, owners?: string): Promise<Joined> {

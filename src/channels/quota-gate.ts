@@ -9,10 +9,13 @@ import type {
   PublishOptions
 } from '../store/channels.js'
 import { ShareExceeded, StoreUnavailable } from '../store/errors.js'
+import { type MaybePromise, recoverFrom, whenReady } from '../store/maybe-promise.js'
 import type { ClientQuotas, QuotaAmounts } from './client-quotas.js'
 
 /** When to try again while the store has no capacity for more results of idempotency keys, in milliseconds. */
 const retryFullStoreMs = 5000
+
+const oneChannel: QuotaAmounts = { channels: 1 }
 
 /** Asks the quotas of owners before the store is asked, and counts what the store then did. */
 export class QuotaGate {
@@ -32,34 +35,38 @@ export class QuotaGate {
   }
 
   /** See `ChannelBroker`. @throws StoreUnavailable, RateLimited */
-  async publish(channel: string, data: string, options: PublishOptions): Promise<Published | 'conflict'> {
-    const { owners } = options
-    if (owners === undefined || this.#quotas === undefined) return this.#store.publish(channel, data, options)
+  publish(channel: string, data: string, options: PublishOptions): MaybePromise<Published | 'conflict'> {
+    const { owners, publishedAt } = options
+    const quotas = this.#quotas
+    if (owners === undefined || quotas === undefined) return this.#store.publish(channel, data, options)
     const keptBytes = this.#store.bytesOf(data, owners)
     const hasKey = options.idempotencyKey !== '' && options.sessionId === undefined
-    let cancel: () => void
-    try {
-      const amounts = { historyBytes: keptBytes, idempotencyResults: hasKey ? 1 : 0 }
-      await this.requireChannel(owners, channel, amounts)
-      const { publishedAt } = options
-      const cost = { dataBytes: Buffer.byteLength(data), keptBytes, publishedAt, hasKey }
-      cancel = this.#quotas.chargePublication(owners, cost)
-    } catch (error) {
-      return this.#answerRepeat(channel, data, options, error)
-    }
-    return this.#publishCharged(channel, data, { ...options, owners }, cancel)
+    const amounts = { historyBytes: keptBytes, idempotencyResults: hasKey ? 1 : 0, channels: 1 }
+    const cost = { dataBytes: Buffer.byteLength(data), keptBytes, publishedAt, hasKey }
+    const charged = recoverFrom(
+      () => whenReady(this.requireChannel(owners, channel, amounts), () => quotas.chargePublication(owners, cost)),
+      refusal => this.#answerRepeat(channel, data, options, refusal)
+    )
+    return whenReady(charged, result =>
+      typeof result === 'function' ? this.#publishCharged(channel, data, options, result) : result
+    )
   }
 
   /**
-   * @param amounts  what else is about to be charged
+   * @param amounts  what is about to be charged, one channel included
+   * @returns undefined if the store need not be asked
    * @throws RateLimited if the owners may create no more channels and this one is unknown. @throws StoreUnavailable
    */
-  async requireChannel(owners: string, channel: string, amounts: QuotaAmounts = {}): Promise<void> {
+  requireChannel(owners: string, channel: string, amounts: QuotaAmounts = oneChannel): MaybePromise<void> {
     const quotas = this.#quotas
     if (quotas === undefined) return
-    const reading = quotas.readUnknown(owners, { ...amounts, channels: 1 })
-    if (reading !== undefined) await reading
-    if (quotas.mayCreateChannel(owners) || this.#isKnown(channel)) return
+    return whenReady(quotas.readUnknown(owners, amounts), () => {
+      if (quotas.mayCreateChannel(owners) || this.#isKnown(channel)) return
+      return this.#requireExisting(owners, channel, quotas)
+    })
+  }
+
+  async #requireExisting(owners: string, channel: string, quotas: ClientQuotas): Promise<void> {
     if (!(await this.#store.exists(channel))) quotas.requireChannel(owners)
   }
 
@@ -90,22 +97,24 @@ export class QuotaGate {
     return page
   }
 
-  async #publishCharged(
+  #publishCharged(
     channel: string,
     data: string,
-    options: PublishOptions & { readonly owners: string },
+    options: PublishOptions,
     cancel: () => void
-  ): Promise<Published | 'conflict'> {
-    try {
-      const published = await this.#store.publish(channel, data, options)
-      if (published === 'conflict' || published.duplicate) cancel()
-      else if (published.offset === 1) this.#quotas?.chargeChannel(options.owners, true)
-      return published
-    } catch (error) {
+  ): MaybePromise<Published | 'conflict'> {
+    const { owners = '' } = options
+    const publish = () =>
+      whenReady(this.#store.publish(channel, data, options), published => {
+        if (published === 'conflict' || published.duplicate) cancel()
+        else if (published.offset === 1) this.#quotas?.chargeChannel(owners, true)
+        return published
+      })
+    return recoverFrom(publish, error => {
       if (error instanceof StoreUnavailable && error.outcome === 'unsent') cancel()
       if (error instanceof ShareExceeded) throw new RateLimited(`too many ${error.what}`, retryFullStoreMs)
       throw error
-    }
+    })
   }
 
   /** A repeat changes nothing, so it is answered although a quota is used up. @throws refusal if it is no repeat */

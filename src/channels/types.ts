@@ -6,6 +6,7 @@ import type {
   Published,
   StoredPublication
 } from '../store/channels.js'
+import type { MaybePromise } from '../store/maybe-promise.js'
 
 /** A session that receives publications as they come (a socket). */
 export interface Subscriber {
@@ -62,7 +63,7 @@ export interface ChannelBroker {
    * @throws StoreUnavailable
    * @throws RateLimited if a quota of the owners is used up; a repeat is answered even then
    */
-  publish(channel: string, data: string, request: PublishRequest): Promise<Published | 'conflict'>
+  publish(channel: string, data: string, request: PublishRequest): MaybePromise<Published | 'conflict'>
 
   /**
    * Joins, or moves a subscriber that has joined, without a race: every publication after `position` reaches it. It

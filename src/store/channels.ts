@@ -1,3 +1,5 @@
+import type { MaybePromise } from './maybe-promise.js'
+
 /**
  * Channels in the store (PROTOCOL §10): offsets, a bounded history, and notifications to every instance that listens.
  *
@@ -77,12 +79,12 @@ export interface PublishOptions {
    */
   readonly idempotencyKey: string
   /** Stored with the publication, see owners.ts. The result of the key counts towards the share of the first. Default ''. */
-  readonly owners?: string
+  readonly owners?: string | undefined
   /**
    * The key is the gateway's own for a message of this bridge session, not the client's: the result lives no longer than
    * the session, and {@link sessionResultLifeMs} at most.
    */
-  readonly sessionId?: string
+  readonly sessionId?: string | undefined
 }
 
 /** How long a publication's result is kept for repeats with its idempotency key, in milliseconds (PROTOCOL §7). */
@@ -140,7 +142,7 @@ export interface ChannelStore {
    * @throws StoreUnavailable; `outcome` states whether the publication may have been made. ShareExceeded if the owner
    *         has more than its share of the results of idempotency keys, and there is no capacity for more
    */
-  publish(channel: string, data: string, options: PublishOptions): Promise<Published | 'conflict'>
+  publish(channel: string, data: string, options: PublishOptions): MaybePromise<Published | 'conflict'>
   /**
    * The answer to a publication whose idempotency key was used before; undefined if it was not. It publishes nothing.
    * @throws StoreUnavailable

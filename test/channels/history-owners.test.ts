@@ -38,7 +38,7 @@ async function startInstances(t: Test, kind: 'embedded' | 'redis', bounds: { cha
   const { store, another } = await stores[kind](t, clock.now, { history, ...bounds })
   const seen = kind === 'redis' ? [store, await another()] : [store]
   const instances = seen.map(each => instanceOn(each, clock.now))
-  const publish = (instance: number, owners: string, channel: string, data: string) =>
+  const publish = async (instance: number, owners: string, channel: string, data: string) =>
     (instances[instance % instances.length] as Instance).channels.publish(channel, data, { idempotencyKey: '', owners })
   const tick = async () => {
     // The second round reads what the others have sent in the first.

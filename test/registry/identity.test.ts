@@ -135,7 +135,7 @@ t.test('each call notices by itself that the store was emptied', async t => {
     presence: () => store.presence.list('c', '', 10, 0),
     'bridge session': () => store.bridge.info('x'),
     'end of a bridge session': () => store.bridge.end('x', 'bye', 1000),
-    'new channel': () => store.channels.publish('c', '1', { publishedAt: 1, idempotencyKey: '' }),
+    'new channel': async () => store.channels.publish('c', '1', { publishedAt: 1, idempotencyKey: '' }),
     'top of a channel': () => store.channels.tops(['c'])
   }
   for (const [name, call] of Object.entries(calls)) {

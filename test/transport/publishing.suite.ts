@@ -157,7 +157,7 @@ export function publishingSuite(t: Test, { start, openStore }: ChannelHarness): 
           get isReceiving() {
             return channels.isReceiving
           },
-          publish: (...args) => orFail(() => channels.publish(...args)),
+          publish: (...args) => orFail(async () => channels.publish(...args)),
           read: (...args) => orFail(() => channels.read(...args)),
           tops: names => orFail(() => channels.tops(names))
         }

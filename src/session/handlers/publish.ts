@@ -2,6 +2,7 @@ import { mayPublish } from '../../auth/permissions.js'
 import type { PublishRequest } from '../../channels/types.js'
 import type { UpstreamMessages } from '../../protocol/messages.js'
 import { ProtocolError } from '../../protocol/protocol-error.js'
+import { whenReady } from '../../store/maybe-promise.js'
 import { ownersOfSession } from '../../store/owners.js'
 import { dataTextOf } from './data-text.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
@@ -20,19 +21,21 @@ function requestOf({ peer, mayRunAgain }: HandlerContext, seq: number, given: st
 }
 
 /** PROTOCOL §10.2: publishes to all sessions that have joined the channel. */
-export const publish: Handler<UpstreamMessages['publish']> = async (context, message): Promise<Reply> => {
+export const publish: Handler<UpstreamMessages['publish']> = (context, message) => {
   const { dependencies, peer } = context
   const { channel, idempotencyKey, seq } = message
   if (!mayPublish(peer.capabilities.publish, channel)) {
     throw new ProtocolError('PERMISSION_DENIED', `publish: no permission for channel ${channel}`)
   }
   const data = dataTextOf(message.data, dependencies.settings.limits)
-  const published = await dependencies.channels.publish(channel, data, requestOf(context, seq, idempotencyKey))
-  if (published === 'conflict') {
-    throw new ProtocolError('INVALID_MESSAGE', 'idempotencyKey: already used with other data')
-  }
-  const { offset, epoch, duplicate } = published
-  // A client that gave no key did not repeat anything, even if its message was handled twice.
-  const isRepeat = duplicate && idempotencyKey !== undefined
-  return { type: 'published', channel, offset, epoch, ...(isRepeat ? { duplicate: true } : {}) }
+  const publishing = dependencies.channels.publish(channel, data, requestOf(context, seq, idempotencyKey))
+  return whenReady(publishing, (published): Reply => {
+    if (published === 'conflict') {
+      throw new ProtocolError('INVALID_MESSAGE', 'idempotencyKey: already used with other data')
+    }
+    const { offset, epoch, duplicate } = published
+    // A client that gave no key did not repeat anything, even if its message was handled twice.
+    const isRepeat = duplicate && idempotencyKey !== undefined
+    return { type: 'published', channel, offset, epoch, ...(isRepeat ? { duplicate: true } : {}) }
+  })
 }

@@ -131,7 +131,7 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
   const notifier = new PublicationNotifier(name => table.isListening(name))
 
   return {
-    async publish(name, data, publish) {
+    publish(name, data, publish) {
       const { publishedAt, idempotencyKey, owners = '' } = publish
       const key = idempotencyKey === '' ? undefined : `${name}\n${idempotencyKey}`
       const digest = key === undefined ? '' : dataDigest(data)

@@ -1,0 +1,26 @@
+/**
+ * A value that is there at once or comes later. The embedded store answers at once, and each `await` on the way of a
+ * message would cost a turn of the microtask queue.
+ */
+export type MaybePromise<T> = T | Promise<T>
+
+/** Continues with a value as soon as it is there. @returns the result of `next`, at once if the value was there */
+export function whenReady<T, R>(value: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}
+
+/**
+ * Runs an operation that fails at once or later.
+ * @param onError  returns what counts in place of its result, or throws
+ */
+export function recoverFrom<T, R>(
+  operation: () => MaybePromise<T>,
+  onError: (error: unknown) => MaybePromise<R>
+): MaybePromise<T | R> {
+  try {
+    const result = operation()
+    return result instanceof Promise ? result.catch(onError) : result
+  } catch (error) {
+    return onError(error)
+  }
+}
