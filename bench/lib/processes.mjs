@@ -117,7 +117,7 @@ export async function createCredential({ url }) {
   return { clientId, keyId, secret }
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address()

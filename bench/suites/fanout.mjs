@@ -1,3 +1,4 @@
+import { CentrifugoSession, centrifugoVersion, startCentrifugo } from '../lib/centrifugo.mjs'
 import { openMany, WsSession } from '../lib/countersign.mjs'
 import { Fan, publication } from '../lib/fan.mjs'
 import { interleave, median, ratio } from '../lib/measure.mjs'
@@ -11,6 +12,7 @@ import { SocketIoSession } from '../lib/socket-io.mjs'
 const names = {
   ours: 'countersign',
   socketIo: 'Socket.IO, unsigned',
+  centrifugo: 'Centrifugo, unsigned',
   signing: 'ws, signs each (createHmac)',
   signingOurs: 'ws, signs each (our HMAC)'
 }
@@ -23,6 +25,7 @@ export default async function run({ pace, out, quick }) {
   const results = {}
   const latencies = {}
   const counts = quick ? [20, 50] : [200, 2000]
+  const centrifugoIs = centrifugoVersion()
   for (const count of counts) {
     log(`  ${count} subscribers …`)
     const [gateway, bare, socketIo] = await Promise.all([startGateway(), startPeer('bare-ws'), startPeer('socket-io')])
@@ -46,6 +49,17 @@ export default async function run({ pace, out, quick }) {
       text => text.startsWith('42["publication"')
     )
 
+    const centrifugo = centrifugoIs === undefined ? undefined : await startCentrifugo()
+    const further = centrifugo ? await openMany(count + 1, () => CentrifugoSession.open(centrifugo.url)) : []
+    const another = further.pop()
+    await Promise.all(further.map(each => each.ask('"subscribe":{"channel":"fan"}')))
+    if (another !== undefined) another.socket.onText = () => {}
+    const last = new Fan(
+      further.map(each => each.socket),
+      () => another.socket.send(another.text(`"publish":{"channel":"fan","data":${publication}}`)),
+      text => text.startsWith('{"push"')
+    )
+
     const plain = await openMany(count + 1, () => RawSocket.connect(bare.url, '/'))
     const plainPublisher = plain.pop()
     for (const socket of plain) socket.send('{"type":"subscribe"}')
@@ -64,6 +78,7 @@ export default async function run({ pace, out, quick }) {
       [
         { name: names.ours, run: ms => ours.run(ms), cpuUs: gateway.cpuUs },
         { name: names.socketIo, run: ms => theirs.run(ms), cpuUs: socketIo.cpuUs },
+        ...(centrifugo ? [{ name: names.centrifugo, run: ms => last.run(ms), cpuUs: centrifugo.cpuUs }] : []),
         { name: names.signing, run: signing('publish'), cpuUs: bare.cpuUs },
         { name: names.signingOurs, run: signing('publishWithOurMac'), cpuUs: bare.cpuUs }
       ],
@@ -71,13 +86,15 @@ export default async function run({ pace, out, quick }) {
     )
     latencies[count] = new Map([
       [names.ours, ours.drainLatencies()],
-      [names.socketIo, theirs.drainLatencies()]
+      [names.socketIo, theirs.drainLatencies()],
+      ...(centrifugo ? [[names.centrifugo, last.drainLatencies()]] : [])
     ])
-    for (const each of [...sessions, publisher, ...others, other]) each.close()
+    for (const each of [...sessions, publisher, ...others, other, ...further, another]) each?.close()
     for (const each of [...plain, plainPublisher]) each.destroy()
-    await Promise.all([gateway, bare, socketIo].map(each => each.stop()))
+    await Promise.all([gateway, bare, socketIo, centrifugo].map(each => each?.stop()))
   }
 
+  const measured = Object.values(names).filter(name => results[counts[0]].has(name))
   const row = name => [
     name,
     ...counts.flatMap(count => {
@@ -95,16 +112,21 @@ export default async function run({ pace, out, quick }) {
       'subscriber has received the last. Countersign numbers and signs each delivery separately, keeps a history ' +
       'and tracks positions; Socket.IO encodes once and sends the same bytes to all; `ws` numbers, encodes and ' +
       'signs each delivery and keeps nothing.',
-    versions: { ws: versionOf('ws'), 'Socket.IO': versionOf('socket.io') },
+    versions: {
+      ws: versionOf('ws'),
+      'Socket.IO': versionOf('socket.io'),
+      Centrifugo: centrifugoIs ?? '(not on the PATH)'
+    },
     sections: [
       table(
         ['', ...counts.flatMap(count => [`${count}: CPU per delivery`, 'p50, p99 of delivery'])],
-        Object.values(names).map(row)
+        measured.map(row)
       ),
       table(
         barHead,
         counts.flatMap(count => [
-          bar(count, names.socketIo, 1.3),
+          bar(count, names.socketIo, count < 1000 ? 1 : 0.95),
+          ...(centrifugoIs === undefined ? [] : [bar(count, names.centrifugo, count < 1000 ? 1 : 0.95)]),
           bar(count, names.signing, 1),
           bar(count, names.signingOurs, 1)
         ])
@@ -113,7 +135,7 @@ export default async function run({ pace, out, quick }) {
     ],
     panels: counts.map(count => ({
       title: `Server CPU per delivery, µs, ${count} subscribers (less is better)`,
-      bars: Object.values(names).map(name => ({
+      bars: measured.map(name => ({
         ...{ name, value: median(results[count].get(name).us) },
         isOurs: name === names.ours
       }))

@@ -1,3 +1,4 @@
+import { CentrifugoSession, centrifugoVersion, startCentrifugo } from '../lib/centrifugo.mjs'
 import { openMany, WsSession } from '../lib/countersign.mjs'
 import { interleave, keepInFlight, median, ratio } from '../lib/measure.mjs'
 import { createCredential, startGateway, startPeer, versionOf } from '../lib/processes.mjs'
@@ -12,7 +13,8 @@ const names = {
   heartbeat: 'countersign, heartbeat',
   publish: 'countersign, publish',
   bare: 'ws, echo',
-  socketIo: 'Socket.IO, ack'
+  socketIo: 'Socket.IO, ack',
+  centrifugo: 'Centrifugo, publish'
 }
 
 const notes = `## What the figures consist of
@@ -25,10 +27,13 @@ Improvements made: header and payload in one chunk that bypasses the sender of \
 
 export default async function run({ pace, out }) {
   const [gateway, bare, socketIo] = await Promise.all([startGateway(), startPeer('bare-ws'), startPeer('socket-io')])
+  const centrifugoIs = centrifugoVersion()
+  const centrifugo = centrifugoIs === undefined ? undefined : await startCentrifugo()
   const credential = await createCredential(gateway)
   const sessions = await openMany(sockets, () => WsSession.open(gateway.url, credential))
   const plain = await openMany(sockets, () => RawSocket.connect(bare.url, '/'))
   const others = await openMany(sockets, () => SocketIoSession.open(socketIo.url))
+  const further = centrifugo ? await openMany(sockets, () => CentrifugoSession.open(centrifugo.url)) : []
 
   const data = '"channel":"bench:quiet","data":{"text":"sixteen letters!","n":1}'
   let seq = 0
@@ -38,6 +43,11 @@ export default async function run({ pace, out }) {
   const acks = others.map(each => ({
     socket: each.socket,
     next: () => each.text('heartbeat', `{"type":"heartbeat","seq":${++seq}}`)
+  }))
+
+  const pushes = further.map(each => ({
+    socket: each.socket,
+    next: () => each.text('"publish":{"channel":"quiet","data":{"text":"sixteen letters!","n":1}}')
   }))
 
   const results = {}
@@ -53,15 +63,17 @@ export default async function run({ pace, out }) {
         side(names.heartbeat, heartbeats, gateway),
         side(names.bare, echoes, bare),
         side(names.socketIo, acks, socketIo),
-        side(names.publish, publishes, gateway)
+        side(names.publish, publishes, gateway),
+        ...(centrifugo ? [side(names.centrifugo, pushes, centrifugo)] : [])
       ],
       pace
     )
   }
-  for (const each of [...sessions, ...others]) each.close()
+  for (const each of [...sessions, ...others, ...further]) each.close()
   for (const each of plain) each.destroy()
-  await Promise.all([gateway, bare, socketIo].map(each => each.stop()))
+  await Promise.all([gateway, bare, socketIo, centrifugo].map(each => each?.stop()))
 
+  const measured = Object.values(names).filter(name => results[1].has(name))
   const row = name => [
     name,
     ...[20, 1].flatMap(inFlight => {
@@ -77,27 +89,32 @@ export default async function run({ pace, out }) {
       'Server CPU of one request and its reply (`process.cpuUsage` of the server), on 50 sockets. Countersign ' +
       'verifies each request and signs each reply (HMAC-SHA256); the others sign nothing. A `heartbeat` is ' +
       'answered at once; a `publish` also goes through the channel broker and the embedded store.',
-    versions: { ws: versionOf('ws'), 'Socket.IO': versionOf('socket.io') },
+    versions: {
+      ws: versionOf('ws'),
+      'Socket.IO': versionOf('socket.io'),
+      Centrifugo: centrifugoIs ?? '(not on the PATH)'
+    },
     sections: [
       table(
         ['', '20 in flight: CPU', 'per second, one core or less', '1 in flight: CPU', 'per second'],
-        Object.values(names).map(row)
+        measured.map(row)
       ),
       table(barHead, [
         bar(20, names.heartbeat, names.bare, 1.25),
-        bar(20, names.heartbeat, names.socketIo, 0.9),
+        bar(20, names.heartbeat, names.socketIo, 0.6),
         bar(1, names.heartbeat, names.bare, 1.6),
-        bar(1, names.heartbeat, names.socketIo, 1),
-        bar(20, names.publish, names.bare, 1.25),
-        bar(20, names.publish, names.socketIo, 0.9),
-        bar(1, names.publish, names.bare, 1.6),
-        bar(1, names.publish, names.socketIo, 1)
+        bar(1, names.heartbeat, names.socketIo, 0.95),
+        bar(20, names.publish, names.socketIo, 0.85),
+        bar(1, names.publish, names.socketIo, 1.15),
+        ...(centrifugo
+          ? [bar(20, names.publish, names.centrifugo, 1.6), bar(1, names.publish, names.centrifugo, 1.15)]
+          : [])
       ]),
       notes
     ],
     panels: [20, 1].map(inFlight => ({
       title: `Server CPU per request and reply, µs, ${inFlight} in flight (less is better)`,
-      bars: Object.values(names).map(name => ({
+      bars: measured.map(name => ({
         ...{ name, value: median(results[inFlight].get(name).us) },
         isOurs: name.startsWith('countersign')
       }))
