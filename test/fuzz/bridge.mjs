@@ -40,7 +40,10 @@ export async function fuzzBridge({ gateway, credential, mutator, report, progres
 
   async function wrongHandshake() {
     const challenge = await post(agent, `${gateway.url}/v1/bridge/challenge`, '')
-    const { challengeToken = '' } = JSON.parse(challenge.text || '{}')
+    checkAnswer(report, 'a request for a challenge', challenge)
+    // The gateway cuts a connection that was idle for too long, or a limit was hit.
+    if (challenge.status !== 200) return
+    const { challengeToken } = JSON.parse(challenge.text)
     const { frame, clientKey } = authenticateFrame(credential, challengeToken)
     const { signature: _, ...message } = JSON.parse(frame)
     const signed = signText(clientKey, mutator.bytesOf(message))
