@@ -33,13 +33,14 @@ export class HistoryBuffer {
     this.#options = options
   }
 
-  get #count(): number {
+  /** Publications. */
+  get count(): number {
     return this.#publications.length - this.#first
   }
 
   get #isOverBound(): boolean {
     const { maxCount, maxBytes, budget } = this.#options
-    return this.#count > maxCount || this.#bytes > maxBytes || budget.bytes > budget.maxBytes
+    return this.count > maxCount || this.#bytes > maxBytes || budget.bytes > budget.maxBytes
   }
 
   #add(bytes: number): void {
@@ -50,7 +51,7 @@ export class HistoryBuffer {
   push(publication: StoredPublication): void {
     this.#publications.push(publication)
     this.#add(publicationBytes(publication.data, publication.owners))
-    while (this.#count > 0 && this.#isOverBound) this.#dropOldest()
+    while (this.count > 0 && this.#isOverBound) this.#dropOldest()
     this.#compact()
   }
 
@@ -79,14 +80,14 @@ export class HistoryBuffer {
 
   /** Copies the array once per as many drops as it holds publications, instead of shifting it each time. */
   #compact(): void {
-    if (this.#first <= maxDroppedPlaces || this.#first < this.#count) return
+    if (this.#first <= maxDroppedPlaces || this.#first < this.count) return
     this.#publications = this.#publications.slice(this.#first)
     this.#first = 0
   }
 
   /** The newest `count`, oldest first; undefined if the buffer does not hold that many. */
   newest(count: number): readonly StoredPublication[] | undefined {
-    if (count > this.#count) return undefined
+    if (count > this.count) return undefined
     return this.#publications.slice(this.#publications.length - count) as StoredPublication[]
   }
 
@@ -111,7 +112,7 @@ export class HistoryBuffer {
   }
 
   clear(): void {
-    if (this.#options.onDrop !== undefined) while (this.#count > 0) this.#dropOldest()
+    if (this.#options.onDrop !== undefined) while (this.count > 0) this.#dropOldest()
     this.#add(-this.#bytes)
     this.#publications = []
     this.#first = 0

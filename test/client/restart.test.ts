@@ -1,12 +1,15 @@
 import type { AddressInfo } from 'node:net'
 import { createServer, connect as dial, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { openEmbeddedStore } from '../../src/store/embedded/index.js'
+import { createClock } from '../helper/clock.js'
 import { type Gateway, startGateway } from '../helper/gateway.js'
+import { tempDir } from '../helper/process.js'
 import { stores } from '../helper/stores.js'
 import { until } from '../helper/until.js'
 import { createClientOf, nextEvent } from './clients.js'
 
-/** A graceful stop of one of two instances moves every session without a failed request. */
+/** A graceful stop moves every session without a failed request, also if there is no other instance for a moment. */
 
 /** A load balancer that sends new connections to the first instance that is ready. */
 async function startBalancer(t: Test, gateways: readonly Gateway[], isReady: (gateway: Gateway) => boolean) {
@@ -73,4 +76,36 @@ t.test('bug: a graceful restart was slower than a crash, and publishes failed', 
   const results = await Promise.allSettled(published)
   t.equal(results.filter(({ status }) => status === 'rejected').length, 0, `none of ${results.length} publishes failed`)
   t.ok(clients.every(({ state }) => state === 'connected'))
+})
+
+t.test('the only instance: its client is back soon after its return, from its last position', async t => {
+  const [dir, clock] = [tempDir(t), createClock()]
+  const start = () => startGateway(t, { store: openEmbeddedStore(dir, clock.now), clock, config: { drainMs: 500 } })
+  const gateways: Gateway[] = [await start()]
+  const [first] = gateways
+  if (first === undefined) throw new Error('no gateway')
+  const url = await startBalancer(t, gateways, () => true)
+  const credential = await first.createClient({ subscribe: ['*'], publish: ['*'] })
+  const client = createClientOf(t, first, { credential, url }).connect()
+  client.on('missed', ({ channel }) => t.fail(`publications of ${channel} were missed`))
+  const received: unknown[] = []
+  await client.subscribe('c', ({ data }) => received.push(data)).ready
+  await client.publish('c', 1)
+  await until('it has arrived', () => received.length === 1)
+
+  gateways.pop()
+  await first.app.stop()
+  await first.store.close()
+  await until('the client has noticed', () => client.state === 'connecting')
+  const published = client.publish('c', 2)
+  const second = await start()
+  t.teardown(() => second.store.close())
+  gateways.push(second)
+  const began = performance.now()
+  await until('it is back', () => client.state === 'connected')
+  // 1.5 s at most for its next try; the rest is patience with a slow machine.
+  t.ok(performance.now() - began < 4000, `${Math.round(performance.now() - began)} ms`)
+  t.match(await published, { offset: 2 })
+  await until('both have arrived', () => received.length === 2)
+  t.same(received, [1, 2])
 })

@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { reserveBytes } from '../../src/store/embedded/disk-reserve.js'
 import { type EmbeddedDurable, openEmbeddedDurable } from '../../src/store/embedded/durable.js'
+import { openEmbeddedStore } from '../../src/store/embedded/index.js'
 import { createClock, type FakeClock } from '../helper/clock.js'
 import { mountSmallDisk, type SmallDisk } from '../helper/small-disk.js'
+import { until } from '../helper/until.js'
 
 const audit = ({ seq }: { seq: number }) => ({ hash: `${seq}`, text: 'e' })
 const disk = mountSmallDisk(t, 4)
@@ -123,3 +125,37 @@ t.test('no promise of lmdb-js is left unhandled', async t => {
   await new Promise(resolve => setImmediate(resolve))
   t.same(unhandled, [])
 })
+
+t.test(
+  'channels and tickets go on while the disk is full, and are saved when it is not full any more',
+  { skip },
+  async t => {
+    const small = mountSmallDisk(t, 6)
+    if (typeof small === 'string') return
+    const folder = join(small.folder, 'store')
+    const events: string[] = []
+    const store = openEmbeddedStore(folder, Date.now, { onWrites: failure => events.push(failure?.message ?? 'works') })
+    t.teardown(() => store.close())
+    await store.tickets.put('before', 'valid', 60_000, 'owner')
+    small.fill()
+    const data = JSON.stringify('x'.repeat(20_000))
+    for (let i = 0; events.length === 0; i++) {
+      await store.channels.publish(`c${i}`, data, { publishedAt: Date.now(), idempotencyKey: '' })
+      await store.tickets.put(`while-${i}`, 'valid', 60_000, 'owner')
+    }
+    t.same(events, ["the data folder's disk is full"])
+    await t.rejects(store.tickets.replace('before', 'valid', 'revoked'), {
+      name: 'StoreUnavailable',
+      outcome: 'unknown'
+    })
+    t.equal(await store.tickets.get('before'), 'revoked', 'it is in force')
+    small.free()
+    await until('it is written', () => events.includes('works'))
+    await store.close()
+    const again = openEmbeddedStore(folder, Date.now)
+    t.teardown(() => again.close())
+    t.equal(await again.tickets.get('before'), 'revoked')
+    t.equal(await again.tickets.get('while-0'), 'valid')
+    t.equal((await again.channels.newest('c0', { limit: 1, maxBytes: 1e6 })).publications.length, 1)
+  }
+)

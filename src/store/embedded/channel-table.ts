@@ -10,6 +10,7 @@ import {
 import { newEpoch } from '../epochs.js'
 import { type HistoryBudget, HistoryBuffer, type HistoryBufferOptions } from '../history-buffer.js'
 import { channelOverheadBytes, historyOverheadBytes, textBytes } from '../memory-cost.js'
+import { type Appended, type Channel, type SavedChannel, topOf } from './channel-entry.js'
 
 export interface ChannelTableOptions {
   readonly history: HistoryBounds
@@ -21,29 +22,12 @@ export interface ChannelTableOptions {
   readonly maxChannels: number
   /** See `HistoryBuffer`. */
   readonly onDrop: NonNullable<HistoryBufferOptions['onDrop']>
+  /** What is to survive a restart of a channel has changed. */
+  readonly onChange: (name: string) => void
 }
 
 /** Channels and histories that one call of `removeExpired` frees, at most. */
 const maxRemovals = 5000
-
-interface Channel {
-  readonly epoch: string
-  offset: number
-  /** Unix milliseconds. */
-  usedAt: number
-  /** Absent while there is nothing in it: most channels of a flood never get one. */
-  history: HistoryBuffer | undefined
-  historyEndsAt: number
-}
-
-export interface Appended {
-  readonly epoch: string
-  readonly publication: StoredPublication
-}
-
-function topOf({ offset, epoch }: Channel): Position {
-  return { offset, epoch }
-}
 
 /**
  * Channels with their histories, bounded in number and bytes, and freed by time. Above a bound the least recently used
@@ -76,6 +60,26 @@ export class ChannelTable {
   /** Bytes of all channels and their histories, as `memory-cost.ts` counts them. */
   get bytes(): number {
     return this.#budget.bytes
+  }
+
+  get names(): readonly string[] {
+    return [this.#unpublished, this.#idle, this.#listenedTo].flatMap(channels => [...channels.keys()])
+  }
+
+  /** A channel, without using it. */
+  peek(name: string): Readonly<Channel> | undefined {
+    return this.#listenedTo.get(name) ?? this.#idle.get(name) ?? this.#unpublished.get(name)
+  }
+
+  /** Takes a channel of before a restart, as the most recently used. */
+  restore(name: string, { publications, ...saved }: SavedChannel): void {
+    const channel: Channel = { ...saved, history: undefined }
+    this.#add(name, channel)
+    if (publications.length === 0) return
+    const history = this.#createHistory(channel)
+    for (const each of publications) history.push(each)
+    this.#histories.set(name, channel)
+    this.#evict(channel)
   }
 
   isListening(name: string): boolean {
@@ -144,6 +148,7 @@ export class ChannelTable {
     channel.historyEndsAt = this.#now() + this.#options.history.lifeMs
     this.#histories.delete(name)
     this.#histories.set(name, channel)
+    this.#options.onChange(name)
     if (this.#budget.bytes > this.#options.totalBytes) this.#evict(channel)
     return { epoch: channel.epoch, publication }
   }
@@ -193,10 +198,14 @@ export class ChannelTable {
     }
     created?.add(name)
     const channel = { epoch: newEpoch(), offset: 0, usedAt: this.#now(), history: undefined, historyEndsAt: 0 }
+    this.#add(name, channel)
+    return channel
+  }
+
+  #add(name: string, channel: Channel): void {
     this.#mapOf(name, channel).set(name, channel)
     this.#budget.bytes += channelOverheadBytes + textBytes(name)
     this.#evict(channel)
-    return channel
   }
 
   #createHistory(channel: Channel): HistoryBuffer {
@@ -212,10 +221,13 @@ export class ChannelTable {
     channel.history = undefined
     this.#histories.delete(name)
     this.#budget.bytes -= historyOverheadBytes
+    this.#options.onChange(name)
   }
 
   #remove(name: string, channel: Channel): void {
     this.#dropHistory(name, channel)
+    // One that was never published to is not saved before the end.
+    if (channel.offset > 0) this.#options.onChange(name)
     this.#mapOf(name, channel).delete(name)
     this.#budget.bytes -= channelOverheadBytes + textBytes(name)
   }

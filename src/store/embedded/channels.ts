@@ -13,7 +13,8 @@ import { dataDigest } from '../data-digest.js'
 import { publicationBytes, resultOverheadBytes, shareOfHeap } from '../memory-cost.js'
 import { firstOwnerOf } from '../owners.js'
 import type { StoreBound } from '../store.js'
-import { type Appended, ChannelTable } from './channel-table.js'
+import type { Appended } from './channel-entry.js'
+import { ChannelTable } from './channel-table.js'
 import { ClientResults, SessionResults } from './idempotency-results.js'
 import { PublicationNotifier } from './publication-notifier.js'
 
@@ -46,6 +47,8 @@ export interface EmbeddedChannelsOptions {
 
 /** Channels in memory, and what only the embedded store needs of them. */
 export interface EmbeddedChannels extends ChannelStore {
+  readonly table: ChannelTable
+  readonly results: ClientResults
   /** Drops what is kept for the messages of a bridge session. */
   endSession(sessionId: string): void
   bounds(): readonly StoreBound[]
@@ -105,16 +108,48 @@ function readFrom(
   return publications === undefined ? { top } : { top, publications }
 }
 
+interface Parts {
+  readonly table: ChannelTable
+  readonly results: Results
+  readonly notifier: PublicationNotifier
+}
+
+function publishTo(
+  { table, results, notifier }: Parts,
+  name: string,
+  data: string,
+  publish: PublishOptions
+): Published | 'conflict' {
+  const { publishedAt, idempotencyKey, owners = '' } = publish
+  const key = idempotencyKey === '' ? undefined : `${name}\n${idempotencyKey}`
+  const digest = key === undefined ? '' : dataDigest(data)
+  if (key !== undefined) {
+    const repeat = results.find(key, digest, publish)
+    if (repeat !== undefined) return repeat
+    results.makeCapacity(publish)
+  }
+  const appended = table.append(name, data, publishedAt, owners)
+  const published = publishedOf(appended)
+  if (key !== undefined) results.add(key, digest, publish, published)
+  if (table.isListening(name)) notifier.notify(name, appended.epoch, appended.publication)
+  return published
+}
+
 /** Results that fit into their share of the heap. @param most  however large the heap is */
 function fittingResults(most: number): number {
   return Math.floor(shareOfHeap(resultHeapShare, most * resultBytes) / resultBytes)
 }
 
 /**
- * Channels in memory, for one process: one thread runs every method, so each is atomic. A restart begins new epochs.
- * @param now  unix milliseconds
+ * Channels in memory, for one process: one thread runs every method, so each is atomic.
+ * @param now       unix milliseconds
+ * @param onChange  what is to survive a restart of a channel has changed
  */
-export function createEmbeddedChannels(now: () => number, options: EmbeddedChannelsOptions = {}): EmbeddedChannels {
+export function createEmbeddedChannels(
+  now: () => number,
+  options: EmbeddedChannelsOptions = {},
+  onChange: (name: string) => void = () => {}
+): EmbeddedChannels {
   const {
     history = defaultHistory,
     channelBytes = historyBytes,
@@ -124,28 +159,16 @@ export function createEmbeddedChannels(now: () => number, options: EmbeddedChann
   } = options
   let dropListener: ((dropped: Dropped) => void) | undefined
   const table = new ChannelTable(now, {
-    ...{ history, channelBytes, totalBytes, maxChannels },
+    ...{ history, channelBytes, totalBytes, maxChannels, onChange },
     onDrop: ({ owners = '', publishedAt }, bytes) => dropListener?.({ owners, bytes, publishedAt })
   })
   const results = new Results(now, idempotencyResults)
   const notifier = new PublicationNotifier(name => table.isListening(name))
 
   return {
-    publish(name, data, publish) {
-      const { publishedAt, idempotencyKey, owners = '' } = publish
-      const key = idempotencyKey === '' ? undefined : `${name}\n${idempotencyKey}`
-      const digest = key === undefined ? '' : dataDigest(data)
-      if (key !== undefined) {
-        const repeat = results.find(key, digest, publish)
-        if (repeat !== undefined) return repeat
-        results.makeCapacity(publish)
-      }
-      const appended = table.append(name, data, publishedAt, owners)
-      const published = publishedOf(appended)
-      if (key !== undefined) results.add(key, digest, publish, published)
-      if (table.isListening(name)) notifier.notify(name, appended.epoch, appended.publication)
-      return published
-    },
+    table,
+    results: results.ofClients,
+    publish: (name, data, publish) => publishTo({ table, results, notifier }, name, data, publish),
     findRepeat: async (name, data, publish) =>
       results.find(`${name}\n${publish.idempotencyKey}`, dataDigest(data), publish),
     bytesOf: publicationBytes,

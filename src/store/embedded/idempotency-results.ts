@@ -7,7 +7,7 @@ export interface IdempotencyResult extends Position {
   readonly endsAt: number
 }
 
-interface OwnedResult extends IdempotencyResult {
+export interface OwnedResult extends IdempotencyResult {
   readonly owner: string
 }
 
@@ -40,6 +40,16 @@ export class ClientResults {
     return result !== undefined && result.endsAt > this.#now() ? result : undefined
   }
 
+  /** In the order of their ends. */
+  entries(): Iterable<readonly [string, OwnedResult]> {
+    return this.#results
+  }
+
+  /** Takes a result of before a restart; to be called in the order of their ends. */
+  restore(key: string, result: OwnedResult): void {
+    if (result.endsAt > this.#now() && this.#results.size < this.#max) this.#set(key, result)
+  }
+
   /**
    * Makes capacity for one more result. To be called before {@link add}. At the bound, an owner with more than an equal share
    * is refused; for any other one the oldest result of all gives way.
@@ -56,8 +66,12 @@ export class ClientResults {
 
   add(key: string, owner: string, digest: string, { offset, epoch }: Position): void {
     this.#remove(key)
-    this.#results.set(key, { offset, epoch, digest, owner, endsAt: this.#now() + idempotencyLifeMs })
-    this.#countByOwner.set(owner, (this.#countByOwner.get(owner) ?? 0) + 1)
+    this.#set(key, { offset, epoch, digest, owner, endsAt: this.#now() + idempotencyLifeMs })
+  }
+
+  #set(key: string, result: OwnedResult): void {
+    this.#results.set(key, result)
+    this.#countByOwner.set(result.owner, (this.#countByOwner.get(result.owner) ?? 0) + 1)
   }
 
   /** @param most  removes at most this number */

@@ -14,6 +14,7 @@ import {
 } from './ephemeral.js'
 import { lockDataDir } from './lock.js'
 import { createEmbeddedPresence } from './presence.js'
+import { RestartSaver } from './restart-saver.js'
 import { createEmbeddedTickets } from './tickets.js'
 
 /** The files of this process cannot become another store, so there is nothing to compare. */
@@ -35,6 +36,15 @@ function openDurable(dataDir: string, options: EmbeddedDurableOptions, unlock: (
   }
 }
 
+function openSaver(dataDir: string, { onWrites }: EmbeddedDurableOptions, close: () => void): RestartSaver {
+  try {
+    return new RestartSaver(join(dataDir, 'countersign.channels.mdb'), onWrites ?? (() => {}))
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
 /** Times what waits for the disk. */
 function timeDurable(durable: EmbeddedDurable, durations: StoreDurations): EmbeddedDurable {
   return {
@@ -46,7 +56,8 @@ function timeDurable(durable: EmbeddedDurable, durations: StoreDurations): Embed
 }
 
 /**
- * Opens the store of a single process: durable state in `dataDir`, ephemeral state in memory.
+ * Opens the store of a single process: durable state in `dataDir`, ephemeral state in memory. Channels and tickets of it
+ * are written behind the memory, and survive a restart.
  * @param dataDir  created if it does not exist
  * @param now      unix milliseconds
  * @throws DataDirInUse, DataDirUnusable, StoreUnavailable
@@ -59,8 +70,13 @@ export function openEmbeddedStore(
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDir(join(dataDir, 'countersign.lock'))
   const durable = openDurable(dataDir, options, unlock)
-  const channelStore = createEmbeddedChannels(now, options)
-  const tickets = createEmbeddedTickets(now)
+  const saver = openSaver(dataDir, options, () => {
+    void durable.close()
+    unlock()
+  })
+  const channelStore = createEmbeddedChannels(now, options, saver.onChannelChange)
+  const tickets = createEmbeddedTickets(now, undefined, saver)
+  saver.restore(channelStore.table, channelStore.results, tickets)
   const calls = createEmbeddedCalls(now)
   const durations = new StoreDurations()
   let closed: Promise<void> | undefined
@@ -85,7 +101,10 @@ export function openEmbeddedStore(
     isFull: false,
     ping: durable.ping,
     close() {
-      closed ??= durable.close().then(unlock)
+      closed ??= saver
+        .close()
+        .finally(() => durable.close())
+        .finally(unlock)
       return closed
     }
   }

@@ -2,6 +2,7 @@ import type { TicketStore } from '../ephemeral.js'
 import { ShareExceeded, StoreUnavailable } from '../errors.js'
 import { shareOfHeap, textBytes, ticketOverheadBytes } from '../memory-cost.js'
 import type { StoreBound } from '../store.js'
+import type { SavedTickets } from './restart-saver.js'
 
 /** Most live tickets. At the bound new ones are refused. */
 export const maxLiveTickets = 500_000
@@ -21,9 +22,18 @@ interface LiveTicket {
   readonly owner: string
 }
 
-export interface EmbeddedTickets extends TicketStore {
+export interface EmbeddedTickets extends TicketStore, SavedTickets {
   bounds(): readonly StoreBound[]
 }
+
+/** What is to survive a restart. */
+export interface TicketSaver {
+  /** Resolves when a changed ticket is on disk. @throws WriteFailure */
+  readonly saveTicket: (keyId: string) => Promise<void>
+  readonly onTicketEnd: (keyId: string) => void
+}
+
+const savesNothing: TicketSaver = { saveTicket: async () => {}, onTicketEnd() {} }
 
 function bytesOf({ text }: LiveTicket): number {
   return ticketOverheadBytes + textBytes(text)
@@ -33,8 +43,13 @@ function bytesOf({ text }: LiveTicket): number {
 class TicketTable {
   readonly #live = new Map<string, LiveTicket>()
   readonly #bytesByOwner = new Map<string, number>()
+  readonly #onEnd: (keyId: string) => void
   #sweptAt = Number.NEGATIVE_INFINITY
   bytes = 0
+
+  constructor(onEnd: (keyId: string) => void) {
+    this.#onEnd = onEnd
+  }
 
   get size(): number {
     return this.#live.size
@@ -66,12 +81,21 @@ class TicketTable {
   removeEnded(now: number): void {
     if (now - this.#sweptAt < sweepEveryMs) return
     this.#sweptAt = now
-    for (const [keyId, { endsAt }] of this.#live) if (endsAt <= now) this.remove(keyId)
+    for (const [keyId, { endsAt }] of this.#live) {
+      if (endsAt > now) continue
+      this.remove(keyId)
+      this.#onEnd(keyId)
+    }
   }
 
-  /** Bytes of an owner's tickets. */
-  bytesOfOwner(owner: string): number {
-    return this.#bytesByOwner.get(owner) ?? 0
+  /** @throws ShareExceeded, StoreUnavailable */
+  requireCapacity(owner: string, maxBytes: number, now: number): void {
+    const hasShare = () => (this.#bytesByOwner.get(owner) ?? 0) >= maxBytes * ownerShare
+    const isFull = () => this.size >= maxLiveTickets || this.bytes >= maxBytes
+    if (isFull() || hasShare()) this.removeEnded(now)
+    if (hasShare()) throw new ShareExceeded('tickets', this.size)
+    if (!isFull()) return
+    throw new StoreUnavailable(new Error(`${this.size} live tickets, the most that are kept`), 'unsent')
   }
 
   #add(owner: string, bytes: number): void {
@@ -86,25 +110,23 @@ class TicketTable {
  * Tickets in memory, for one process.
  * @param now       unix milliseconds
  * @param maxBytes  most bytes of all. Default: an eighth of the heap, 512 MiB at most
+ * @param saver     default: they do not survive a restart
  */
 export function createEmbeddedTickets(
   now: () => number,
-  maxBytes: number = shareOfHeap(ticketHeapShare, maxTicketBytes)
+  maxBytes: number = shareOfHeap(ticketHeapShare, maxTicketBytes),
+  saver: TicketSaver = savesNothing
 ): EmbeddedTickets {
-  const table = new TicketTable()
+  const table = new TicketTable(saver.onTicketEnd)
   let created = 0
-  const isFull = () => table.size >= maxLiveTickets || table.bytes >= maxBytes
 
   return {
     async put(keyId, text, lifeMs, owner) {
-      const hasShare = () => table.bytesOfOwner(owner) >= maxBytes * ownerShare
-      if (isFull() || hasShare()) table.removeEnded(now())
-      if (hasShare()) throw new ShareExceeded('tickets', table.size)
-      if (isFull()) {
-        throw new StoreUnavailable(new Error(`${table.size} live tickets, the most that are kept`), 'unsent')
-      }
+      table.requireCapacity(owner, maxBytes, now())
       const number = table.get(keyId)?.number ?? ++created
       table.set(keyId, { number, text, endsAt: now() + lifeMs, owner })
+      // It is valid all the same, until a restart.
+      await saver.saveTicket(keyId).catch(() => {})
     },
     async list(after, limit) {
       const items: { keyId: string; text: string }[] = []
@@ -119,11 +141,26 @@ export function createEmbeddedTickets(
       const ticket = table.get(keyId)
       if (ticket === undefined || ticket.endsAt <= now() || ticket.text !== expected) return false
       table.set(keyId, { ...ticket, text })
+      try {
+        await saver.saveTicket(keyId)
+      } catch (error) {
+        // It may be revoked, and must not be valid again after a restart.
+        throw new StoreUnavailable(error, 'unknown')
+      }
       return true
     },
     async get(keyId) {
       const ticket = table.get(keyId)
       return ticket !== undefined && ticket.endsAt > now() ? ticket.text : undefined
+    },
+    rowOf(keyId) {
+      const ticket = table.get(keyId)
+      return ticket === undefined ? undefined : [ticket.number, ticket.text, ticket.endsAt, ticket.owner]
+    },
+    restore(keyId, [number, text, endsAt, owner]) {
+      if (endsAt <= now()) return
+      created = Math.max(created, number)
+      table.set(keyId, { number, text, endsAt, owner })
     },
     bounds: () => [
       { name: 'tickets', used: table.size, limit: maxLiveTickets },
