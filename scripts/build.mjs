@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { browserOptions } from './client-bundle.mjs'
+import { bundleForBrowsers } from './client-bundle.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const startedAt = new Date()
@@ -37,7 +37,7 @@ async function transpile() {
 }
 
 async function bundleClient() {
-  await build({ ...browserOptions, outfile: `${out}/web/countersign-client.js`, format: 'esm' })
+  await bundleForBrowsers(`${out}/web/countersign-client.js`)
 }
 
 function emitTypes() {

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { browserOptions } from './client-bundle.mjs'
+import { browserTarget, bundleForBrowsers } from './client-bundle.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const packages = `${root}dist/packages`
@@ -37,13 +37,10 @@ function toCommonJs(source) {
   return `"use strict";${source.slice(0, -statement.length)}${assignments.join('')}\n`
 }
 
-async function bundleForBrowsers(outfile, format) {
-  await build({ ...browserOptions, outfile, format: 'esm' })
-  if (format === 'cjs') writeFileSync(outfile, toCommonJs(readFileSync(outfile, 'utf8')))
-}
-
 async function bundle(out, { folder, format }) {
-  await bundleForBrowsers(`${out}/${folder}/browser.js`, format)
+  const forBrowsers = `${out}/${folder}/browser.js`
+  await bundleForBrowsers(forBrowsers)
+  if (format === 'cjs') writeFileSync(forBrowsers, toCommonJs(readFileSync(forBrowsers, 'utf8')))
   await build({
     entryPoints: [`${root}src/client/node.ts`],
     outfile: `${out}/${folder}/node.js`,
@@ -64,7 +61,7 @@ async function bundle(out, { folder, format }) {
     format,
     bundle: true,
     external: ['react'],
-    target: browserOptions.target,
+    target: browserTarget,
     logLevel: 'warning'
   })
 }

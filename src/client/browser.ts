@@ -1,14 +1,13 @@
-import { createPortableMac } from '../protocol/mac-portable.js'
+import { createPortableMac, toHex } from '../protocol/mac-portable.js'
 import { CountersignClient } from './client.js'
 import type { ClientOptions } from './options.js'
 import { openBrowserSocket } from './socket-browser.js'
 
 export * from './exports.js'
 
-/** 24 random bytes in base64url. */
+/** 24 random bytes. Hex digits are base64url characters, too. */
 function nonce(): string {
-  const text = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24))))
-  return text.replace(/\+/g, '-').replace(/\//g, '_')
+  return toHex(crypto.getRandomValues(new Uint8Array(24)))
 }
 
 /** `reportError` is newer than Safari 15.0. */
@@ -29,16 +28,14 @@ function onWake(call: () => void): () => void {
   const ifRestored = ({ persisted }: { persisted?: boolean }) => {
     if (persisted === true) call()
   }
-  const listeners = [
-    [globalThis, 'online', call],
-    [globalThis, 'pageshow', ifRestored],
-    [page, 'resume', call],
-    [page, 'visibilitychange', ifVisible]
-  ] as const
-  for (const [target, name, listener] of listeners) target?.addEventListener(name, listener as () => void)
-  return () => {
-    for (const [target, name, listener] of listeners) target?.removeEventListener(name, listener as () => void)
-  }
+  const controller = new AbortController()
+  const listen = (target: EventTarget | undefined, name: string, listener: (event: { persisted?: boolean }) => void) =>
+    target?.addEventListener(name, listener as EventListener, controller)
+  listen(globalThis, 'online', call)
+  listen(globalThis, 'pageshow', ifRestored)
+  listen(page, 'resume', call)
+  listen(page, 'visibilitychange', ifVisible)
+  return () => controller.abort()
 }
 
 /**

@@ -2,19 +2,12 @@ import type { DownstreamMessages } from '../protocol/messages.js'
 import type { PresenceChange } from './answers.js'
 import type { RequestError } from './errors.js'
 import type { Joined, Position, Publication, PublicationHandler } from './options.js'
+import { isAfter, isNext, positionOf } from './position.js'
 
 /** One handler of a channel. */
 
 /** Bound of the publications that are buffered while a join is pending. The next recovery delivers dropped ones. */
 export const maxBuffered = 1024
-
-export function isAfter(position: Position | undefined, { offset, epoch }: Position): boolean {
-  return position === undefined || position.epoch !== epoch || offset > position.offset
-}
-
-export function isNext(position: Position | undefined, { offset, epoch }: Position): boolean {
-  return position !== undefined && position.epoch === epoch && offset === position.offset + 1
-}
 
 /** What a handler asks for: everything after a position, or the newest publications; and who joins and leaves. */
 export interface Wanted {
@@ -25,8 +18,8 @@ export interface Wanted {
 }
 
 export interface HandlerHost {
-  /** Queues a call that must not throw. */
-  dispatch(call: () => void): void
+  /** Queues a call that must not throw. `onDropped` is called instead if the client is closed before. */
+  dispatch(call: () => void, onDropped?: () => void): void
   /** Calls a handler of the application safely. */
   call(handler: () => unknown, channel: string): void
 }
@@ -110,18 +103,25 @@ export class ChannelHandler {
   }
 
   /** The channel was joined with its newest publications. */
-  joinLast({ offset, epoch, publications = [] }: DownstreamMessages['subscribed']): void {
+  joinLast(subscribed: DownstreamMessages['subscribed']): void {
+    const { epoch, publications = [] } = subscribed
     const wanted = this.#last === undefined ? [] : publications.slice(-this.#last)
     this.#last = undefined
-    this.#resolve({ offset, epoch, recovered: false })
-    for (const each of wanted) this.#deliver({ channel: this.channel, epoch, ...each })
-    this.#moveTo({ offset, epoch })
+    this.#resolve({ ...positionOf(subscribed), recovered: false })
+    for (const each of wanted) {
+      if (this.#cursor === undefined) this.#moveTo({ offset: each.offset - 1, epoch })
+      this.#deliver({ channel: this.channel, epoch, ...each })
+    }
+    this.#moveTo(subscribed)
   }
 
-  #moveTo({ offset, epoch }: Position): void {
-    this.#cursor = { offset, epoch }
+  #moveTo(target: Position): void {
+    const position = positionOf(target)
+    this.#cursor = position
+    // Nothing is queued before.
+    this.#position ??= position
     this.#host.dispatch(() => {
-      this.#position = { offset, epoch }
+      this.#position = position
     })
   }
 
@@ -138,12 +138,18 @@ export class ChannelHandler {
   }
 
   #deliver(publication: Publication): void {
-    const { offset, epoch } = publication
-    this.#cursor = { offset, epoch }
-    this.#host.dispatch(() => {
+    const previous = this.#cursor
+    const position = positionOf(publication)
+    this.#cursor = position
+    const call = () => {
       if (!this.#isActive) return
-      this.#position = { offset, epoch }
+      this.#position = position
       this.#host.call(() => this.#handler(publication as Publication<never>), this.channel)
+    }
+    // The next session begins before a publication that was dropped.
+    this.#host.dispatch(call, () => {
+      this.#cursor = previous
+      this.#buffered ??= []
     })
   }
 

@@ -10,6 +10,7 @@ import {
 } from './channel-state.js'
 import { RequestError } from './errors.js'
 import type { ClientEvents, Position, PublicationHandler, Subscription, Welcome } from './options.js'
+import { positionOf } from './position.js'
 
 /** Which channels a client has joined, or is joining, over all its sessions (PROTOCOL §10.3). */
 
@@ -17,7 +18,11 @@ import type { ClientEvents, Position, PublicationHandler, Subscription, Welcome 
 export interface ChannelsHost extends HandlerHost {
   /** Sends a message in the current session. @returns its `seq`; undefined without a session */
   send(type: 'subscribe' | 'unsubscribe', members: JoinMembers): number | undefined
-  emit<Name extends 'subscribed' | 'missed' | 'unsubscribed' | 'direct'>(name: Name, event: ClientEvents[Name]): void
+  emit<Name extends 'subscribed' | 'missed' | 'unsubscribed' | 'direct'>(
+    name: Name,
+    event: ClientEvents[Name],
+    onDropped?: () => void
+  ): void
   /** A channel was refused for good. */
   denied(channel: string, code: string): void
   /** Calls {@link ChannelJoins.joinPending} after a delay. */
@@ -117,8 +122,9 @@ export class ChannelJoins {
     this.#serverJoined = subscriptions.map(({ channel }) => channel)
     for (const name of left) if (!this.#serverJoined.includes(name)) this.#leaveOwn(name)
     for (const state of this.channels.values()) rewind(state)
-    for (const { channel, offset, epoch } of subscriptions) {
-      const position = { offset, epoch }
+    for (const { channel, ...rest } of subscriptions) {
+      const position = positionOf(rest)
+      const { offset, epoch } = position
       const state = this.channels.get(channel) ?? this.#add(channel, position)
       state.position ??= position
       state.isJoined = state.position.offset === offset && state.position.epoch === epoch

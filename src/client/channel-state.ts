@@ -1,5 +1,6 @@
 import { type ChannelHandler, maxBuffered } from './channel-handler.js'
 import type { Position, Publication } from './options.js'
+import { positionOf } from './position.js'
 
 /** A channel that the client keeps joined. */
 export interface ChannelState {
@@ -16,9 +17,9 @@ export interface ChannelState {
 /** The members of a subscribe. */
 export interface JoinMembers {
   readonly channel: string
-  readonly recover?: Position
-  readonly last?: number
-  readonly presence?: true
+  readonly recover?: Position | undefined
+  readonly last?: number | undefined
+  readonly presence?: true | undefined
 }
 
 export function createChannelState(channel: string, position: Position | undefined): ChannelState {
@@ -29,24 +30,24 @@ export function wantsPresence({ handlers }: ChannelState): boolean {
   return [...handlers].some(({ wanted }) => wanted.presence)
 }
 
-function presenceMember(state: ChannelState): { presence?: true } {
-  // A subscribe without it would switch presence off for all handlers (PROTOCOL §10.7).
-  return wantsPresence(state) ? { presence: true } : {}
+/** A subscribe without it would switch presence off for all handlers (PROTOCOL §10.7). */
+function presenceMember(state: ChannelState): true | undefined {
+  return wantsPresence(state) || undefined
 }
 
 /** The subscribe for all handlers that are not behind. */
 export function joinMembers(state: ChannelState): JoinMembers {
   const { channel, position, handlers } = state
   const presence = presenceMember(state)
-  if (position !== undefined) return { channel, recover: position, ...presence }
+  if (position !== undefined) return { channel, recover: position, presence }
   const last = Math.max(...[...handlers].map(handler => (handler.isBehind ? 0 : (handler.last ?? 0))))
-  return { channel, ...(last > 0 ? { last } : {}), ...presence }
+  return { channel, last: last > 0 ? last : undefined, presence }
 }
 
 /** The subscribe for one handler that is behind. */
 export function catchUpMembers(state: ChannelState, { last, cursor }: ChannelHandler): JoinMembers {
-  const recover = cursor === undefined ? {} : { recover: { offset: cursor.offset, epoch: cursor.epoch } }
-  return { channel: state.channel, ...(last === undefined ? recover : { last }), ...presenceMember(state) }
+  const recover = last === undefined ? cursor && positionOf(cursor) : undefined
+  return { channel: state.channel, recover, last, presence: presenceMember(state) }
 }
 
 export function bufferPublication({ buffered }: ChannelState, publication: Publication): void {

@@ -1,8 +1,9 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
-import { type ChannelHandler, isAfter, isNext } from './channel-handler.js'
+import type { ChannelHandler } from './channel-handler.js'
 import { ChannelJoins } from './channel-joins.js'
 import { bufferPublication, type ChannelState } from './channel-state.js'
 import type { Publication } from './options.js'
+import { isAfter, isNext, positionOf } from './position.js'
 import type { ChannelMessage } from './session-host.js'
 
 /** Delay before a refused subscribe is repeated if the gateway gives none, in milliseconds. */
@@ -35,12 +36,15 @@ export class ClientChannels extends ChannelJoins {
 
   /** Delivers the next publication and drops an old one. Any other proves a gap (PROTOCOL §10.4). */
   #deliver(state: ChannelState, publication: Publication): void {
-    const { offset, epoch } = publication
+    const { position } = state
     if (!isAfter(state.position, publication)) for (const handler of state.handlers) handler.acceptOld(publication)
     else if (isNext(state.position, publication)) {
-      state.position = { offset, epoch }
+      state.position = positionOf(publication)
       for (const handler of state.handlers) handler.accept(publication)
-      if (state.handlers.size === 0) this.host.emit('direct', publication)
+      const rewind = () => {
+        state.position = position
+      }
+      if (state.handlers.size === 0) this.host.emit('direct', publication, rewind)
     } else {
       this.join(state)
       bufferPublication(state, publication)
@@ -57,13 +61,14 @@ export class ClientChannels extends ChannelJoins {
     }
     state.joinSeq = undefined
     const previous = state.position
-    if (!recovered) state.position = { offset, epoch }
+    const position = positionOf(message)
+    if (!recovered) state.position = position
     state.isJoined = true
     this.host.emit('subscribed', { channel, offset, epoch, recovered })
     if (previous !== undefined && !recovered) this.host.emit('missed', { channel })
     for (const handler of state.handlers) {
       if (handler.isBehind) continue
-      if (handler.last === undefined) handler.join({ offset, epoch }, recovered)
+      if (handler.last === undefined) handler.join(position, recovered)
       else handler.joinLast(message)
     }
     const { buffered } = state
@@ -77,9 +82,9 @@ export class ClientChannels extends ChannelJoins {
   }
 
   #caughtUp(state: ChannelState, handler: ChannelHandler, message: DownstreamMessages['subscribed']): void {
-    const { channel, offset, epoch, recovered } = message
+    const { channel, recovered } = message
     const isMiss = !recovered && handler.last === undefined
-    handler.catchUp(message, state.position ?? { offset, epoch })
+    handler.catchUp(message, state.position ?? positionOf(message))
     if (isMiss) this.host.emit('missed', { channel })
     // The gateway goes on after the position of its answer: the other handlers recover what lies between.
     if (state.isJoined && isAfter(state.position, message)) this.join(state)

@@ -7,8 +7,6 @@ import type { SessionHost } from './session-host.js'
 import { SessionManager } from './session-manager.js'
 import { defaultCredentialTimeoutMs, defaultRequestTimeoutMs } from './timing.js'
 
-const decoder = new TextDecoder()
-
 /**
  * A client that stays connected: it verifies every frame, sends heartbeats, answers challenges, reconnects by the rules of
  * PROTOCOL §5.3, and repeats requests that a lost session left unanswered. Listeners and handlers may call any method, and
@@ -101,7 +99,8 @@ export class CountersignClient extends LastingVerbs {
       onState: state => this.#setState(state),
       onFrame: (direction, text, signed) => {
         if (!this.hasListeners('frame')) return
-        this.emit('frame', { direction, text: typeof text === 'string' ? text : decoder.decode(text), signed })
+        const decoded = typeof text === 'string' ? text : new TextDecoder().decode(text)
+        this.emit('frame', { direction, text: decoded, signed })
       },
       onWelcome: welcome => {
         this.#limits = this.#manager?.current?.limits
@@ -111,7 +110,7 @@ export class CountersignClient extends LastingVerbs {
       onChannelMessage: message => this.channels.receive(message),
       onRefused: (re, code, retryAfterMs) => this.channels.onRefused(re, code, retryAfterMs),
       handlerOf: method => this.handlers.get(method),
-      dispatch: call => this.dispatcher.push(call),
+      dispatch: (call, onDropped) => this.dispatcher.push(call, onDropped),
       fault: this.fault,
       onLost: reason => this.emit('lost', { reason }),
       onTrouble: (reason, tries) => this.onTrouble(reason, tries),

@@ -40,21 +40,9 @@ class Encoder {
   /** @returns undefined for a member that JSON leaves out */
   encode(given: unknown, path: string, name: string): string | undefined {
     const value = unboxed(given, path, name)
-    switch (typeof value) {
-      case 'undefined':
-        return undefined
-      case 'string':
-        return this.#count(quoted(value, path), path)
-      case 'number':
-        if (!Number.isFinite(value)) throw invalid(path, `${value} is not a JSON number`)
-        return this.#count(JSON.stringify(value), path)
-      case 'boolean':
-        return this.#count(String(value), path)
-      case 'object':
-        return value === null ? this.#count('null', path) : this.#container(value, path)
-      default:
-        throw invalid(path, `JSON has no ${typeof value}`)
-    }
+    if (value === undefined) return undefined
+    if (typeof value === 'object' && value !== null) return this.#container(value, path)
+    return this.#count(scalar(value, path), path)
   }
 
   #container(value: object, path: string): string {
@@ -96,6 +84,12 @@ class Encoder {
   }
 }
 
+function scalar(value: unknown, path: string): string {
+  if (typeof value === 'string') return quoted(value, path)
+  if (value === null || typeof value === 'boolean' || Number.isFinite(value)) return JSON.stringify(value)
+  throw invalid(path, typeof value === 'number' ? `${value} is not a JSON number` : `JSON has no ${typeof value}`)
+}
+
 function quoted(text: string, path: string): string {
   if (loneSurrogate.test(text)) {
     throw invalid(path, 'half of a surrogate pair: cut text between characters')
@@ -125,9 +119,7 @@ function unboxed(given: unknown, path: string, name: string): unknown {
       }
     }
   }
-  if (value instanceof Number) return Number(value)
-  if (value instanceof String) return String(value)
-  return value instanceof Boolean ? value.valueOf() : value
+  return value instanceof Number || value instanceof String || value instanceof Boolean ? value.valueOf() : value
 }
 
 /**

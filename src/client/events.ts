@@ -1,11 +1,20 @@
 /** Events for the application, kept apart from the client's own state. */
 
+/** Events that are reported even if an earlier listener closes the client: they change what it keeps. */
+const lasting: readonly unknown[] = ['state', 'error', 'missed', 'unsubscribed']
+
+interface Queued {
+  readonly call: () => void
+  readonly isLasting: boolean
+  readonly onDropped: (() => void) | undefined
+}
+
 /**
  * Calls listeners and handlers after the client's own work: within {@link run} they are queued, and they run when it is
  * over. So a listener that throws, or calls the client, finds a client whose state is complete.
  */
 export class Dispatcher {
-  #queue: { readonly isState: boolean; readonly call: () => void }[] = []
+  #queue: Queued[] = []
   #depth = 0
   #isDraining = false
 
@@ -20,16 +29,19 @@ export class Dispatcher {
     }
   }
 
-  /** @param call     must not throw
-   *  @param isState  survives {@link discard} */
-  push(call: () => void, isState = false): void {
-    this.#queue.push({ call, isState })
+  /** @param call       must not throw
+   *  @param onDropped  called by {@link discard} instead
+   *  @param isLasting  survives {@link discard} */
+  push(call: () => void, onDropped?: () => void, isLasting = false): void {
+    this.#queue.push({ call, onDropped, isLasting })
     this.#drain()
   }
 
-  /** Drops what is queued: the client was closed. Events of its state stay. */
+  /** Drops what is queued, the newest first: the client was closed. */
   discard(): void {
-    this.#queue = this.#queue.filter(({ isState }) => isState)
+    const queue = this.#queue
+    this.#queue = queue.filter(({ isLasting }) => isLasting)
+    for (const { isLasting, onDropped } of queue.reverse()) if (!isLasting) onDropped?.()
   }
 
   #drain(): void {
@@ -91,9 +103,10 @@ export abstract class Emitter<Events extends { [Name in keyof Events]: unknown }
     return (this.#listeners.get(name)?.size ?? 0) > 0
   }
 
-  protected emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
+  /** @param onDropped  called instead of the listeners if an earlier one closes the client */
+  protected emit<Name extends keyof Events>(name: Name, event: Events[Name], onDropped?: () => void): void {
     if (this.hasListeners(name))
-      this.dispatcher.push(() => this.#deliver(name, event), name === 'state' || name === 'error')
+      this.dispatcher.push(() => this.#deliver(name, event), onDropped, lasting.includes(name))
   }
 
   #deliver<Name extends keyof Events>(name: Name, event: Events[Name]): void {

@@ -5,6 +5,7 @@ import { type Encoded, encodeRequest, type RequestLimits, type RequestType } fro
 import { invalid, RequestError } from './errors.js'
 import { callSafely } from './events.js'
 import type { Attributes, PublicationHandler, SubscribeOptions, Subscription, Welcome } from './options.js'
+import { positionOf } from './position.js'
 import { type RequestOptions, Verbs } from './verbs.js'
 
 const methodPattern = /^[A-Za-z0-9_.:-]{1,64}$/
@@ -18,7 +19,7 @@ function requireFunction(value: unknown, name: string): void {
 function wantedOf({ recover, last, presence = false, onPresence }: SubscribeOptions): Wanted {
   if (onPresence !== undefined) requireFunction(onPresence, 'subscribe: onPresence')
   return {
-    recover: recover === undefined ? undefined : { offset: recover.offset, epoch: recover.epoch },
+    recover: recover && positionOf(recover),
     last,
     presence: presence || onPresence !== undefined,
     onPresence
@@ -48,8 +49,8 @@ export abstract class LastingVerbs extends Verbs {
     this.#newAttributes = attributes
     this.channels = new ClientChannels({
       send: (type, members) => this.sendNow(encodeRequest(type, { ...members }, undefined)),
-      emit: (name, event) => this.emit(name, event),
-      dispatch: call => this.dispatcher.push(call),
+      emit: (name, event, onDropped) => this.emit(name, event, onDropped),
+      dispatch: (call, onDropped) => this.dispatcher.push(call, onDropped),
       call: (handler, channel) => callSafely(handler, error => this.fault(error, `channel:${channel}`)),
       denied: (channel, code) => this.onTrouble(`${code} for channel ${channel}`, 1),
       retryJoinsAfter: ms => this.retryJoinsAfter(ms)

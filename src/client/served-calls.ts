@@ -27,8 +27,8 @@ export interface ResultSender {
 
 export interface ServedCallsHost extends Pick<Platform, 'setTimer' | 'clearTimer' | 'now'> {
   handlerOf(method: string): CallHandler<never> | undefined
-  /** Queues a call of the application that must not throw. */
-  dispatch(call: () => void): void
+  /** Queues a call of the application that must not throw. `onDropped` is called instead if the client is closed before. */
+  dispatch(call: () => void, onDropped: () => void): void
   /** Does the client's own work. */
   run(work: () => void): void
   fault: ReportFault
@@ -40,7 +40,6 @@ interface ServedCall {
   readonly message: DownstreamMessages['call']
   /** By the clock of this device. */
   readonly expiresAt: number
-  isStarted: boolean
   answer: Encoded | undefined
   /** Until a refused answer is sent again. */
   timer: unknown
@@ -91,25 +90,25 @@ export class ServedCalls {
     const now = this.#host.now()
     // The clock of this device may be set meanwhile.
     const expiresAt = Math.min(message.expiresAt - this.#serverAheadMs, now + callTimeoutMs.max)
-    const call: ServedCall = { message, expiresAt, isStarted: false, answer: undefined, timer: undefined }
+    const call: ServedCall = { message, expiresAt, answer: undefined, timer: undefined }
     const handler = this.#host.handlerOf(method)
-    const refusal = this.#refusalOf(method, handler)
+    const isBusy = this.#isBusyWith(method)
+    const refuse = (code: string, text: string) => this.#answer(call, { error: failure(code, `${text}; nothing ran`) })
+    const refuseAsClosed = () => refuse('CLOSING', 'the client was closed')
     this.#open.add(call)
-    if (refusal !== undefined || handler === undefined) this.#answer(call, { error: refusal })
-    else this.#host.dispatch(() => this.#start(call, handler))
+    if (this.#isClosing) refuseAsClosed()
+    else if (handler === undefined) refuse('NO_HANDLER', `no handler for ${method}`)
+    else if (isBusy) refuse('BUSY', `too many calls of ${method} are running`)
+    else this.#host.dispatch(() => this.#start(call, handler), refuseAsClosed)
   }
 
-  #refusalOf(method: string, handler: unknown): CallFailure | undefined {
-    if (this.#isClosing) return failure('CLOSING', 'the client was closed; nothing ran')
-    if (handler === undefined) return failure('NO_HANDLER', `no handler for ${method}`)
+  #isBusyWith(method: string): boolean {
     const ofMethod = [...this.#open].filter(({ message }) => message.method === method).length
-    if (ofMethod < maxRunningPerMethod && this.#open.size < maxRunningCalls) return undefined
-    return failure('BUSY', `${ofMethod} calls of ${method} are running; nothing ran`)
+    return ofMethod >= maxRunningPerMethod || this.#open.size >= maxRunningCalls
   }
 
   #start(call: ServedCall, handler: CallHandler<never>): void {
-    if (!this.#open.has(call) || call.answer !== undefined) return
-    call.isStarted = true
+    if (!this.#open.has(call)) return
     const { data, from, callId, expiresAt } = call.message
     const run = async () => handler(data as never, { from, callId, expiresAt })
     run().then(
@@ -127,8 +126,14 @@ export class ServedCalls {
   }
 
   #answer(call: ServedCall, members: { readonly data?: unknown; readonly error?: CallFailure | undefined }): void {
-    if (!this.#open.has(call)) return
-    const { callId } = call.message
+    const { callId, method } = call.message
+    if (!this.#open.has(call)) {
+      if (members.error === undefined) {
+        const lost = `the result of ${method} was not sent: the session of the call is over`
+        this.#fault(call, new RequestError('CLOSED', lost, { outcome: 'unsent' }))
+      }
+      return
+    }
     const { limits } = this.#connection
     try {
       call.answer = encodeRequest('callResult', { callId, ...members }, limits)
@@ -176,11 +181,6 @@ export class ServedCalls {
   /** The client was closed: handlers that run may finish, and no other one starts. */
   close(): void {
     this.#isClosing = true
-    for (const call of this.#open) {
-      if (!call.isStarted && call.answer === undefined) {
-        this.#answer(call, { error: this.#refusalOf(call.message.method, undefined) })
-      }
-    }
   }
 
   /** The session is over. */

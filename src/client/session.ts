@@ -1,4 +1,4 @@
-import { signMessage, signText, verifyFrame } from '../protocol/frame.js'
+import { decodeUtf8, hasTail, signText, verifyFrame } from '../protocol/frame.js'
 import { challengeTokenPattern, deriveSession, signChallenge } from '../protocol/handshake.js'
 import { defaultLimits, protocolName } from '../protocol/limits.js'
 import type { Mac, MacMaker } from '../protocol/mac.js'
@@ -17,10 +17,13 @@ export type Received =
   /** An unsigned error before the session: a hint (PROTOCOL §5.3). */
   | { readonly kind: 'hint'; readonly code: string; readonly message: string; readonly retryAfterMs: number }
 
+export interface SignedFrame {
+  readonly seq: number
+  readonly frame: string
+}
+
 /** Levels that a list of publications adds to those of its data. */
 const listLevels = 2
-
-const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * The client's side of one session, without I/O: it answers challenges, signs and verifies frames, and counts both
@@ -46,22 +49,23 @@ export class ClientSession {
   }
 
   /** Signs a message as the next frame. */
-  sign(message: { readonly type: string; readonly [member: string]: unknown }): { seq: number; frame: string } {
-    if (this.#keys === undefined) throw new Error('the session is not open yet')
-    const { type, ...members } = message
-    const seq = ++this.#lastSentSeq
-    return { seq, frame: signMessage(this.#keys.signer, { type, seq, ...members }) }
+  sign({ type, ...members }: { readonly type: string; readonly [member: string]: unknown }): SignedFrame {
+    return this.#signNext(seq => JSON.stringify({ type, seq, ...members }))
   }
 
   /**
    * Signs a request as the next frame.
    * @throws RequestError if the gateway of this session would refuse it for its size. It takes no `seq`
    */
-  signRequest(encoded: Encoded, limits: RequestLimits): { seq: number; frame: string } {
-    if (this.#keys === undefined) throw new Error('the session is not open yet')
+  signRequest(encoded: Encoded, limits: RequestLimits): SignedFrame {
     requireWithin(encoded, limits, this.#lastSentSeq + 1)
+    return this.#signNext(seq => unsignedText(encoded, seq))
+  }
+
+  #signNext(textOf: (seq: number) => string): SignedFrame {
+    if (this.#keys === undefined) throw new Error('the session is not open yet')
     const seq = ++this.#lastSentSeq
-    return { seq, frame: signText(this.#keys.signer, unsignedText(encoded, seq)) }
+    return { seq, frame: signText(this.#keys.signer, textOf(seq)) }
   }
 
   /**
@@ -72,7 +76,7 @@ export class ClientSession {
   receive(frame: Uint8Array): Received {
     if (this.#keys === undefined) return this.#receiveUnsigned(frame)
     // A refusal of the authenticate is unsigned: it has no signature tail.
-    if (!this.#isOpen && !this.#isSigned(frame)) return this.#receiveUnsigned(frame)
+    if (!this.#isOpen && !hasTail(frame)) return this.#receiveUnsigned(frame)
     const { seq, message } = decodeDownstream(verifyFrame(this.#keys.verifier, frame, this.#depth))
     if (seq !== this.#lastReceivedSeq + 1)
       throw new ProtocolError('SEQUENCE_INVALID', `expected seq ${this.#lastReceivedSeq + 1}`)
@@ -94,18 +98,14 @@ export class ClientSession {
   }
 
   /** Answers a fresh challenge within the session (PROTOCOL §6.2). */
-  answerChallenge(challengeToken: string): { seq: number; frame: string } {
+  answerChallenge(challengeToken: string): SignedFrame {
     this.#requireToken(challengeToken)
     const challengeSignature = signChallenge(this.#createMac, this.#credential.secret, challengeToken)
     return this.sign({ type: 'challengeResponse', challengeToken, challengeSignature })
   }
 
-  #isSigned(frame: Uint8Array): boolean {
-    return decoder.decode(frame.subarray(-80, -66)) === ',"signature":"'
-  }
-
   #receiveUnsigned(frame: Uint8Array): Received {
-    const { message } = decodeDownstream(decoder.decode(frame))
+    const { message } = decodeDownstream(decodeUtf8(frame))
     if (message?.type === 'error') {
       const { code, retryAfterMs = 0 } = message
       return { kind: 'hint', code, message: message.message, retryAfterMs }

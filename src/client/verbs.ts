@@ -5,6 +5,7 @@ import { type RequestType, timeoutOf } from './encode.js'
 import { CallError, invalid, RequestError } from './errors.js'
 import { Emitter } from './events.js'
 import type { ClientEvents, Position, Published, Validation } from './options.js'
+import { positionOf } from './position.js'
 
 export interface RequestOptions {
   /** Milliseconds above 0. If the client reconnects within it, it repeats the request. Default: `requestTimeoutMs`. */
@@ -115,7 +116,7 @@ export abstract class Verbs extends Emitter<ClientEvents> {
       timeoutMs
     }: RequestOptions & { readonly limit?: number; readonly before?: Position | undefined } = {}
   ): Promise<History<T>> {
-    const position = before === undefined ? undefined : { offset: before.offset, epoch: before.epoch }
+    const position = before && positionOf(before)
     const answer = await this.ask('history', { channel, limit, before: position }, timeoutMs, 'history')
     const { epoch, more } = answer
     const publications = answer.publications.map(each => ({ channel, epoch, ...each, data: each.data as T }))

@@ -51,13 +51,22 @@ function findTail(frame: Uint8Array): number {
   return start
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** @returns whether a frame ends like a signed one */
+export function hasTail(frame: Uint8Array): boolean {
+  return findTail(frame) >= 0
+}
+
+/** Created with the first frame, because Jest's jsdom has none: this module must be importable there. */
+let decoder: TextDecoder | undefined
 
 /** Decodes bytes. @throws TypeError for what is not UTF-8 */
 export type Utf8Decoder = (bytes: Uint8Array) => string
 
 /** The {@link Utf8Decoder} for any platform. */
-export const decodeUtf8: Utf8Decoder = bytes => decoder.decode(bytes)
+export const decodeUtf8: Utf8Decoder = bytes => {
+  decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  return decoder.decode(bytes)
+}
 
 /**
  * Reads the signed part of a frame without verifying it. For an `authenticate`, whose key follows from its content.

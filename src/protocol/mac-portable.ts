@@ -3,7 +3,8 @@ import { createHmac } from './sha256.js'
 
 const closingBrace = Uint8Array.of(0x7d)
 
-function toHex(bytes: Uint8Array): string {
+/** Two lower-case hex digits for each byte. */
+export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 }
 

@@ -21,11 +21,12 @@ export type MacMaker = (key: Uint8Array) => Mac
 /** Block size of SHA-256 in bytes (B in RFC 2104). */
 export const blockBytes = 64
 
-const encoder = new TextEncoder()
-
-/** Encodes a string as UTF-8. Callers pass no lone surrogates, which would become U+FFFD: `JSON.stringify` escapes them. */
+/**
+ * Encodes a string as UTF-8. Callers pass no lone surrogates, which would become U+FFFD: `JSON.stringify` escapes them.
+ * The encoder is created late, because Jest's jsdom has none: a module must be importable there.
+ */
 export function utf8(text: string): Uint8Array {
-  return encoder.encode(text)
+  return new TextEncoder().encode(text)
 }
 
 /** Decodes a hex string that is known to be well-formed, such as a tag of {@link Mac}. */

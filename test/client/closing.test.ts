@@ -1,5 +1,6 @@
 import t from 'tap'
-import { startGateway } from '../helper/gateway.js'
+import type { Publication } from '../../src/client/options.js'
+import { type Gateway, startGateway } from '../helper/gateway.js'
 import { until } from '../helper/until.js'
 import { createClientOf, createManualClient, nextEvent } from './clients.js'
 import { acceptSession, connectToFakeGateway, sign, startFakeGateway } from './fake-gateway.js'
@@ -88,4 +89,81 @@ t.test('a close without anything to send is over at once, and a new connect is i
   await nextEvent(client, 'subscribed')
   await client.publish('c', 'again')
   await until('the handler has it', () => received.length === 1)
+})
+
+/** Publishes 1, 2 and 3 to a channel. */
+async function publishThree(gateway: Gateway, channel: string): Promise<void> {
+  for (const data of [1, 2, 3]) await gateway.publish({ channel, data })
+}
+
+t.test('bug: what had arrived when a handler closed the client never reached it', async t => {
+  const gateway = await startGateway(t)
+  const client = createClientOf(t, gateway, { credential: await gateway.createClient(all) })
+  const received: string[] = []
+  const record = (name: string) => (publication: Publication) => {
+    received.push(`${name} ${publication.data}`)
+    if (received.length === 1) client.close()
+  }
+  await publishThree(gateway, 'c')
+  client.subscribe('c', record('newest'), { last: 2 })
+  client.subscribe('c', record('other'))
+  client.connect()
+  await until('a handler has closed it', () => client.state === 'disconnected' && received.length > 0)
+  await client.close()
+  t.same(received, ['newest 2'], 'nothing runs after close')
+  await gateway.publish({ channel: 'c', data: 4 })
+  client.connect()
+  await until('the rest has arrived', () => received.includes('other 4') && received.includes('newest 4'))
+  t.same(
+    received.filter(each => each.startsWith('newest')),
+    ['newest 2', 'newest 3', 'newest 4']
+  )
+})
+
+t.test('bug: what had arrived on an own channel when a listener closed the client never reached it', async t => {
+  const gateway = await startGateway(t)
+  const client = createClientOf(t, gateway, { credential: await gateway.createClient({ clientId: 'page' }) })
+  const received: unknown[] = []
+  client.connect()
+  await nextEvent(client, 'welcome')
+  await client.close()
+  await publishThree(gateway, 'client:page')
+  client.on('direct', ({ data }) => {
+    received.push(data)
+    if (data === 1) client.close()
+  })
+  client.connect()
+  await until('a listener has closed it', () => client.state === 'disconnected' && received.length > 0)
+  await client.close()
+  t.same(received, [1])
+  client.connect()
+  await until('the rest has arrived', () => received.length === 3)
+  t.same(received, [1, 2, 3])
+})
+
+t.test('bug: a loss was not reported if an earlier listener closed the client', async t => {
+  const gateway = await startGateway(t)
+  const client = createClientOf(t, gateway, { credential: await gateway.createClient(all) })
+  const missed: string[] = []
+  client.on('subscribed', () => void client.close())
+  client.on('missed', ({ channel }) => missed.push(channel))
+  client.subscribe('c', () => {}, { recover: { offset: 7, epoch: 'of-another-life' } })
+  client.connect()
+  await until('it is reported', () => missed.length > 0)
+  t.same(missed, ['c'])
+})
+
+t.test('a channel handler may wait for close', async t => {
+  const gateway = await startGateway(t)
+  const client = createClientOf(t, gateway, { credential: await gateway.createClient(all) }).connect()
+  const closed = new Promise<void>(resolve => {
+    client.subscribe('c', async () => {
+      await client.close()
+      resolve()
+    })
+  })
+  await nextEvent(client, 'subscribed')
+  await client.publish('c', 1).catch(() => {})
+  await closed
+  t.equal(gateway.app.sessionCount(), 0)
 })

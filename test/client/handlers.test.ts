@@ -130,7 +130,8 @@ t.test('a result belongs to the session that was called', async t => {
   finish('late')
   client.heartbeat().catch(() => {})
   t.match(await next.receive(), /heartbeat/, 'nothing is sent to a session that did not get the call')
-  t.same(faults, [])
+  t.match(faults, [{ source: 'handle:slow', error: { code: 'CLOSED', message: /the result of slow was not sent/ } }])
+  t.equal(faults.length, 1)
 })
 
 t.test('bounds the calls that run, per method and in all', async t => {
@@ -175,6 +176,27 @@ t.test('close waits for handlers that run, and starts no other one', async t => 
   send({ type: 'ack', re: bye.seq })
   await closing
   t.ok(isOver)
+})
+
+t.test('bug: the result of a handler that awaits close was dropped without a word', async t => {
+  const { client, call, receive, send, timers, faults } = await connectCaller(t)
+  const seen: string[] = []
+  client.handle('stop', async () => {
+    seen.push('closing')
+    await client.close()
+    seen.push('closed')
+    return 'stopped'
+  })
+  call('stop')
+  await until('it closes the client', () => seen.length === 1)
+  timers.advance(5000)
+  const bye = JSON.parse(await receive())
+  t.equal(bye.type, 'bye')
+  send({ type: 'ack', re: bye.seq })
+  await until('it is reported', () => faults.length === 1)
+  t.same(seen, ['closing', 'closed'])
+  t.match(faults[0], { source: 'handle:stop', error: { code: 'CLOSED', outcome: 'unsent' } })
+  t.same(timers.running(), [])
 })
 
 t.test('close waits 5 s at most, and not for a call that has expired', async t => {

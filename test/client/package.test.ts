@@ -1,9 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
 import t, { type Test } from 'tap'
 import { startGateway } from '../helper/gateway.js'
 import { tempDir } from '../helper/process.js'
@@ -145,6 +147,53 @@ console.log(JSON.stringify(report))`
     const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'page.mjs')], { timeout: 30_000 })
     const error = { code: 'HANDLER_FAILED', message: 'no b' }
     t.same(JSON.parse(stdout), [[3, 'page'], 'handle:add', true, error, 'x', 1, 'c', '1'])
+  })
+
+  await t.test('bug: Jest and other resolvers without `exports` did not find the package', async t => {
+    const { main, module, browser, types } = manifest
+    for (const file of [main, module, types, browser[main], browser[module]]) t.ok(inside(file).length > 0, file)
+    const react = JSON.parse(inside('react/package.json'))
+    for (const file of [react.main, react.module, react.types]) t.ok(inside(`react/${file}`).length > 0, file)
+    const require = createRequire(join(folder, 'x.js'))
+    for (const file of [main, browser[main]]) {
+      t.type(require(join(folder, 'node_modules/@countersign/client', file)).createClient, 'function', file)
+    }
+  })
+
+  await t.test('bug: Jest with jsdom could not import the package', async t => {
+    // Its `exports` are read with the condition `browser`, and its globals lack these two.
+    const check = `
+for (const name of ['TextEncoder', 'TextDecoder']) delete globalThis[name]
+const credential = { clientId: 'c', secret: 's' }
+const use = ({ createClient, RequestError }) => {
+  const client = createClient({ url: 'ws://127.0.0.1:1', credential })
+  client.subscribe('c', () => {})
+  return client.publish('c', 1).catch(error => console.log(error instanceof RequestError, error.code))
+}`
+    writeFileSync(join(folder, 'jest.cjs'), `${check}\nuse(require('@countersign/client'))`)
+    writeFileSync(join(folder, 'jest.mjs'), `import * as sdk from '@countersign/client'\n${check}\nuse(sdk)`)
+    for (const file of ['jest.cjs', 'jest.mjs']) {
+      const args = ['--conditions=browser', join(folder, file)]
+      const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 })
+      t.equal(stdout.trim(), 'true CLOSED', file)
+    }
+  })
+
+  await t.test('a bundler takes the browser entry for pages, and the Node entry for servers', async t => {
+    const stdin = {
+      contents: `import { createClient } from '@countersign/client'\nglobalThis.create = createClient`,
+      resolveDir: folder
+    }
+    for (const [platform, expected] of [
+      ['browser', 'esm/browser.js'],
+      ['node', 'esm/node.js']
+    ] as const) {
+      const options = { bundle: true, format: 'esm', write: false, metafile: true, logLevel: 'silent' } as const
+      const { metafile, warnings } = await build({ ...options, stdin, platform })
+      const inputs = Object.keys(metafile.inputs).filter(name => name.includes('@countersign/client'))
+      t.match(inputs, [new RegExp(`${expected}$`)], platform)
+      t.same(warnings, [], platform)
+    }
   })
 
   await t.test('connects from an ES module and from CommonJS', async t => {

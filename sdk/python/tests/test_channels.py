@@ -1,6 +1,7 @@
 """Channels over all sessions of a client (PROTOCOL §10.3, §10.4)."""
 from __future__ import annotations
 
+import asyncio
 import unittest
 from typing import Any
 
@@ -206,6 +207,32 @@ class Sessions(unittest.TestCase):
         own.unsubscribe()
         await client.close()
         self.assertEqual(again.of("unsubscribe"), [])
+
+    @virtual
+    async def test_bug_what_had_arrived_on_an_own_channel_when_the_client_was_closed_was_lost(self) -> None:
+        for steps in range(12):
+            with self.subTest(steps=steps):
+                gateway = FakeGateway()
+                gateway.welcome_members = {"subscriptions": [{"channel": "client:game-1", "offset": 2, "epoch": "e"}]}
+                client, session = await gateway.connected()
+                direct: list[int] = []
+                client.on("direct", lambda received: direct.append(received.offset))
+                for offset in (3, 4):
+                    publish(session, "client:game-1", offset)
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                await client.close()
+                gateway.welcome_members = {"subscriptions": [{"channel": "client:game-1", "offset": 4, "epoch": "e"}]}
+                client.connect()
+                again = await gateway.session(2)
+                await settle()
+                for request in again.of("subscribe"):
+                    missed = [publication(each) for each in range(request["recover"]["offset"] + 1, 5)]
+                    subscribed(again, request, 4, recovered=True, publications=missed)
+                await settle()
+                self.assertEqual(direct, [3, 4])
+                await client.close()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -201,6 +201,22 @@ class ServedCallsTest(unittest.TestCase):
         await closed.wait()
         self.assertEqual((now(), client.state), (0, "disconnected"))
 
+    @virtual
+    async def test_bug_the_result_of_a_handler_that_closes_the_client_was_dropped_without_a_word(self) -> None:
+        client, session = await FakeGateway().connected()
+        faults: list[Any] = []
+        client.on("error", lambda fault: faults.append((fault.error.code, fault.error.outcome, fault.source)))
+
+        async def stop(*_: Any) -> str:
+            await client.close()
+            return "stopped"
+
+        client.handle("stop", stop)
+        call(session, "stop")
+        await settle()
+        self.assertEqual(faults, [("CLOSED", "unsent", "handle:stop")])
+        self.assertEqual(session.of("callResult"), [])
+
     def test_malformed_methods_are_refused(self) -> None:
         client = Client("ws://x", {"clientId": "a", "secret": "b"})
         for method in ("", "no spaces", "x" * 65, "a\n"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from .channel_state import ChannelState
 from .errors import RequestError
-from .event_shapes import EventName, Unsubscribed
+from .event_shapes import Unsubscribed
 from .handlers import ChannelHandler
 from .shapes import Joined, Position
 
@@ -15,10 +15,11 @@ from .shapes import Joined, Position
 @dataclass(frozen=True)
 class ChannelsHost:
     """`send`: sends a message in the current session and returns its `seq`, None without one. `denied`: a channel was
-    refused for good. `later`: calls after seconds, by a name."""
+    refused for good. `later`: calls after seconds, by a name. `emit`: an event, its value, and what is called if the client
+    is closed before it is reported."""
 
     send: Callable[[str, Mapping[str, Any]], int | None]
-    emit: Callable[[EventName, Any], None]
+    emit: Callable[..., None]
     denied: Callable[[str], None]
     later: Callable[[str, float, Callable[[], None]], None]
 

@@ -54,11 +54,11 @@ class Channels(ChannelJoins):
             for handler in tuple(state.handlers):
                 handler.accept(publication)
         elif is_next(state.position, publication):
-            state.position = position_after(publication)
+            previous, state.position = state.position, position_after(publication)
             for handler in tuple(state.handlers):
                 handler.accept(publication)
             if not state.handlers:
-                self._host.emit("direct", publication)
+                self._host.emit("direct", publication, lambda: setattr(state, "position", previous))
         else:
             self._join(state)
             state.keep(publication)

@@ -5,6 +5,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from .event_shapes import EventName, Fault
@@ -12,24 +13,37 @@ from .mailbox import Mailbox
 
 LOGGER = logging.getLogger("countersign")
 Listener = Callable[[Any], Any]
-_LASTING = frozenset({"state", "error"})
+_LASTING = frozenset({"state", "error", "missed", "unsubscribed"})
+"""Events that are reported even if an earlier listener closes the client: they change what it keeps."""
+
+
+@dataclass(frozen=True)
+class _Queued:
+    call: Callable[[], None]
+    is_lasting: bool
+    on_dropped: Callable[[], None] | None
 
 
 class Dispatcher:
     """Calls functions of the application after the client's own work, so that they find its state complete."""
 
     def __init__(self) -> None:
-        self._queue: deque[tuple[bool, Callable[[], None]]] = deque()
+        self._queue: deque[_Queued] = deque()
         self._is_scheduled = False
 
-    def push(self, call: Callable[[], None], *, is_lasting: bool = False) -> None:
-        """`is_lasting`: survives `discard`."""
-        self._queue.append((is_lasting, call))
+    def push(
+        self, call: Callable[[], None], *, is_lasting: bool = False, on_dropped: Callable[[], None] | None = None
+    ) -> None:
+        """`is_lasting`: survives `discard`, which calls `on_dropped` for the others."""
+        self._queue.append(_Queued(call, is_lasting, on_dropped))
         self._schedule()
 
     def discard(self) -> None:
-        """Drops what is queued: the client was closed."""
-        self._queue = deque(each for each in self._queue if each[0])
+        """Drops what is queued, the newest first: the client was closed."""
+        queue, self._queue = self._queue, deque(each for each in self._queue if each.is_lasting)
+        for each in reversed(queue):
+            if not each.is_lasting and each.on_dropped is not None:
+                each.on_dropped()
 
     def _schedule(self) -> None:
         if not self._is_scheduled:
@@ -40,7 +54,7 @@ class Dispatcher:
         self._is_scheduled = False
         try:
             while self._queue:
-                self._queue.popleft()[1]()
+                self._queue.popleft().call()
         finally:
             # A SystemExit of the application passes; the rest is not lost.
             if self._queue:
@@ -96,9 +110,12 @@ class Emitter:
     def _has_listeners(self, event: EventName) -> bool:
         return bool(self._listeners[event])
 
-    def _emit(self, event: EventName, value: Any) -> None:
+    def _emit(self, event: EventName, value: Any, on_dropped: Callable[[], None] | None = None) -> None:
+        """`on_dropped`: called instead of the listeners if an earlier one closes the client."""
         if self._listeners[event]:
-            self._dispatcher.push(lambda: self._deliver(event, value), is_lasting=event in _LASTING)
+            self._dispatcher.push(
+                lambda: self._deliver(event, value), is_lasting=event in _LASTING, on_dropped=on_dropped
+            )
 
     def _deliver(self, event: EventName, value: Any) -> None:
         for entry in tuple(self._listeners[event]):

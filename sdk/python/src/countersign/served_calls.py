@@ -109,6 +109,9 @@ class ServedCalls:
     def _answer(self, connection: Connection, method: str, info: CallInfo, **members: Any) -> None:
         """Sends an answer. One that the gateway would refuse becomes an error."""
         if connection.is_over or connection.bye_seq is not None:
+            if "error" not in members:
+                lost = f"the result of {method} was not sent: the session of the call is over"
+                self._handlers.fault(RequestError("CLOSED", lost, outcome="unsent"), f"handle:{method}")
             return
         try:
             answer = encode_request("callResult", {"callId": info.call_id, **members}, connection.limits)
