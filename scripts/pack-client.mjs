@@ -2,6 +2,7 @@
 // CommonJS, with types, for browsers and Node, and ./react. Usage: npm run pack:client
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -23,8 +24,21 @@ function run(command, args, cwd) {
   if (status !== 0) throw error ?? new Error(`${command} ${args.join(' ')} failed`)
 }
 
-/** ws is CommonJS: within an ES module it needs `require` for Node's own modules. */
-const requireBanner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
+/**
+ * ws is CommonJS, and an ES module has no `require` for Node's own modules. They become imports, which any bundler of a
+ * consumer understands; one that finds a `require` from `createRequire` may put another in its place.
+ */
+const importBuiltins = {
+  name: 'import-builtins',
+  setup(builder) {
+    builder.onResolve({ filter: /^[a-z]+$/ }, ({ path, kind }) =>
+      kind === 'require-call' && isBuiltin(path) ? { path, namespace: 'builtin' } : undefined
+    )
+    builder.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `import value from 'node:${path}'; module.exports = value`
+    }))
+  }
+}
 
 /** An ES module without imports as CommonJS. esbuild's own wrapper takes 190 bytes more, compressed. */
 function toCommonJs(source) {
@@ -51,9 +65,10 @@ async function bundle(out, { folder, format }) {
     // ws asks for two native packages that only make it faster.
     define: { 'process.env.WS_NO_BUFFER_UTIL': '"1"', 'process.env.WS_NO_UTF_8_VALIDATE': '"1"' },
     external: ['bufferutil', 'utf-8-validate'],
-    ...(format === 'esm' ? { banner: { js: requireBanner } } : {}),
+    plugins: format === 'esm' ? [importBuiltins] : [],
     legalComments: 'none',
-    logLevel: 'warning'
+    logLevel: 'warning',
+    logOverride: { 'commonjs-variable-in-esm': 'silent' }
   })
   await build({
     entryPoints: [`${root}src/client/react.ts`],

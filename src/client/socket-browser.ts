@@ -1,5 +1,4 @@
 import { protocolName } from '../protocol/limits.js'
-import { utf8 } from '../protocol/mac.js'
 import { closeReason, type OpenSocket } from './socket.js'
 
 /** A page learns nothing about a refused connection but that there is none. */
@@ -10,13 +9,15 @@ function unreachable(): string {
 }
 
 export const openBrowserSocket: OpenSocket = (url, { onMessage, onClose }) => {
+  // Where there is none, as in Jest's jsdom, the attempt fails with that reason.
+  const encoder = new TextEncoder()
   const socket = new WebSocket(url, protocolName)
   let wasOpen = false
   socket.onopen = () => {
     wasOpen = true
   }
   socket.onmessage = ({ data }) => {
-    if (typeof data === 'string') onMessage(utf8(data))
+    if (typeof data === 'string') onMessage(encoder.encode(data))
   }
   socket.onclose = ({ code, reason }) => onClose(wasOpen ? closeReason(code, reason) : unreachable())
   return {

@@ -168,14 +168,20 @@ const credential = { clientId: 'c', secret: 's' }
 const use = ({ createClient, RequestError }) => {
   const client = createClient({ url: 'ws://127.0.0.1:1', credential })
   client.subscribe('c', () => {})
-  return client.publish('c', 1).catch(error => console.log(error instanceof RequestError, error.code))
-}`
+  client.on('trouble', ({ reason }) => {
+    console.log(reason)
+    client.close()
+  })
+  return client.publish('c', 1).catch(error => console.log(error instanceof RequestError, error.code)).then(() => client.connect())
+}
+globalThis.WebSocket = class {}
+globalThis.addEventListener = () => {}`
     writeFileSync(join(folder, 'jest.cjs'), `${check}\nuse(require('@countersign/client'))`)
     writeFileSync(join(folder, 'jest.mjs'), `import * as sdk from '@countersign/client'\n${check}\nuse(sdk)`)
     for (const file of ['jest.cjs', 'jest.mjs']) {
       const args = ['--conditions=browser', join(folder, file)]
       const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 })
-      t.equal(stdout.trim(), 'true CLOSED', file)
+      t.equal(stdout.trim(), 'true CLOSED\ncould not connect: TextEncoder is not defined', file)
     }
   })
 
@@ -194,6 +200,12 @@ const use = ({ createClient, RequestError }) => {
       t.match(inputs, [new RegExp(`${expected}$`)], platform)
       t.same(warnings, [], platform)
     }
+  })
+
+  await t.test('bug: a bot that webpack had bundled did not find the modules of Node', async t => {
+    // webpack puts a `require` of its own in the place of one from `createRequire`.
+    t.notMatch(inside('esm/node.js'), /createRequire|\brequire\(/)
+    t.match(inside('esm/node.js'), /from "node:events"/)
   })
 
   await t.test('connects from an ES module and from CommonJS', async t => {
