@@ -1,12 +1,15 @@
-import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { createSecureContext, Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config/load.js'
+import { readBoundedFile } from '../config/read-file.js'
 import { logLevels } from '../config/schema.js'
-import { readLogLevel, type Sources } from '../config/sources.js'
+import { readLogLevel, rereadWaitMs, type Sources } from '../config/sources.js'
 
 /** SIGHUP: reads the certificate and the log level again. No session ends, and no other setting changes. */
+
+/** Far above any certificate chain. */
+const certificateBytes = 1024 * 1024
 
 export interface Reloaded {
   readonly config: Config
@@ -19,11 +22,15 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+function read(file: string): Buffer {
+  return readBoundedFile(file, certificateBytes, rereadWaitMs)
+}
+
 /** Connections that are open keep the old certificate. A pair that does not fit leaves it for all. */
 function reloadCertificate({ config: { tls }, logger, server }: Reloaded): void {
   if (tls === undefined || !(server instanceof TlsServer)) return
   try {
-    const files = { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }
+    const files = { cert: read(tls.certFile), key: read(tls.keyFile) }
     createSecureContext(files)
     server.setSecureContext(files)
     logger.info({ certFile: tls.certFile }, 'the certificate was read again')
@@ -36,8 +43,12 @@ function reloadCertificate({ config: { tls }, logger, server }: Reloaded): void 
 /** It holds for open sessions, too. */
 function reloadLogLevel({ sources, logger }: Reloaded): void {
   try {
-    const found = readLogLevel(sources)
-    const level = found?.value ?? 'info'
+    const { level = 'info', faults } = readLogLevel(sources)
+    // As at the start: a setting that is not read would pass for its default.
+    if (faults.length > 0) {
+      logger.error({ faults }, 'the log level stays: correct these lines of .env, which would also stop a start')
+      return
+    }
     if (!logLevels.includes(level)) {
       logger.error({ level: logger.level }, 'the log level stays: COUNTERSIGN_LOG_LEVEL of .env is none of the levels')
       return

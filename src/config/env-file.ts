@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { ConfigError } from './config-error.js'
 import { type EnvFile, parseEnvLines } from './env-lines.js'
+import { pipeWaitMs, readBoundedFile, whyUnread } from './read-file.js'
 
 /** Reads `.env` files. What cannot be read completely is refused: a setting that is skipped would pass for its default. */
 
@@ -25,7 +25,7 @@ function isUnmarkedUtf16(bytes: Uint8Array): boolean {
 /** @returns the text without a byte order mark. @throws ConfigError for any encoding but UTF-8 */
 function decode(path: string, bytes: Uint8Array): string {
   if (bytes.length > maxEnvFileBytes) {
-    throw new ConfigError([`${path}: ${bytes.length} bytes; the limit is ${maxEnvFileBytes}`])
+    throw new ConfigError([`${path}: too many bytes; the limit is ${maxEnvFileBytes}`])
   }
   if (startsWith(bytes, bigEndianMark) || startsWith(bytes, littleEndianMark) || isUnmarkedUtf16(bytes)) {
     throw new ConfigError([`${path}: is UTF-16, not UTF-8: ${advice}`])
@@ -42,22 +42,23 @@ function decode(path: string, bytes: Uint8Array): string {
   }
 }
 
-function readBytes(path: string): Uint8Array | undefined {
+function readBytes(path: string, waitMs: number): Uint8Array | undefined {
   try {
-    return readFileSync(path)
+    return readBoundedFile(path, maxEnvFileBytes + 1, waitMs)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    if (code === 'ENOENT') return undefined
-    throw new ConfigError([`${path}: cannot be read (${code}): correct its permissions, or remove it`])
+    const why = whyUnread(error)
+    if (why === 'ENOENT') return undefined
+    throw new ConfigError([`${path}: cannot be read (${why}): correct it, or remove it`])
   }
 }
 
 /**
- * @param path  a file that need not exist
+ * @param path    a file that need not exist
+ * @param waitMs  longest time that it may take if it is a pipe, in milliseconds
  * @returns its variables and the faults of its lines; none without the file
  * @throws ConfigError if it cannot be read or is not UTF-8
  */
-export function readEnvFile(path: string): EnvFile {
-  const bytes = readBytes(path)
+export function readEnvFile(path: string, waitMs: number = pipeWaitMs): EnvFile {
+  const bytes = readBytes(path, waitMs)
   return bytes === undefined ? { variables: {}, faults: [] } : parseEnvLines(path, decode(path, bytes))
 }

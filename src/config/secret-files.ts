@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { readBoundedFile, whyUnread } from './read-file.js'
 import type { SettingTexts } from './sources.js'
 
 /**
@@ -36,22 +36,6 @@ export interface SettingFiles {
   readonly files: Readonly<Record<string, SettingFile>>
 }
 
-function readBytes(path: string): Buffer {
-  const file = openSync(path, 'r')
-  try {
-    if (fstatSync(file).isDirectory()) throw new Error('is a folder')
-    // A pipe has no size, so the reading is bounded, not the size.
-    const bytes = Buffer.alloc(maxSettingFileBytes + 1)
-    let length = 0
-    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
-      count = readSync(file, bytes, length, bytes.length - length, null)
-    }
-    return bytes.subarray(0, length)
-  } finally {
-    closeSync(file)
-  }
-}
-
 /**
  * @returns the text without a byte order mark and without its final newline, which editors and `echo` append
  * @throws Error whose message follows the path in a sentence
@@ -59,10 +43,9 @@ function readBytes(path: string): Buffer {
 function readText(path: string): string {
   let bytes: Buffer
   try {
-    bytes = readBytes(path)
+    bytes = readBoundedFile(path, maxSettingFileBytes + 1)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'is a folder'
-    throw new Error(`cannot be read (${code})`)
+    throw new Error(`cannot be read (${whyUnread(error)})`)
   }
   if (bytes.length > maxSettingFileBytes) throw new Error(`has more than ${maxSettingFileBytes} bytes`)
   let text: string

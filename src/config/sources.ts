@@ -83,10 +83,18 @@ export function lookUp(
   return undefined
 }
 
+/** Longest wait for a pipe that a running gateway reads, in milliseconds: it does nothing else meanwhile. */
+export const rereadWaitMs = 1000
+
 /**
  * Reads COUNTERSIGN_LOG_LEVEL of `.env` again. A flag or the environment wins over it, as at the start.
+ * @returns the level, if one is set, and the faults of the lines of `.env`, as {@link Sources.fileFaults}
  * @throws ConfigError if `.env` cannot be read
  */
-export function readLogLevel(sources: SettingPlaces): FoundSetting | undefined {
-  return lookUp({ ...sources, file: readEnvFile('.env').variables }, 'COUNTERSIGN_LOG_LEVEL')
+export function readLogLevel(sources: SettingPlaces): {
+  readonly level: string | undefined
+  readonly faults: readonly string[]
+} {
+  const { variables, faults } = readEnvFile('.env', rereadWaitMs)
+  return { level: lookUp({ ...sources, file: variables }, 'COUNTERSIGN_LOG_LEVEL')?.value, faults }
 }

@@ -50,6 +50,15 @@ t.test('bug: SIGHUP and SIGUSR2 stopped the gateway', { timeout: 60_000 }, async
   await until('the level was refused', () => program.stdout().includes('the log level stays'))
   t.equal(await issuerAt(port), 'test-authority')
 
+  writeFileSync(env, '# a comment\nCOUNTERSIGN_LOG_LEVEL info\nTOKEN: hunter2\n')
+  program.child.kill('SIGHUP')
+  await until('bug: a broken line of .env was not named', () => program.stdout().includes('correct these lines'))
+  t.match(
+    program.stdout(),
+    /"faults":\["\.env line 2: COUNTERSIGN_LOG_LEVEL: the line is not NAME=value","\.env line 3: the line is not NAME=value"\]/
+  )
+  t.notMatch(program.stdout(), /hunter2/)
+
   program.child.kill('SIGUSR2')
   await until('SIGUSR2 is ignored', () => program.stdout().includes('SIGUSR2 is ignored'))
   t.equal(socket.readyState, WebSocket.OPEN, 'no connection was dropped')
