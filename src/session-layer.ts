@@ -216,6 +216,8 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
   sessions.addSource(bridgeSessions)
   dependencies.calls.connect(connected, bridgeSessions.calls)
   const httpCallers = new HttpCallers()
+  // With the embedded store there is no other instance that sessions could move to.
+  const drainMs = store.kind === 'embedded' ? 0 : config.drainMs
   const bounds = () => [
     ...store.bounds(),
     ...capacity.bounds(),
@@ -228,10 +230,7 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
     ...edge.bounds()
   ]
   return {
-    metrics,
-    dependencies,
-    quotas,
-    capacity,
+    ...{ metrics, dependencies, quotas, capacity },
     timekeeper,
     connected,
     member,
@@ -241,7 +240,6 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
     tickRegistry: () => tickRegistry(dependencies),
     bounds,
     limiter: createHandshakeLimiter(store.rateLimits, handshakeRatesOf(config), timekeeper.steadyNow, dependencies.log),
-    // With the embedded store there is no other instance that sessions could move to.
-    drain: createDrain(connected, store.kind === 'embedded' ? 0 : config.drainMs)
+    drain: createDrain({ sessions: connected, others: bridgeSessions.announcer, drainMs })
   }
 }

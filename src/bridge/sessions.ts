@@ -1,6 +1,7 @@
 import type { Authenticated } from '../auth/handshake.js'
+import { InstanceAnnouncer } from '../cluster/instance-announcer.js'
 import { CannotUnseal } from '../registry/aead.js'
-import { currentSchema, writesPlain } from '../registry/schema-in-use.js'
+import { writesPlain } from '../registry/schema-in-use.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { revalidateSession } from '../session/revalidation.js'
 import { sessionEntryOf } from '../session/session-entry.js'
@@ -14,7 +15,7 @@ import { PolledCalls } from './polled-calls.js'
 import type { Positions } from './positions.js'
 import { BridgeSession, type BridgeSessionParams } from './session.js'
 import { decodeRecord, encodeRecord, isPlainSession, type SessionRecord } from './session-record.js'
-import { type BridgeSettings, instanceHeartbeatIntervalMs, instanceHeartbeatTtlMs } from './settings.js'
+import type { BridgeSettings } from './settings.js'
 import { StoredEndings } from './stored-endings.js'
 
 /** A session without an exchange on this instance for this number of heartbeat timeouts is forgotten here. */
@@ -42,13 +43,15 @@ export class BridgeSessions implements SessionSource {
   readonly #endings: StoredEndings
   readonly calls: PolledCalls
   readonly #stopListening: () => void
-  #heartbeatAt = 0
+  /** Without its heartbeat other instances take over the claims of this one. */
+  readonly announcer: InstanceAnnouncer
 
   constructor(dependencies: SessionDependencies, settings: BridgeSettings) {
     const { store } = dependencies
     this.#dependencies = dependencies
     this.#settings = settings
     this.#endings = new StoredEndings(dependencies)
+    this.announcer = new InstanceAnnouncer(dependencies)
     this.calls = new PolledCalls(dependencies, sessionId => this.find(sessionId))
     const listener = new NotificationListener(dependencies, this.#index)
     this.#stopListening = store.bridge.listen(dependencies.settings.instanceId, listener)
@@ -227,11 +230,7 @@ export class BridgeSessions implements SessionSource {
       if (session.ending === undefined && now >= session.expiresAt) session.end('SESSION_EXPIRED')
       if (this.#isForgettable(session, steadyNow)) this.#index.delete(session)
     }
-    if (steadyNow - this.#heartbeatAt < instanceHeartbeatIntervalMs) return
-    this.#heartbeatAt = steadyNow
-    const { store, settings, registry } = this.#dependencies
-    const announcement = { schemaVersion: currentSchema, secrets: registry.secretDigests() }
-    await store.bridge.heartbeat(settings.instanceId, instanceHeartbeatTtlMs, announcement)
+    await this.announcer.tick(steadyNow)
   }
 
   #isForgettable({ ending, activity, processor, peer }: BridgeSession, steadyNow: number): boolean {

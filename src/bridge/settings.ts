@@ -18,10 +18,6 @@ export const maxExchangesInFlight = 4
 export const endedRetentionMs = 120_000
 /** How often an instance reloads claims of another instance: the notification that they were answered may be lost. */
 export const claimPollIntervalMs = 1000
-/** How often an instance renews its heartbeat in the store. */
-export const instanceHeartbeatIntervalMs = 1000
-/** An instance without a heartbeat for this time counts as dead: other instances take over its claims. */
-export const instanceHeartbeatTtlMs = 5000
 /** A claim that a live instance leaves unanswered for this time is taken over all the same. */
 export const claimTakeoverAfterMs = 10_000
 /** A message that waited this long before it runs is checked first: another instance may have taken over its claim. */

@@ -2,7 +2,11 @@ import type { ConnectedSessions } from '../session/connected-sessions.js'
 
 /** Part of the drain time within which clients reconnect, each at a random moment, so that they do not come all at once. */
 const reconnectShare = 0.5
+/** Time in which one more session reconnects, in milliseconds: a few sessions need not be spread over the whole share. */
+const spreadMsPerSession = 10
 const pollMs = 50
+/** Interval between checks for other instances, in milliseconds. */
+const checkEveryMs = 500
 
 /** A transport whose clients cannot be asked to reconnect, since no connection leads to them (the bridge). */
 export interface DrainParticipant {
@@ -15,19 +19,40 @@ export interface DrainParticipant {
 export interface Drain {
   isDraining(): boolean
   register(participant: DrainParticipant): void
-  /** Asks every session to move to another instance. Resolves when all have moved, or when the time is up. */
+  /**
+   * Asks every session to move to another instance. Resolves when all have moved, when there is no other instance that
+   * goes on, or when the time is up.
+   */
   run(): Promise<void>
 }
 
-/** @param drainMs  how long sessions get to move elsewhere (PROTOCOL §7, `reconnect`); 0: they are not asked */
-export function createDrain(sessions: Pick<ConnectedSessions, 'size' | 'values'>, drainMs: number): Drain {
+/** The other instances on the store. */
+export interface OtherInstances {
+  /** Lets them know that this one stops. */
+  announceStop(): Promise<void>
+  /** Whether one of them goes on. */
+  exist(): Promise<boolean>
+}
+
+export interface DrainOptions {
+  readonly sessions: Pick<ConnectedSessions, 'size' | 'values'>
+  readonly others: OtherInstances
+  /** How long sessions get to move elsewhere (PROTOCOL §7, `reconnect`); 0: they are not asked. */
+  readonly drainMs: number
+}
+
+export function createDrain({ sessions, others, drainMs }: DrainOptions): Drain {
   let isDraining = false
   const participants: DrainParticipant[] = []
+  const asked = new WeakSet<object>()
 
+  /** Also those whose handshake was under way when the drain began. */
   function askToReconnect(): void {
+    const spreadMs = Math.min(drainMs * reconnectShare, sessions.size * spreadMsPerSession)
     for (const session of sessions.values()) {
-      if (!session.welcomed) continue
-      session.send({ type: 'reconnect', afterMs: Math.floor(Math.random() * drainMs * reconnectShare) })
+      if (!session.welcomed || asked.has(session)) continue
+      asked.add(session)
+      session.send({ type: 'reconnect', afterMs: Math.floor(Math.random() * spreadMs) })
     }
   }
 
@@ -35,16 +60,32 @@ export function createDrain(sessions: Pick<ConnectedSessions, 'size' | 'values'>
     return sessions.size === 0 && participants.every(participant => participant.isQuiet())
   }
 
+  /** Without an answer of the store there may be others. */
+  async function othersExist(): Promise<boolean> {
+    return others.exist().catch(() => true)
+  }
+
+  async function moveSessions(until: number): Promise<void> {
+    let checkedAt = performance.now()
+    while (!isDone() && performance.now() < until) {
+      askToReconnect()
+      await new Promise(resolve => setTimeout(resolve, pollMs))
+      if (performance.now() - checkedAt < checkEveryMs) continue
+      checkedAt = performance.now()
+      // All instances may have been stopped together.
+      if (!(await othersExist())) return
+    }
+  }
+
   return {
     isDraining: () => isDraining,
     register: participant => void participants.push(participant),
     async run() {
-      isDraining = true
-      for (const participant of participants) participant.begin()
-      if (drainMs === 0) return
-      askToReconnect()
       const until = performance.now() + drainMs
-      while (!isDone() && performance.now() < until) await new Promise(resolve => setTimeout(resolve, pollMs))
+      isDraining = true
+      if (drainMs > 0) await others.announceStop().catch(() => {})
+      for (const participant of participants) participant.begin()
+      if (drainMs > 0 && (await othersExist())) await moveSessions(until)
     }
   }
 }

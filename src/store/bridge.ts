@@ -179,6 +179,8 @@ export interface InstanceAnnouncement {
   readonly schemaVersion: number
   /** Keyed digests of its secrets, which only other instances on the same store can compare. Absent: an earlier version. */
   readonly secrets?: { readonly adminToken: string; readonly masterKeys: string }
+  /** It is about to stop: no session should move to it. */
+  readonly isStopping?: true
 }
 
 export interface EndedBridgeSession {

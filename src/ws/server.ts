@@ -14,8 +14,8 @@ import { closeTimeoutMs } from './transport.js'
 const maxFragments = 256
 /** Most decoded frames that ws buffers per socket. */
 const maxBufferedChunks = 4096
-/** Time for the final frames to be sent before sockets are cut, in milliseconds. */
-const closeGraceMs = 1000
+/** Time for peers to answer the close before their sockets are cut, in milliseconds: ws gives up on each before that. */
+const closeGraceMs = closeTimeoutMs + 1000
 /** Interval between checks whether all sockets have closed, in milliseconds. */
 const pollMs = 20
 
@@ -35,7 +35,7 @@ async function wsServer(app: FastifyInstance, { sessions, frameBytes }: WsServer
   const waiting = new Set<Connection>()
   app.decorate('waitingConnections', waiting)
 
-  /** Sends DRAINING to every peer and waits at most {@link closeGraceMs} until it is sent. */
+  /** Sends DRAINING to every peer, and waits at most {@link closeGraceMs} until their sockets are closed. */
   async function preClose(): Promise<void> {
     for (const connection of waiting) connection.refuse('DRAINING')
     for (const session of sessions.values()) session.end('DRAINING')

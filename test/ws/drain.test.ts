@@ -21,8 +21,13 @@ t.test('notifies every session of a stop, and does not wait for silent ones', as
     t.ok(performance.now() - began < 20_000, 'seconds')
   }
   await t.test('embedded', async t => stop(t, await startGateway(t)))
-  await t.test('redis', async t => {
+  await t.test('bug: alone on a Redis it waited for the whole drain time', async t => {
     const { store } = await stores.redis(t, Date.now)
+    await stop(t, await startGateway(t, { store, config: { drainMs: 60_000 } }))
+  })
+  await t.test('redis', async t => {
+    const { store, another } = await stores.redis(t, Date.now)
+    await startGateway(t, { store: await another() })
     const gateway = await startGateway(t, { store, config: { drainMs: 60_000 } })
     const wire = await gateway.session(await gateway.createClient())
     const stopped = gateway.app.stop()

@@ -1,19 +1,25 @@
 import type { InstanceAnnouncement } from '../bridge.js'
 import { StoreUnavailable } from '../errors.js'
+import { NotPermitted } from './acl.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { textsOf } from './replies.js'
 
-export function formatAnnouncement({ schemaVersion, secrets }: InstanceAnnouncement): string {
-  return secrets === undefined ? `${schemaVersion}` : `${schemaVersion} ${secrets.adminToken} ${secrets.masterKeys}`
+/** Earlier versions ignore the state at the end. */
+const stopping = 'stopping'
+
+export function formatAnnouncement({ schemaVersion, secrets, isStopping }: InstanceAnnouncement): string {
+  if (secrets === undefined) return `${schemaVersion}`
+  const { adminToken, masterKeys } = secrets
+  return [schemaVersion, adminToken, masterKeys, ...(isStopping ? [stopping] : [])].join(' ')
 }
 
 function parseAnnouncement(text: string): InstanceAnnouncement {
-  const [schema = '', adminToken, masterKeys] = text.split(' ')
+  const [schema = '', adminToken, masterKeys, state] = text.split(' ')
   const schemaVersion = Number(schema)
-  return adminToken === undefined || masterKeys === undefined
-    ? { schemaVersion }
-    : { schemaVersion, secrets: { adminToken, masterKeys } }
+  if (adminToken === undefined || masterKeys === undefined) return { schemaVersion }
+  const secrets = { adminToken, masterKeys }
+  return { schemaVersion, secrets, ...(state === stopping ? { isStopping: true } : {}) }
 }
 
 /**
@@ -28,7 +34,7 @@ export async function announcements(
 ): Promise<readonly InstanceAnnouncement[] | undefined> {
   const channels = await redis.everywhere('PUBSUB', 'CHANNELS', `${notificationPrefix}*`).catch((error: unknown) => {
     const { cause } = error instanceof StoreUnavailable ? error : { cause: undefined }
-    if (cause instanceof Error && cause.message.startsWith('NOPERM')) return undefined
+    if (cause instanceof NotPermitted) return undefined
     throw error
   })
   if (channels === undefined) return undefined
