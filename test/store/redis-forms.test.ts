@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -180,4 +182,56 @@ t.test('bug: what a server refuses that answers PING was logged without what to 
   })
   t.match(refused[0], /is a replica: name the primary in COUNTERSIGN_STORE/)
   t.notMatch([...causes, ...failed].join(), /enableOfflineQueue/, 'no line names an option of a library')
+})
+
+/** Forwards connections, and breaks all of them on demand: bytes that are no TLS, then a reset. */
+async function startBreakingProxy(t: Test, target: string) {
+  const sockets = new Set<Socket>()
+  const proxy = createServer(socket => {
+    const upstream = connect(Number(target), '127.0.0.1')
+    for (const end of [socket, upstream]) end.on('error', () => {})
+    sockets.add(socket.on('close', () => sockets.delete(socket)))
+    socket.pipe(upstream).pipe(socket)
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  t.teardown(() => proxy.close())
+  return {
+    port: (proxy.address() as AddressInfo).port,
+    get count() {
+      return sockets.size
+    },
+    /** @param leave  whether the connections stay open */
+    breakAll(leave: boolean) {
+      for (const socket of sockets) {
+        socket.unpipe()
+        socket.write('x'.repeat(100), () => leave || socket.resetAndDestroy())
+      }
+    }
+  }
+}
+
+t.test('bug: a second error of a TLS socket ended the process, and the first one left it open', async t => {
+  const server = await start(t, [...memoryOnly, ...tlsArgs], undefined, access)
+  const proxy = await startBreakingProxy(t, portOf(server))
+  const errors: string[] = []
+  const url = `rediss://127.0.0.1:${proxy.port}`
+  const store = await openRedisStore(url, {
+    caPem,
+    connectWithinMs: 10_000,
+    onError: ({ message }) => errors.push(message)
+  })
+  t.teardown(() => store.close())
+  for (const leave of [false, true]) {
+    await until('all are connected', () => proxy.count >= 3)
+    errors.length = 0
+    proxy.breakAll(leave)
+    await until('it is noticed', () => errors.length > 0)
+    await until('it works again', () =>
+      store.ping().then(
+        () => true,
+        () => false
+      )
+    )
+    await until('publications arrive again', () => store.channels.isReceiving)
+  }
 })

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { Cluster, type Redis } from 'ioredis'
 import { StoreDurations } from '../durations.js'
 import { StoreUnavailable } from '../errors.js'
+import { missingRuleOf, NotPermitted } from './acl.js'
 import type { RedisConnection } from './connection-url.js'
 import { commandTimeoutMs, connectForCommands } from './connections.js'
 import { withoutCommand } from './errors.js'
+import { Cluster, type Redis } from './ioredis.js'
 import { generationKey } from './keys.js'
 import { isNeverWritten, isOutOfMemory, outcomeOf } from './outcome.js'
 import { UnexpectedReply } from './replies.js'
@@ -26,6 +27,13 @@ type ScriptRunner = (keyCount: number, ...args: Argument[]) => Promise<unknown>
 function isAboutValue(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return /WRONGTYPE|user_script:\d+: |is not an integer|is not a valid float/.test(error.message)
+}
+
+/** What the ACL refuses is explained; the error of Redis itself may name the user. */
+function explained(error: unknown, verb: string): unknown {
+  if (!(error instanceof Error) || !/NOPERM|The user executing/.test(error.message)) return error
+  const missing = missingRuleOf(error.message, loadScripts().get(verb as ScriptName))
+  return missing === undefined ? error : new NotPermitted(missing)
 }
 
 /** The connection for commands and scripts. It reconnects by itself. */
@@ -190,7 +198,10 @@ export class RedisClient {
       if (isAboutValue(error)) this.#unreadable.add(keys.join(' '))
       const outcome = outcomeOf(error, statusAtCall, this.isCluster)
       const isConnected = this.#client.status === 'ready' && !isNeverWritten(error)
-      throw new StoreUnavailable(isConnected ? error : new Error('no connection', { cause: error }), outcome)
+      throw new StoreUnavailable(
+        isConnected ? explained(error, verb) : new Error('no connection', { cause: error }),
+        outcome
+      )
     } finally {
       this.durations.record(verb, performance.now() - startedAt)
     }

@@ -1,5 +1,5 @@
-import { Cluster, Redis } from 'ioredis'
 import { type ConnectionTarget, parseConnectionUrl, type RedisConnection } from './connection-url.js'
+import { Cluster, Redis } from './ioredis.js'
 
 /**
  * ioredis queues commands and repeats them by default. These connections never repeat: a command that was written when
@@ -11,6 +11,8 @@ export const commandTimeoutMs = 2000
 const connectTimeoutMs = 2000
 /** Longest pause between attempts to connect. */
 const reconnectMaxMs = 1000
+/** Pause before a subscription that was refused is tried again. */
+const resubscribeMs = 1000
 
 interface QueueOptions {
   /** Whether commands wait for a connection. */
@@ -40,7 +42,7 @@ function isDemoted(error: Error): boolean {
 function sentinelOptions(target: Extract<ConnectionTarget, { kind: 'sentinel' }>) {
   const { hosts, name, username, password, sentinelPassword, tls } = target
   return {
-    ...{ sentinels: [...hosts], name, failoverDetector: true },
+    ...{ sentinels: [...hosts], name, failoverDetector: true, sentinelCommandTimeout: commandTimeoutMs },
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
@@ -68,7 +70,9 @@ function connect(connection: RedisConnection, queue: QueueOptions): Redis | Clus
     commandTimeout: commandTimeoutMs,
     enableAutoPipelining: false,
     retryStrategy: retryDelay,
-    reconnectOnError: isDemoted
+    reconnectOnError: isDemoted,
+    // ioredis would not handle a refusal of its own SUBSCRIBE.
+    autoResubscribe: false
   }
   const target = parseConnectionUrl(connection)
   if (target.kind === 'single') return requireDatabase(new Redis(target.url, { ...options, ...tlsOf(target) }))
@@ -120,7 +124,7 @@ export function connectOnce(connection: RedisConnection, attempt: number): Redis
 
 export interface SubscriptionHandlers {
   readonly onMessage: (message: string) => void
-  /** Called after each connection, the first included: messages before it may have been lost. */
+  /** Called after each subscription, the first included: messages before it may have been lost. */
   readonly onConnected: () => void
   readonly onError: (error: Error) => void
 }
@@ -135,9 +139,25 @@ export interface Subscription {
  */
 export function subscribe(connection: RedisConnection, channel: string, handlers: SubscriptionHandlers): Subscription {
   const client = connect(connection, waitForever)
+  let timer: NodeJS.Timeout | undefined
+  let isClosed = false
   client.on('error', handlers.onError)
   client.on('message', (_channel: string, message: string) => handlers.onMessage(message))
-  client.on('ready', handlers.onConnected)
-  client.subscribe(channel).catch(handlers.onError)
-  return { close: () => client.disconnect() }
+  // The rules of the user may change, so one that was refused is tried again.
+  const trySubscribe = () => {
+    clearTimeout(timer)
+    client.subscribe(channel).then(handlers.onConnected, error => {
+      if (isClosed) return
+      handlers.onError(error)
+      timer = setTimeout(trySubscribe, resubscribeMs)
+    })
+  }
+  client.on('ready', trySubscribe)
+  return {
+    close() {
+      isClosed = true
+      client.disconnect()
+      clearTimeout(timer)
+    }
+  }
 }

@@ -41,7 +41,8 @@ function readGreeting({ address, tls }: Server): Promise<string> {
       text = chunk.toString('latin1')
       finish()
     })
-    socket.once('error', finish)
+    // `on`: a TLS socket may report several, and one without a listener ends the process.
+    socket.on('error', finish)
     socket.once('close', finish)
   })
 }
@@ -57,7 +58,7 @@ function speaksTls(address: Address): Promise<boolean> {
     }
     const timer = setTimeout(() => finish(false), stepMs)
     socket.once('secureConnect', () => finish(true))
-    socket.once('error', () => finish(false))
+    socket.on('error', () => finish(false))
     socket.once('close', () => finish(false))
   })
 }
@@ -73,7 +74,7 @@ function speaksPlainly(address: Address): Promise<boolean> {
     }
     const timer = setTimeout(() => finish(false), stepMs)
     socket.once('data', (chunk: Buffer) => finish(/^[+-]/.test(chunk.toString('latin1'))))
-    socket.once('error', () => finish(false))
+    socket.on('error', () => finish(false))
     socket.once('close', () => finish(false))
   })
 }

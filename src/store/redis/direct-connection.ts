@@ -1,5 +1,5 @@
-import { Redis } from 'ioredis'
 import type { Address, Credentials, TlsOptions } from './connection-url.js'
+import { Redis } from './ioredis.js'
 
 /** Connections for questions about Redis itself, beside those of the store. */
 

@@ -1,3 +1,5 @@
+import { missingRuleOf, permitTodo } from './acl.js'
+
 /** Why Redis cannot be used, and what to do. Two parts of one sentence, without any part of a user or password. */
 export interface Diagnosis {
   readonly cause: string
@@ -25,7 +27,6 @@ const replies: readonly (readonly [RegExp, string, string])[] = [
     'has no password, but one is configured',
     'remove it from $credentials, or set requirepass'
   ],
-  [/^NOPERM/, 'does not permit its user $command', 'give the user the commands and keys of docs/operating.md (ACL)'],
   [/^DENIED/, 'is in protected mode', 'set a password, or bind it to a private address'],
   [/^LOADING/, 'still loads its data', 'wait: the gateway starts when it is ready'],
   [/^MASTERDOWN|^READONLY/, 'is a replica', 'name the primary in COUNTERSIGN_STORE'],
@@ -72,12 +73,6 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
-/** The command that the ACL refuses. The message also names the user. */
-function refusedCommand(message: string): string {
-  const [, command] = /the '([\w|-]+)' command/.exec(message) ?? []
-  return command === undefined ? 'what the gateway needs' : `to run ${command.toUpperCase()}`
-}
-
 /**
  * Explains an error of a connection.
  * @param where  the server, e.g. `Redis at 10.0.0.1:6379`
@@ -86,10 +81,19 @@ export function explainError(where: string, error: unknown): Explanation {
   if (!(error instanceof Error))
     return { cause: `${where} cannot be used`, todo: 'see its log', answers: false, isClear: false }
   const credentials = where.startsWith('Sentinel') ? 'COUNTERSIGN_SENTINEL_PASSWORD' : 'COUNTERSIGN_STORE'
+  const missing = missingRuleOf(error.message)
+  if (missing !== undefined) {
+    const cause = `${where} does not permit its user to ${missing.refused}`
+    return { cause, todo: permitTodo(missing), answers: true, isClear: true }
+  }
   const [, what, advice] = replies.find(([pattern]) => pattern.test(error.message)) ?? []
   if (what !== undefined && advice !== undefined) {
-    const cause = `${where} ${what.replace('$command', refusedCommand(error.message))}`
-    return { cause, todo: advice.replace('$credentials', credentials), answers: true, isClear: true }
+    return {
+      cause: `${where} ${what}`,
+      todo: advice.replace('$credentials', credentials),
+      answers: true,
+      isClear: true
+    }
   }
   const code = codeOf(error)
   const [found, todo] = codes[code] ?? []

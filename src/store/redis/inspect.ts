@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis'
 import { type Address, credentialsOf, parseConnectionUrl, type RedisConnection } from './connection-url.js'
 import { diagnose, findServers, sentinelsOf } from './diagnose.js'
 import { nameOf, type Server, withConnection } from './direct-connection.js'
 import { type Diagnosis, explainError } from './explain-error.js'
+import type { Redis } from './ioredis.js'
 
 /** Nodes of a Cluster that are inspected. */
 const maxNodes = 32

@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis'
 import type { ChannelCounts, ChannelListener } from '../../channels.js'
 import { parsePublication } from '../channel-messages.js'
+import type { Redis } from '../ioredis.js'
 import { LagProbe } from './lag-probe.js'
 import { defaultSilenceMs, LivenessProbe } from './liveness-probe.js'
 import { NotificationQueue } from './notification-queue.js'

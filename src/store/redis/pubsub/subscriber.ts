@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis'
 import { retryDelay } from '../connections.js'
+import type { Redis } from '../ioredis.js'
 import { SubscriptionWaiters } from './subscription-waiters.js'
 
 /** Names per SUBSCRIBE or UNSUBSCRIBE command. */
