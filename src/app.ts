@@ -99,6 +99,7 @@ async function registerApi(
     healthResource.routes({
       store,
       identity: registry.identity,
+      damage: registry.damage,
       metrics,
       metricsToken: config.metricsToken,
       isDraining: drain.isDraining,

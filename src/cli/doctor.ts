@@ -7,7 +7,7 @@ import { createSecureContext } from 'node:tls'
 import { type Config, ConfigError, loadSources } from '../config/load.js'
 import { checkMasterKeys, UnusableStore, WrongMasterKey } from '../registry/index.js'
 import { openStore, readIdentityText } from '../store/open.js'
-import { DataDirInUse, type Store, StoreUnavailable } from '../store/store.js'
+import { DataDirInUse, lostParts, type Store, StoreUnavailable } from '../store/store.js'
 import type { Invocation, Io } from './command.js'
 import { type Check, checkRedis } from './doctor-redis.js'
 import { adminTokenFile, masterKeyFile, readMasterKeyFile } from './first-start.js'
@@ -133,15 +133,24 @@ async function checkEmbedded(config: Config, io: Io, found: FoundStore): Promise
   }
 }
 
+async function checkDamage({ durable }: Store): Promise<Check> {
+  const lost = lostParts(await durable.damage.find())
+  const todo = 'set maxmemory-policy noeviction, empty the store, and restore a backup'
+  return lost.length === 0
+    ? pass('store', 'its indexes list every record')
+    : fail('store', `the store has lost ${lost.join(' and ')}`, todo)
+}
+
 async function checkStore(config: Config, io: Io, found: FoundStore): Promise<Check[]> {
   if (config.store.kind === 'embedded') return checkEmbedded(config, io, found)
   const checks = await checkRedis(config.store, io.now)
-  if (checks.some(({ name, ok }) => name === 'store' && !ok)) return checks
+  // Alone if Redis cannot be used.
+  if (checks.length === 1) return checks
   let store: Store | undefined
   try {
     store = await openStore(config, io.now)
     found.identityText = await store.pin.read()
-    return [...checks, await checkKeys(config, store)]
+    return [...checks, await checkDamage(store), await checkKeys(config, store)]
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     const why = error.cause instanceof Error ? error.cause.message : 'Redis does not answer'

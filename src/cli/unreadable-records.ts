@@ -31,9 +31,9 @@ export class UnreadableRecords {
     const more = this.#count > maxShownIds ? ' …' : ''
     await note(
       io,
-      `countersign: ${noun} that do not open and are left out: ${this.#count} (${this.#shown.join(' ')}${more}). Their ` +
-        'master key is missing, or they were changed in the store: configure that key behind the current one, or remove ' +
-        `them: countersign ${noun} delete ${this.#shown[0]}`
+      `countersign: ${noun} that do not open and are left out: ${this.#count} (${this.#shown.join(' ')}${more}). Either ` +
+        'their master key is missing: configure it behind the current one. Or they were changed, damaged or lost in ' +
+        `the store: restore a backup, or remove them: countersign ${noun} delete ${this.#shown[0]}`
     )
   }
 }

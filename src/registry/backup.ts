@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { RecordLost } from '../store/pin.js'
+import { lostParts } from '../store/durable.js'
+import { RecordLost, StoreDamaged } from '../store/pin.js'
 import { recordKinds, type StoredAuditEntry } from '../store/restore.js'
 import { identityKey, type Store, type StoredRecord, StoreUnavailable } from '../store/store.js'
 import type { AuditLog } from './audit.js'
@@ -99,7 +100,7 @@ async function* entriesOf({ durable }: BackupDependencies['store']): AsyncGenera
  * Begins a backup. A change that is made while it is read may be in it or not.
  * @param actor  for the audit log
  * @returns the backup in pieces of bounded size; a failure of the store rejects the next piece
- * @throws RegistryError CONFLICT while the store has the schema of an earlier version; StoreUnavailable
+ * @throws RegistryError CONFLICT while the store has the schema of an earlier version; StoreDamaged, StoreUnavailable
  */
 export async function startBackup(dependencies: BackupDependencies, actor: string): Promise<AsyncGenerator<string>> {
   const { store, audit, identity } = dependencies
@@ -108,7 +109,11 @@ export async function startBackup(dependencies: BackupDependencies, actor: strin
   if (stored === undefined || schemaVersion !== currentSchema) {
     throw new RegistryError('CONFLICT', 'instances of an earlier version use the store: stop them, then make a backup')
   }
-  await store.durable.commit({ writes: [], audit: audit.entry(actor, 'store.backup', 'store') })
+  const damage = await store.durable.damage.find()
+  if (lostParts(damage).length > 0) throw new StoreDamaged(damage)
+  // From the reserve: a store that is full is one to read out.
+  const entry = audit.entry(actor, 'store.backup', 'store')
+  await store.durable.commit({ writes: [], audit: entry, isProtective: true })
   return writeBackup(dependencies, stored.text)
 }
 

@@ -6,6 +6,7 @@ import { startBackup } from './backup.js'
 import { KeySealer } from './client-keys.js'
 import { Clients } from './clients.js'
 import { CredentialSource } from './credentials.js'
+import { DamageWatch } from './damage-watch.js'
 import { checkIdentity, openIdentity, type StoreIdentity } from './identity.js'
 import { IdentityWatch } from './identity-watch.js'
 import { ImportStatus } from './import-status.js'
@@ -54,6 +55,8 @@ export interface Registry {
   readonly schema: Readonly<SchemaInUse>
   /** Whether the store is the one that this instance uses. */
   readonly identity: IdentityWatch
+  /** What the store has lost besides single records. */
+  readonly damage: Pick<DamageWatch, 'problem'>
   /** Looks at the store's identity, and brings its schema up to date, and cuts the audit log. Call it about once a second. @throws StoreUnavailable */
   tick(): Promise<void>
   /** See {@link startBackup}. @throws RegistryError, StoreUnavailable */
@@ -127,6 +130,7 @@ export async function openRegistry(
   await upgrade.start()
   const secrets = new SecretWatch({ store, pepper, masterKeys, adminToken, log, now })
   const retention = new AuditRetention({ records, audit, hash: createAuditHasher(pepper), log, now, days: auditDays })
+  const damage = new DamageWatch({ damage: durable.damage, identity, log, now })
   const keys = new KeySealer(keyring)
   const hashCall = createHasher(pepper, 'call')
   const tickets = new Tickets(ticketStore, durable, createTicketSealer(keyring, schema), audit, now, reports)
@@ -138,13 +142,10 @@ export async function openRegistry(
     reencryptMeta: (actor: string) => reencryptMeta({ durable, keyring, watch: identity, audit, schema }, actor)
   }
   return {
-    identity,
-    schema,
-    audit,
+    ...{ identity, damage, schema, audit, tickets },
     secretDigests: () => secrets.digests,
     backup: actor => startBackup({ store, identity, keyring, audit, now }, actor),
     restores: new Restores({ store, identity, keyring, now }),
-    tickets,
     clients: new Clients(records, keys, audit, now),
     licenses: new Licenses(records, factory, importStatus, audit, now),
     imports: new Imports(records, importStatus, factory, audit, now),
@@ -161,6 +162,7 @@ export async function openRegistry(
       // An earlier version cannot read a log that was cut.
       if (!schema.acceptsPlain) await retention.tick()
       await secrets.tick()
+      await damage.tick()
     },
     reencrypt: (after, limit, actor) => reencryptPage(reencryption, after, limit, actor)
   }

@@ -1,5 +1,5 @@
 import type { StoredAuditEntry } from '../store/restore.js'
-import { type RecordKey, type Store, type StoredRecord, StoreUnavailable } from '../store/store.js'
+import { lostParts, type RecordKey, type Store, type StoredRecord, StoreUnavailable } from '../store/store.js'
 import { CannotUnseal } from './aead.js'
 import { createEntryMaker } from './audit.js'
 import { type BackupHeader, type BackupTrailer, backupFormat, signedTextOf } from './backup.js'
@@ -18,7 +18,7 @@ export const maxRestoredRecords = 2_000_000
 export const maxRestoredEntries = 10_000_000
 
 export interface RestoreDependencies {
-  readonly store: Pick<Store, 'restore' | 'pin'>
+  readonly store: Pick<Store, 'restore' | 'pin' | 'durable'>
   readonly identity: IdentityWatch
   readonly keyring: Keyring
   /** Unix milliseconds. */
@@ -39,6 +39,8 @@ export interface RestoredLines {
 }
 
 const notEmpty = 'the store has clients or licenses: restore into a store that has none'
+/** Kinds of records that work although no index lists them. */
+const keptKinds: readonly string[] = ['client', 'license', 'token']
 const isOver = 'this restore is over, or another one was started'
 
 /**
@@ -57,8 +59,17 @@ export class Restores {
    * @throws RegistryError BAD_REQUEST, CONFLICT: the store is not empty, or the backup was made under another master key
    */
   async start(header: BackupHeader): Promise<string> {
-    const { restore } = this.#dependencies.store
+    const { restore, durable } = this.#dependencies.store
     this.#openIdentity(header)
+    // Records that no index lists would stay, and be in force beside those of the backup.
+    const { unlisted } = await durable.damage.find()
+    const inForce = { unlisted: unlisted.filter(kind => keptKinds.includes(kind)), isAuditLogLost: false }
+    if (inForce.unlisted.length > 0) {
+      throw new RegistryError(
+        'CONFLICT',
+        `the store has lost ${lostParts(inForce).join(' and ')}: empty it, then restore`
+      )
+    }
     if (await restore.hasClientsOrLicenses()) throw new RegistryError('CONFLICT', notEmpty)
     const restoreId = createId('restore')
     await restore.begin(restoreId)

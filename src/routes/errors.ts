@@ -6,7 +6,7 @@ import type { BoundedLog } from '../log/bounded-log.js'
 import { RateLimited } from '../protocol/protocol-error.js'
 import { ImportError } from '../registry/imports.js'
 import { RegistryError } from '../registry/records.js'
-import { ShareExceeded, StoreUnavailable } from '../store/store.js'
+import { ShareExceeded, StoreDamaged, StoreUnavailable } from '../store/store.js'
 
 /** Sends every error of the HTTP API as `{code, message}` with its status. */
 
@@ -35,10 +35,16 @@ function responseFor(code: ApiErrorCode, message?: string, details: ApiErrorDeta
   return { status, body: { code, message: message ?? general, ...details } }
 }
 
+/** What is lost helps whoever lists; trying again does not. */
+function causeOf({ cause }: StoreDamaged): string | undefined {
+  return cause instanceof Error ? cause.message : undefined
+}
+
 function responseTo(error: FastifyFailure): ErrorResponse {
   if (error instanceof ApiError) return responseFor(error.code, error.message, error.details)
   if (error instanceof RateLimited) return responseFor('RATE_LIMITED', error.message)
   if (error instanceof ShareExceeded) return responseFor('RATE_LIMITED', `too many ${error.what}: try again later`)
+  if (error instanceof StoreDamaged) return responseFor('UNAVAILABLE', causeOf(error), { outcome: error.outcome })
   if (error instanceof StoreUnavailable) return responseFor('UNAVAILABLE', undefined, { outcome: error.outcome })
   if (error instanceof ImportError) return responseFor(error.code, error.message, { index: error.index })
   if (error instanceof RegistryError) return responseFor(error.code, error.message)

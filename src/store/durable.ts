@@ -52,10 +52,34 @@ export interface Change {
   /** Audit entries up to this number are removed in the same transaction. At most {@link maxCutEntries} are. */
   readonly cutAuditThrough?: number
   /**
-   * The change revokes, suspends or removes something. A store that refuses everything else for lack of memory commits it
-   * from its reserve. Default false.
+   * The change revokes, suspends or removes something, or only records that everything was read. A store that refuses
+   * everything else for lack of memory or disk commits it from its reserve. Default false.
    */
   readonly isProtective?: boolean
+}
+
+/** What a store has lost besides single records. */
+export interface Damage {
+  /** Kinds with records that their index does not list. */
+  readonly unlisted: readonly string[]
+  readonly isAuditLogLost: boolean
+}
+
+/** @returns what is lost, one part each, e.g. `the index of its client records`; empty: nothing */
+export function lostParts({ unlisted, isAuditLogLost }: Damage): readonly string[] {
+  return [...unlisted.map(kind => `the index of its ${kind} records`), ...(isAuditLogLost ? ['its audit log'] : [])]
+}
+
+/** Finds what a store has lost besides single records. */
+export interface DamageCheck {
+  /** Whether {@link find} may find something new. Cheap; the first call asks about stores that lack what most have. */
+  isSuspect(): Promise<boolean>
+  /**
+   * Examines every key, whatever store this is. From then on a list of records that are not all listed is rejected with
+   * StoreDamaged.
+   * @throws StoreUnavailable
+   */
+  find(): Promise<Damage>
 }
 
 /** Clients, licenses and the audit log: what outlives a restart. */
@@ -66,6 +90,7 @@ export interface DurableStore {
    * Records of one kind in the order of their ids, lost ones included.
    * @param after  an id; the list begins after it
    * @param limit  most records
+   * @throws StoreDamaged, StoreReplaced, StoreUnavailable
    */
   list(kind: string, after: string, limit: number): Promise<readonly StoredRecord[]>
   /**
@@ -86,4 +111,5 @@ export interface DurableStore {
   lastChange(event: ChangeEvent): Promise<number | undefined>
   /** Calls `listener` soon after a change with an event, by any instance. Calls may be lost. @returns stops listening */
   onChange(listener: () => void): () => void
+  readonly damage: DamageCheck
 }

@@ -1,3 +1,4 @@
+import { type Damage, lostParts } from './durable.js'
 import { StoreUnavailable } from './errors.js'
 
 /**
@@ -10,6 +11,13 @@ export const identityKey = 'meta:identity'
 export class StoreReplaced extends StoreUnavailable {
   constructor(reason: string) {
     super(new Error(reason), 'unsent')
+  }
+}
+
+/** The store has lost more than a record: what is left of it cannot be listed completely. */
+export class StoreDamaged extends StoreUnavailable {
+  constructor(damage: Damage) {
+    super(new Error(`the store has lost ${lostParts(damage).join(' and ')}: empty it, and restore a backup`), 'unsent')
   }
 }
 

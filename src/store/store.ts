@@ -10,7 +10,16 @@ import type { QuotaStore } from './quotas.js'
 import type { RestoreStore } from './restore.js'
 
 export type { InstanceAnnouncement } from './bridge.js'
-export type { AuditHead, Change, DurableStore, RecordKey, RecordWrite, StoredRecord } from './durable.js'
+export type {
+  AuditHead,
+  Change,
+  DamageCheck,
+  DurableStore,
+  RecordKey,
+  RecordWrite,
+  StoredRecord
+} from './durable.js'
+export { lostParts } from './durable.js'
 export type {
   ChallengeStore,
   CountedSession,
@@ -29,7 +38,7 @@ export {
   type StoreOutcome,
   StoreUnavailable
 } from './errors.js'
-export { identityKey, RecordLost, type StorePin } from './pin.js'
+export { identityKey, RecordLost, StoreDamaged, type StorePin } from './pin.js'
 
 /** How to reach Redis, as it is configured. */
 export interface RedisChoice {

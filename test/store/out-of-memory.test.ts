@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { openRedisStore } from '../../src/store/redis/index.js'
-import { startGateway } from '../helper/gateway.js'
+import { startGateway, testAdminToken } from '../helper/gateway.js'
 import { type RedisServer, startRedis } from '../helper/redis-server.js'
 import { until } from '../helper/until.js'
 
@@ -79,3 +79,19 @@ for (const transport of ['ws', 'bridge'] as const) {
     t.match(await live?.ask({ type: 'publish', channel: 'a', data: 1 }), { type: 'published' })
   })
 }
+
+t.test('bug: with a full Redis a backup was refused', async t => {
+  const { server, fill } = await startFullRedis(t)
+  const gateway = await startGateway(t, { store: await openRedisStore(server.url) })
+  await gateway.createClient({ clientId: 'kept' })
+  await fill()
+  t.match(await gateway.admin('POST', '/clients', {}), { status: 503 }, 'it is full')
+  const headers = { authorization: `Bearer ${testAdminToken}` }
+  const backup = await fetch(`${gateway.url}/v1/admin/backup`, { headers })
+  t.equal(backup.status, 200)
+  const lines = (await backup.text()).trimEnd().split('\n')
+  t.match(lines.join('\n'), /"record":\["client:kept",/)
+  t.match(JSON.parse(lines.at(-1) ?? ''), { end: { signature: String } }, 'to its end')
+  const { body: audit } = await gateway.admin('GET', '/audit')
+  t.match(audit.items.at(-1), { action: 'store.backup' }, 'with its audit entry, from the reserve')
+})

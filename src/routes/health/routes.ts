@@ -12,6 +12,7 @@ import { healthCalls, healthSchemas, healthTag } from './schema.js'
 export interface HealthDependencies {
   readonly store: Pick<Store, 'ping' | 'channels' | 'isFull'>
   readonly identity: Pick<Registry['identity'], 'check' | 'problem'>
+  readonly damage: Registry['damage']
   readonly metrics: {
     readonly contentType: string
     render(): Promise<string>
@@ -51,14 +52,16 @@ interface StoreCheck {
 /** Whether small writes still work decides readiness: near its bound, a store refuses large publications only. */
 const fullState = 'full: the store lately refused what needs memory, such as publications; revocations still work'
 
-async function checkStore({ store }: HealthDependencies): Promise<StoreCheck> {
+async function checkStore({ store, damage }: HealthDependencies): Promise<StoreCheck> {
   try {
     const askedAt = performance.now()
     await store.ping()
     const tookMs = Math.round(performance.now() - askedAt)
     const isSlow = tookMs >= slowStoreMs
     const answered = isSlow ? `slow: answered after ${tookMs} ms` : 'ok'
-    return { state: store.isFull ? fullState : answered, isReady: true, isSlow }
+    // What can be read is served.
+    const whole = damage.problem === undefined ? answered : `damaged: ${damage.problem}`
+    return { state: store.isFull ? fullState : whole, isReady: true, isSlow }
   } catch (error) {
     const reason = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
     return { state: store.isFull ? fullState : reason, isReady: false, isSlow: false }

@@ -77,6 +77,8 @@ export function openEmbeddedDurable(path: string, options: EmbeddedDurableOption
     async ping() {
       if (guard.isFailing) await guard.run(() => database.probe())
     },
+    // Its order is that of the records themselves: there is no index to lose.
+    damage: { isSuspect: async () => false, find: async () => ({ unlisted: [], isAuditLogLost: false }) },
     close: () => database.close()
   }
 }

@@ -11,6 +11,7 @@ import { StoreUnavailable } from '../errors.js'
 import { RecordLost } from '../pin.js'
 import type { RedisClient } from './client.js'
 import { CommitQueue } from './commit-queue.js'
+import { RedisDamage } from './damage.js'
 import type { Keys } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
 import type { RedisPin } from './pin.js'
@@ -152,6 +153,7 @@ export function createRedisDurable(
   maxEvents: number = maxChangeEvents
 ): DurableStore {
   const committer = new Committer(redis, keys, pin, maxEvents)
+  const damage = new RedisDamage(redis, keys, pin)
 
   async function read(key: RecordKey): Promise<StoredRecord | undefined> {
     const [kind = ''] = key.split(':', 1)
@@ -161,7 +163,8 @@ export function createRedisDurable(
       return reply[0] === 0 ? undefined : reply
     })
     if (code === 2) return { key, version: 0, text: '', isLost: true }
-    return code === 1 ? parseRecord(key, textOf(stored)) : undefined
+    if (code === 4) damage.foundUnlisted()
+    return code === 1 || code === 4 ? parseRecord(key, textOf(stored)) : undefined
   }
 
   return {
@@ -171,6 +174,7 @@ export function createRedisDurable(
       return found
     },
     async list(kind, after, limit) {
+      damage.requireWhole(kind)
       const records = await collectPages(after, limit, async (from, count) => {
         const ids = await idsAfter(redis, keys.index(kind), from, count)
         if (ids.length === 0) return { ids, found: [] }
@@ -190,6 +194,7 @@ export function createRedisDurable(
     },
     commit: change => committer.commit(change),
     ...createLog(redis, keys, pin),
-    onChange
+    onChange,
+    damage
   }
 }

@@ -4,6 +4,7 @@ const files = {
   commit: 'commit',
   auditAfter: 'audit-after',
   recordGet: 'record-get',
+  recordsScan: 'records-scan',
   restoreCommit: 'restore-commit',
   challengeFence: 'challenge-fence',
   challengeUse: 'challenge-use',

@@ -5,6 +5,7 @@ Input
   ARGV[1]  what the identity begins with, '' for any   ARGV[2]  id
 Output
   { 0 } another store   { 1, record } found   { 2 } listed, but not there   { 3 } unknown
+  { 4, record } found, but not listed
 ]]
 local identity, record, index = KEYS[1], KEYS[2], KEYS[3]
 local start, id = ARGV[1], ARGV[2]
@@ -13,5 +14,5 @@ if start ~= '' and not string.find(redis.call('GET', identity) or '', '\n' .. st
 local stored = redis.call('GET', record)
 -- Read in any case, so that a record that is unknown costs the same time.
 local listed = redis.call('ZSCORE', index, id)
-if stored then return { 1, stored } end
+if stored then return { listed and 1 or 4, stored } end
 return { listed and 2 or 3 }
