@@ -1,7 +1,11 @@
+import { type CodeName, codes } from '../protocol/codes.js'
 import type { CallOutcome, CallResult } from './outcome.js'
 
 /** Sessions that one call to all sessions of a client reaches. */
 export const maxCalledSessions = 1000
+
+/** Codes of calls that did not reach their session, although it is live. */
+const refusals: ReadonlySet<CodeName> = new Set(['RATE_LIMITED', 'INVALID_MESSAGE'])
 
 /** What one session answered, or how many did. */
 export type CallAllLine =
@@ -10,7 +14,7 @@ export type CallAllLine =
 
 /**
  * The answers of sessions that were called together, as they come, and a summary. A session that does not answer has no
- * line; one whose calls are too many has one, and has not answered.
+ * line; one that the call did not reach, because it was refused, has one, and has not answered.
  * @param outcomes   one for each session
  * @param truncated  sessions that were not called, because there are too many
  */
@@ -28,8 +32,8 @@ export async function* answersOf(
         if (each.kind === 'answered') {
           answered++
           lines.push({ sessionId, ...each.result })
-        } else if (each.code === 'RATE_LIMITED') {
-          const { code, message = 'too many calls to this receiver' } = each
+        } else if (refusals.has(each.code)) {
+          const { code, message = codes[code].message } = each
           lines.push({ sessionId, error: { code, message } })
         }
       })

@@ -164,8 +164,11 @@ export abstract class Verbs extends Emitter<ClientEvents> {
     { timeoutMs, idempotencyKey = this.newIdempotencyKey() }: CallOptions = {}
   ): Promise<R> {
     try {
-      const { sessionId, clientId } = to as { readonly sessionId?: string; readonly clientId?: string }
-      if ((sessionId === undefined) === (clientId === undefined))
+      const { sessionId, clientId, ...others } = Object(to) as {
+        readonly sessionId?: string
+        readonly clientId?: string
+      }
+      if ((sessionId === undefined) === (clientId === undefined) || Object.keys(others).length > 0)
         throw invalid('to', 'expected one of sessionId, clientId')
       const { min, max } = callTimeoutMs
       const waitMs = Math.round(Math.min(Math.max(timeoutOf(timeoutMs, this.requestTimeoutMs), min), max))

@@ -38,8 +38,9 @@ function findMismatch(raw: Raw, members: readonly Member[]): Member | undefined 
       continue
     }
     const value = raw[name]
-    if (isObject && Array.isArray(value) && value.length === 0) raw[name] = {}
-    else if (!check(value)) return member
+    const isEmptyList = isObject && Array.isArray(value) && value.length === 0
+    if (isEmptyList) raw[name] = {}
+    if (!check(isEmptyList ? {} : value)) return member
   }
   return undefined
 }

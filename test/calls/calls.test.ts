@@ -100,6 +100,22 @@ function suite(t: Test, { start }: Combination): void {
     t.match(await outcome, { type: 'called', data: 'x'.repeat(32_000) })
   })
 
+  t.test('bug: a target with a member that the wire does not have called somebody all the same', async t => {
+    const { caller, receiver } = await start(t)
+    const asker = await caller()
+    const { wire, sessionId } = await receiver()
+    for (const to of [
+      { clientId: 'game', all: true },
+      { sessionId, all: true },
+      { clientId: 'game', jobId: 'x' }
+    ]) {
+      t.match(await callFrom(asker, { to }).outcome, { code: 'INVALID_MESSAGE' }, JSON.stringify(to))
+    }
+    const { outcome } = callFrom(asker, { to: { sessionId }, method: 'next' })
+    t.match(await answerNext(wire, {}), { method: 'next' }, 'none of them ran')
+    await outcome
+  })
+
   t.test('knows no call of another session', async t => {
     const { caller, receiver } = await start(t)
     const asker = await caller()

@@ -117,6 +117,20 @@ function suite(t: Test, start: (t: Test) => Promise<Pair>): void {
     t.match(again.body.at(-1), { answered: 2, missing: 1 }, 'the key holds for each session')
     t.match(await silent.wire.next('call'), { method: 'kick' }, 'once')
   })
+
+  t.test('bug: a call to all whose key was used for another one looked like silence', async t => {
+    const pair = await start(t)
+    const { wire, sessionId } = await pair.receiver()
+    const all = { to: { clientId: 'game', all: true }, idempotencyKey: 'k' }
+    const first = post(pair.near, all)
+    await answerNext(wire, {})
+    t.same((await first).body.at(-1), { done: true, answered: 1, missing: 0 })
+    const { body } = await post(pair.near, { ...all, data: 'other' })
+    t.match(body, [
+      { sessionId, error: { code: 'INVALID_MESSAGE', message: /idempotencyKey/ } },
+      { answered: 0, missing: 1 }
+    ])
+  })
 }
 
 for (const { title, caller, start } of combinations) {

@@ -55,6 +55,8 @@ t.test('refuses locally what the gateway would refuse', async t => {
     [client.call({} as { sessionId: string }, 'kick'), 'to'],
     [client.call({ sessionId, clientId: 'game' }, 'kick'), 'to'],
     [client.call({ clientId: 'no good' }, 'kick'), 'to'],
+    [client.call({ clientId: 'game', all: true } as { clientId: string }, 'kick'), 'to'],
+    [client.call(undefined as unknown as { clientId: string }, 'kick'), 'to'],
     [client.call({ clientId: 'game' }, 'no good'), 'method'],
     [client.call({ clientId: 'game' }, 'kick', { x: Number.NaN }), 'data.x'],
     [client.call({ clientId: 'game' }, 'kick', 'x'.repeat(40_000)), 'data'],

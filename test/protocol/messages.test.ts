@@ -180,6 +180,22 @@ t.test('checks the members of upstream messages', async t => {
   t.equal(decodeUpstream('{"type":"heartbeat","seq":2.0}').seq, 2, '2.0 is the integer 2')
 })
 
+t.test('bug: an empty array passed for an object that has required members', async t => {
+  const codeOf = (members: object) => {
+    const decoded = decodeUpstream(JSON.stringify({ seq: 2, ...members }))
+    return 'error' in decoded ? decoded.error.code : undefined
+  }
+  const callId = 'A'.repeat(22)
+  for (const members of [
+    { type: 'subscribe', channel: 'a', recover: [] },
+    { type: 'history', channel: 'a', before: [] },
+    { type: 'callResult', callId, error: [] }
+  ]) {
+    t.equal(codeOf(members), 'INVALID_MESSAGE', JSON.stringify(members))
+  }
+  t.equal(codeOf({ type: 'attributes', attributes: [] }), undefined)
+})
+
 t.test('accepts an empty array as an empty object (Luau)', async t => {
   const frame = {
     ...{ type: 'authenticate', seq: 1, protocol: 'countersign.v1', clientId: 'c', attributes: [] },

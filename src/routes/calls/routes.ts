@@ -85,12 +85,14 @@ class HttpCall {
     if (!mayCall(this.#caller, clientId, method)) throw new ApiError('PERMISSION_DENIED', denied(clientId, method))
     const { sessions, next } = await directory.list(clientId, '', maxCalledSessions)
     if (sessions.length === 0) throw new ApiError('NO_RECEIVER')
+    // Counted first: a failure after the calls were made would look as if they were not.
+    const truncated = next === undefined ? 0 : await this.#countAfter(clientId, next)
     const close = callers.begin(this.#actor, sessions.length)
     const outcomes = sessions.map(({ sessionId }) => ({
       sessionId,
       outcome: router.call(this.#request({ sessionId }, sessionId), new CallOrder()).finally(close)
     }))
-    return answersOf(outcomes, next === undefined ? 0 : await this.#countAfter(clientId, next))
+    return answersOf(outcomes, truncated)
   }
 
   async #countAfter(clientId: string, after: string): Promise<number> {

@@ -89,7 +89,7 @@ export const callCalls = {
     operationId: 'call',
     summary: 'Call a session',
     description:
-      'Asks a live session to do something, and returns its answer (PROTOCOL.md, section 16). One of the `call` patterns of the token must match `<clientId>/<method>`. If the response was lost, repeat the request with the same `idempotencyKey`. With `all` the response is NDJSON: `{sessionId, data?}` or `{sessionId, error: {code, message}}` for each session as its answer comes, no line for a session that does not answer, and last `{done: true, answered, missing, truncated?}` with numbers of sessions; `truncated` were not called.',
+      'Asks a live session to do something, and returns its answer (PROTOCOL.md, section 16). One of the `call` patterns of the token must match `<clientId>/<method>`. If the response was lost, repeat the request with the same `idempotencyKey`. With `all` the response is NDJSON: `{sessionId, data?}` or `{sessionId, error: {code, message}}` for each session as its answer comes, an error `RATE_LIMITED` or `INVALID_MESSAGE` for one that the call did not reach, no line for one that does not answer, and last `{done: true, answered, missing, truncated?}` with numbers of sessions; `truncated` were not called.',
     security: needs('calls', 'admin'),
     body: refer(newCallSchema),
     response: {
