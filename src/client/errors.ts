@@ -55,8 +55,11 @@ export function invalid(path: string, fault: string, code = 'INVALID_MESSAGE'): 
   return new RequestError(code, `${path}: ${fault}`, { path, outcome: 'unsent' })
 }
 
-/** The message of a caught value. */
+/** The message of a caught value. It may be anything that an application throws, also what cannot be read. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof Error) return error.message === '' ? error.name : error.message
-  return String(error)
+  try {
+    return String(error instanceof Error ? error.message || error.name : error)
+  } catch {
+    return 'a value that cannot be shown'
+  }
 }

@@ -52,9 +52,17 @@ function failure(code: string, text: string): CallFailure {
 
 /** The answer for what a handler threw: its own `code` if it has one. */
 function failureOf(error: unknown): CallFailure {
-  const { code } = error instanceof Error ? (error as { code?: unknown }) : {}
+  const code = codeOf(error)
   const isCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code)
   return failure(isCode ? code : 'HANDLER_FAILED', reasonOf(error))
+}
+
+function codeOf(error: unknown): unknown {
+  try {
+    return error instanceof Error ? (error as { code?: unknown }).code : undefined
+  } catch {
+    return undefined
+  }
 }
 
 export class ServedCalls {

@@ -34,6 +34,14 @@ t.test('bug: a ticket endpoint that never answers hung the client for ever', asy
   await open
 })
 
+t.test('bug: a credential function that threw what cannot be read ended the process', async t => {
+  const gateway = await startFakeGateway(t)
+  const { client } = createManualClient(t, gateway.url, { credential: () => Promise.reject(Object.create(null)) })
+  const trouble = nextEvent(client, 'trouble')
+  client.connect()
+  t.match(await trouble, { reason: /no credential: a value that cannot be shown/, tries: 1 })
+})
+
 t.test('bug: a logout and login within one ticket latency made Bob page the session of Alice', async t => {
   const gateway = await startGateway(t)
   const tickets: ((ticket: { clientId: string; secret: string }) => void)[] = []

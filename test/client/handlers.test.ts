@@ -56,6 +56,30 @@ t.test('answers with an error for what a handler throws, and for a method withou
   t.equal(client.state, 'connected')
 })
 
+const unreadable = () => {
+  throw new Error('not to be read')
+}
+
+t.test('bug: a thrown value that cannot be read ended the process, and its call had no answer', async t => {
+  const { client, call, result, faults } = await connectCaller(t)
+  const thrown: [unknown, string][] = [
+    [Object.create(null), 'a value that cannot be shown'],
+    [{ toString: unreadable }, 'a value that cannot be shown'],
+    [Object.assign(new Error('m'), { message: 5 }), '5'],
+    [Object.defineProperty(new Error('m'), 'code', { get: unreadable }), 'm'],
+    [Object.defineProperty(new Error('m'), 'message', { get: unreadable }), 'a value that cannot be shown']
+  ]
+  for (const [value, message] of thrown) {
+    client.handle('throw', () => {
+      throw value
+    })
+    call('throw')
+    t.same((await result()).error, { code: 'HANDLER_FAILED', message })
+  }
+  t.equal(faults.length, thrown.length)
+  t.equal(client.state, 'connected')
+})
+
 t.test('a result that cannot be sent becomes an error', async t => {
   const { client, call, result, faults } = await connectCaller(t)
   const results: unknown[] = ['x'.repeat(33_000), { x: 1n }, new Uint8Array(1), [Number.NaN], '\udc00']

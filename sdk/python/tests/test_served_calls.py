@@ -97,6 +97,30 @@ class ServedCallsTest(unittest.TestCase):
         await client.close()
 
     @virtual
+    async def test_bug_a_call_whose_exception_cannot_be_read_had_no_answer(self) -> None:
+        client, session = await FakeGateway().connected()
+        sources: list[str] = []
+        client.on("error", lambda fault: sources.append(fault.source))
+
+        class Unreadable(Exception):
+            def __str__(self) -> str:
+                raise ValueError
+
+            @property
+            def code(self) -> str:
+                raise ValueError
+
+        def kick(*_: Any) -> None:
+            raise Unreadable
+
+        client.handle("kick", kick)
+        call(session, "kick")
+        self.assertEqual(await result(session), {"error": {"code": "HANDLER_FAILED", "message": "Unreadable"}})
+        await settle()
+        self.assertEqual(sources, ["handle:kick"])
+        await client.close()
+
+    @virtual
     async def test_a_result_that_cannot_be_sent_fails_the_call_alone(self) -> None:
         client, session = await FakeGateway().connected()
         faults: list[Any] = []

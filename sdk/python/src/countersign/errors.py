@@ -75,6 +75,9 @@ def invalid(path: str, fault: str, code: str = "INVALID_MESSAGE") -> RequestErro
 
 
 def reason_of(error: BaseException) -> str:
-    """One line for people."""
-    text = " ".join(str(error).split())
+    """One line for people. The exception may be of any class, also one that cannot be shown."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = ""
     return text or type(error).__name__

@@ -25,10 +25,18 @@ def _error(code: str, message: str) -> dict[str, str]:
     return {"code": code, "message": clean[:MAX_ERROR_CHARACTERS]}
 
 
+def _member(error: BaseException, name: str) -> object:
+    """An attribute of an exception; None if reading it fails."""
+    try:
+        return getattr(error, name, None)
+    except Exception:
+        return None
+
+
 def error_of(error: BaseException) -> dict[str, str]:
     """The answer for an exception: its own `code` if it has one, else HANDLER_FAILED."""
-    code = getattr(error, "code", None)
-    message = getattr(error, "message", None)
+    code = _member(error, "code")
+    message = _member(error, "message")
     text = message if isinstance(message, str) else reason_of(error)
     is_code = isinstance(code, str) and ERROR_CODE.fullmatch(code) is not None
     return _error(code if is_code else "HANDLER_FAILED", text)  # type: ignore[arg-type]
