@@ -2,7 +2,7 @@
 // The command `countersign`. In a clone it first rebuilds dist when a source is newer; a published package
 // has no sources and starts at once.
 import { spawnSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readdirSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,17 @@ const sources = ['src', 'web', 'package.json', 'tsconfig.json', 'tsconfig.build.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`countersign needs Node 20.19 or newer; this is ${process.version}\n`)
+  process.exit(1)
+}
+
+/** Node opens so many files at once to load the program. Below, what it reports names any of them. */
+const leastOpenFiles = 224
+const limits = existsSync('/proc/self/limits') ? readFileSync('/proc/self/limits', 'utf8') : ''
+const openFiles = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? leastOpenFiles)
+if (openFiles < leastOpenFiles) {
+  process.stderr.write(
+    `countersign needs a limit of at least ${leastOpenFiles} open files; this is ${openFiles}: raise it, e.g. ulimit -n 4096\n`
+  )
   process.exit(1)
 }
 

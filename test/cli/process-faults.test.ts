@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { loggedPerMinute, UnhandledRejections } from '../../src/cli/unhandled-rejections.js'
 import { createClock } from '../helper/clock.js'
@@ -60,4 +61,15 @@ t.test('limits the lines about unhandled rejections', async t => {
   clock.advance(60_000)
   rejections.record('a text that may be a secret')
   t.equal(lines.length, loggedPerMinute + 1)
+})
+
+t.test('bug: with a very low limit of open files the start ended with a stack of the module loader', async t => {
+  const command = `ulimit -n 64; exec "$0" "$1" serve`
+  const program = resolve('bin/countersign.mjs')
+  const { status, stderr } = spawnSync('sh', ['-c', command, process.execPath, program], { encoding: 'utf8' })
+  t.equal(status, 1)
+  t.match(
+    stderr,
+    /^countersign needs a limit of at least 224 open files; this is 64: raise it, e\.g\. ulimit -n 4096\n$/
+  )
 })
