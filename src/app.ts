@@ -39,12 +39,17 @@ export interface AppOptions extends SessionLayerOptions {
   readonly logger?: FastifyBaseLogger
   /** Folder of the built pages, ending in `/`. Absent: neither the demo nor the API reference is served. */
   readonly pagesFolder?: URL
+  /** Processes that share the port and the machine. Default: 1. */
+  readonly workers?: number
+  /** Renders the metrics of all workers. Default: those of this process. */
+  readonly renderMetrics?: () => Promise<string>
   /** Default: those of the contract (docs/operating.md). */
   readonly timeouts?: ServerTimeouts
 }
 
 export interface App {
   readonly server: FastifyInstance
+  readonly instanceId: string
   /** Does periodic work; call it about once a second: timeouts, heartbeats to the store, permission changes. */
   tick(): Promise<void>
   /** Lets sessions move to other instances, then closes everything, including the store. */
@@ -53,6 +58,8 @@ export interface App {
   sessionCount(): number
   /** Bridge polls that this instance holds. */
   heldPolls(): number
+  /** The metrics of this process, to be added to those of others. */
+  readonly readMetrics: SessionLayer['metrics']['read']
 }
 
 /** What lies between the sockets and the routes. */
@@ -78,13 +85,22 @@ async function registerTransports(
   })
 }
 
+/** @throws ApiError UNAVAILABLE if the metrics of other workers do not arrive */
+async function renderShared(render: () => Promise<string>): Promise<string> {
+  try {
+    return await render()
+  } catch (error) {
+    throw new ApiError('UNAVAILABLE', error instanceof Error ? error.message : String(error))
+  }
+}
+
 async function registerApi(
   server: FastifyInstance,
   layer: SessionLayer,
   { edge }: HttpParts,
   options: AppOptions
 ): Promise<void> {
-  const { config, store, adminToken } = options
+  const { config, store, adminToken, renderMetrics } = options
   const { metrics, drain } = layer
   const { registry, channels, presence, settings, now, steadyNow } = layer.dependencies
   const requireScope = createAuth({
@@ -100,7 +116,7 @@ async function registerApi(
       store,
       identity: registry.identity,
       damage: registry.damage,
-      metrics,
+      metrics: renderMetrics ? { ...metrics, render: () => renderShared(renderMetrics) } : metrics,
       metricsToken: config.metricsToken,
       isDraining: drain.isDraining,
       now
@@ -189,8 +205,8 @@ function closeWithServer(server: FastifyInstance, layer: SessionLayer, store: St
  * @throws WrongMasterKey, StoreUnavailable
  */
 export async function buildApp(options: AppOptions): Promise<App> {
-  const { config, store, logger, pagesFolder, timeouts, now = Date.now } = options
-  const edge = createHttpEdge(config)
+  const { config, store, logger, pagesFolder, timeouts, now = Date.now, workers = 1 } = options
+  const edge = createHttpEdge({ ...config, workers })
   const boundedLog = createBoundedLog(logger ?? silentLog, now, options.monotonicNow ?? now)
   const layer = await createSessionLayer({ ...options, edge, boundedLog })
   const { connected, member, bridgeSessions, drain, dependencies, quotas, capacity, timekeeper } = layer
@@ -206,8 +222,10 @@ export async function buildApp(options: AppOptions): Promise<App> {
   closeWithServer(server, layer, store)
   return {
     server,
+    instanceId: dependencies.settings.instanceId,
     sessionCount: () => connected.size,
     heldPolls: () => bridgeSessions.heldPolls,
+    readMetrics: layer.metrics.read,
     async tick() {
       timekeeper.beat()
       boundedLog.tick(layer.bounds())

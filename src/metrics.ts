@@ -4,6 +4,19 @@ import { addHttpMetrics, type HttpMetricSources } from './http/metrics.js'
 import type { SessionObserver } from './session/dependencies.js'
 import { addStoreMetrics, type StoreMetricSources } from './store/metrics.js'
 
+/** One metric as it can be sent to another process. prom-client's types name a type that is never a text. */
+export interface MetricValues {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  /** How the values of several processes become one: `sum`, `max`, … */
+  readonly aggregator: string
+  readonly values: readonly {
+    readonly value: number
+    readonly labels: Readonly<Record<string, string | number | undefined>>
+  }[]
+}
+
 /** Prometheus metrics of this instance. Names follow its conventions: base units, `_total` for counters. */
 export interface Metrics {
   /** Counts what happens to sessions. */
@@ -16,6 +29,8 @@ export interface Metrics {
   readonly quotaRefused: (quota: string) => void
   readonly contentType: string
   render(): Promise<string>
+  /** What {@link render} renders, to be added to that of other processes. */
+  read(): Promise<readonly MetricValues[]>
 }
 
 /** Values that are read when the metrics are rendered. */
@@ -194,9 +209,19 @@ function addBounds(register: Registry, bounds: MetricSources['bounds']): void {
   })
 }
 
+/** Of several processes the slowest one and the oldest one count; prom-client would show an average and nothing. */
+const otherAggregators: Readonly<Record<string, 'max' | 'min'>> = { average: 'max', omit: 'min' }
+
+function addProcessMetrics(register: Registry): void {
+  collectDefaultMetrics({ register })
+  for (const metric of register.getMetricsAsArray()) {
+    metric.aggregator = otherAggregators[metric.aggregator] ?? metric.aggregator
+  }
+}
+
 export function createMetrics(sources: MetricSources): Metrics {
   const register = new Registry()
-  collectDefaultMetrics({ register })
+  addProcessMetrics(register)
   addSources(register, sources)
   addStoreMetrics(register, sources.store)
   addRejections(register, sources.unhandledRejections)
@@ -213,6 +238,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     requestRefused: addHttpMetrics(register, sources.http),
     quotaRefused: quota => quotaRefusals.inc({ quota }),
     contentType: register.contentType,
-    render: () => register.metrics()
+    render: () => register.metrics(),
+    read: async () => (await register.getMetricsAsJSON()) as unknown as readonly MetricValues[]
   }
 }

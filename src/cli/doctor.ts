@@ -14,6 +14,7 @@ import { adminTokenFile, masterKeyFile, readMasterKeyFile } from './first-start.
 import { hostToCall } from './locate.js'
 import { clean, isRecord, painter, printJson, printLine } from './output.js'
 import { isOpenToOthers } from './secret-file.js'
+import { explainCount, leastBytesPerWorker, readResources } from './workers/count.js'
 
 /** `countersign doctor`: finds what keeps a gateway from running, and suggests what to do. It changes nothing. */
 
@@ -70,6 +71,18 @@ function checkDataDir({ dataDir, store }: Config): Check[] {
   const open = paths.filter(path => existsSync(path) && isOpenToOthers(statSync(path)))
   if (open.length === 0) return [pass(name, `${dataDir}, closed to others`)]
   return open.map(path => fail(name, `others can access ${path}`, `chmod ${path === dataDir ? 700 : 600} ${path}`))
+}
+
+/** @returns nothing for the one process of the default */
+function checkWorkers(config: Config): Check[] {
+  const { workers } = config
+  const resources = readResources()
+  if (workers === 'auto') return [pass('workers', explainCount(config, resources))]
+  if (workers === 1) return []
+  const needed = workers * leastBytesPerWorker
+  return needed <= resources.memoryBytes
+    ? [pass('workers', `${workers} workers`)]
+    : [fail('workers', `there is no memory for ${workers} workers`, 'lower COUNTERSIGN_WORKERS, or set it to auto')]
 }
 
 function checkTls({ tls }: Config, now: number): Check[] {
@@ -218,7 +231,8 @@ export async function doctor(invocation: Invocation): Promise<number> {
   const found: FoundStore = {}
   if (config !== undefined) {
     const now = io.now()
-    checks.push(...checkDataDir(config), ...checkTls(config, now), ...(await checkStore(config, io, found)))
+    checks.push(...checkDataDir(config), ...checkWorkers(config), ...checkTls(config, now))
+    checks.push(...(await checkStore(config, io, found)))
     checks.push(checkClock(now), await checkPort(config, io))
   }
   const ok = checks.every(check => check.ok)

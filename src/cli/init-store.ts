@@ -6,7 +6,7 @@ import type { Invocation } from './command.js'
 import { Failure } from './errors.js'
 import { readMasterKeyFile } from './first-start.js'
 import { note, printJson, printLine } from './output.js'
-import { explain } from './serve.js'
+import { explain } from './start-failure.js'
 
 /** `countersign init-store`: gives an empty store its identity, without a gateway. */
 

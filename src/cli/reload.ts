@@ -41,7 +41,7 @@ function reloadCertificate({ config: { tls }, logger, server }: Reloaded): void 
 }
 
 /** It holds for open sessions, too. */
-function reloadLogLevel({ sources, logger }: Reloaded): void {
+export function reloadLogLevel({ sources, logger }: Pick<Reloaded, 'sources' | 'logger'>): void {
   try {
     const { level = 'info', faults } = readLogLevel(sources)
     // As at the start: a setting that is not read would pass for its default.

@@ -34,6 +34,8 @@ export interface Config {
   readonly adminToken: string | undefined
   readonly metricsToken: string | undefined
   readonly logLevel: string
+  /** Processes that share the port. `auto`: see workerCount. */
+  readonly workers: number | 'auto'
   readonly rateLimit: boolean
   /** Addresses and CIDRs. */
   readonly trustProxy: readonly string[]
@@ -128,6 +130,7 @@ function toConfig(settings: Settings): Config {
     adminToken: settings.COUNTERSIGN_ADMIN_TOKEN,
     metricsToken: settings.COUNTERSIGN_METRICS_TOKEN,
     logLevel: settings.COUNTERSIGN_LOG_LEVEL,
+    workers: settings.COUNTERSIGN_WORKERS === 'auto' ? 'auto' : Number(settings.COUNTERSIGN_WORKERS),
     rateLimit: settings.COUNTERSIGN_RATE_LIMIT === 'on',
     trustProxy: trustedProxies(settings),
     allowedOrigins: originRuleOf(splitList(settings.COUNTERSIGN_ALLOWED_ORIGINS)),

@@ -129,11 +129,21 @@ function checkPairs(settings: Settings): string[] {
   return faults
 }
 
+/** The data folder is one process's: LMDB's records would bear more, but sessions and channels are in its memory. */
+function checkWorkers(settings: Settings): string[] {
+  const { COUNTERSIGN_WORKERS: workers } = settings
+  if (isRedis(settings) || workers === '1' || workers === 'auto') return []
+  return [
+    `COUNTERSIGN_WORKERS: ${workers} workers need Redis, since the embedded store keeps sessions and channels in the memory of one process: set COUNTERSIGN_STORE, or 1`
+  ]
+}
+
 const rules = [
   checkMasterKeys,
   checkRedisSecrets,
   checkStore,
   checkStoreForm,
+  checkWorkers,
   checkTrustProxy,
   checkOrigins,
   checkPairs,

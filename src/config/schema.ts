@@ -5,6 +5,10 @@ import Type, { type Static } from 'typebox'
 const integer = (minimum: number, maximum: number, preset: number, description: string) =>
   Type.Integer({ minimum, maximum, default: preset, description })
 
+/** Processes of one gateway: far more than the cores of machines that serve one port. */
+export const maxWorkers = 64
+const workers = /^(auto|[1-9]|[1-5][0-9]|6[0-4])$/
+
 export const logLevels: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /** The form of a secret that names a file. */
@@ -64,6 +68,11 @@ export const settingsSchema = Type.Object({
     logLevels.map(level => Type.Literal(level)),
     { default: 'info', description: 'trace, debug, info, warn, error, fatal or silent.' }
   ),
+  COUNTERSIGN_WORKERS: Type.String({
+    default: '1',
+    pattern: workers.source,
+    description: `1 to ${maxWorkers}, or \`auto\`: processes that share the port, each an instance of its own. More than 1 needs Redis. \`auto\`: one per core, as far as there is memory; with the embedded store one.`
+  }),
   COUNTERSIGN_RATE_LIMIT: Type.Union([Type.Literal('on'), Type.Literal('off')], {
     default: 'on',
     description:

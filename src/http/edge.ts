@@ -42,8 +42,20 @@ export interface HttpEdgeOptions {
   readonly rateLimit: boolean
   /** Addresses or CIDR ranges: their sockets belong to many peers. */
   readonly trustProxy: readonly string[]
-  /** Bytes of request bodies that this process holds at once. */
+  /** Bytes of request bodies that all workers hold at once. */
   readonly pendingBodyBytes: number
+  /** Processes that share the port and the machine, this one included. */
+  readonly workers: number
+}
+
+/** The least that one of many workers gets: one body of any size, and a burst of honest clients behind one address. */
+const leastBodyBytes = 8 * 1024 * 1024
+const leastUnverifiedPerAddress = 512
+const leastUnverifiedSockets = 2048
+
+/** A worker's part of what the machine has to give. Connections are dealt to the workers in turn. */
+function shareOf(total: number, workers: number, least: number): number {
+  return Math.max(Math.min(total, least), Math.floor(total / workers))
 }
 
 /** Answers whether an address is one of the proxies. */
@@ -58,11 +70,12 @@ function proxyCheck(trustProxy: readonly string[]): (address: string) => boolean
   return address => list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
 }
 
-export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: HttpEdgeOptions): HttpEdge {
+export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
+  const { rateLimit, trustProxy, pendingBodyBytes, workers } = options
   const isProxy = proxyCheck(trustProxy)
   const refusedSockets = { address: 0, total: 0, pipelined: 0, descriptors: 0, unparsed: 0 }
   const descriptors = new Descriptors()
-  const budget = createBodyBudget(pendingBodyBytes)
+  const budget = createBodyBudget(shareOf(pendingBodyBytes, workers, leastBodyBytes))
 
   function keyOf(remoteAddress: string): string | undefined {
     const address = parseAddress(remoteAddress)
@@ -70,11 +83,9 @@ export function createHttpEdge({ rateLimit, trustProxy, pendingBodyBytes }: Http
   }
 
   const sockets = createUnverifiedSockets({
-    ...{
-      keyOf,
-      maxPerAddress: maxUnverifiedPerAddress,
-      maxTotal: maxUnverifiedSockets
-    },
+    keyOf,
+    maxPerAddress: shareOf(maxUnverifiedPerAddress, workers, leastUnverifiedPerAddress),
+    maxTotal: shareOf(maxUnverifiedSockets, workers, leastUnverifiedSockets),
     onRefused: bound => refusedSockets[bound]++
   })
   return {

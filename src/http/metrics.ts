@@ -63,6 +63,7 @@ export function addHttpMetrics(
   new Gauge({
     name: 'countersign_oldest_request_seconds',
     help: 'How long the oldest HTTP request without an answer has waited; held polls count',
+    aggregator: 'max',
     registers,
     collect() {
       this.set(oldestRequestMs() / 1000)

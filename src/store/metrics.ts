@@ -27,7 +27,12 @@ class DurationHistogram extends Histogram<'verb' | 'le'> {
     this.#durations = durations
   }
 
-  /** What the registry renders, and what `get` reads. */
+  /** What another process gets. */
+  override get() {
+    return this.getForPromString()
+  }
+
+  /** What the registry renders. */
   async getForPromString() {
     const described = await (Histogram.prototype as unknown as Rendered).getForPromString.call(this)
     const values: typeof described.values = []
@@ -51,6 +56,7 @@ export function addStoreMetrics(register: Registry, { durations, channels }: Sto
   new Gauge({
     name: 'countersign_subscriber_lag_seconds',
     help: 'Time from a publication of this instance through Redis to its own subscriber, as measured last',
+    aggregator: 'max',
     registers: [register],
     collect() {
       this.set(channels.lagMs / 1000)

@@ -58,6 +58,8 @@ t.test('doctor, with Redis', async t => {
   }
   const well = await good(t, ['doctor'], { env: settings })
   t.match(well, /✓ store: (Redis|Valkey) \d[\s\S]+✓ store: appendonly is on[\s\S]+✓ clock: Redis' clock is \d+ ms/)
+  t.notMatch(well, /workers/)
+  t.match(await good(t, ['doctor', '--workers', 'auto'], { env: settings }), /✓ workers: COUNTERSIGN_WORKERS=auto: /)
   const skewed = await ask(['doctor'], { env: settings, now: () => Date.now() + 5000 })
   t.equal(skewed.code, 1)
   t.match(skewed.out, /✗ clock: Redis' clock is \d+ ms behind/)

@@ -134,3 +134,19 @@ t.test('flags win over the environment', async t => {
   t.match(lookUp(sources, 'COUNTERSIGN_LOG_LEVEL'), { value: 'warn', from: 'environment' })
   t.equal(lookUp(sources, 'COUNTERSIGN_HOST'), undefined)
 })
+
+t.test('more than one worker needs Redis', async t => {
+  const redis = { COUNTERSIGN_STORE: 'redis://h', COUNTERSIGN_MASTER_KEY: key, COUNTERSIGN_ADMIN_TOKEN: token }
+  for (const [text, workers] of [
+    ['1', 1],
+    ['64', 64],
+    ['auto', 'auto']
+  ] as const) {
+    t.equal(loadConfig({ ...redis, COUNTERSIGN_WORKERS: text }).config.workers, workers)
+  }
+  for (const wrong of ['0', '65', 'all', '1.5', '-1']) {
+    t.match(problemsOf({ ...redis, COUNTERSIGN_WORKERS: wrong }), [/COUNTERSIGN_WORKERS: 1 to 64, or `auto`/], wrong)
+  }
+  t.match(problemsOf({ COUNTERSIGN_WORKERS: '2' }), [/COUNTERSIGN_WORKERS: 2 workers need Redis, since/])
+  t.same(problemsOf({ COUNTERSIGN_WORKERS: 'auto' }), [])
+})

@@ -15,6 +15,9 @@ export function tempDir(t: Test): string {
   return dir
 }
 
+/** Undefined unsets a default. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 export interface Program {
   readonly child: ChildProcess
   stdout(): string
@@ -24,7 +27,7 @@ export interface Program {
 }
 
 /** Starts `countersign` with the given environment, PATH and HOME only. */
-export function run(t: Test, args: readonly string[], env: Record<string, string> = {}, cwd = tempDir(t)): Program {
+export function run(t: Test, args: readonly string[], env: Environment = {}, cwd = tempDir(t)): Program {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH, HOME, ...env } })
   const text = { stdout: '', stderr: '' }
@@ -51,16 +54,18 @@ export interface RunningGateway extends Program {
 export async function runGateway(
   t: Test,
   dataDir: string,
-  env: Record<string, string> = {},
-  args: readonly string[] = []
+  env: Environment = {},
+  args: readonly string[] = [],
+  cwd?: string
 ): Promise<RunningGateway> {
-  const started = run(t, ['serve', ...args], {
+  const settings = {
     COUNTERSIGN_PORT: '0',
     COUNTERSIGN_DATA_DIR: dataDir,
     COUNTERSIGN_RATE_LIMIT: 'off',
     COUNTERSIGN_LOG_LEVEL: 'info',
     ...env
-  })
+  }
+  const started = run(t, ['serve', ...args], settings, cwd)
   for (;;) {
     const url = /listening on (http\S+)/.exec(started.stderr())?.[1]
     if (url !== undefined) return { ...started, url, dataDir }

@@ -84,9 +84,26 @@ t.test('counts no trusted proxy, and no address without rate limits, but always 
     ['203.0.113.1', true, true],
     ['203.0.113.1', false, false]
   ] as const) {
-    const { sockets, refusedSockets } = createHttpEdge({ trustProxy, rateLimit, pendingBodyBytes: 1 })
+    const { sockets, refusedSockets } = createHttpEdge({ trustProxy, rateLimit, pendingBodyBytes: 1, workers: 1 })
     for (let port = 0; port <= 4096; port++) sockets.add(fakeSocket(address, port))
     t.equal(refusedSockets.address, isCounted ? 1 : 0, `${address} ${rateLimit}`)
     t.equal(sockets.size, isCounted ? 4096 : 4097)
   }
+})
+
+t.test('workers share the memory of the machine for peers that nobody has verified', async t => {
+  const bodyBytes = 64 * 1024 * 1024
+  const shareOf = (workers: number) => {
+    const { sockets, budget } = createHttpEdge({
+      trustProxy: [],
+      rateLimit: true,
+      pendingBodyBytes: bodyBytes,
+      workers
+    })
+    for (let port = 0; port < 5000; port++) sockets.add(fakeSocket('203.0.113.1', port))
+    return { ofAddress: sockets.size, sockets: sockets.maxSize, bodyBytes: budget.maxBytes }
+  }
+  t.same(shareOf(1), { ofAddress: 4096, sockets: 16_384, bodyBytes })
+  t.same(shareOf(4), { ofAddress: 1024, sockets: 4096, bodyBytes: bodyBytes / 4 })
+  t.same(shareOf(64), { ofAddress: 512, sockets: 2048, bodyBytes: 8 * 1024 * 1024 }, 'the least that is of use')
 })

@@ -34,3 +34,25 @@ t.test('bug: log lines that nobody read filled the memory', async t => {
   t.equal(read % line.length, 0, 'lines are dropped whole')
   // The pipe is not closed: the destination may still be writing to it.
 })
+
+t.test('lines of processes that share a pipe stay whole', async t => {
+  const path = join(t.testdir(), 'pipe')
+  execFileSync('mkfifo', [path])
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const writers = ['a', 'b'].map(letter => ({ letter, to: createLogDestination(fd, () => {}, 1024 * 1024, true) }))
+  const count = 400
+  for (let i = 0; i < count; i++) {
+    for (const { letter, to } of writers) to.write(`${letter.repeat(100 + ((i * 37) % 1500))}\n`)
+  }
+  const bytes = Buffer.alloc(5000)
+  let text = ''
+  await until('all has been read', () => {
+    try {
+      text += bytes.toString('latin1', 0, readSync(fd, bytes))
+    } catch {
+      // The pipe is empty for the moment.
+    }
+    return text.split('\n').length > 2 * count
+  })
+  for (const line of text.split('\n')) if (!/^(a*|b*)$/.test(line)) t.fail(`a broken line: ${line.slice(0, 20)}`)
+})

@@ -54,7 +54,8 @@ export const healthCalls = {
     tags,
     operationId: 'metrics',
     summary: 'Metrics for Prometheus',
-    description: 'At most one second old. With COUNTERSIGN_METRICS_TOKEN it needs that token.',
+    description:
+      'At most one second old; with COUNTERSIGN_WORKERS those of all workers, at most two. With COUNTERSIGN_METRICS_TOKEN it needs that token.',
     security: [],
     response: {
       200: {
@@ -62,7 +63,7 @@ export const healthCalls = {
         content: { 'text/plain': { schema: Type.String() } }
       }
     },
-    refusals: { 401: refusals([])[401], 500: refusals([])[500] }
+    refusals: { 401: refusals([])[401], 500: refusals([])[500], 503: refusals([])[503] }
   }
 } as const
 

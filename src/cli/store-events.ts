@@ -1,0 +1,36 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { createOutages } from '../log/outages.js'
+import { createRepeatedEvents } from '../log/repeated-events.js'
+import type { StoreEvents } from '../store/open.js'
+
+const monotonicNow = () => performance.now()
+
+/** What the store reports, for the log. Call `tick` about once a second. */
+export function storeEvents(logger: FastifyBaseLogger): StoreEvents & { tick(): void } {
+  const outages = createOutages(
+    monotonicNow,
+    reason => logger.warn({ reason }, 'the connection to Redis failed: an outage begins'),
+    outage => logger.warn(outage, 'the connection to Redis works again: the outage has ended')
+  )
+  const refusals = createRepeatedEvents(monotonicNow, (reason, suppressed) =>
+    logger.warn({ reason, suppressed }, 'Redis refused more of the connections')
+  )
+  return {
+    valueUnreadable: storeKey =>
+      logger.warn({ storeKey }, 'a stored value is not one that a gateway wrote: restore the store, or delete the key'),
+    connectionFailed(error) {
+      if (error.name !== 'ReplyError') return outages.failed(error)
+      // Redis answers, so that this is a fault of its own, e.g. a wrong password.
+      const reason = error.message.split(' ', 1)[0] ?? ''
+      // Its message may name the user. What it means is explained by `connectionRefused`.
+      refusals.record(reason, () => logger.warn({ reason }, 'Redis refused the connection'))
+    },
+    connectionRefused: (cause, todo) => logger.warn({ cause }, `Redis cannot be used: ${cause}: ${todo}`),
+    tick() {
+      outages.tick()
+      refusals.tick()
+    },
+    writesFail: error => logger.error({ err: error }, `changes are refused: ${error.message}`),
+    writesWork: () => logger.info({}, 'changes are accepted again')
+  }
+}

@@ -1,0 +1,51 @@
+import type { Sources } from '../../config/sources.js'
+
+/** What the primary process and its workers send each other. Both are of one version. */
+
+/** One metric of one process. */
+export interface MetricValues {
+  readonly name: string
+  readonly help: string
+  /** `counter`, `gauge` or `histogram`. */
+  readonly type: string
+  /** How the values of several processes become one: `sum`, `max`, … */
+  readonly aggregator: string
+  readonly values: readonly {
+    readonly value: number
+    readonly labels: Readonly<Record<string, string | number | undefined>>
+  }[]
+}
+
+/** What a worker needs to start. */
+export interface WorkerSetup {
+  /** As they were when the primary started: a worker that replaces another one has the same settings. */
+  readonly sources: Sources
+  /** 1 to `count`. Whoever replaces a worker has its number. */
+  readonly number: number
+  readonly count: number
+  readonly port: number
+  /** SIGHUP may have changed it. */
+  readonly logLevel: string
+}
+
+export type ToWorker =
+  | { readonly type: 'setup'; readonly setup: WorkerSetup }
+  /** Accept connections. */
+  | { readonly type: 'listen' }
+  | { readonly type: 'reload' }
+  | { readonly type: 'stop' }
+  /** Send your metrics. */
+  | { readonly type: 'read'; readonly round: number }
+  /** The metrics of all workers. */
+  | { readonly type: 'rendered'; readonly text: string }
+
+export type ToPrimary =
+  | { readonly type: 'started' }
+  /** It can accept connections. */
+  | { readonly type: 'prepared' }
+  | { readonly type: 'listening'; readonly url: string; readonly instanceId: string }
+  /** Why it ends before it serves, in one line. */
+  | { readonly type: 'failed'; readonly reason: string }
+  | { readonly type: 'metrics'; readonly round: number; readonly metrics: readonly MetricValues[] }
+  /** Send the metrics of all workers. */
+  | { readonly type: 'render' }
