@@ -87,7 +87,11 @@ t.test(
   async t => {
     const [dockerfile, compose] = [read('Dockerfile'), read('docker-compose.yml')]
     const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image)
+    t.equal(stages.pop(), 'scratch', 'the image holds what is copied into it and nothing else')
     for (const image of stages) t.match(image, /^\$\{NODE_IMAGE\}$/)
+    const [, last = ''] = dockerfile.split(/^FROM scratch.*$/m)
+    t.notMatch(last, /^RUN /m, 'it has no shell')
+    t.match(dockerfile, /^ARG NODE_IMAGE=node:24\./m, 'the newest LTS line that is supported')
     const images = [...`${dockerfile}${compose}`.matchAll(/(?:NODE_IMAGE=|^ +image: )(\S+)/gm)].map(
       ([, image]) => image
     )
