@@ -58,7 +58,7 @@ export const internalMembers = [
   ...['endIdle', 'endWithBye', 'expected', 'expectRestart', 'failed', 'failures', 'fallBehind', 'fault', 'finish'],
   ...['handlerOf', 'handlers', 'hasListeners', 'hasUnsent', 'heard', 'hintedMs', 'isActive', 'isBehind', 'isBusy'],
   ...['isCurrent', 'isJoined', 'isLasting', 'isNew', 'isObject', 'isOf', 'isOver', 'isRunning', 'isSent', 'isStale'],
-  ...['isStarted', 'isUsable', 'joinLast', 'joinPending', 'joinSeq', 'mayHaveRun', 'newIdempotencyKey'],
+  ...['isUsable', 'joinLast', 'joinPending', 'joinSeq', 'mayHaveRun', 'newIdempotencyKey'],
   ...['ofClosedBytes', 'ofText', 'onAck', 'onAnswer', 'onChannelMessage', 'onClose', 'onClosed', 'onDropped'],
   ...['onEnded', 'onFrame', 'onLost', 'onMessage', 'onReconnect', 'onRefused', 'onSent', 'onSettled', 'onState'],
   ...['onStopped', 'onTrouble', 'onWake', 'onWelcome', 'opened', 'openSocket', 'probe', 'proceed', 'purpose'],

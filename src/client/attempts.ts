@@ -33,10 +33,10 @@ export interface AttemptsHost {
 /** A result of any other attempt than the current one is ignored. */
 interface Attempt {
   purpose: Purpose
-  connection: Connection | undefined
+  connection?: Connection
   /** It has lasted {@link staleAttemptMs}, and may hang in a network that is gone. */
-  isStale: boolean
-  wasWoken: boolean
+  isStale?: boolean
+  wasWoken?: boolean
 }
 
 export class Attempts {
@@ -84,11 +84,11 @@ export class Attempts {
       if (purpose === 'move') this.#attempt.purpose = 'move'
       return
     }
-    const attempt: Attempt = { purpose, connection: undefined, isStale: false, wasWoken: false }
+    const attempt: Attempt = { purpose }
     this.#attempt = attempt
     this.#timers.set('attemptAge', staleAttemptMs, () => {
       attempt.isStale = true
-      if (attempt.wasWoken) this.wake()
+      if (attempt.wasWoken === true) this.wake()
     })
     const { credential, credentialTimeoutMs } = this.#options
     obtainCredential(credential, credentialTimeoutMs, this.#platform).then(
@@ -183,7 +183,7 @@ export class Attempts {
   /** The network or the page is back: tries soon, if there is no session. */
   wake(): void {
     if (this.#host.current() !== undefined) return
-    if (this.#attempt?.isStale === false) {
+    if (this.#attempt !== undefined && this.#attempt.isStale !== true) {
       this.#attempt.wasWoken = true
       return
     }

@@ -13,8 +13,7 @@ function nonce(): string {
 /** `reportError` is newer than Safari 15.0. */
 function reportFault(error: unknown, source: string): void {
   console.error(`countersign: ${source} threw`)
-  const report: unknown = Reflect.get(globalThis, 'reportError')
-  if (typeof report === 'function') report.call(globalThis, error)
+  if (typeof reportError === 'function') reportError(error)
   else console.error(error)
 }
 

@@ -24,9 +24,13 @@ export interface ChannelsHost extends HandlerHost {
     onDropped?: () => void
   ): void
   /** A channel was refused for good. */
-  denied(channel: string, code: string): void
+  denied(reason: string): void
   /** Calls {@link ChannelJoins.joinPending} after a delay. */
   retryJoinsAfter(ms: number): void
+}
+
+function refusalOf({ channel }: ChannelState, code: string): RequestError {
+  return new RequestError(code, `${code} for channel ${channel}`)
 }
 
 export class ChannelJoins {
@@ -46,7 +50,7 @@ export class ChannelJoins {
     else {
       added.stop(refusal)
       this.host.emit('unsubscribed', { channel, code: refusal.code })
-      this.host.denied(channel, refusal.code)
+      this.host.denied(`${refusal.code} for channel ${channel}: ${refusal.message}`)
     }
     return {
       channel,
@@ -157,22 +161,22 @@ export class ChannelJoins {
 
   /** Refuses some handlers of a channel; the others stay. */
   protected refuse(state: ChannelState, handlers: readonly ChannelHandler[], code: string): void {
-    const { channel } = state
+    const error = refusalOf(state, code)
     for (const handler of handlers) {
-      handler.stop(new RequestError(code, `${code} for channel ${channel}`))
+      handler.stop(error)
       state.handlers.delete(handler)
     }
     this.#leaveUnused(state)
-    this.host.denied(channel, code)
+    this.host.denied(error.message)
   }
 
   protected remove(state: ChannelState, code: string, isReported = true): void {
     const { channel, handlers } = state
     this.channels.delete(channel)
-    const error = new RequestError(code, `${code} for channel ${channel}`)
+    const error = refusalOf(state, code)
     for (const handler of handlers) handler.stop(error)
     this.host.emit('unsubscribed', { channel, code })
-    if (isReported) this.host.denied(channel, code)
+    if (isReported) this.host.denied(error.message)
   }
 
   /** The client was closed: what waits for a join fails, and the channels are joined again after the next `connect`. */

@@ -9,7 +9,7 @@ export interface ChannelState {
   position: Position | undefined
   isJoined: boolean
   /** The `seq` of the pending subscribe. */
-  joinSeq: number | undefined
+  joinSeq?: number | undefined
   /** Publications that arrived while the subscribe is pending. */
   buffered: Publication[]
 }
@@ -23,7 +23,7 @@ export interface JoinMembers {
 }
 
 export function createChannelState(channel: string, position: Position | undefined): ChannelState {
-  return { channel, handlers: new Set(), position, isJoined: false, joinSeq: undefined, buffered: [] }
+  return { channel, handlers: new Set(), position, isJoined: false, buffered: [] }
 }
 
 export function wantsPresence({ handlers }: ChannelState): boolean {

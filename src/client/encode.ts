@@ -56,6 +56,11 @@ const maxDepth = 256
 
 const inWords = (bytes: number) => bytes.toLocaleString('en-US')
 
+/** @throws RequestError for a value that the member of a request cannot have */
+function requireFit({ name, check, expected, code }: Member, value: unknown): void {
+  if (!check(value)) throw invalid(name, `expected ${expected}`, code)
+}
+
 /**
  * Encodes a request.
  * @param members  undefined ones are left out
@@ -71,12 +76,15 @@ export function encodeRequest(
   let depth = 1
   let dataBytes = 0
   const known: readonly Member[] = requestMembers[type]
-  for (const { name, required, check, expected, code } of known) {
+  for (const member of known) {
+    const { name, required } = member
     if (name === 'seq') continue
     const value = members[name]
     if (value === undefined && !required) continue
+    // Where any JSON value fits, it is not known yet whether this is one.
+    if (value === undefined) requireFit(member, value)
     const encoded = encodeJson(value, name, Math.min(limits?.depth ?? maxDepth, maxDepth))
-    if (!check(value)) throw invalid(name, `expected ${expected}`, code)
+    requireFit(member, value)
     text += `,"${name}":${encoded.text}`
     depth = Math.max(depth, encoded.depth)
     if (name === 'data') dataBytes = byteLength(encoded.text)

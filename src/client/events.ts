@@ -73,16 +73,23 @@ export interface Fault {
 
 /** A typed event emitter whose listeners cannot break it, nor each other. */
 export abstract class Emitter<Events extends { [Name in keyof Events]: unknown } & { error: Fault }> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => unknown>>()
+  readonly #listeners: ReadonlyMap<keyof Events, Set<(event: never) => unknown>>
   protected readonly dispatcher = new Dispatcher()
+
+  constructor(names: readonly (keyof Events)[]) {
+    this.#listeners = new Map(names.map(name => [name, new Set()]))
+  }
 
   /** Reports a fault that no `error` listener takes. */
   protected abstract reportFault(error: unknown, source: string): void
 
-  /** @returns a function that removes the listener */
+  /** @returns a function that removes the listener. @throws TypeError for an event that there is not */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void {
-    const listeners = this.#listeners.get(name) ?? new Set()
-    this.#listeners.set(name, listeners.add(listener))
+    const listeners = this.#listeners.get(name)
+    if (listeners === undefined) {
+      throw new TypeError(`no event ${String(name)}: there are ${[...this.#listeners.keys()].join(', ')}`)
+    }
+    listeners.add(listener)
     return () => this.off(name, listener)
   }
 
@@ -111,7 +118,8 @@ export abstract class Emitter<Events extends { [Name in keyof Events]: unknown }
 
   #deliver<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     const listeners = this.#listeners.get(name)
-    for (const listener of [...(listeners ?? [])]) {
+    for (const listener of new Set(listeners)) {
+      // An earlier one may remove it.
       if (listeners?.has(listener) !== true) continue
       callSafely(
         () => (listener as (event: Events[Name]) => unknown)(event),

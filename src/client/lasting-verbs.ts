@@ -52,7 +52,7 @@ export abstract class LastingVerbs extends Verbs {
       emit: (name, event, onDropped) => this.emit(name, event, onDropped),
       dispatch: (call, onDropped) => this.dispatcher.push(call, onDropped),
       call: (handler, channel) => callSafely(handler, error => this.fault(error, `channel:${channel}`)),
-      denied: (channel, code) => this.onTrouble(`${code} for channel ${channel}`, 1),
+      denied: reason => this.onTrouble(reason, 1),
       retryJoinsAfter: ms => this.retryJoinsAfter(ms)
     })
   }

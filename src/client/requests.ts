@@ -13,15 +13,15 @@ export interface Request {
   readonly encoded: Encoded
   resolve(answer: Downstream): void
   reject(error: RequestError): void
-  timer: unknown
+  timer?: unknown
   /** Until an unavailable request is sent again. */
-  repeatTimer: unknown
+  repeatTimer?: unknown
   /** Sent in the current session and not answered there. */
   isSent: boolean
   /** Whether an attempt that is over may have run. */
   mayHaveRun: boolean
   /** The answer to the last attempt, if it was UNAVAILABLE. */
-  refusal: ErrorMessage | undefined
+  refusal?: ErrorMessage | undefined
 }
 
 export interface RequestsHost extends Pick<Platform, 'setTimer' | 'clearTimer'> {
@@ -92,10 +92,7 @@ export class Requests {
           new RequestError('TOO_MANY', `${maxPendingRequests} requests are pending already`, { outcome: 'unsent' })
         )
       }
-      const request: Request = {
-        ...{ encoded, resolve, reject },
-        ...{ timer: undefined, repeatTimer: undefined, isSent: false, mayHaveRun: false, refusal: undefined }
-      }
+      const request: Request = { encoded, resolve, reject, isSent: false, mayHaveRun: false }
       request.timer = this.#host.setTimer(
         () => this.#reject(request, timeoutError(request, timeoutMs, this.#host.causeOfNoSession())),
         timeoutMs

@@ -40,9 +40,9 @@ interface ServedCall {
   readonly message: DownstreamMessages['call']
   /** By the clock of this device. */
   readonly expiresAt: number
-  answer: Encoded | undefined
+  answer?: Encoded
   /** Until a refused answer is sent again. */
-  timer: unknown
+  timer?: unknown
 }
 
 function failure(code: string, text: string): CallFailure {
@@ -98,7 +98,7 @@ export class ServedCalls {
     const now = this.#host.now()
     // The clock of this device may be set meanwhile.
     const expiresAt = Math.min(message.expiresAt - this.#serverAheadMs, now + callTimeoutMs.max)
-    const call: ServedCall = { message, expiresAt, answer: undefined, timer: undefined }
+    const call: ServedCall = { message, expiresAt }
     const handler = this.#host.handlerOf(method)
     const isBusy = this.#isBusyWith(method)
     const refuse = (code: string, text: string) => this.#answer(call, { error: failure(code, `${text}; nothing ran`) })

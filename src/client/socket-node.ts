@@ -7,10 +7,18 @@ const connectTimeoutMs = 10_000
 /** Longest message that is accepted, in bytes. */
 const maxPayload = 1_048_576
 
+/** What usually causes it. */
+const hints: Readonly<Record<string, string>> = {
+  'Unexpected server response: 404': 'the path of a gateway is /v1/ws',
+  EPROTO: 'it may have no TLS, which wss:// needs'
+}
+
 /** `ECONNREFUSED`, or the words of ws such as `Unexpected server response: 403`. */
 function causeOf(error: Error): string {
   const { code } = error as { code?: unknown }
-  return typeof code === 'string' ? code : error.message
+  const cause = typeof code === 'string' ? code : error.message
+  const hint = hints[cause]
+  return hint === undefined ? cause : `${cause} (${hint})`
 }
 
 export const openNodeSocket: OpenSocket = (url, { onMessage, onClose }) => {

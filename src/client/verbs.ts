@@ -30,6 +30,22 @@ const callGraceMs = 3000
 
 /** The requests of a client. Each has one answer. One that the gateway would refuse is refused before it is sent. */
 export abstract class Verbs extends Emitter<ClientEvents> {
+  constructor() {
+    super([
+      'state',
+      'welcome',
+      'lost',
+      'trouble',
+      'stopped',
+      'error',
+      'subscribed',
+      'missed',
+      'unsubscribed',
+      'direct',
+      'frame'
+    ])
+  }
+
   protected abstract readonly requestTimeoutMs: number
 
   /** @returns an idempotency key that is unique to one request */

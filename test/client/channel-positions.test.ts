@@ -24,7 +24,7 @@ function createChannels() {
     emit: (name, event) => void events.push([name, event]),
     dispatch: call => call(),
     call: handler => handler(),
-    denied: (channel, code) => void denied.push(`${code} for channel ${channel}`),
+    denied: reason => void denied.push(reason),
     retryJoinsAfter: ms => void delays.push(ms)
   })
   const got: number[] = []

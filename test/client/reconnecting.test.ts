@@ -140,6 +140,21 @@ t.test('a cause is reported again after a session, and each cause once', async t
   t.same(lines.slice(2), ['UNAVAILABLE: m'])
 })
 
+t.test('names what usually is wrong with a url', async t => {
+  const gateway = await startGateway(t)
+  const credential = await gateway.createClient()
+  for (const [url, reason] of [
+    [gateway.wsUrl.replace('/v1/ws', ''), /404 \(the path of a gateway is \/v1\/ws\)$/],
+    [gateway.wsUrl.replace('ws:', 'wss:'), /EPROTO \(it may have no TLS, which wss:\/\/ needs\)$/]
+  ] as const) {
+    const client = createClientOf(t, gateway, { credential, url })
+    const trouble = nextEvent(client, 'trouble')
+    client.connect()
+    t.match((await trouble).reason, reason)
+    await client.close()
+  }
+})
+
 t.test('a denied channel is one line on the console', async t => {
   const gateway = await startGateway(t)
   const credential = await gateway.createClient({ subscribe: ['a'] })

@@ -130,7 +130,8 @@ t.test('bug: a request with a member out of bounds was sent', async t => {
   await t.rejects(client.validate({ serviceId: 's', key: '\udfff' }), { code: 'INVALID_MESSAGE', path: 'key' })
   await t.rejects(client.validate({ serviceId: 's' } as { serviceId: string; key: string }), {
     code: 'INVALID_MESSAGE',
-    path: 'key'
+    path: 'key',
+    message: 'key: expected text of 1 to 256 bytes'
   })
 })
 
@@ -161,7 +162,11 @@ t.test('refuses a channel in `ready`, which nobody has to look at', async t => {
   await t.rejects(client.subscribe('a b', () => {}).ready, { code: 'INVALID_CHANNEL', path: 'channel' })
   const recover = { offset: -1, epoch: 'e' }
   await t.rejects(client.subscribe('c', () => {}, { recover }).ready, { code: 'INVALID_MESSAGE', path: 'recover' })
-  t.same(troubles.slice(0, 2), ['INVALID_CHANNEL for channel no good', 'INVALID_CHANNEL for channel a b'])
+  t.match(troubles, [
+    /^INVALID_CHANNEL for channel no good: channel: expected a channel name/,
+    /^INVALID_CHANNEL for channel a b/,
+    /^INVALID_MESSAGE for channel c: recover: expected \{ offset, epoch \}/
+  ])
   t.match(await client.subscribe('c', () => {}).ready, { offset: 0, recovered: false }, 'the session is up')
 })
 
