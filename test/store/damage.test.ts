@@ -10,6 +10,8 @@ import { startRedis } from '../helper/redis-server.js'
 
 const indexes = 'cs:{records}@index:'
 const checkEveryMs = 10_000
+/** On a busy machine even a ping may take long. */
+const whole = /^(ok|slow)/
 
 async function start(t: Test) {
   const server = await startRedis()
@@ -46,7 +48,7 @@ t.test('bug: a whole lost index went unnoticed, and backups and lists left its r
   await gateway.admin('POST', '/licenses', { serviceId: 'svc' })
   await gateway.admin('POST', '/tokens', { name: 'n', scopes: ['read'] })
   await tick(gateway)
-  t.match(await readyz(gateway), { status: 200, store: 'ok' })
+  t.match(await readyz(gateway), { status: 200, store: whole })
 
   for (const kind of ['client', 'license', 'token'] as const) {
     await admin.rename(`${indexes}${kind}`, 'away')
@@ -69,7 +71,7 @@ t.test('bug: a whole lost index went unnoticed, and backups and lists left its r
 
     await admin.rename('away', `${indexes}${kind}`)
     await tick(gateway, 60_000)
-    t.match(await readyz(gateway), { status: 200, store: 'ok' })
+    t.match(await readyz(gateway), { status: 200, store: whole })
     t.match(await gateway.admin('GET', `/${kind}s`), { status: 200, body: { items: [{}] } })
     t.match(damageLines().slice(-2), [new RegExp(`^${what}: .*countersign restore FILE`), 'the store is whole again'])
   }
@@ -84,7 +86,7 @@ t.test('an index that a new record has begun again is noticed when a lost one is
   await admin.del(`${indexes}client`)
   await gateway.createClient({ clientId: 'new' })
   await tick(gateway)
-  t.match(await readyz(gateway), { store: 'ok' }, 'the index is there')
+  t.match(await readyz(gateway), { store: whole }, 'the index is there')
   await gateway.session(credential)
   await tick(gateway)
   t.match(await readyz(gateway), { status: 200, store: /^damaged/ })
@@ -97,6 +99,15 @@ t.test('an index that a new record has begun again is noticed when a lost one is
     { status: 409, body: { message: /has lost the index of its client records: empty it/ } },
     'a restore would leave unlisted clients in force'
   )
+})
+
+t.test('an index that is lost right after its first record is noticed', async t => {
+  const { admin, gateway } = await start(t)
+  await tick(gateway)
+  await gateway.createClient()
+  await admin.del(`${indexes}client`)
+  await tick(gateway)
+  t.match(await readyz(gateway), { status: 200, store: /^damaged/ })
 })
 
 t.test('a lost audit log is noticed, and so is its head', async t => {
@@ -119,6 +130,6 @@ t.test('a store whose last client was deleted is whole', async t => {
   await tick(gateway)
   t.match(await gateway.admin('DELETE', '/clients/last'), { status: 204 })
   await tick(gateway)
-  t.match(await readyz(gateway), { status: 200, store: 'ok' })
+  t.match(await readyz(gateway), { status: 200, store: whole })
   t.same(damageLines(), [])
 })

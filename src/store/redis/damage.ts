@@ -19,7 +19,7 @@ export class RedisDamage implements DamageCheck {
   readonly #keys: Keys
   readonly #pin: RedisPin
   /** Keys that were there at the last check. Undefined before the first. */
-  #present: ReadonlySet<string> | undefined
+  #present: Set<string> | undefined
   #hasUnlisted = false
   /** Kinds whose index is known to lack records. */
   #kinds: ReadonlySet<string> = new Set()
@@ -33,6 +33,11 @@ export class RedisDamage implements DamageCheck {
   /** A record was read that its index does not list. */
   foundUnlisted(): void {
     this.#hasUnlisted = true
+  }
+
+  /** A record was written, so that there is an index of its kind. */
+  wrote(kind: string): void {
+    this.#present?.add(this.#keys.index(kind))
   }
 
   /** @throws StoreDamaged if a list of this kind would leave records out */

@@ -40,14 +40,16 @@ class Committer {
   readonly #redis: RedisClient
   readonly #keys: Keys
   readonly #pin: RedisPin
+  readonly #damage: RedisDamage
   readonly #maxEvents: number
   readonly #queue = new CommitQueue()
   // A guess: the script reports if the log has moved on.
   #head: AuditHead = { seq: 0, hash: '' }
 
-  constructor(redis: RedisClient, keys: Keys, pin: RedisPin, maxEvents: number) {
+  constructor(redis: RedisClient, keys: Keys, pin: RedisPin, damage: RedisDamage, maxEvents: number) {
     this.#redis = redis
     this.#pin = pin
+    this.#damage = damage
     this.#keys = keys
     this.#maxEvents = maxEvents
   }
@@ -91,7 +93,10 @@ class Committer {
       }
       if (code === -3) throw new StoreUnavailable(new Error(lostLog), 'unsent')
       this.#head = { seq, hash: code === 1 ? entry.hash : hash }
-      if (code === 1) return seq
+      if (code === 1) {
+        for (const { kind, text } of writes) if (text !== undefined) this.#damage.wrote(kind)
+        return seq
+      }
     }
     throw new StoreUnavailable(new Error(`the audit log moved on in each of ${maxAuditTries} tries`), 'unsent')
   }
@@ -152,8 +157,8 @@ export function createRedisDurable(
   onChange: DurableStore['onChange'],
   maxEvents: number = maxChangeEvents
 ): DurableStore {
-  const committer = new Committer(redis, keys, pin, maxEvents)
   const damage = new RedisDamage(redis, keys, pin)
+  const committer = new Committer(redis, keys, pin, damage, maxEvents)
 
   async function read(key: RecordKey): Promise<StoredRecord | undefined> {
     const [kind = ''] = key.split(':', 1)
