@@ -100,7 +100,8 @@ async function readPresence(
   if (top.epoch === position.epoch && top.offset === position.offset) return {}
   const delta = new PresenceDelta()
   for (const { data } of publications) delta.add(data)
-  const message = delta.messageFor(subject, sessionId)
-  pacer.sent(name)
+  const stated = pacer.statedCount(name, position)
+  const message = delta.messageFor(subject, sessionId, stated)
+  pacer.checked(name, top, message?.count ?? stated)
   return { moved: top, ...(message === undefined ? {} : { message }) }
 }

@@ -12,10 +12,16 @@ export interface PresenceNotifierOptions {
   readonly now: () => number
 }
 
+interface WatcherState {
+  /** Whether changes are sent to the watcher yet. */
+  isReleased: boolean
+  /** In the last message to it. */
+  statedCount: number | undefined
+}
+
 /** One channel with watchers on this instance. */
 interface Watched {
-  /** Whether changes are sent to the watcher yet. */
-  readonly watchers: Map<PresenceWatcher, boolean>
+  readonly watchers: Map<PresenceWatcher, WatcherState>
   delta: PresenceDelta
   sentAt: number
   isJoined: boolean
@@ -34,7 +40,7 @@ export class ChannelPresenceNotifier implements PresenceNotifier, Subscriber {
   async watch(channel: string, watcher: PresenceWatcher): Promise<void> {
     const watched = this.#watched.get(channel) ?? this.#create(channel)
     const isNew = !watched.watchers.has(watcher)
-    if (isNew) watched.watchers.set(watcher, false)
+    if (isNew) watched.watchers.set(watcher, { isReleased: false, statedCount: undefined })
     try {
       await this.#join(channel, watched)
     } catch (error) {
@@ -71,8 +77,8 @@ export class ChannelPresenceNotifier implements PresenceNotifier, Subscriber {
   }
 
   release(channel: string, watcher: PresenceWatcher): void {
-    const watchers = this.#watched.get(channel)?.watchers
-    if (watchers?.has(watcher) === true) watchers.set(watcher, true)
+    const state = this.#watched.get(channel)?.watchers.get(watcher)
+    if (state !== undefined) state.isReleased = true
   }
 
   unwatch(channel: string, watcher: PresenceWatcher): void {
@@ -118,9 +124,11 @@ export class ChannelPresenceNotifier implements PresenceNotifier, Subscriber {
     if (delta.isEmpty || at - sentAt < presenceIntervalMs) return
     watched.delta = new PresenceDelta()
     watched.sentAt = at
-    for (const [watcher, isReleased] of [...watchers]) {
-      const message = isReleased ? delta.messageFor(channel, watcher.sessionId) : undefined
-      if (message !== undefined) watcher.presenceChanged(message)
+    for (const [watcher, state] of [...watchers]) {
+      const message = state.isReleased ? delta.messageFor(channel, watcher.sessionId, state.statedCount) : undefined
+      if (message === undefined) continue
+      state.statedCount = message.count
+      watcher.presenceChanged(message)
     }
   }
 }

@@ -60,8 +60,11 @@ export class PresenceDelta {
     return JSON.stringify({ count, joined, left })
   }
 
-  /** The message to a session; undefined if nobody but itself came or left. */
-  messageFor(channel: string, ownSessionId: string): PresenceChanged | undefined {
+  /**
+   * The message to a session; undefined if nobody but itself came or left.
+   * @param statedCount  of the last message to it, if there was one: if it is wrong now, the lists may be empty
+   */
+  messageFor(channel: string, ownSessionId: string, statedCount = this.count): PresenceChanged | undefined {
     const others = (list: ReadonlyMap<string, Who>) => {
       const all = [...list.values()]
       return (list.has(ownSessionId) ? all.filter(({ sessionId }) => sessionId !== ownSessionId) : all).slice(
@@ -70,7 +73,7 @@ export class PresenceDelta {
       )
     }
     const [joined, left] = [others(this.#joined), others(this.#left)]
-    if (joined.length === 0 && left.length === 0) return undefined
+    if (joined.length === 0 && left.length === 0 && statedCount === this.count) return undefined
     return { type: 'presenceChanged', channel, count: this.count, joined, left }
   }
 }

@@ -33,16 +33,17 @@ function start() {
     presenceChanged: ({ joined, left }) =>
       void received.push([sessionId, joined.map(each => each.sessionId), left.map(each => each.sessionId)])
   })
-  function change(...joined: string[]): void {
+  function announce(count: number, ...joined: string[]): void {
     const delta = new PresenceDelta()
     for (const sessionId of joined) delta.join({ sessionId, clientId: 'c' })
-    notifier.publication(name, 'e', { offset: 1, data: delta.encode(joined.length), publishedAt: 0 })
+    notifier.publication(name, 'e', { offset: 1, data: delta.encode(count), publishedAt: 0 })
   }
+  const change = (...joined: string[]) => announce(joined.length, ...joined)
   const pass = (ms: number) => {
     at += ms
     notifier.tick()
   }
-  return { notifier, calls, watched, state, received, watcher, change, pass }
+  return { notifier, calls, watched, state, received, watcher, announce, change, pass }
 }
 
 t.test('joins the changes of a channel once for all watchers, and leaves with the last', async t => {
@@ -82,6 +83,29 @@ t.test('sends at most once a second, and not what a session did itself', async t
   ])
   pass(2000)
   t.same(received, [], 'nothing changed')
+})
+
+t.test('bug: a count that a late own join had made wrong stayed until the next change of others', async t => {
+  const { notifier, received, watcher, announce, pass } = start()
+  for (const id of ['a', 'b']) {
+    const each = watcher(id)
+    await notifier.watch('c', each)
+    notifier.release('c', each)
+  }
+  announce(1, 'x')
+  t.same(received.splice(0), [
+    ['a', ['x'], []],
+    ['b', ['x'], []]
+  ])
+  announce(2, 'a')
+  pass(1000)
+  t.same(received.splice(0), [
+    ['a', [], []],
+    ['b', ['a'], []]
+  ])
+  announce(2, 'a')
+  pass(1000)
+  t.same(received.splice(0), [['b', ['a'], []]], 'its count is right')
 })
 
 t.test('a channel that cannot be joined is not watched', async t => {

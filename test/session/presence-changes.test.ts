@@ -67,3 +67,11 @@ t.test('an entry outlives the heartbeat timeout by a moment, and lives a minute 
   t.equal(presenceLifeMs(26), 31_000)
   t.equal(presenceLifeMs(3600), 60_000)
 })
+
+t.test('bug: a session whose own join came after those of others kept a count without itself', async t => {
+  const delta = new PresenceDelta()
+  delta.add(JSON.stringify({ count: 2, joined: [{ sessionId: 'own', clientId: 'c' }], left: [] }))
+  t.equal(delta.messageFor('c', 'own'), undefined, 'it has heard of no count')
+  t.equal(delta.messageFor('c', 'own', 2), undefined)
+  t.same(delta.messageFor('c', 'own', 1), { type: 'presenceChanged', channel: 'c', count: 2, joined: [], left: [] })
+})
