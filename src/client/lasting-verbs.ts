@@ -45,8 +45,8 @@ export abstract class LastingVerbs extends Verbs {
   constructor(attributes: Attributes | undefined) {
     super()
     if (attributes !== undefined) encodeRequest('attributes', { attributes }, undefined)
-    this.attributes = attributes
-    this.#newAttributes = attributes
+    this.attributes = attributes && { ...attributes }
+    this.#newAttributes = this.attributes
     this.channels = new ClientChannels({
       send: (type, members) => this.sendNow(encodeRequest(type, { ...members }, undefined)),
       emit: (name, event, onDropped) => this.emit(name, event, onDropped),
@@ -129,8 +129,8 @@ export abstract class LastingVerbs extends Verbs {
    * @throws RequestError
    */
   async setAttributes(attributes: Attributes, { timeoutMs }: RequestOptions = {}): Promise<void> {
+    encodeRequest('attributes', { attributes }, this.limits)
     const given = { ...attributes }
-    encodeRequest('attributes', { attributes: given }, this.limits)
     this.#newAttributes = given
     if (this.isRunning) await this.#sendAttributes(given, timeoutMs)
     else this.attributes = given

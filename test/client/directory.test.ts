@@ -3,7 +3,7 @@ import t from 'tap'
 import { startGateway } from '../helper/gateway.js'
 import { until } from '../helper/until.js'
 import { createClientOf, createManualClient, nextEvent } from './clients.js'
-import { acceptSession, challenge, connectToFakeGateway, sign } from './fake-gateway.js'
+import { acceptSession, challenge, connectToFakeGateway, sign, startFakeGateway } from './fake-gateway.js'
 
 /** Live sessions and their attributes. */
 
@@ -77,4 +77,22 @@ t.test('attributes may be set before the first session, and are checked', async 
     await t.rejects(client.setAttributes(attributes), { code: 'INVALID_MESSAGE', path: 'attributes' })
     t.throws(() => createManualClient(t, 'ws://127.0.0.1:1', { attributes }), { code: 'INVALID_MESSAGE' })
   }
+})
+
+t.test('bug: setAttributes without an object removed all attributes', async t => {
+  const { client } = createManualClient(t, 'ws://127.0.0.1:1')
+  for (const attributes of [undefined, null, ['a'], 'text', 5] as unknown as Record<string, string>[]) {
+    await t.rejects(client.setAttributes(attributes), { code: 'INVALID_MESSAGE', path: 'attributes' })
+  }
+})
+
+t.test('bug: a later change of the options changed the attributes of the next handshake', async t => {
+  const attributes: Record<string, string> = { n: '1' }
+  const gateway = await startFakeGateway(t)
+  const { client } = createManualClient(t, gateway.url, { attributes })
+  attributes['n'] = 'x'.repeat(200)
+  client.connect()
+  const { socket, receive } = await gateway.accept()
+  socket.send(challenge)
+  t.match(JSON.parse(await receive()), { type: 'authenticate', attributes: { n: '1' } })
 })

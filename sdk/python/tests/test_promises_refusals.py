@@ -44,6 +44,27 @@ class Promise2OneBadRequestFailsAloneLocally(unittest.TestCase):
         await client.close()
 
     @virtual
+    async def test_bug_values_of_odd_types_were_changed_before_they_were_checked(self) -> None:
+        client, session, _, _ = await joined(0)
+        sent = len(session.received)
+        odd: list[Any] = [None, ["ab"], "ab", 5]
+        for attributes in odd:
+            with self.assertRaises(RequestError) as caught:
+                await client.set_attributes(attributes)
+            self.assertEqual((caught.exception.code, caught.exception.path), ("INVALID_MESSAGE", "attributes"))
+        with self.assertRaises(CallError) as refused:
+            await client.call({"client_id": "game", "clientId": "other"}, "kick")
+        self.assertEqual((refused.exception.code, refused.exception.path), ("INVALID_MESSAGE", "to"))
+        with self.assertRaises(CallError) as refused:
+            await client.call({"client_id": "game"}, "kick", timeout=math.nan)
+        self.assertEqual((refused.exception.code, refused.exception.path), ("INVALID_MESSAGE", "timeout"))
+        with self.assertRaises(RequestError) as caught:
+            await client.sessions("game", after="x" * 65)
+        self.assertEqual(caught.exception.path, "after")
+        self.assertEqual((len(session.received), client.state), (sent, "connected"))
+        await client.close()
+
+    @virtual
     async def test_members_out_of_bounds_are_refused_by_name(self) -> None:
         client, session, _, _ = await joined(0)
         sent = len(session.received)

@@ -137,7 +137,7 @@ REQUESTS: Mapping[str, tuple[MemberCheck, ...]] = {
     "sessions": (
         MemberCheck("clientId", matches(IDENTIFIER), _IDENTIFIER),
         _limit(1, 100),
-        MemberCheck("after", _text(1024), "text of 1 to 1024 bytes", required=False),
+        MemberCheck("after", _text(64), "text of 1 to 64 bytes", required=False),
     ),
     "attributes": (ATTRIBUTES,),
     "call": (

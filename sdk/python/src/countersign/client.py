@@ -150,8 +150,8 @@ class Client(ChannelVerbs):
 
         Raises RequestError.
         """
+        encode_request("attributes", {ATTRIBUTES.name: attributes}, self._limits)
         given, previous = dict(attributes), self._attributes
-        encode_request("attributes", {ATTRIBUTES.name: given}, self._limits)
         self._attributes = given
         try:
             await self._ask("attributes", {ATTRIBUTES.name: given}, timeout, "ack", lambda _: None)

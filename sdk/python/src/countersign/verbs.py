@@ -33,6 +33,13 @@ def position_from(value: PositionLike | None) -> Any:
     return wire_position(value) if value is None or isinstance(value, Position) else value
 
 
+def _target_of(to: object) -> object:
+    """The receiver of a call with the names of the wire. What is none, or two, is left to the checks."""
+    if not isinstance(to, Mapping) or len(to) != 1:
+        return to
+    return {_NAMES.get(name, name): value for name, value in to.items()}
+
+
 def _optional(value: Any) -> Any:
     return ABSENT if value is None else value
 
@@ -145,15 +152,15 @@ class Verbs(Emitter):
 
         Raises CallError: CALL_FAILED with the receiver's `error`, NO_RECEIVER, CALL_TIMEOUT, PERMISSION_DENIED, …
         """
-        seconds = min(max(timeout_of(timeout, self._request_timeout), CALL_MIN), CALL_MAX)
         members = {
-            "to": {_NAMES.get(name, name): value for name, value in to.items()} if isinstance(to, Mapping) else to,
+            "to": _target_of(to),
             "method": method,
             "data": data,
-            "timeoutMs": round(seconds * 1000),
             "idempotencyKey": self._new_key() if idempotency_key is None else idempotency_key,
         }
         try:
+            seconds = min(max(timeout_of(timeout, self._request_timeout), CALL_MIN), CALL_MAX)
+            members["timeoutMs"] = round(seconds * 1000)
             return await self._ask("call", members, seconds + CALL_GRACE, "called", lambda answer: answer.get("data"))
         except CallError:
             raise
