@@ -30,8 +30,11 @@ export const capabilityNames = Object.keys(isCovered) as readonly CapabilityName
 /** The capabilities of a record, which may have other members. Lists that it lacks are empty: earlier versions had fewer. */
 export function capabilitiesOf({ subscribe, publish, services, call, presence }: Partial<Capabilities>): Capabilities {
   return {
-    ...{ subscribe: subscribe ?? [], publish: publish ?? [], services: services ?? [] },
-    ...{ call: call ?? [], presence: presence ?? [] }
+    subscribe: subscribe ?? [],
+    publish: publish ?? [],
+    services: services ?? [],
+    call: call ?? [],
+    presence: presence ?? []
   }
 }
 

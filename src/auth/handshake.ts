@@ -177,14 +177,11 @@ export async function authenticate(
   if (!(await consumeChallenge(dependencies, issued))) throw fail('used challenge')
   limiter.recordSuccess(remoteAddress)
   const { credential, keys } = proof
+  const sessionId = createSessionId(registry, randomText)
   const { capabilities, ticketOwner } = found
   const latest = now() + sessionSeconds * 1000
   return {
-    peer: {
-      ...{ sessionId: createSessionId(registry, randomText), clientId, keyId: credential.keyId },
-      ...{ capabilities, attributes, remoteAddress },
-      ...(ticketOwner === undefined ? {} : { ticketOwner })
-    },
+    peer: { sessionId, clientId, keyId: credential.keyId, capabilities, attributes, remoteAddress, ticketOwner },
     keys,
     expiresAt: Math.min(latest, credential.expiresAt ?? latest)
   }

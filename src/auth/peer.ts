@@ -10,5 +10,5 @@ export interface Peer {
   readonly attributes: Attributes
   readonly remoteAddress: string
   /** Counts what all tickets of one token do, see store/owners.ts. Absent: a key, or a ticket of the admin token. */
-  readonly ticketOwner?: string
+  readonly ticketOwner?: string | undefined
 }

@@ -77,11 +77,7 @@ export function decodeRecord(registry: Registry, sessionId: string, text: string
       : JSON.parse(registry.unsealSession(sessionId, text))
   const { clientId, keyId, attributes, remoteAddress, openedAt, expiresAt, ticketOwner } = stored
   return {
-    peer: {
-      ...{ sessionId, clientId, keyId, attributes, remoteAddress },
-      ...(ticketOwner === undefined ? {} : { ticketOwner }),
-      capabilities: capabilitiesOf(stored)
-    },
+    peer: { sessionId, clientId, keyId, capabilities: capabilitiesOf(stored), attributes, remoteAddress, ticketOwner },
     keys: { clientKey: Buffer.from(stored.clientKey, 'base64'), serverKey: Buffer.from(stored.serverKey, 'base64') },
     openedAt,
     expiresAt

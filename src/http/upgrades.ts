@@ -50,7 +50,8 @@ export function separateUpgrades(server: Server, prepare?: (request: IncomingMes
   server.on('upgrade', (request, socket, head) => {
     if (isWebSocketUpgrade(request)) {
       prepare?.(request)
-      webSockets.emit('upgrade', request, socket, head)
+      // A copy: the socket keeps what it gets, and `head` would keep the whole chunk that the request came in.
+      webSockets.emit('upgrade', request, socket, Buffer.from(head))
     } else serveWithoutUpgrade(server, request, socket, head)
   })
   return webSockets

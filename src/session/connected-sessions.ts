@@ -70,7 +70,7 @@ export class ConnectedSessions implements SessionSource, CallReceivers {
   async #unregister(session: Session): Promise<void> {
     this.#index.delete(session)
     // Slots first: if this is interrupted, the entry stays, and the reaper releases them.
-    await session.licenseSlots.releaseAll()
+    await session.context.releaseLicenseSlots()
     await this.#dependencies.store.sessions.end(session.peer.sessionId)
   }
 
@@ -89,7 +89,7 @@ export class ConnectedSessions implements SessionSource, CallReceivers {
   }
 
   deliver(call: IncomingCall): Delivered {
-    return this.#index.get(call.sessionId)?.calls.receive(call) ?? 'missing'
+    return this.#index.get(call.sessionId)?.context.calls.receive(call) ?? 'missing'
   }
 
   ofClient(clientId: string): Iterable<Session> {

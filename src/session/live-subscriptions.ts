@@ -10,12 +10,15 @@ import type { Subscriptions } from './subscriptions.js'
 
 type SubscriptionServices = Pick<SessionDependencies, 'channels' | 'presence' | 'presenceNotifier'>
 
+/** Why the gateway ends a subscription. */
+export type UnsubscribedCode = 'INSUFFICIENT_STATE' | 'PERMISSION_DENIED'
+
 /** How a session sends what happens in its channels. */
 export interface SubscriptionSink extends Pick<PresenceWatcher, 'presenceChanged'> {
   /** @param members  see `publicationMembers` */
   publication(members: string): void
   /** The gateway ended a subscription. */
-  unsubscribed(channel: string, code: 'INSUFFICIENT_STATE' | 'PERMISSION_DENIED'): void
+  unsubscribed(channel: string, code: UnsubscribedCode): void
 }
 
 /** A joined channel and its position, as a welcome lists it. */
@@ -26,7 +29,8 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
   readonly #channels: ChannelBroker
   readonly #presence: PresenceTracker
   readonly #notifier: PresenceNotifier
-  readonly #watcher: PresenceWatcher
+  /** Made for the first channel whose changes of presence are wanted. */
+  #watcher: PresenceWatcher | undefined
   readonly #sink: SubscriptionSink
   readonly #own: readonly string[]
   readonly #joined = new Set<string>()
@@ -39,7 +43,6 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     this.#channels = channels
     this.#presence = presence
     this.#notifier = presenceNotifier
-    this.#watcher = { sessionId: peer.sessionId, presenceChanged: message => sink.presenceChanged(message) }
     this.#peer = peer
     this.#own = ownChannels(peer)
     this.#sink = sink
@@ -60,9 +63,9 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
 
   async join(channel: string, from?: JoinPoint, owners?: string, withPresence = false): Promise<Joined> {
     // First: nothing may change unseen between the answer and the first change that is sent.
-    if (withPresence) await this.#notifier.watch(channel, this.#watcher)
+    if (withPresence) await this.#notifier.watch(channel, this.#getWatcher())
     const joined = await this.#joinChannel(channel, from, owners)
-    if (!withPresence || this.#closed) this.#notifier.unwatch(channel, this.#watcher)
+    if (!withPresence || this.#closed) this.#unwatch(channel)
     if (this.#closed) this.#channels.leave(this, channel)
     else {
       this.#requireStillPermitted(channel)
@@ -77,9 +80,19 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     try {
       return await this.#channels.join(this, channel, from, owners)
     } catch (error) {
-      if (!this.#joined.has(channel)) this.#notifier.unwatch(channel, this.#watcher)
+      if (!this.#joined.has(channel)) this.#unwatch(channel)
       throw error
     }
+  }
+
+  #getWatcher(): PresenceWatcher {
+    const { sessionId } = this.#peer
+    this.#watcher ??= { sessionId, presenceChanged: message => this.#sink.presenceChanged(message) }
+    return this.#watcher
+  }
+
+  #unwatch(channel: string): void {
+    if (this.#watcher !== undefined) this.#notifier.unwatch(channel, this.#watcher)
   }
 
   /** The session's capabilities may have been narrowed while the store was asked. */
@@ -96,7 +109,7 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
 
   #forget(channel: string): void {
     this.#unannounced.delete(channel)
-    this.#notifier.unwatch(channel, this.#watcher)
+    this.#unwatch(channel)
     if (this.#joined.delete(channel)) this.#presence.left(this.#peer, channel)
   }
 
@@ -108,11 +121,11 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
       return
     }
     this.#channels.release(this, channel)
-    this.#notifier.release(channel, this.#watcher)
+    if (this.#watcher !== undefined) this.#notifier.release(channel, this.#watcher)
   }
 
   /** Joins the session's own channels. Release them after the welcome. @throws StoreUnavailable */
-  async joinOwn(): Promise<Subscription[]> {
+  async joinOwn(): Promise<readonly Subscription[]> {
     const joined = await Promise.all(this.#own.map(channel => this.join(channel)))
     return this.#own.flatMap((channel, i) => {
       const position = joined[i]?.position

@@ -18,7 +18,7 @@ export function subjectOf(name: string): string | undefined {
 }
 
 type Who = Pick<Presence, 'sessionId' | 'clientId'>
-type PresenceChanged = Extract<Outgoing, { type: 'presenceChanged' }>
+export type PresenceChanged = Extract<Outgoing, { type: 'presenceChanged' }>
 
 /** Sessions of each kind that wait for the next message. Further ones are left out of it; its count includes them. */
 export const maxWaitingChanges = 1000

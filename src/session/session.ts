@@ -9,16 +9,23 @@ import type { Log, SessionDependencies } from './dependencies.js'
 import { frameErrorOf } from './frame-error.js'
 import { FrameIntake } from './frame-intake.js'
 import { FrameReader } from './frame-reader.js'
-import type { Answer, FollowUp, HandlerContext, Reply } from './handlers/handler.js'
+import type { Answer, FollowUp, Reply } from './handlers/handler.js'
 import { dispatch } from './handlers/table.js'
-import { type LicenseSlots, TrackedLicenseSlots } from './license-slots.js'
-import { LiveCalls } from './live-calls.js'
-import { LiveSubscriptions, type Subscription } from './live-subscriptions.js'
+import { type ContextOwner, LiveContext } from './live-context.js'
+import {
+  LiveSubscriptions,
+  type Subscription,
+  type SubscriptionSink,
+  type UnsubscribedCode
+} from './live-subscriptions.js'
 import { Outbox, type Outgoing } from './outbox.js'
+import type { PresenceChanged } from './presence-changes.js'
 import { SessionChallenges } from './session-challenges.js'
 import { SessionLog } from './session-log.js'
 import type { LiveSession, TickTimes } from './session-source.js'
 import type { Transport } from './transport.js'
+
+const noChannels: readonly Subscription[] = []
 
 /** Why a session ended: a code that was sent to the client, the client's own `bye`, or a closed connection. */
 export type Ending = EndingCode | 'bye' | 'lost'
@@ -27,25 +34,21 @@ export type Ending = EndingCode | 'bye' | 'lost'
  * One session on a transport that keeps order. It verifies, counts, rate-limits and answers one frame after another, and
  * signs what it sends. It ends once, and sends the reason before the transport closes.
  */
-export class Session implements LiveSession {
+export class Session implements LiveSession, ContextOwner, SubscriptionSink {
   readonly log: Log
   readonly openedAt: number
-  readonly licenseSlots: LicenseSlots
-  readonly calls: LiveCalls
   readonly #dependencies: SessionDependencies
+  readonly context: LiveContext
   readonly #transport: Transport
   readonly #outbox: Outbox
   readonly #challenges: SessionChallenges
   readonly intake: FrameIntake
-  readonly #subscriptions: LiveSubscriptions
   readonly #onEnd: (session: Session, ending: Ending) => void
-  #peer: Peer
-  #context: HandlerContext
   #expiresAt: number
   #ended = false
   #welcomed = false
   #leaving = false
-  #ownChannels: Subscription[] = []
+  #ownChannels: readonly Subscription[] = noChannels
 
   constructor(
     dependencies: SessionDependencies,
@@ -54,8 +57,7 @@ export class Session implements LiveSession {
     onEnd: (session: Session, ending: Ending) => void
   ) {
     const { peer, keys, expiresAt } = authenticated
-    const { now, steadyNow, settings, store } = dependencies
-    this.#peer = peer
+    const { now, steadyNow, settings } = dependencies
     this.#expiresAt = expiresAt
     this.openedAt = now()
     this.log = new SessionLog(dependencies.log, peer)
@@ -66,26 +68,11 @@ export class Session implements LiveSession {
     this.#outbox = new Outbox(transport, createNodeMac(keys.serverKey), dependencies.outboxes)
     this.#challenges = new SessionChallenges(dependencies, this)
     this.#onEnd = onEnd
-    this.#subscriptions = new LiveSubscriptions(dependencies, peer, {
-      publication: members => this.send({ type: 'publication', members }),
-      presenceChanged: message => this.send(message),
-      unsubscribed: (channel, code) => this.send({ type: 'unsubscribed', channel, code })
-    })
-    this.licenseSlots = new TrackedLicenseSlots(store.licenseSlots, {
-      ...{ sessionId: peer.sessionId, endsAt: expiresAt, hasEnded: () => this.#ended, now }
-    })
-    this.calls = new LiveCalls(dependencies.calls, this, settings.limits.openCalls)
-    this.#context = {
-      ...{ dependencies, peer, licenseSlots: this.licenseSlots, subscriptions: this.#subscriptions, calls: this.calls },
-      answerChallenge: (token, signature) => this.#challenges.answer(token, signature),
-      listBytes: () => settings.limits.listBytes,
-      changeAttributes: attributes => this.#changePeer({ attributes }),
-      mayRunAgain: false
-    }
+    this.context = new LiveContext(dependencies, new LiveSubscriptions(dependencies, peer, this), this, peer)
   }
 
   get peer(): Peer {
-    return this.#peer
+    return this.context.peer
   }
 
   /** When the last frame was verified, Unix milliseconds of the steady clock. */
@@ -103,7 +90,7 @@ export class Session implements LiveSession {
 
   /** Joined channels, the session's own two included. */
   get channels(): Iterable<string> {
-    return this.#subscriptions.channels
+    return this.context.subscriptions.channels
   }
 
   expireAt(at: number): void {
@@ -111,13 +98,23 @@ export class Session implements LiveSession {
   }
 
   narrowCapabilities(capabilities: Capabilities): void {
-    this.#changePeer({ capabilities })
-    this.#subscriptions.narrow(this.#peer)
+    this.context.narrowCapabilities(capabilities)
   }
 
-  #changePeer(changes: Partial<Peer>): void {
-    this.#peer = { ...this.#peer, ...changes }
-    this.#context = { ...this.#context, peer: this.#peer }
+  answerChallenge(challengeToken: string, challengeSignature: string): boolean {
+    return this.#challenges.answer(challengeToken, challengeSignature)
+  }
+
+  publication(members: string): void {
+    this.send({ type: 'publication', members })
+  }
+
+  presenceChanged(message: PresenceChanged): void {
+    this.send(message)
+  }
+
+  unsubscribed(channel: string, code: UnsubscribedCode): void {
+    this.send({ type: 'unsubscribed', channel, code })
   }
 
   /** Signs and sends. A client that reads too slowly loses its session (PROTOCOL §11, SLOW_CONSUMER). */
@@ -132,7 +129,7 @@ export class Session implements LiveSession {
 
   /** Joins the session's own channels. Await it before {@link welcome}. @throws StoreUnavailable */
   async joinOwnChannels(): Promise<void> {
-    this.#ownChannels = await this.#subscriptions.joinOwn()
+    this.#ownChannels = await this.context.subscriptions.joinOwn()
   }
 
   /** Sends the first frame. Until then the client does not know the session, and nothing else is sent. */
@@ -140,12 +137,13 @@ export class Session implements LiveSession {
     this.#welcomed = true
     const { heartbeatIntervalSeconds, heartbeatTimeoutSeconds } = this.#dependencies.settings
     this.send(
-      welcomeMessage(this.#dependencies, this.#peer, {
+      welcomeMessage(this.#dependencies, this.peer, {
         ...{ expiresAt: this.#expiresAt, heartbeatIntervalSeconds, heartbeatTimeoutSeconds },
-        subscriptions: this.#ownChannels
+        subscriptions: [...this.#ownChannels]
       })
     )
-    for (const { channel } of this.#ownChannels) this.#subscriptions.release(channel)
+    for (const { channel } of this.#ownChannels) this.context.subscriptions.release(channel)
+    this.#ownChannels = noChannels
   }
 
   /** Whether the client has received its welcome, and the session goes on. */
@@ -171,14 +169,14 @@ export class Session implements LiveSession {
   receive(frame: Uint8Array): undefined | Promise<void> {
     if (this.#ended) return undefined
     try {
-      const accepted = this.intake.accept(this.#peer, frame, this.#dependencies.steadyNow())
+      const accepted = this.intake.accept(this.peer, frame, this.#dependencies.steadyNow())
       if ('refusal' in accepted) {
         this.send(accepted.refusal)
         return undefined
       }
       const { message, seq } = accepted
       this.#leaving = message.type === 'bye'
-      const reply = dispatch(this.#context, message)
+      const reply = dispatch(this.context, message)
       if (!(reply instanceof Promise)) {
         this.#answer(message, seq, reply)
         return undefined
@@ -198,7 +196,7 @@ export class Session implements LiveSession {
     const [reply, ...followUps]: readonly [Reply, ...FollowUp[]] = 'type' in answer ? [answer] : answer
     if (this.#outbox.reply(seq, reply)) this.end('SLOW_CONSUMER')
     for (const publication of followUps) this.send(publication)
-    if (reply.type === 'subscribed') this.#subscriptions.release(reply.channel)
+    if (reply.type === 'subscribed') this.context.subscriptions.release(reply.channel)
     if (message.type === 'bye' && !this.ended) {
       this.#transport.close(closeNormal, 'bye')
       this.#finish('bye')
@@ -225,8 +223,7 @@ export class Session implements LiveSession {
   #finish(ending: Ending): void {
     if (this.#ended) return
     this.#ended = true
-    this.#subscriptions.close()
-    this.calls.close()
+    this.context.close()
     this.#outbox.release()
     this.#dependencies.observer.ended(this.#transport.name, ending)
     this.log.info({ ending }, 'session ended')
@@ -237,7 +234,7 @@ export class Session implements LiveSession {
   tick(times: TickTimes): void {
     const { now, steadyNow, isGracePeriod } = times
     this.#outbox.refresh()
-    this.calls.tick()
+    this.context.tick()
     const deadline = this.lastSeenAt + this.#dependencies.settings.heartbeatTimeoutSeconds * 1000
     if (now >= this.#expiresAt) this.end('SESSION_EXPIRED')
     else if (steadyNow >= deadline && !isGracePeriod) this.end('HEARTBEAT_LOST')

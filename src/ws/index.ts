@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
 import { issueChallenge } from '../auth/handshake.js'
@@ -9,7 +11,7 @@ import { closeUnsupportedData } from '../protocol/codes.js'
 import { protocolName } from '../protocol/limits.js'
 import type { DownstreamMessages } from '../protocol/messages.js'
 import type { ConnectedSessions } from '../session/connected-sessions.js'
-import { Connection } from '../session/connection.js'
+import { Connection, type ConnectionServices } from '../session/connection.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { createWsTransport } from './transport.js'
 
@@ -24,10 +26,16 @@ export interface WsOptions {
   readonly isDraining: () => boolean
 }
 
+interface Opening {
+  readonly challenge: DownstreamMessages['challenge']
+  /** Holds the socket until {@link open} takes it. */
+  readonly response: ServerResponse
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The challenge for the socket that this request is about to open. */
-    challenge: DownstreamMessages['challenge'] | undefined
+    /** What opens the socket of this request. */
+    opening: Opening | undefined
   }
 }
 
@@ -53,30 +61,49 @@ function admit(
 }
 
 /** Issues the challenge before the upgrade: if the store is unavailable, the client gets a plain 503. */
-async function prepare({ dependencies }: WsOptions, request: FastifyRequest): Promise<void> {
+async function prepare({ dependencies }: WsOptions, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (!request.ws) return
-  request.challenge = await issueChallenge(dependencies, true)
+  request.opening = { challenge: await issueChallenge(dependencies, true), response: reply.raw }
+}
+
+/** A socket that was opened, without the request that it came with. */
+interface OpenedSocket {
+  readonly socket: WebSocket
+  readonly tcp: Socket
+  readonly remoteAddress: string
+}
+
+/**
+ * Detaches the socket from its request. A session lives long: the request, its reply and their listeners would cost it some
+ * 4 KiB until its end.
+ */
+function detachSocket(socket: WebSocket, request: FastifyRequest, { response }: Opening): OpenedSocket {
+  const { log } = request.server
+  response.detachSocket(request.raw.socket)
+  // That of the plugin, which keeps the request for the same line.
+  socket.removeAllListeners('error')
+  socket.on('error', error => log.info({ err: error }, 'socket failed'))
+  return { socket, tcp: request.raw.socket, remoteAddress: request.ip }
 }
 
 /** Attaches all listeners synchronously: a frame that arrives during an await would be lost. */
 function open(
-  app: FastifyInstance,
-  { dependencies, sessions, limiter }: WsOptions,
-  socket: WebSocket,
-  request: FastifyRequest,
+  { socket, tcp, remoteAddress }: OpenedSocket,
+  services: ConnectionServices,
+  waiting: Set<Connection>,
   challenge: DownstreamMessages['challenge']
 ): void {
-  const transport = createWsTransport(socket, request.raw.socket)
+  const transport = createWsTransport(socket, tcp)
   const peer = {
     challengeToken: challenge.challengeToken,
-    remoteAddress: request.ip,
+    remoteAddress,
     onSettled: (hasSession: boolean) => {
-      app.waitingConnections.delete(connection)
-      if (hasSession) markVerified(request.raw.socket)
+      waiting.delete(connection)
+      if (hasSession) markVerified(tcp)
     }
   }
-  const connection: Connection = new Connection({ dependencies, sessions, limiter }, transport, peer)
-  app.waitingConnections.add(connection)
+  const connection: Connection = new Connection(services, transport, peer)
+  waiting.add(connection)
   socket.on('message', (data: RawData, isBinary: boolean) => {
     if (isBinary) socket.close(closeUnsupportedData, 'text only')
     else connection.receive(bytesOf(data))
@@ -92,19 +119,20 @@ function bytesOf(data: RawData): Uint8Array {
 }
 
 export default async function ws(app: FastifyInstance, options: WsOptions): Promise<void> {
-  app.decorateRequest('challenge', undefined)
+  app.decorateRequest('opening', undefined)
   app.route({
     method: 'GET',
     url: '/v1/ws',
     // Limited by how its handshake ends: a start costs no more than a refusal, and others share its address.
     config: { rateLimit: false },
     onRequest: async (request, reply) => admit(options, request, reply),
-    preHandler: request => prepare(options, request),
+    preHandler: (request, reply) => prepare(options, request, reply),
     handler: (_request, reply) =>
       reply.code(426).header('upgrade', 'websocket').send({ code: 'BAD_REQUEST', message: 'connect with a WebSocket' }),
     wsHandler(socket, request) {
-      if (request.challenge === undefined) socket.terminate()
-      else open(app, options, socket, request, request.challenge)
+      const { opening } = request
+      if (opening === undefined) socket.terminate()
+      else open(detachSocket(socket, request, opening), options, app.waitingConnections, opening.challenge)
     }
   })
 }

@@ -4,9 +4,9 @@ import type { Handler } from './handler.js'
 
 /** PROTOCOL §6: the client proves again that it holds the secret of the session's own key. */
 export const challengeResponse: Handler<UpstreamMessages['challengeResponse']> = (
-  { answerChallenge },
+  context,
   { challengeToken, challengeSignature }
 ) => {
-  if (!answerChallenge(challengeToken, challengeSignature)) throw new ProtocolError('CHALLENGE_FAILED')
+  if (!context.answerChallenge(challengeToken, challengeSignature)) throw new ProtocolError('CHALLENGE_FAILED')
   return { type: 'ack' }
 }

@@ -34,11 +34,11 @@ export interface HandlerContext {
   readonly mayRunAgain: boolean
   readonly licenseSlots: LicenseSlots
   /** Replaces the attributes that this instance keeps of the peer. The caller changes those in the store. */
-  readonly changeAttributes: (attributes: Attributes) => void
+  changeAttributes(attributes: Attributes): void
   /** Bytes that an answer with a list may have now (PROTOCOL §11). @throws RateLimited */
-  readonly listBytes: () => number
+  listBytes(): number
   /** Closes the open fresh challenge (PROTOCOL §6). @returns whether the answer was correct */
-  readonly answerChallenge: (challengeToken: string, challengeSignature: string) => boolean
+  answerChallenge(challengeToken: string, challengeSignature: string): boolean
 }
 
 /**
