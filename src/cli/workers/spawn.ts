@@ -17,8 +17,8 @@ export function createSpawn(
     const { pid } = worker.process
     worker.on('message', (message: ToPrimary) => received(message))
     worker.on('exit', (code, signal) => ended(code, signal))
-    // Without a process there is no exit: the system had no place for it.
-    worker.process.on('error', () => {
+    // A connection was dealt to a worker that had just ended. Without a process there is no exit: the system had no place.
+    worker.on('error', () => {
       if (pid === undefined) ended(null, null)
     })
     return {

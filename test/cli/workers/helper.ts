@@ -26,8 +26,8 @@ export interface Workers {
   lines(message: string): Record<string, unknown>[]
   /** The newest process of each worker, by its number. */
   pids(): Map<number, number>
-  /** Kills a worker, and waits until another one serves in its place. @returns after how many milliseconds */
-  replace(number: number): Promise<number>
+  /** Kills a worker, and waits until another one serves in its place. */
+  replace(number: number): Promise<void>
 }
 
 /** @param cwd  its working folder. Default: a new one */
@@ -59,10 +59,8 @@ export async function startWorkers(
     pids,
     async replace(number) {
       const killed = pids().get(number) ?? 0
-      const began = performance.now()
       process.kill(killed, 'SIGKILL')
       await until('another one serves', () => pids().get(number) !== killed)
-      return performance.now() - began
     }
   }
 }
