@@ -130,7 +130,7 @@ export default async function run({ pace, out, quick }) {
         commands.map(name => [name, perSecond(redis.busy, name), perSecond(redis.none, name)])
       ),
       table(barHead, [
-        held('resident memory of an idle session, to a `ws` connection', memoryRatio('rss'), { most: 2 }),
+        held('resident memory of an idle session, to a `ws` connection', memoryRatio('rss'), { most: 1.25 }),
         held('heap and external, the same', memoryRatio('heap'), { most: 2 }),
         held(`throughput with ${many} sessions, to ${few}`, throughput('countersign'), { least: 0.85 }),
         held('(the same of `ws` alone)', throughput('ws'), { least: 0.85 }),
