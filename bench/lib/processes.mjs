@@ -2,7 +2,7 @@ import { fork, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -76,10 +76,10 @@ export async function startPeer(name, env = {}) {
 const masterKey = randomBytes(32).toString('base64')
 const adminToken = randomBytes(32).toString('base64url')
 
-/** The gateway as it ships, without a log and without rate limits, because all load comes from one address. */
-export async function startGateway({ redisUrl, env = {} } = {}) {
+/** The gateway as it ships (or another build of it), without a log and without rate limits, because all load comes from one address. */
+export async function startGateway({ redisUrl, env = {}, dist = join(bench, '../dist') } = {}) {
   const child = start(
-    join(bench, '../dist/server.js'),
+    join(dist, 'server.js'),
     {
       COUNTERSIGN_PORT: '0',
       COUNTERSIGN_DATA_DIR: temporaryFolder(),
@@ -148,17 +148,27 @@ export async function startRedis() {
 
   /** What clients ask while `work` runs, by name; what scripts call within is under `script: …`. */
   async function commandsDuring(work) {
-    const monitor = await redis.monitor()
     const counts = new Map()
-    monitor.on('monitor', (_time, [command], source) => {
-      const name = source === 'lua' ? `script: ${command.toLowerCase()}` : command.toLowerCase()
-      counts.set(name, (counts.get(name) ?? 0) + 1)
+    // Without ioredis, which fails when the first command comes in one chunk with the answer to MONITOR.
+    const monitor = connect(port, '127.0.0.1')
+    let rest = ''
+    monitor.setEncoding('utf8').on('data', chunk => {
+      const lines = (rest + chunk).split('\r\n')
+      rest = lines.pop()
+      for (const line of lines) {
+        const [, source, command] = /^\+[\d.]+ \[\d+ (\S+)\] "(\w+)"/.exec(line) ?? []
+        if (command === undefined) continue
+        const name = source === 'lua' ? `script: ${command.toLowerCase()}` : command.toLowerCase()
+        counts.set(name, (counts.get(name) ?? 0) + 1)
+      }
     })
+    monitor.write('MONITOR\r\n')
+    await once(monitor, 'data')
     const result = await work()
     // Its answer follows all messages that it received before.
     await redis.ping('done')
     await new Promise(resolve => setTimeout(resolve, 50))
-    monitor.disconnect()
+    monitor.destroy()
     counts.delete('ping')
     return { counts, result }
   }
