@@ -26,6 +26,7 @@ export function storeEvents(logger: FastifyBaseLogger): StoreEvents & { tick(): 
       refusals.record(reason, () => logger.warn({ reason }, 'Redis refused the connection'))
     },
     connectionRefused: (cause, todo) => logger.warn({ cause }, `Redis cannot be used: ${cause}: ${todo}`),
+    publishesPlain: reason => logger.warn({ reason }, 'publications use plain pub/sub, not the sharded one'),
     tick() {
       outages.tick()
       refusals.tick()

@@ -23,6 +23,8 @@ export interface StoreEvents {
   connectionRefused?(cause: string, todo: string): void
   /** The value of a key is not one that a gateway wrote. Called once for each key. */
   valueUnreadable?(key: string): void
+  /** Redis lacks sharded publications, or this user may not use them. Called once, at the start. */
+  publishesPlain?(reason: string): void
   /** Writes to the disk begin to fail. The message states why. */
   writesFail?(error: Error): void
   /** Writes to the disk work again. */
@@ -70,6 +72,7 @@ export async function openStore(
     history,
     onError: error => events.connectionFailed?.(error),
     onUnreadable: key => events.valueUnreadable?.(key),
+    onPlain: reason => events.publishesPlain?.(reason),
     onRefused: ({ cause, todo }) => events.connectionRefused?.(cause, todo)
   })
 }

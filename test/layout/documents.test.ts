@@ -55,7 +55,11 @@ t.test('every Redis script is loaded, and documents its input and output', async
     const name = relative('src/store/redis/scripts', file).replace('.lua', '')
     if (name.startsWith('include/')) continue
     t.match(loader, new RegExp(`'${name}'`), name)
-    t.match(read(file), /^(?:-- include [a-z-]+\n)*--\[\[\n[\s\S]*\nInput\n[\s\S]*\nOutput\n[\s\S]*\]\]/, name)
+    t.match(
+      read(file),
+      /^(?:-- (?:include|constants) [A-Za-z -]+\n)*--\[\[\n[\s\S]*\nInput\n[\s\S]*\nOutput\n[\s\S]*\]\]/,
+      name
+    )
   }
 })
 

@@ -41,11 +41,13 @@ export async function publish(
   return { offset, epoch, duplicate }
 }
 
-/** Advances time for all keys with a prefix, on each server, by shortening their life. */
+/** Advances time for all keys with a prefix, on each server, by shortening their life. In a channel it is also a value. */
 export async function lapseKeys(servers: readonly Redis[], prefix: string, ms: number): Promise<void> {
   for (const server of servers) {
     for (const key of await server.keys(`${prefix}:*`)) {
       const left = await server.pttl(key)
+      if (/:channel:\{[^}]*\}$/.test(key) && (await server.hexists(key, 'renewed')) === 1)
+        await server.hincrby(key, 'renewed', -ms)
       if (left >= 0) await server.pexpire(key, Math.max(left - ms, 0))
     }
   }

@@ -38,7 +38,7 @@ t.test('drops and counts a burst above the bound, and asks to verify positions',
   const admin = new Redis(server.url)
   t.teardown(() => admin.disconnect())
   // One write, so that all arrive in one read.
-  const burst = "for i = 1, 500 do redis.call('PUBLISH', KEYS[1], i .. ':1:e:' .. i) end"
+  const burst = "for i = 1, 500 do redis.call('SPUBLISH', KEYS[1], i .. ':1:e:' .. i) end"
   await admin.eval(burst, 1, 'cs:channel:{a}')
   await until('it is notified', () => missed.count > 0)
   t.ok(store.channels.counts.dropped > 0)

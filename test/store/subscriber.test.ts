@@ -15,7 +15,7 @@ t.test('subscribes many channels in batches, and again after a break', async t =
   const admin = new Redis(server.url)
   t.teardown(() => admin.disconnect())
   const subscribes = async (): Promise<number> =>
-    Number(/cmdstat_subscribe:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0)
+    Number(/cmdstat_ssubscribe:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0)
   const { heard, missed } = record(store.channels)
   const names = Array.from({ length: 3 * subscribeBatch }, (_, i) => `c${i}`)
   const before = await subscribes()
@@ -32,7 +32,7 @@ t.test('subscribes many channels in batches, and again after a break', async t =
   await until('both are received', () => heard.length === 2)
   store.channels.unlisten(names)
   await store.channels.listen(['last'])
-  const [, count] = (await admin.pubsub('NUMSUB', 'cs:channel:{c0}')) as [string, number]
+  const [, count] = (await admin.pubsub('SHARDNUMSUB', 'cs:channel:{c0}')) as [string, number]
   t.equal(count, 0, 'unlistened channels are unsubscribed')
 })
 

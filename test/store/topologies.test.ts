@@ -6,6 +6,7 @@ import t from 'tap'
 import { RedisClient } from '../../src/store/redis/client.js'
 import { parseConnectionUrl } from '../../src/store/redis/connection-url.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
+import { startCluster } from '../helper/redis-cluster.js'
 import { startRedis } from '../helper/redis-server.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
 import { until } from '../helper/until.js'
@@ -21,31 +22,7 @@ import { sessionsSuite } from './sessions.suite.js'
 const totalSlots = 16_384
 
 t.test('cluster of three: passes all suites', async t => {
-  const options = ['--cluster-enabled', 'yes', '--save', '', '--appendonly', 'no', '--cluster-node-timeout', '2000']
-  const nodes = await Promise.all([startRedis(options), startRedis(options), startRedis(options)])
-  t.teardown(() => Promise.all(nodes.map(node => node.stop())))
-  const ports = nodes.map(({ url }) => Number(new URL(url).port))
-  const { Redis } = await import('ioredis')
-  const admins = ports.map(port => new Redis({ port, host: '127.0.0.1' }))
-  t.teardown(() => {
-    for (const admin of admins) admin.disconnect()
-  })
-  for (const [i, admin] of admins.entries()) {
-    await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
-    const share = (n: number) => Math.floor((n * totalSlots) / nodes.length)
-    await admin.call('CLUSTER', 'ADDSLOTSRANGE', share(i), share(i + 1) - 1)
-  }
-  // After each node has its epoch: a node that has met another one accepts none.
-  for (const admin of admins) {
-    for (const port of ports) await admin.call('CLUSTER', 'MEET', '127.0.0.1', port)
-  }
-  for (const admin of admins) {
-    await until('the cluster is ready', async () => {
-      const info = String(await admin.call('CLUSTER', 'INFO'))
-      return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')
-    })
-  }
-  const url = `redis+cluster://${ports.map(port => `127.0.0.1:${port}`).join(',')}`
+  const { url, admins } = await startCluster(t)
   let count = 0
   const openOnCluster: OpenStoreForTest = async t => {
     const prefix = `c${count++}`

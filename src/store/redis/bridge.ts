@@ -1,4 +1,4 @@
-import type { BridgeState, BridgeStore, ClaimedMessage } from '../bridge.js'
+import type { BridgeListener, BridgeState, BridgeStore, ClaimedMessage } from '../bridge.js'
 import {
   commitArguments,
   exchangeArguments,
@@ -12,6 +12,7 @@ import type { RedisClient } from './client.js'
 import { formatAnnouncement } from './instances.js'
 import type { Keys } from './keys.js'
 import type { RedisPin } from './pin.js'
+import type { AnnouncedForms } from './pubsub/publication-forms.js'
 import { listOf, textsOf } from './replies.js'
 
 /** An hour longer than the longest session (24 h): a backstop behind the reaper. */
@@ -43,15 +44,24 @@ function parseClaimed(rows: readonly string[]): ClaimedMessage[] {
   return messages.sort((a, b) => a.seq - b.seq)
 }
 
+function notifierOf(listener: BridgeListener): (message: string) => void {
+  return message => {
+    const parsed = parseNotification(message)
+    if (parsed !== undefined) listener.notification(parsed.sessionId, parsed.notification)
+  }
+}
+
 /**
  * Bridge sessions in Redis, each in one slot of a Cluster. The value of an instance's heartbeat is its schema version;
  * versions before schemas wrote 1, which is the one that they read.
+ * @param forms  of this instance's publications
  */
 export function createRedisBridge(
   redis: RedisClient,
   keys: Keys,
   pin: RedisPin,
-  subscribe: SubscribeToChannel
+  subscribe: SubscribeToChannel,
+  forms: AnnouncedForms
 ): BridgeStore {
   const keysOf = (sessionId: string) => [keys.bridge(sessionId), keys.bridgeOutbox(sessionId)]
 
@@ -95,15 +105,11 @@ export function createRedisBridge(
       return pin.confirm(ended === '' ? undefined : { code: ended, openCalls })
     },
     async heartbeat(instanceId, lifeMs, announcement) {
-      await redis.script('setFromReserve', [keys.instance(instanceId)], [formatAnnouncement(announcement), lifeMs])
+      const text = formatAnnouncement(announcement, forms)
+      await redis.script('setFromReserve', [keys.instance(instanceId)], [text, lifeMs])
     },
     isAlive: async instanceId => (await redis.command('EXISTS', keys.instance(instanceId))) === 1,
-    listen(instanceId, listener) {
-      const onMessage = (message: string) => {
-        const parsed = parseNotification(message)
-        if (parsed !== undefined) listener.notification(parsed.sessionId, parsed.notification)
-      }
-      return subscribe(keys.notificationPrefix + instanceId, onMessage, () => listener.mayHaveMissed())
-    }
+    listen: (instanceId, listener) =>
+      subscribe(keys.notificationPrefix + instanceId, notifierOf(listener), () => listener.mayHaveMissed())
   }
 }

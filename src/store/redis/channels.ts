@@ -5,22 +5,24 @@ import {
   type Dropped,
   defaultHistory,
   type HistoryBounds,
-  historyBytes,
   idempotencyLifeMs,
-  maxAgedDrops,
   type Position,
+  type Published,
   sessionResultLifeMs,
   unpublishedLifeMs
 } from '../channels.js'
 import { dataDigest } from '../data-digest.js'
 import { newEpoch } from '../epochs.js'
+import { entryOverheadBytes } from './channel-constants.js'
 import { parseHistory } from './channel-messages.js'
 import type { RedisClient } from './client.js'
 import type { RedisConnection } from './connection-url.js'
 import { connectOnce } from './connections.js'
+import { slotCount } from './key-slot.js'
 import type { Keys } from './keys.js'
 import { encodedOwnersBytes, encodeOwners, parseHead } from './owners-suffix.js'
 import type { RedisPin } from './pin.js'
+import type { PublicationForms } from './pubsub/publication-forms.js'
 import { PublicationReceiver } from './pubsub/publication-receiver.js'
 import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 
@@ -29,15 +31,10 @@ const sessionChannelLifeMs = 60 * 60 * 1000
 const probeChannelLifeMs = 60 * 1000
 /** Channels per script without a Cluster: the server does nothing else while a script runs. */
 const topsBatch = 250
-/**
- * Bytes of an entry of a history beside its data: its time of 14 characters, and up to 10 bytes of Redis' listpack
- * (listpack.c: a header and a back length of 5 bytes each, at most).
- */
-const entryOverheadBytes = 24
 
 export interface RedisChannelsOptions {
   readonly history?: HistoryBounds
-  /** Most bytes of one channel's history. Default {@link historyBytes}. */
+  /** Most bytes of one channel's history. Default `historyBytes`. */
   readonly channelBytes?: number
   /** See `LivenessProbe`; in milliseconds. */
   readonly silenceMs?: number
@@ -47,68 +44,71 @@ export interface RedisChannelsOptions {
   readonly onError: (error: Error) => void
 }
 
+interface RedisChannelsParts extends RedisChannelsOptions {
+  readonly redis: RedisClient
+  readonly keys: Keys
+  readonly pin: RedisPin
+  readonly connection: RedisConnection
+  readonly forms: PublicationForms
+}
+
 export interface RedisChannels {
   readonly channels: ChannelStore
   /** Resolves when publications are received, or could not be within a few seconds; attempts then go on. */
   readonly started: Promise<void>
+  /** To be called after the forms of publications have changed. @throws StoreUnavailable; attempts then go on */
+  followForms(): Promise<void>
   close(): void
 }
 
 /** The scripts of channels. */
 class ChannelScripts {
-  /** No client can name such a channel. */
-  readonly probeChannel = `@probe-${randomBytes(9).toString('base64url')}`
+  /** What the channels of this instance's probes begin with. No client can name such a channel. */
+  readonly probePrefix = `@probe-${randomBytes(9).toString('base64url')}`
   readonly #redis: RedisClient
   readonly #keys: Keys
   readonly #pin: RedisPin
-  readonly #history: HistoryBounds
-  readonly #channelBytes: number
+  readonly #lifeMs: number
+  readonly #forms: PublicationForms
 
-  constructor(
-    redis: RedisClient,
-    keys: Keys,
-    pin: RedisPin,
-    { history = defaultHistory, channelBytes }: RedisChannelsOptions
-  ) {
+  constructor({ redis, keys, pin, forms, history = defaultHistory }: RedisChannelsParts) {
     this.#redis = redis
     this.#pin = pin
     this.#keys = keys
-    this.#history = history
-    this.#channelBytes = channelBytes ?? historyBytes
+    this.#forms = forms
+    this.#lifeMs = channelLifeMs(true, history.lifeMs)
   }
 
   dropListener: ((dropped: Dropped) => void) | undefined
 
   readonly publish: ChannelStore['publish'] = async (channel, data, options) => {
     const { publishedAt, idempotencyKey, sessionId, owners = '' } = options
-    const lifeMs = this.#lifeOf(channel)
     const touched = this.#keysOf(channel)
-    const historyLifeMs = Math.min(this.#history.lifeMs, lifeMs)
-    const args = [
-      ...[data, publishedAt, newEpoch(), this.#history.size, this.#channelBytes, historyLifeMs, lifeMs],
-      ...[maxAgedDrops, entryOverheadBytes, encodeOwners(owners)]
-    ]
+    const args = [data, publishedAt, newEpoch(), encodeOwners(owners), this.#forms.sent]
+    const shorterLifeMs = this.#shorterLifeOf(channel)
+    if (shorterLifeMs !== undefined || idempotencyKey !== '') args.push(shorterLifeMs ?? '')
     if (idempotencyKey !== '') {
       touched.push(this.#keys.channelResult(channel, idempotencyKey))
       args.push(dataDigest(data), sessionId === undefined ? idempotencyLifeMs : sessionResultLifeMs)
     }
     const reply = await this.#redis.script('channelPublish', touched, args)
-    const published = this.#redis.parse(touched.at(-1) ?? '', () => {
-      const [code, offset, epoch, dropped] = listOf(reply)
-      if (code === -1) return 'conflict'
-      if (dropped !== undefined) this.#reportDropped(listOf(dropped))
-      return { offset: integerOf(offset), epoch: textOf(epoch), duplicate: code === 0 }
-    })
+    const published = this.#redis.parse(touched.at(-1) ?? '', () => this.#parsePublished(reply))
     // The first publication of a channel, or an emptied store.
     if (published !== 'conflict' && published.offset === 1) await this.#pin.verify()
     return published
   }
 
-  /** @param dropped  per entry: its head, its bytes */
-  #reportDropped(dropped: readonly unknown[]): void {
-    for (let i = 0; i + 1 < dropped.length; i += 2) {
-      this.dropListener?.({ ...parseHead(textOf(dropped[i])), bytes: integerOf(dropped[i + 1]) })
+  /** See scripts/channel-publish.lua. @throws UnexpectedReply */
+  #parsePublished(reply: unknown): Published | 'conflict' {
+    if (typeof reply !== 'string') {
+      const [offset, epoch] = listOf(reply)
+      return offset === undefined ? 'conflict' : { offset: integerOf(offset), epoch: textOf(epoch), duplicate: true }
     }
+    const [offset, epoch = '', ...dropped] = reply.split(':')
+    for (let i = 0; i + 1 < dropped.length; i += 2) {
+      this.dropListener?.({ ...parseHead(dropped[i] ?? ''), bytes: Number(dropped[i + 1]) })
+    }
+    return { offset: Number(offset), epoch, duplicate: false }
   }
 
   readonly findRepeat: ChannelStore['findRepeat'] = async (channel, data, { idempotencyKey }) => {
@@ -182,28 +182,33 @@ class ChannelScripts {
   }
 
   #lifeOf(channel: string): number {
-    if (channel === this.probeChannel) return probeChannelLifeMs
-    const lifeMs = channelLifeMs(true, this.#history.lifeMs)
-    return channel.startsWith('session:') ? Math.min(sessionChannelLifeMs, lifeMs) : lifeMs
+    return this.#shorterLifeOf(channel) ?? this.#lifeMs
+  }
+
+  /** Undefined for most channels. */
+  #shorterLifeOf(channel: string): number | undefined {
+    if (channel.startsWith(this.probePrefix)) return probeChannelLifeMs
+    return channel.startsWith('session:') ? Math.min(sessionChannelLifeMs, this.#lifeMs) : undefined
   }
 }
 
-/** Channels in Redis: one atomic script per method, and a connection of its own for notifications. */
-export function createRedisChannels(
-  redis: RedisClient,
-  keys: Keys,
-  pin: RedisPin,
-  connection: RedisConnection,
-  options: RedisChannelsOptions
-): RedisChannels {
-  const scripts = new ChannelScripts(redis, keys, pin, options)
-  const { publish, findRepeat, bytesOf, read, newest, tops, exists, probeChannel } = scripts
+/** Channels in Redis: one atomic script per method, and connections of their own for notifications. */
+export function createRedisChannels(parts: RedisChannelsParts): RedisChannels {
+  const { redis, keys, connection } = parts
+  const scripts = new ChannelScripts(parts)
+  const { publish, findRepeat, bytesOf, read, newest, tops, exists, probePrefix } = scripts
+  const single = Array.from({ length: slotCount }, () => '')
   const receiver = new PublicationReceiver({
-    ...options,
-    open: attempt => connectOnce(connection, attempt),
+    ...parts,
+    open: (attempt, node) => connectOnce(connection, attempt, redis.isCluster ? node : undefined),
+    shards: {
+      isCluster: redis.isCluster,
+      owners: () => redis.slotOwners() ?? single,
+      refresh: () => redis.refreshSlots()
+    },
     nameOf: keys.channel,
-    probeChannel,
-    probe: async () => void (await publish(probeChannel, '', { publishedAt: 0, idempotencyKey: '' }))
+    probePrefix,
+    probe: async channel => void (await publish(channel, '', { publishedAt: 0, idempotencyKey: '' }))
   })
   return {
     channels: {
@@ -231,6 +236,7 @@ export function createRedisChannels(
       }
     },
     started: receiver.started,
+    followForms: () => receiver.followForms(),
     close: () => receiver.close()
   }
 }

@@ -2,14 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { StoreDurations } from '../durations.js'
 import { StoreUnavailable } from '../errors.js'
 import { missingRuleOf, NotPermitted } from './acl.js'
+import { channelConstants } from './channel-constants.js'
 import type { RedisConnection } from './connection-url.js'
 import { commandTimeoutMs, connectForCommands } from './connections.js'
 import { withoutCommand } from './errors.js'
 import { Cluster, type Redis } from './ioredis.js'
+import { slotCount } from './key-slot.js'
 import { generationKey } from './keys.js'
 import { isNeverWritten, isOutOfMemory, outcomeOf } from './outcome.js'
 import { UnexpectedReply } from './replies.js'
-import { loadScripts, type ScriptName } from './scripts.js'
+import { loadScripts, type ScriptConstants, type ScriptName } from './scripts.js'
 import { UnreadableKeys } from './unreadable-keys.js'
 import { within } from './within.js'
 
@@ -32,7 +34,7 @@ function isAboutValue(error: unknown): boolean {
 /** What the ACL refuses is explained; the error of Redis itself may name the user. */
 function explained(error: unknown, verb: string): unknown {
   if (!(error instanceof Error) || !/NOPERM|The user executing/.test(error.message)) return error
-  const missing = missingRuleOf(error.message, loadScripts().get(verb as ScriptName))
+  const missing = missingRuleOf(error.message, loadScripts(channelConstants()).get(verb as ScriptName))
   return missing === undefined ? error : new NotPermitted(missing)
 }
 
@@ -54,11 +56,13 @@ export class RedisClient {
    * @param connection  how to reach Redis, or only its URL
    * @param onError     called with each connection error
    * @param onUnreadable  called once for each key whose value no gateway wrote
+   * @param constants   of the scripts
    */
   constructor(
     connection: RedisConnection | string,
     onError: (error: Error) => void,
-    onUnreadable: (key: string) => void = () => {}
+    onUnreadable: (key: string) => void = () => {},
+    constants: ScriptConstants = channelConstants()
   ) {
     this.#unreadable = new UnreadableKeys(onUnreadable)
     const client = connectForCommands(typeof connection === 'string' ? { url: connection } : connection)
@@ -68,7 +72,7 @@ export class RedisClient {
     client.on('ready', () =>
       this.#renewGeneration().catch(error => onError(isNeverWritten(error) ? new Error('no connection') : error))
     )
-    const scripts = loadScripts()
+    const scripts = loadScripts(constants)
     this.#setFromReserve = scripts.get('setFromReserve') ?? ''
     for (const [name, lua] of scripts) {
       client.defineCommand(name, { lua })
@@ -140,6 +144,25 @@ export class RedisClient {
       if (error instanceof StoreUnavailable) return undefined
       throw error
     }
+  }
+
+  /** By slot the primary of a Cluster that serves it, `host:port`, as far as it is known. Undefined without a Cluster. */
+  slotOwners(): readonly (string | undefined)[] | undefined {
+    const client = this.#client
+    if (!(client instanceof Cluster)) return undefined
+    return Array.from({ length: slotCount }, (_, slot) => client.slots[slot]?.[0])
+  }
+
+  /** Asks a Cluster which node serves which slot. @throws StoreUnavailable */
+  refreshSlots(): Promise<void> {
+    const client = this.#client
+    if (!(client instanceof Cluster)) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      client.refreshSlotsCache(error => {
+        if (error) reject(new StoreUnavailable(error, 'unsent'))
+        else resolve()
+      })
+    })
   }
 
   /** Calls `listener` after each connection, once {@link ready}. */

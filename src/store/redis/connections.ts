@@ -1,5 +1,6 @@
-import { type ConnectionTarget, parseConnectionUrl, type RedisConnection } from './connection-url.js'
+import { type Address, type ConnectionTarget, parseConnectionUrl, type RedisConnection } from './connection-url.js'
 import { Cluster, Redis } from './ioredis.js'
+import { writeOncePerTurn } from './write-once-per-turn.js'
 
 /**
  * ioredis queues commands and repeats them by default. These connections never repeat: a command that was written when
@@ -97,15 +98,16 @@ function tlsOf({ tls }: ConnectionTarget) {
 
 /** Opens a connection for commands, by one of the forms of COUNTERSIGN_STORE. */
 export function connectForCommands(connection: RedisConnection): Redis | Cluster {
-  return connect(connection, failFast)
+  return writeOncePerTurn(connect(connection, failFast))
 }
 
 /**
  * Opens a connection for subscriptions that never reconnects: its user opens the next one and subscribes there. On a
- * Cluster any node will do, since notifications reach all of them.
+ * Cluster any node will do for the plain form, since its messages reach all of them.
  * @param attempt  counts up, so that every node gets its turn
+ * @param node  `host:port` of the Cluster's node to connect to
  */
-export function connectOnce(connection: RedisConnection, attempt: number): Redis {
+export function connectOnce(connection: RedisConnection, attempt: number, node?: string): Redis {
   const options = {
     ...failFast,
     connectTimeout: connectTimeoutMs,
@@ -119,7 +121,13 @@ export function connectOnce(connection: RedisConnection, attempt: number): Redis
   if (target.kind === 'single') return new Redis(target.url, { ...options, ...tlsOf(target) })
   if (target.kind === 'sentinel') return new Redis({ ...options, ...sentinelOptions(target) })
   const { kind: _kind, hosts, ...rest } = target
-  return new Redis({ ...options, ...rest, ...hosts[attempt % hosts.length] })
+  return new Redis({ ...options, ...rest, ...(node === undefined ? hosts[attempt % hosts.length] : addressOf(node)) })
+}
+
+/** @param node  `host:port`; the host may be an IPv6 address */
+function addressOf(node: string): Address {
+  const end = node.lastIndexOf(':')
+  return { host: node.slice(0, end), port: Number(node.slice(end + 1)) }
 }
 
 export interface SubscriptionHandlers {

@@ -1,7 +1,9 @@
+import type { InstanceAnnouncement } from '../bridge.js'
 import { StoreUnavailable } from '../errors.js'
 import { identityKey, type Store } from '../store.js'
-import { createRedisBridge } from './bridge.js'
+import { createRedisBridge, type SubscribeToChannel } from './bridge.js'
 import { createRedisCalls } from './calls.js'
+import { channelConstants } from './channel-constants.js'
 import { createRedisChannels, type RedisChannelsOptions } from './channels.js'
 import { RedisClient } from './client.js'
 import type { RedisConnection } from './connection-url.js'
@@ -17,11 +19,13 @@ import {
 } from './ephemeral.js'
 import { withoutCommand } from './errors.js'
 import type { Diagnosis } from './explain-error.js'
-import { announcements } from './instances.js'
-import { createKeys } from './keys.js'
+import { readInstances } from './instances.js'
+import { createKeys, type Keys } from './keys.js'
 import { readRedisMemory } from './memory.js'
 import { RedisPin } from './pin.js'
 import { createRedisPresence } from './presence.js'
+import { whyNotSharded } from './pubsub/detect-sharded.js'
+import { PublicationForms } from './pubsub/publication-forms.js'
 import { createRedisQuotas } from './quotas.js'
 import { integerOf } from './replies.js'
 import { createRedisRestore } from './restore.js'
@@ -40,6 +44,10 @@ export interface RedisStoreOptions extends Partial<RedisChannelsOptions>, Omit<R
   readonly connectWithinMs?: number
   /** Redis is there, and refuses connections for a reason that waiting does not mend. At most once a minute. */
   readonly onRefused?: (diagnosis: Diagnosis) => void
+  /** Publications are sent and received in the plain form, for this reason. */
+  readonly onPlain?: (reason: string) => void
+  /** See `PublicationForms`; in milliseconds. */
+  readonly bothFormsMs?: number
 }
 
 interface ClientListeners {
@@ -51,11 +59,11 @@ interface ClientListeners {
 async function openClient(
   connection: RedisConnection,
   { onError, onUnreadable }: ClientListeners,
-  withinMs = 30_000
+  { history, channelBytes, connectWithinMs = 30_000 }: RedisStoreOptions
 ): Promise<RedisClient> {
-  const redis = new RedisClient(connection, onError, onUnreadable)
+  const redis = new RedisClient(connection, onError, onUnreadable, channelConstants(history, channelBytes))
   try {
-    await redis.ready(withinMs)
+    await redis.ready(connectWithinMs)
     return redis
   } catch (error) {
     redis.disconnect()
@@ -78,6 +86,47 @@ function createSignal() {
   }
 }
 
+/** @param open  the subscriptions that are not closed */
+function createSubscribe(
+  connection: RedisConnection,
+  open: Set<Subscription>,
+  onError: (error: Error) => void
+): SubscribeToChannel {
+  return (channel, onMessage, onConnected) => {
+    const subscription = subscribe(connection, channel, { onMessage, onConnected, onError })
+    open.add(subscription)
+    return () => {
+      open.delete(subscription)
+      subscription.close()
+    }
+  }
+}
+
+/** Decides in which forms publications are sent and received. @throws StoreUnavailable */
+async function openForms(
+  redis: RedisClient,
+  connection: RedisConnection,
+  keys: Keys,
+  { onPlain, bothFormsMs }: RedisStoreOptions
+): Promise<PublicationForms> {
+  const reason = await whyNotSharded(redis, connection, keys)
+  if (reason !== undefined) onPlain?.(reason)
+  const forms = new PublicationForms(reason === undefined, () => performance.now(), bothFormsMs)
+  await learnForms(forms, redis, keys)
+  return forms
+}
+
+/** @throws StoreUnavailable */
+async function learnForms(
+  forms: PublicationForms,
+  redis: RedisClient,
+  keys: Keys
+): Promise<readonly InstanceAnnouncement[] | undefined> {
+  const instances = await readInstances(redis, keys)
+  forms.learn((instances ?? []).flatMap(instance => instance.forms ?? []))
+  return instances?.map(({ announcement }) => announcement)
+}
+
 /**
  * Opens the store that any number of instances share.
  * @param url  one of the forms of COUNTERSIGN_STORE
@@ -93,20 +142,14 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     options.onError?.(withoutCommand(error))
     if (options.onRefused !== undefined) investigate(error)
   }
-  const redis = await openClient(connection, { onError, onUnreadable: options.onUnreadable }, options.connectWithinMs)
+  const redis = await openClient(connection, { onError, onUnreadable: options.onUnreadable }, options)
   const pin = new RedisPin(redis, keys.record(identityKey))
   const subscriptions = new Set<Subscription>()
-  const subscribeTo = (channel: string, onMessage: (message: string) => void, onConnected: () => void) => {
-    const subscription = subscribe(connection, channel, { onMessage, onConnected, onError })
-    subscriptions.add(subscription)
-    return () => {
-      subscriptions.delete(subscription)
-      subscription.close()
-    }
-  }
+  const subscribeTo = createSubscribe(connection, subscriptions, onError)
   const changes = createSignal()
   subscribeTo(keys.changeChannel, changes.notify, changes.notify)
-  const channels = createRedisChannels(redis, keys, pin, connection, { ...options, onError })
+  const forms = await openForms(redis, connection, keys, options)
+  const channels = createRedisChannels({ ...options, redis, keys, pin, connection, forms, onError })
   await channels.started
 
   return {
@@ -122,10 +165,14 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     rateLimits: createRedisRateLimits(redis, keys),
     channels: channels.channels,
     presence: createRedisPresence(redis, keys, pin),
-    bridge: createRedisBridge(redis, keys, pin, subscribeTo),
+    bridge: createRedisBridge(redis, keys, pin, subscribeTo, forms),
     calls: createRedisCalls(redis, keys, subscribeTo),
     quotas: createRedisQuotas(redis, keys),
-    announcements: () => announcements(redis, keys),
+    async announcements() {
+      const announced = await learnForms(forms, redis, keys)
+      await channels.followForms()
+      return announced
+    },
     bounds: () => [],
     memory: () => readRedisMemory(redis),
     get isFull() {

@@ -3,35 +3,49 @@ import { StoreUnavailable } from '../errors.js'
 import { NotPermitted } from './acl.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
+import type { AnnouncedForms } from './pubsub/publication-forms.js'
 import { textsOf } from './replies.js'
 
-/** Earlier versions ignore the state at the end. */
+/** What an announcement may end with. Earlier versions ignore it. */
 const stopping = 'stopping'
+const sharded = 'sharded'
 
-export function formatAnnouncement({ schemaVersion, secrets, isStopping }: InstanceAnnouncement): string {
+/** What an instance writes about itself; without the digests of its secrets it states its schema version alone. */
+export function formatAnnouncement(
+  { schemaVersion, secrets, isStopping }: InstanceAnnouncement,
+  { isSharded }: AnnouncedForms
+): string {
   if (secrets === undefined) return `${schemaVersion}`
   const { adminToken, masterKeys } = secrets
-  return [schemaVersion, adminToken, masterKeys, ...(isStopping ? [stopping] : [])].join(' ')
+  const states = [...(isStopping ? [stopping] : []), ...(isSharded ? [sharded] : [])]
+  return [schemaVersion, adminToken, masterKeys, ...states].join(' ')
 }
 
-function parseAnnouncement(text: string): InstanceAnnouncement {
-  const [schema = '', adminToken, masterKeys, state] = text.split(' ')
+export interface Instance {
+  readonly announcement: InstanceAnnouncement
+  /** Undefined before its first heartbeat. */
+  readonly forms: AnnouncedForms | undefined
+}
+
+function parseInstance(text: string): Instance {
+  const [schema = '', adminToken, masterKeys, ...states] = text.split(' ')
   const schemaVersion = Number(schema)
-  if (adminToken === undefined || masterKeys === undefined) return { schemaVersion }
-  const secrets = { adminToken, masterKeys }
-  return { schemaVersion, secrets, ...(state === stopping ? { isStopping: true } : {}) }
+  const forms = { isSharded: states.includes(sharded) }
+  if (adminToken === undefined || masterKeys === undefined) return { announcement: { schemaVersion }, forms }
+  const isStopping = states.includes(stopping) ? ({ isStopping: true } as const) : {}
+  return { announcement: { schemaVersion, secrets: { adminToken, masterKeys }, ...isStopping }, forms }
 }
 
 /**
- * What live instances announce. Every instance, also of earlier versions, subscribes to a channel of its own,
- * so that Redis itself knows which ones there are.
+ * The live instances. Every instance, also of earlier versions, subscribes to a channel of its own, so that Redis itself
+ * knows which ones there are.
  * @returns undefined if this user may not ask
  * @throws StoreUnavailable
  */
-export async function announcements(
+export async function readInstances(
   redis: RedisClient,
   { notificationPrefix, instance }: Keys
-): Promise<readonly InstanceAnnouncement[] | undefined> {
+): Promise<readonly Instance[] | undefined> {
   const channels = await redis.everywhere('PUBSUB', 'CHANNELS', `${notificationPrefix}*`).catch((error: unknown) => {
     const { cause } = error instanceof StoreUnavailable ? error : { cause: undefined }
     if (cause instanceof NotPermitted) return undefined
@@ -41,5 +55,7 @@ export async function announcements(
   const ids = new Set(channels.flatMap(textsOf).map(name => name.slice(notificationPrefix.length)))
   const values = await Promise.all([...ids].map(id => redis.unguarded('GET', instance(id))))
   // One without a heartbeat has just begun, or ends: it may be of the oldest version.
-  return values.map(value => parseAnnouncement(value === null ? '1' : String(value)))
+  return values.map(value =>
+    value === null ? { announcement: { schemaVersion: 1 }, forms: undefined } : parseInstance(String(value))
+  )
 }

@@ -52,17 +52,34 @@ export type ScriptName = keyof typeof files | keyof typeof reserveFiles
 /** Redis 7 and Valkey 8 read flags from the first line (redis.io, "Lua API reference", Script flags). */
 const reserveFlag = '#!lua flags=allow-oom\n'
 
-/** A script's text. A line `-- include <name>` stands for a file of `scripts/include` with functions that many share. */
-function readScript(file: string): string {
-  const text = readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8')
-  return text.replace(/^-- include (.+)$/gm, (_line, name: string) => readScript(`include/${name}`))
+/** Numbers that an instance passes to every call of a script, by their names in it. */
+export type ScriptConstants = Readonly<Record<string, number>>
+
+function declare(names: string, constants: ScriptConstants): string {
+  const values = names.split(' ').map(name => {
+    const value = constants[name]
+    if (value === undefined) throw new Error(`a script needs the constant ${name}`)
+    return value
+  })
+  return `local ${names.replaceAll(' ', ', ')} = ${values.join(', ')}`
 }
 
-export function loadScripts(): ReadonlyMap<ScriptName, string> {
+/**
+ * A script's text. A line `-- include <name>` stands for a file of `scripts/include` with functions that many share, a line
+ * `-- constants <name> …` for numbers in the text: Redis parses an argument with every call.
+ */
+function readScript(file: string, constants: ScriptConstants): string {
+  const text = readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8')
+  return text
+    .replace(/^-- include (.+)$/gm, (_line, name: string) => readScript(`include/${name}`, constants))
+    .replace(/^-- constants (.+)$/gm, (_line, names: string) => declare(names, constants))
+}
+
+export function loadScripts(constants: ScriptConstants): ReadonlyMap<ScriptName, string> {
   const scripts = new Map<ScriptName, string>()
-  for (const [name, file] of Object.entries(files)) scripts.set(name as ScriptName, readScript(file))
+  for (const [name, file] of Object.entries(files)) scripts.set(name as ScriptName, readScript(file, constants))
   for (const [name, file] of Object.entries(reserveFiles)) {
-    scripts.set(name as ScriptName, reserveFlag + readScript(file))
+    scripts.set(name as ScriptName, reserveFlag + readScript(file, constants))
   }
   return scripts
 }

@@ -1,22 +1,31 @@
 import type { ChannelCounts, ChannelListener } from '../../channels.js'
 import { parsePublication } from '../channel-messages.js'
 import type { Redis } from '../ioredis.js'
-import { LagProbe } from './lag-probe.js'
-import { defaultSilenceMs, LivenessProbe } from './liveness-probe.js'
+import { keySlot } from '../key-slot.js'
+import { defaultSilenceMs } from './liveness-probe.js'
 import { NotificationQueue } from './notification-queue.js'
-import { Subscriber } from './subscriber.js'
+import type { PublicationForms } from './publication-forms.js'
+import { ReceivingConnection } from './receiving-connection.js'
+import { type Shard, ShardConnections, type Shards } from './shard-connections.js'
+import { plainForm, type SubscriptionForm, shardedForm, shardedFormOfOne } from './subscription-form.js'
 
 /** Checks of the liveness probe per interval of silence. */
 const checksPerSilence = 5
 
 export interface PublicationReceiverOptions {
-  /** Opens a connection that does not reconnect by itself. */
-  readonly open: (attempt: number) => Redis
+  /**
+   * Opens a connection that does not reconnect by itself.
+   * @param node  see `Shards`; undefined: any node
+   */
+  readonly open: (attempt: number, node?: string) => Redis
+  readonly forms: PublicationForms
+  readonly shards: Shards
   /** The Redis channel of a channel: a prefix, then the channel in braces. */
   readonly nameOf: (channel: string) => string
-  readonly probeChannel: string
-  /** Publishes to `probeChannel`. */
-  readonly probe: () => Promise<void>
+  /** What the names of channels for probes begin with. */
+  readonly probePrefix: string
+  /** Publishes to such a channel. */
+  readonly probe: (channel: string) => Promise<void>
   /** See `LivenessProbe`; in milliseconds. */
   readonly silenceMs?: number
   /** See `NotificationQueue`. */
@@ -29,92 +38,132 @@ interface Notification {
   readonly message: string
 }
 
-/** Receives publications: a subscriber, a queue in front of the listener, and a probe that detects a silent connection. */
+/** Receives publications: connections, and a queue in front of the listener. */
 export class PublicationReceiver {
   readonly counts: ChannelCounts = { dropped: 0, restarts: 0 }
-  /** Resolves when the first subscription succeeded or failed; attempts then go on. */
+  /** Resolves when the first subscriptions succeeded or failed; attempts then go on. */
   readonly started: Promise<void>
-  readonly #nameOf: (channel: string) => string
+  readonly #options: PublicationReceiverOptions
   readonly #nameStart: number
-  readonly #onError: (error: Error) => void
   readonly #queue: NotificationQueue<Notification>
-  readonly #subscriber: Subscriber
-  readonly #probe: LivenessProbe
-  readonly #lag: LagProbe
-  readonly #probeName: string
+  readonly #sharded: ShardConnections | undefined
+  #plain: ReceivingConnection | undefined
   readonly #listening = new Set<string>()
   readonly #checkTimer: NodeJS.Timeout
+  #checks = 0
   #listener: ChannelListener | undefined
-  #wasUp = false
 
   constructor(options: PublicationReceiverOptions) {
-    const { open, nameOf, probeChannel, probe, silenceMs = defaultSilenceMs, onError } = options
-    this.#nameOf = nameOf
+    const { forms, shards, nameOf, silenceMs = defaultSilenceMs, onError } = options
+    this.#options = options
     this.#nameStart = nameOf('').indexOf('{') + 1
-    this.#onError = onError
-    this.#queue = new NotificationQueue(
-      notification => this.#handle(notification),
-      () => this.#listener?.mayHaveMissed(),
-      options
-    )
-    this.#probe = new LivenessProbe({
-      silenceMs,
-      now: () => performance.now(),
-      probe,
-      restart: () => this.#restart()
-    })
-    this.#lag = new LagProbe(() => performance.now(), probe)
-    this.#probeName = nameOf(probeChannel)
-    this.#subscriber = new Subscriber({
-      open,
-      onError,
-      onMessage: (name, message) => this.#receive(name, message),
-      onUp: isUp => this.#changeUp(isUp)
-    })
-    this.started = this.#subscriber.subscribe([nameOf(probeChannel)]).catch(onError)
+    const onGap = () => this.#onGap()
+    this.#queue = new NotificationQueue(notification => this.#handle(notification), onGap, options)
+    if (forms.isSharded) {
+      const open = (node: string, onMoved: () => void) => this.#openShard(node, onMoved)
+      this.#sharded = new ShardConnections({ shards, open, onGap, onError })
+    }
+    if (forms.isPlain) this.#plain = this.#openPlain()
+    this.started = Promise.all(this.#connections.map(({ started }) => started)).then(() => {})
     this.#checkTimer = setInterval(() => this.#check(), silenceMs / checksPerSilence)
     this.#checkTimer.unref()
   }
 
   get isReceiving(): boolean {
-    return this.#subscriber.isUp && this.#probe.isReceiving
+    const connections = this.#connections
+    return connections.length > 0 && connections.every(({ isReceiving }) => isReceiving)
   }
 
-  /** See `LagProbe`. */
+  /** Of the slowest connection, see `LagProbe`. */
   get lagMs(): number {
-    return this.#lag.lagMs
-  }
-
-  #check(): void {
-    this.#probe.check()
-    if (this.#subscriber.isUp) this.#lag.check()
+    return Math.max(...this.#connections.map(({ lagMs }) => lagMs), 0)
   }
 
   async listen(channels: readonly string[]): Promise<void> {
     for (const channel of channels) this.#listening.add(channel)
-    await this.#subscriber.subscribe(channels.map(this.#nameOf))
+    const names = channels.map(this.#options.nameOf)
+    await Promise.all([this.#sharded?.subscribe(names), this.#plain?.subscribe(names)])
   }
 
   unlisten(channels: readonly string[]): void {
     for (const channel of channels) this.#listening.delete(channel)
-    this.#subscriber.unsubscribe(channels.map(this.#nameOf))
+    const names = channels.map(this.#options.nameOf)
+    this.#sharded?.unsubscribe(names)
+    this.#plain?.unsubscribe(names)
   }
 
   onPublication(listener: ChannelListener): void {
     this.#listener = listener
   }
 
+  /** Opens or closes the plain connection, after `forms` has changed. @throws StoreUnavailable; attempts then go on */
+  async followForms(): Promise<void> {
+    const { forms, nameOf } = this.#options
+    if (!forms.isPlain) {
+      this.#plain?.close()
+      this.#plain = undefined
+    } else if (this.#plain === undefined) {
+      this.#plain = this.#openPlain()
+      await this.#plain.subscribe([...this.#listening].map(nameOf))
+      this.#onGap()
+    }
+  }
+
   close(): void {
     clearInterval(this.#checkTimer)
-    this.#subscriber.close()
+    for (const connection of this.#connections) connection.close()
+    this.#sharded?.close()
     this.#queue.clear()
   }
 
+  get #connections(): readonly ReceivingConnection[] {
+    return [...(this.#sharded?.connections ?? []), ...(this.#plain === undefined ? [] : [this.#plain])]
+  }
+
+  #onGap(): void {
+    this.#listener?.mayHaveMissed()
+  }
+
+  #openPlain(): ReceivingConnection {
+    return this.#openConnection(plainForm, this.#options.probePrefix, undefined, () => {})
+  }
+
+  #openShard(node: string, onMoved: () => void): Shard {
+    const { probePrefix, nameOf, shards } = this.#options
+    const owners = shards.owners()
+    const slotOf = (channel: string) => keySlot(nameOf(channel))
+    let probeChannel = `${probePrefix}-0`
+    for (let i = 1; owners[slotOf(probeChannel)] !== node; i++) probeChannel = `${probePrefix}-${i}`
+    const form = shards.isCluster ? shardedForm : shardedFormOfOne
+    const connection = this.#openConnection(form, probeChannel, node, onMoved)
+    return { connection, probeSlot: slotOf(probeChannel) }
+  }
+
+  #openConnection(
+    form: SubscriptionForm,
+    probeChannel: string,
+    node: string | undefined,
+    onMoved: () => void
+  ): ReceivingConnection {
+    const { open, nameOf, probe, silenceMs = defaultSilenceMs, onError } = this.#options
+    return new ReceivingConnection({
+      ...{ form, silenceMs, onMoved, onError },
+      open: attempt => open(attempt, node),
+      probeName: nameOf(probeChannel),
+      probe: () => probe(probeChannel),
+      onMessage: (name, message) => this.#receive(name, message),
+      onGap: () => this.#onGap(),
+      onRestart: () => this.counts.restarts++
+    })
+  }
+
+  #check(): void {
+    for (const connection of this.#connections) connection.check()
+    const following = this.#checks++ % checksPerSilence === 0 ? this.#sharded?.refresh() : this.#sharded?.follow()
+    following?.catch(this.#options.onError)
+  }
+
   #receive(name: string, message: string): void {
-    const wasReceiving = this.#probe.isReceiving
-    this.#probe.received()
-    if (name === this.#probeName) this.#lag.arrived()
-    if (!wasReceiving) this.#listener?.mayHaveMissed()
     this.#queue.enqueue({ name, message }, message.length)
     this.counts.dropped = this.#queue.dropped
   }
@@ -124,18 +173,5 @@ export class PublicationReceiver {
     if (!this.#listening.has(channel)) return
     const { epoch, publication } = parsePublication(message)
     this.#listener?.publication(channel, epoch, publication)
-  }
-
-  #changeUp(isUp: boolean): void {
-    this.#probe.changeConnection(isUp)
-    this.#lag.arrived(true)
-    if (isUp && this.#wasUp) this.#listener?.mayHaveMissed()
-    this.#wasUp ||= isUp
-  }
-
-  #restart(): void {
-    this.counts.restarts++
-    this.#onError(new Error("the subscriber's connection receives nothing, though publications are accepted"))
-    this.#subscriber.restart()
   }
 }

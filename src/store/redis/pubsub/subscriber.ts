@@ -1,5 +1,6 @@
 import { retryDelay } from '../connections.js'
 import type { Redis } from '../ioredis.js'
+import type { SubscriptionForm } from './subscription-form.js'
 import { SubscriptionWaiters } from './subscription-waiters.js'
 
 /** Names per SUBSCRIBE or UNSUBSCRIBE command. */
@@ -10,9 +11,15 @@ const maxFailures = 10
 export interface SubscriberOptions {
   /** Opens a connection that does not reconnect by itself. */
   readonly open: (attempt: number) => Redis
+  readonly form: SubscriptionForm
   readonly onMessage: (name: string, message: string) => void
   /** Called with true when every requested name is subscribed, with false when the connection breaks. */
   readonly onUp: (isUp: boolean) => void
+  /**
+   * Another node of the Cluster serves these names: they stay requested, but are not subscribed. None where the server
+   * has ended subscriptions because it no longer serves them.
+   */
+  readonly onMoved: (names: readonly string[]) => void
   readonly onError: (error: Error) => void
 }
 
@@ -73,6 +80,13 @@ export class Subscriber {
     this.#schedule()
   }
 
+  /** Subscribes all names again, because the server may have ended some subscriptions. @throws StoreUnavailable */
+  renew(): Promise<void> {
+    this.#sent.clear()
+    this.#subscribed.clear()
+    return this.subscribe([...this.#requested])
+  }
+
   /** Closes the connection and opens another. */
   restart(): void {
     this.#connection?.disconnect()
@@ -85,11 +99,12 @@ export class Subscriber {
   }
 
   #connect(): void {
-    const { open, onError, onMessage } = this.#options
+    const { open, form, onError, onMessage, onMoved } = this.#options
     const redis = open(this.#attempts++)
     this.#connection = redis
     redis.on('error', onError)
-    redis.on('message', onMessage)
+    redis.on(form.event, onMessage)
+    redis.on('moved', () => onMoved([]))
     redis.once('ready', () => {
       this.#isReady = true
       for (const name of this.#requested) this.#changed.add(name)
@@ -139,13 +154,16 @@ export class Subscriber {
   }
 
   async #syncBatch(redis: Redis): Promise<void> {
+    const { form, onMoved } = this.#options
     const { joining, leaving } = this.#nextBatch()
-    await Promise.all([
-      joining.length > 0 ? redis.subscribe(...joining) : undefined,
-      leaving.length > 0 ? redis.unsubscribe(...leaving) : undefined
+    const [moved] = await Promise.all([
+      joining.length > 0 ? form.subscribe(redis, joining) : [],
+      leaving.length > 0 ? form.unsubscribe(redis, leaving) : undefined
     ])
     if (redis !== this.#connection || !this.#isReady) return
-    for (const name of joining) this.#confirm(name)
+    for (const name of moved) this.#sent.delete(name)
+    for (const name of joining) if (this.#sent.has(name)) this.#confirm(name)
+    if (moved.length > 0) onMoved(moved)
   }
 
   #nextBatch(): { readonly joining: readonly string[]; readonly leaving: readonly string[] } {

@@ -25,12 +25,14 @@ local firstFrame = firstSeq + answered
 local firstField = firstFrame + frames
 
 local names = { 'version', 'identity', 'ended', 'bytes', 'sent', 'ack', 'holder', 'waiters' }
-local known, kept, ended, bytes, sent, ack, holder, waiters = unpack(redis.call('HMGET', session, unpack(names)))
+local firstClaim = #names + 1
+for i = firstSeq, firstFrame - 1 do names[#names + 1] = 'c:' .. ARGV[i] end
+local values = redis.call('HMGET', session, unpack(names))
+local known, kept, ended, bytes, sent, ack, holder, waiters = unpack(values, 1, firstClaim - 1)
 if not known or ended or kept ~= identity() then return 'gone' end
 if known ~= version then return 'changed' end
-for i = firstSeq, firstFrame - 1 do
-  local claim = redis.call('HGET', session, 'c:' .. ARGV[i])
-  if not claim or string.match(claim, '^[^\n]*') ~= instance then return 'changed' end
+for i = firstClaim, #names do
+  if not values[i] or string.match(values[i], '^[^\n]*') ~= instance then return 'changed' end
 end
 
 for i = firstFrame, firstField - 1 do bytes = bytes + #ARGV[i] end
@@ -46,18 +48,28 @@ if maxCalls then
   if open >= maxCalls then return 'busy' end
 end
 
-for i = firstSeq, firstFrame - 1 do redis.call('HDEL', session, 'c:' .. ARGV[i]) end
+-- Fields of the session, all removed and all written at once.
+local removed, changes = { unpack(names, firstClaim) }, { 'version', string.format('%d', version + 1) }
+local function change(name, value)
+  changes[#changes + 1] = name
+  changes[#changes + 1] = value
+end
 if frames > 0 then
   redis.call('RPUSH', outbox, unpack(ARGV, firstFrame, firstField - 1))
   if sent == ack then redis.call('PEXPIRE', outbox, lifeMs) end
-  redis.call('HSET', session, 'sent', string.format('%d', sent + frames), 'bytes', string.format('%d', bytes))
+  change('sent', string.format('%d', sent + frames))
+  change('bytes', string.format('%d', bytes))
 end
 for i = firstField, #ARGV, 2 do
-  if ARGV[i + 1] == '' then redis.call('HDEL', session, ARGV[i])
-  else redis.call('HSET', session, ARGV[i], ARGV[i + 1]) end
+  if ARGV[i + 1] == '' then removed[#removed + 1] = ARGV[i] else change(ARGV[i], ARGV[i + 1]) end
 end
-if challengeAt ~= '' then redis.call('HSET', session, 'challengeAt', challengeAt, 'challenge', challenge) end
-redis.call('HINCRBY', session, 'version', 1)
+if challengeAt ~= '' then
+  change('challengeAt', challengeAt)
+  change('challenge', challenge)
+end
+if waiters and answered > 0 then removed[#removed + 1] = 'waiters' end
+if #removed > 0 then redis.call('HDEL', session, unpack(removed)) end
+redis.call('HSET', session, unpack(changes))
 
 if notification ~= '' and holder and holder ~= instance then
   redis.call('PUBLISH', channels .. holder, notification .. ' ' .. id)
@@ -66,6 +78,5 @@ if waiters and answered > 0 then
   for waiter in string.gmatch(waiters, '%S+') do
     if waiter ~= instance then redis.call('PUBLISH', channels .. waiter, 'claims ' .. id) end
   end
-  redis.call('HDEL', session, 'waiters')
 end
 return 'done'

@@ -43,6 +43,13 @@ if ack > s.sent then
 end
 if first > s.received + 1 then return { 'gap', s.received + 1 } end
 
+-- Fields of the session and their new values, all written at once.
+local changes = {}
+local function change(name, value)
+  changes[#changes + 1] = name
+  changes[#changes + 1] = value
+end
+
 if perSecond > 0 then
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -51,40 +58,47 @@ if perSecond > 0 then
   local next = arrival + interval * (claimed + (isNewPoll and 1 or 0))
   local wait = math.ceil(next - burst * 1000 - now)
   if wait > 0 and arrival > now then return { 'limited', wait } end
-  redis.call('HSET', session, 'arrival', string.format('%.3f', next))
+  change('arrival', string.format('%.3f', next))
 end
 
 for i = #ARGV - 2 * claimed + 1, #ARGV, 2 do
   local seq, text = tonumber(ARGV[i]), ARGV[i + 1]
-  redis.call('HSET', session, 'c:' .. string.format('%d', seq), instance .. '\n' .. text)
+  change('c:' .. string.format('%d', seq), instance .. '\n' .. text)
   s.claims[#s.claims + 1] = { seq, instance }
 end
 if claimed > 0 then
   s.received = last
-  redis.call('HSET', session, 'received', string.format('%d', last))
+  change('received', string.format('%d', last))
 end
 
 if ack > s.ack then
-  local done = ack - s.ack
-  for _, frame in ipairs(redis.call('LRANGE', outbox, 0, done - 1)) do s.bytes = s.bytes - #frame end
-  redis.call('LTRIM', outbox, done, -1)
+  if ack == s.sent then
+    redis.call('DEL', outbox)
+    s.bytes = 0
+  else
+    local done = ack - s.ack
+    for _, frame in ipairs(redis.call('LRANGE', outbox, 0, done - 1)) do s.bytes = s.bytes - #frame end
+    redis.call('LTRIM', outbox, done, -1)
+  end
   s.ack = ack
-  redis.call('HSET', session, 'ack', string.format('%d', ack), 'bytes', s.bytes)
+  change('ack', string.format('%d', ack))
+  change('bytes', string.format('%d', s.bytes))
 end
 
 if isNewPoll then
-  redis.call('HSET', session, 'poll', string.format('%d', poll))
-  if isLongPoll then
-    if s.holder and s.holder ~= instance then redis.call('PUBLISH', channels .. s.holder, 'superseded ' .. id) end
-    if s.holder ~= instance then redis.call('HSET', session, 'holder', instance) end
+  change('poll', string.format('%d', poll))
+  if isLongPoll and s.holder ~= instance then
+    if s.holder then redis.call('PUBLISH', channels .. s.holder, 'superseded ' .. id) end
+    change('holder', instance)
   end
 end
 
 for _, claim in ipairs(s.claims) do
   if claim[2] ~= instance then
-    redis.call('HSET', session, 'waiters', addWaiter(s.waiters, instance))
+    change('waiters', addWaiter(s.waiters, instance))
     break
   end
 end
+if #changes > 0 then redis.call('HSET', session, unpack(changes)) end
 
 return { 'accepted', isNewPoll and 1 or 0, claimed, stateOf(s, outbox, answerBytes) }

@@ -11,7 +11,7 @@ slot, so a Cluster must permit INFO. Without either, the script fails.
 ]]
 local function identity()
   local info = redis.pcall('INFO', 'replication')
-  local id = type(info) == 'string' and string.match(info, 'master_replid:(%x+)')
-  if id then return string.sub(id, 1, 16) end
+  local at = type(info) == 'string' and string.find(info, 'master_replid:', 1, true)
+  if at then return string.sub(info, at + 14, at + 29) end
   return redis.call('GET', 'cs:generation') or error('no identity: INFO is hidden, and cs:generation is not there')
 end
