@@ -54,7 +54,9 @@ export async function run({ check }) {
   check('an upgrade is refused', upgrade.startsWith('HTTP/1.1 503'), upgrade)
   const admin = await fetch(`${gateway.url}/v1/admin/clients`)
   check('with the reason', /no file descriptors left/.test(await admin.text()))
-  check('and a line in the log', /no file descriptors are left/.test(gateway.output.log))
+  // Standard output may be read later than the answer.
+  const line = await until('the line', 5000, () => gateway.output.log.includes('no file descriptors are left'))
+  check('and a line in the log', line)
   for (const socket of sockets) socket.destroy()
   await until('it serves again', 5000, async () => {
     return (await fetch(`${gateway.url}/v1/bridge/challenge`, { method: 'POST' })).status === 200
