@@ -1,7 +1,7 @@
 import { CallOrder } from '../calls/call-order.js'
 import { type CallReceivers, type Delivered, type OutcomeReceivers, waiterOf } from '../calls/carrier.js'
 import type { IncomingCall } from '../calls/mailbox.js'
-import { type CallOutcome, outcomeMessage, outcomeOf } from '../calls/outcome.js'
+import { type CallOutcome, outcomeMessage } from '../calls/outcome.js'
 import type { CallRequest } from '../calls/request.js'
 import { reportBackgroundFailure } from '../session/background-failure.js'
 import type { SessionDependencies } from '../session/dependencies.js'
@@ -55,14 +55,14 @@ export class PolledCalls implements CallReceivers, OutcomeReceivers {
     const order = this.#orders.get(session) ?? new CallOrder()
     this.#orders.set(session, order)
     for (const { seq, request } of calls) {
-      order.run(() => this.#dispatch(session, seq, request)).catch((error: unknown) => this.#report(session, error))
+      this.#dispatch(order, session, seq, request).catch((error: unknown) => this.#report(session, error))
     }
   }
 
-  async #dispatch(session: BridgeSession, seq: number, request: CallRequest): Promise<void> {
+  async #dispatch(order: CallOrder, session: BridgeSession, seq: number, request: CallRequest): Promise<void> {
     const { sessionId } = session.peer
     const { calls } = this.#dependencies
-    const outcome = await calls.dispatch(request, waiterOf(sessionId, seq)).catch(outcomeOf)
+    const outcome = await order.run(() => calls.dispatch(request, waiterOf(sessionId, seq)))
     if (outcome !== undefined) await this.#bring(session, seq, outcome)
   }
 

@@ -188,7 +188,13 @@ export abstract class Verbs extends Emitter<ClientEvents> {
         throw invalid('to', 'expected one of sessionId, clientId')
       const { min, max } = callTimeoutMs
       const waitMs = Math.round(Math.min(Math.max(timeoutOf(timeoutMs, this.requestTimeoutMs), min), max))
-      const members = { to: { sessionId, clientId }, method, data, timeoutMs: waitMs, idempotencyKey }
+      const members = {
+        to: sessionId === undefined ? { clientId } : { sessionId },
+        method,
+        data,
+        timeoutMs: waitMs,
+        idempotencyKey
+      }
       return (await this.ask('call', members, waitMs + callGraceMs, 'called')).data as R
     } catch (error) {
       if (!(error instanceof RequestError) || error instanceof CallError) throw error

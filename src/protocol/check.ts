@@ -65,6 +65,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+export function hasMembers(value: object, minimum: number, maximum: number): boolean {
+  const { length } = Object.keys(value)
+  return length >= minimum && length <= maximum
+}
+
 export function isTextRecord(value: unknown, maxPairs: number, nameMaxBytes: number, valueMaxBytes: number): boolean {
   if (!isObject(value)) return false
   const pairs = Object.entries(value)

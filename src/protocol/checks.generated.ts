@@ -2,6 +2,7 @@
 import {
   hasAtMostBytes,
   hasAtMostCharacters,
+  hasMembers,
   isInteger,
   isObject,
   isTextRecord,
@@ -34,7 +35,7 @@ const expected20 = 'text of 1 to 64 characters'
 const check21 = (v: unknown) => isTextRecord(v, 16, 32, 128)
 const expected22 = 'at most 16 short texts (name 1 to 32, value up to 128 bytes)'
 const check23 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(v)
-const check24 = (v: unknown) => isObject(v) && (v['sessionId'] === undefined || check23(v['sessionId'])) && (v['clientId'] === undefined || check3(v['clientId']))
+const check24 = (v: unknown) => isObject(v) && hasMembers(v, 1, 1) && (v['sessionId'] === undefined || check23(v['sessionId'])) && (v['clientId'] === undefined || check3(v['clientId']))
 const expected25 = '{ sessionId } or { clientId }'
 const check26 = (v: unknown) => typeof v === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(v)
 const expected27 = 'a method name: 1 to 64 of letters, digits, "_", ".", ":", "-"'

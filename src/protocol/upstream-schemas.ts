@@ -76,7 +76,8 @@ export const upstream = {
     seq,
     to: Type.Object(
       { sessionId: Type.Optional(sessionId), clientId: Type.Optional(identifier) },
-      { description: '{ sessionId } or { clientId }' }
+      // An unknown member is no reason to ignore it: it would change who is called, as `all` of `POST /v1/calls` does.
+      { minProperties: 1, maxProperties: 1, description: '{ sessionId } or { clientId }' }
     ),
     method,
     data: Type.Optional(Type.Unknown({ description: 'any JSON value' })),

@@ -127,6 +127,13 @@ t.test('frames that are accepted fit their payload, and frames without a signatu
   }
 })
 
+t.test('bug: the target of a call had any number of members', async t => {
+  const target = Compile(messages['upstreamCall']['payload'].properties.to)
+  for (const to of [{ clientId: 'game' }, { sessionId: 's' }]) t.ok(target.Check(to))
+  for (const to of [{}, { clientId: 'game', sessionId: 's' }, { clientId: 'game', all: true }])
+    t.notOk(target.Check(to))
+})
+
 t.test('keywords of its own are marked as extensions', async t => {
   const text = JSON.stringify(document)
   t.match(text, /"x-maxBytes":/)

@@ -11,11 +11,8 @@ import type { Handler, HandlerContext } from './handler.js'
 /** @throws ProtocolError INVALID_MESSAGE */
 function targetOf({ to }: UpstreamMessages['call']): CallTarget {
   const { sessionId, clientId } = to
-  // A member that this gateway does not know would change who is called: `all` of `POST /v1/calls`, for example.
-  if (Object.keys(to).length === 1) {
-    if (sessionId !== undefined) return { sessionId }
-    if (clientId !== undefined) return { clientId }
-  }
+  if (sessionId !== undefined) return { sessionId }
+  if (clientId !== undefined) return { clientId }
   throw new ProtocolError('INVALID_MESSAGE', 'to: expected { sessionId } or { clientId }')
 }
 
