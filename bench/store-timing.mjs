@@ -4,24 +4,14 @@
 //
 //   npm run build && node bench/store-timing.mjs [rounds]
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { loadavg, tmpdir } from 'node:os'
 import { RedisClient } from '../dist/store/redis/client.js'
+import { freePort } from './lib/processes.mjs'
 
 const rounds = Number(process.argv[2] ?? 60)
 const commandsPerSlice = 4000
 const inFlight = 50
 const warmUpRounds = 5
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** CPU of this process for one slice, in microseconds per command. */
 async function slice(client) {

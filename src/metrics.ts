@@ -8,6 +8,7 @@ import { addStoreMetrics, type StoreMetricSources } from './store/metrics.js'
 export interface MetricValues {
   readonly name: string
   readonly help: string
+  /** `counter`, `gauge` or `histogram`. */
   readonly type: string
   /** How the values of several processes become one: `sum`, `max`, … */
   readonly aggregator: string

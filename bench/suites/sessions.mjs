@@ -79,7 +79,7 @@ async function countCommands(seconds) {
 
 const notes = `## What the figures consist of
 
-Compared with a bare connection, the heap of a session also holds two keyed HMACs (their blocks are filled once), its logger, its peer, capabilities and channels, the state of its handshake, and what Fastify keeps of the request that became the socket. Resident memory decides how many sessions fit on a machine; there, both sides pay the same for socket buffers.
+Compared with a bare connection, the heap of a session also holds two keys, its peer, capabilities and channels, and the state of its handshake. The request that became the socket is released. Resident memory decides how many sessions fit on a machine; there, both sides pay the same for socket buffers.
 
 The commands that remain once a second do not depend on the number of sessions or on what they send: one reaper script, one write of session deadlines, one read of the audit log's head, and the liveness probe of the subscriber.`
 

@@ -21,9 +21,9 @@ const notes = `## What the figures consist of
 
 With 20 requests in flight, the replies of one tick leave in one write, which outweighs the signatures. With one in flight, each reply is a write of its own, and most of the time of every side is spent in the kernel. The remaining difference is two HMACs (about 1 µs each: two calls of \`crypto.hash\`, half of which is call overhead) and frames that are 78 bytes longer.
 
-Improvements made: header and payload in one chunk that bypasses the sender of \`ws\`, one uncork per tick for all sockets, counters that prom-client reads only on a scrape, one copy of an answer less. Not found: an HMAC for short texts that is faster than \`crypto.hash\` (\`createHmac\` costs twice as much, a \`buffer\` digest three times), or anything else that stands out in a profile.
+Improvements made: the frames of one tick as one text that bypasses the sender of \`ws\`, counters that prom-client reads only on a scrape, one copy of an answer less. Not found: an HMAC for short texts that is faster than \`crypto.hash\` (\`createHmac\` costs twice as much, a \`buffer\` digest three times), or anything else that stands out in a profile.
 
-\`publish\` is more than an echo: it parses and re-encodes \`data\`, appends to the channel's history within its bounds, and answers after an \`await\`.`
+\`publish\` is more than an echo: it parses and re-encodes \`data\`, and appends to the channel's history within its bounds.`
 
 export default async function run({ pace, out }) {
   const [gateway, bare, socketIo] = await Promise.all([startGateway(), startPeer('bare-ws'), startPeer('socket-io')])

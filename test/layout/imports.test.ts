@@ -10,7 +10,7 @@ import { importsOf, moduleOf, read, sources } from './files.js'
 const mayImport: Record<string, readonly string[]> = {
   server: ['cli'],
   index: ['app', 'config', 'store'],
-  cli: ['app', 'steady-clock', 'config', 'log', 'store', 'registry', 'client', 'protocol'],
+  cli: ['app', 'metrics', 'steady-clock', 'config', 'log', 'store', 'registry', 'client', 'protocol'],
   // biome-ignore format: one line is one layer
   app: [
     'session-layer', 'routes', 'ws', 'bridge',

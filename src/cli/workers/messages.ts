@@ -1,20 +1,7 @@
 import type { Sources } from '../../config/sources.js'
+import type { MetricValues } from '../../metrics.js'
 
 /** What the primary process and its workers send each other. Both are of one version. */
-
-/** One metric of one process. */
-export interface MetricValues {
-  readonly name: string
-  readonly help: string
-  /** `counter`, `gauge` or `histogram`. */
-  readonly type: string
-  /** How the values of several processes become one: `sum`, `max`, … */
-  readonly aggregator: string
-  readonly values: readonly {
-    readonly value: number
-    readonly labels: Readonly<Record<string, string | number | undefined>>
-  }[]
-}
 
 /** What a worker needs to start. */
 export interface WorkerSetup {

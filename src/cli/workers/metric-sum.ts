@@ -1,5 +1,5 @@
 import { AggregatorRegistry } from 'prom-client'
-import type { MetricValues } from './messages.js'
+import type { MetricValues } from '../../metrics.js'
 
 /** Adds the metrics of several processes, each metric by its own aggregator. */
 

@@ -1,4 +1,4 @@
-import type { MetricValues } from './messages.js'
+import type { MetricValues } from '../../metrics.js'
 import { countersOf, renderSum, sumMetrics } from './metric-sum.js'
 
 /** A worker that serves. */

@@ -1,10 +1,11 @@
 import cluster from 'node:cluster'
 import { loadSources } from '../../config/load.js'
 import { createErrorSerializer, formatError } from '../../log/error-serializer.js'
+import type { MetricValues } from '../../metrics.js'
 import { type GatewayProcess, openGateway } from '../gateway-process.js'
 import { openLog } from '../process-log.js'
 import { explain } from '../start-failure.js'
-import type { MetricValues, ToPrimary, ToWorker, WorkerSetup } from './messages.js'
+import type { ToPrimary, ToWorker, WorkerSetup } from './messages.js'
 import { SharedMetrics } from './shared-metrics.js'
 
 /** The program of a worker: a gateway that shares its port with others. Only the primary starts it. */

@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { MetricValues } from '../../../src/cli/workers/messages.js'
 import { MetricsCollector, workerAnswerMs } from '../../../src/cli/workers/metrics-collector.js'
 import { SharedMetrics } from '../../../src/cli/workers/shared-metrics.js'
+import type { MetricValues } from '../../../src/metrics.js'
 import { createTimers } from '../../helper/timers.js'
 
 /** How the metrics of several workers become those of the gateway. */
