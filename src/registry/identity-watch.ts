@@ -60,7 +60,7 @@ export class IdentityWatch {
     return this.#problem
   }
 
-  /** Calls `listener` when the store is back after it was not served from. */
+  /** Calls `listener` when the store is back after it was not served from, or when another one has replaced it. */
   onBack(listener: () => void): void {
     this.#listeners.add(listener)
   }
@@ -75,10 +75,13 @@ export class IdentityWatch {
 
   /** Uses another store from now on: one that this instance has restored. */
   accept(stored: StoredIdentity): void {
+    const isReplaced = stored.text !== this.#accepted.text && this.#problem === undefined
     this.#accepted = stored
     this.#options.pepper.replace(stored.identity.pepper)
     this.#options.schema.version = stored.identity.schemaVersion
     this.#settle(undefined)
+    // It may have been emptied and restored between two checks.
+    if (isReplaced) this.#notify()
   }
 
   async #refresh(): Promise<void> {
@@ -112,13 +115,17 @@ export class IdentityWatch {
         { storeId: this.identity.id, lastedMs: now() - this.#since },
         'the store is back: it is served from again'
       )
-      for (const listener of this.#listeners) listener()
+      this.#notify()
       return
     }
     pin.refuse(problem.message)
     if (before?.kind === problem.kind) return
     if (before === undefined) this.#since = now()
     log.warn({ storeId: this.identity.id, reason: problem.message }, `this is not the store in use: ${whatToDo}`)
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener()
   }
 }
 

@@ -31,8 +31,11 @@ export async function checkUnserved(check, { clients }) {
   )
 }
 
-/** Restores the backup, checks that all clients are back, and ends them and the gateway. */
-export async function checkRestored(check, { gateway, clients, file }) {
+/**
+ * Restores the backup, checks that all clients are back, and ends them and the gateway.
+ * @param more  runs before they end
+ */
+export async function checkRestored(check, { gateway, clients, file }, more = async () => undefined) {
   const restored = await command(gateway, 'restore', file)
   check('it is restored', restored.code === 0, restored)
   await until('ready', readyMs, async () => (await fetch(`${gateway.url}/readyz`)).status === 200)
@@ -46,6 +49,7 @@ export async function checkRestored(check, { gateway, clients, file }) {
     'no client was stopped',
     clients.every(({ stopped }) => stopped.length === 0)
   )
+  await more()
   for (const { client } of clients) client.close()
   await gateway.stop()
 }

@@ -1,10 +1,12 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { openRegistry } from '../../src/registry/index.js'
 import { openRedisStore } from '../../src/store/redis/index.js'
 import { cli } from '../cli/io.js'
 import { type Gateway, startGateway, testAdminToken, testMasterKey } from '../helper/gateway.js'
 import { recordingLogger } from '../helper/log-lines.js'
 import { startRedis } from '../helper/redis-server.js'
+import { makeBackup, restore } from '../registry/backups.js'
 
 /** A Redis that has lost an index or the audit log, each of which is one key. */
 
@@ -77,6 +79,25 @@ t.test('bug: a whole lost index went unnoticed, and backups and lists left its r
   }
   t.equal(damageLines().length, 6, 'once each')
   t.ok(await gateway.session(credential), 'what can be read is served')
+})
+
+t.test('bug: a store restored between two checks was called damaged for another minute', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const admin = new Redis(server.url)
+  t.teardown(() => admin.disconnect())
+  const store = await openRedisStore(server.url)
+  t.teardown(() => store.close())
+  const registry = await openRegistry(store, [testMasterKey], () => 0)
+  await registry.clients.create({ clientId: 'kept' }, 'admin')
+  const backup = await makeBackup(registry)
+  await admin.del(`${indexes}client`)
+  await registry.tick()
+  t.match(registry.damage.problem, /^the store has lost the index/)
+  await admin.flushall()
+  await restore(registry, backup)
+  await registry.tick()
+  t.equal(registry.damage.problem, undefined)
 })
 
 t.test('an index that a new record has begun again is noticed when a lost one is read', async t => {

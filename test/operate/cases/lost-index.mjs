@@ -36,7 +36,8 @@ export async function run({ check }) {
   )
   await admin.flushall()
   admin.disconnect()
-  await checkRestored(check, backedUp)
-  const whole = await until('it is whole again', 20_000, () => gateway.output.log.includes('the store is whole again'))
-  check('the log states it', whole)
+  await checkRestored(check, backedUp, async () => {
+    const isWhole = () => gateway.output.log.includes('the store is whole again')
+    check('the log states it', await until('it is whole again', 20_000, isWhole))
+  })
 }
