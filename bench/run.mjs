@@ -1,13 +1,13 @@
 // npm run bench [-- SUITE …] [-- --quick] [-- --out DIR]: what the gateway costs beside what people would use instead,
 // everything in one run. Servers are processes of their own; what counts is their CPU per operation. Writes
-// bench/results/<suite>.md and .svg. Suites: ws, sessions, fanout, cluster, redis, bridge, calls; all of them where none is named.
+// bench/results/<suite>.md and .svg. Suites: ws, sessions, fanout, cluster, redis, bridge, calls, growth; all where none is named.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const suites = ['ws', 'sessions', 'fanout', 'cluster', 'redis', 'bridge', 'calls']
+const suites = ['ws', 'sessions', 'fanout', 'cluster', 'redis', 'bridge', 'calls', 'growth']
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { freePort } from './processes.mjs'
 import { RawSocket } from './raw-ws.mjs'
 
@@ -15,13 +15,28 @@ const tickUs = 10_000
 /** @returns {string | undefined} its version, if there is a binary */
 export function centrifugoVersion() {
   const { status, stdout } = spawnSync('centrifugo', ['version'], { encoding: 'utf8' })
-  return status === 0 ? /v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1] : undefined
+  if (status !== 0) return undefined
+  const [, version = '0.0.0'] = /v?(\d+\.\d+\.\d+)/.exec(stdout) ?? []
+  return version === '0.0.0' ? (versionOfModule() ?? 'of an unknown version') : version
+}
+
+/** What `go install` built does not know its version; Go records that of the module in the binary. */
+function versionOfModule() {
+  const file = process.env.PATH.split(delimiter)
+    .map(folder => join(folder, 'centrifugo'))
+    .find(existsSync)
+  const recorded = /mod\tgithub\.com\/centrifugal\/centrifugo\/v\d+\tv(\d+\.\d+\.\d+)/
+  return recorded.exec(readFileSync(file, 'latin1'))?.[1]
 }
 
 function cpuUsOf(pid) {
   // The name of the process may hold spaces; what follows it does not.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
   return (Number(fields[11]) + Number(fields[12])) * tickUs
+}
+
+function residentBytesOf(pid) {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024
 }
 
 /** @param {{ redisUrl?: string }} options */
@@ -59,6 +74,8 @@ export async function startCentrifugo({ redisUrl } = {}) {
   return {
     url,
     cpuUs: async () => cpuUsOf(child.pid),
+    /** As of the other servers; Go collects garbage when it wants to. */
+    ask: async () => ({ cpuUs: cpuUsOf(child.pid), rss: residentBytesOf(child.pid) }),
     async stop() {
       const gone = once(child, 'exit')
       child.kill('SIGKILL')

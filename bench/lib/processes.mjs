@@ -105,15 +105,25 @@ export async function startGateway({ redisUrl, env = {}, dist = join(bench, '../
   }
 }
 
-/** A client that may do all that is measured. */
-export async function createCredential({ url }) {
-  const response = await fetch(`${url}/v1/admin/clients`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ subscribe: ['bench:*'], publish: ['bench:*'], call: ['*'] })
+/** What an operator's requests carry. */
+export const adminHeaders = { authorization: `Bearer ${adminToken}` }
+
+/** A request of an operator. @returns {Promise<object | undefined>} what the gateway answers */
+export async function administer({ url }, method, path, body) {
+  const response = await fetch(`${url}/v1/admin${path}`, {
+    method,
+    headers: { ...adminHeaders, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    body: JSON.stringify(body)
   })
-  if (!response.ok) throw new Error(`no client: ${response.status} ${await response.text()}`)
-  const { clientId, keyId, secret } = await response.json()
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+  return text === '' ? undefined : JSON.parse(text)
+}
+
+/** A client that may do all that is measured. */
+export async function createCredential(gateway) {
+  const wanted = { subscribe: ['bench:*'], publish: ['bench:*'], call: ['*'] }
+  const { clientId, keyId, secret } = await administer(gateway, 'POST', '/clients', wanted)
   return { clientId, keyId, secret }
 }
 

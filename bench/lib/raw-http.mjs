@@ -10,8 +10,13 @@ export class RawHttp {
   #answered
   #failed
   #idle = Promise.resolve()
+  #headers
 
-  constructor(url) {
+  /** @param {Record<string, string>} headers  sent with every request */
+  constructor(url, headers = {}) {
+    this.#headers = Object.entries(headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('')
     const { hostname, port } = new URL(url)
     this.#host = `${hostname}:${port}`
     this.#tcp = connect({ host: hostname, port: Number(port), noDelay: true })
@@ -33,7 +38,9 @@ export class RawHttp {
       this.#failed = reject
       const type = body === '' ? '' : `Content-Type: ${contentType}\r\n`
       const length = method === 'GET' ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`
-      this.#tcp.write(`${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\n${type}${length}\r\n${body}`)
+      this.#tcp.write(
+        `${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\n${this.#headers}${type}${length}\r\n${body}`
+      )
     })
   }
 

@@ -3,12 +3,14 @@ import { createServer } from 'node:http'
 import { WebSocketServer } from 'ws'
 import { createNodeMac } from '../../dist/protocol/mac-node.js'
 
-// What one writes with `ws` alone: an echo that parses and stringifies, and a fan-out that signs each delivery, once the
-// usual way (createHmac) and once with the gateway's own HMAC.
+// What one writes with `ws` alone: an echo that parses and stringifies, a fan-out that signs each delivery, once the
+// usual way (createHmac) and once with the gateway's own HMAC, and a Map of channels that keep their newest publications.
 
 const server = createServer()
 const sockets = new WebSocketServer({ server, perMessageDeflate: false })
 const subscribers = new Set()
+const channels = new Map()
+const historySize = Number(process.env.HISTORY_SIZE ?? 4)
 let offset = 0
 
 const usually = (key, body) => createHmac('sha256', key).update(body).digest('hex')
@@ -20,6 +22,13 @@ function publish(data, sign) {
     const body = JSON.stringify({ ...message, data, publishedAt: Date.now() })
     each.socket.send(`${body.slice(0, -1)},"signature":"${sign(each, body)}"}`)
   }
+}
+
+function append({ channel, data }) {
+  const history = channels.get(channel) ?? []
+  channels.set(channel, history)
+  history.push({ offset: ++offset, data: JSON.stringify(data), publishedAt: Date.now() })
+  if (history.length > historySize) history.shift()
 }
 
 sockets.on('connection', socket => {
@@ -37,6 +46,10 @@ sockets.on('connection', socket => {
         break
       case 'publishWithOurMac':
         publish(message.data, ({ mac }, body) => mac.ofText(body))
+        break
+      case 'append':
+        append(message)
+        socket.send(`{"offset":${offset}}`)
         break
       default:
         socket.send(JSON.stringify(message))

@@ -1,3 +1,4 @@
+import { CentrifugoSession, centrifugoVersion, startCentrifugo } from '../lib/centrifugo.mjs'
 import { openMany, WsSession } from '../lib/countersign.mjs'
 import { interleave, keepInFlight, median, ratio } from '../lib/measure.mjs'
 import { createCredential, startGateway, startPeer, startRedis, versionOf } from '../lib/processes.mjs'
@@ -31,6 +32,15 @@ async function compareMemory(count) {
   for (const socket of theirs.opened) socket.destroy()
   await Promise.all([gateway.stop(), bare.stop()])
   return { ours, theirs }
+}
+
+/** The same of Centrifugo, resident alone. */
+async function memoryOfCentrifugo(count) {
+  const server = await startCentrifugo()
+  const { opened, rss } = await memoryOfEach(server, count, () => CentrifugoSession.open(server.url))
+  for (const session of opened) session.close()
+  await server.stop()
+  return rss
 }
 
 /** Throughput of one server with many open connections. Each slice uses some of them. */
@@ -77,6 +87,9 @@ async function countCommands(seconds) {
   return { heartbeats: busy.result, busy: busy.counts, none: none.counts, version: redis.version }
 }
 
+/** Writes of session deadlines, by a script or without one. */
+const deadlineWrites = counts => (counts.get('zadd') ?? 0) + (counts.get('script: zadd') ?? 0)
+
 const notes = `## What the figures consist of
 
 Compared with a bare connection, the heap of a session also holds two keys, its peer, capabilities and channels, and the state of its handshake. The request that became the socket is released. Resident memory decides how many sessions fit on a machine; there, both sides pay the same for socket buffers.
@@ -87,6 +100,8 @@ export default async function run({ pace, out, quick }) {
   const [few, many, idle, seconds] = quick ? [50, 100, 100, 1] : [1000, 5000, 3000, 5]
   log(`  memory of ${idle} idle connections …`)
   const { ours, theirs } = await compareMemory(idle)
+  const centrifugoIs = centrifugoVersion()
+  const centrifugo = centrifugoIs === undefined ? undefined : await memoryOfCentrifugo(idle)
   log(`  ${few} and ${many} sessions, one in flight each …`)
   const results = await compareCounts([few, many], { ...pace, rounds: Math.min(pace.rounds, 5) })
   log('  Redis under heartbeats …')
@@ -104,13 +119,14 @@ export default async function run({ pace, out, quick }) {
       'Throughput is per core: the server CPU of a request with few connections, divided by the same with many. ' +
       `Redis was watched with MONITOR for ${seconds} s, with 200 sessions that sent heartbeats as fast as they were ` +
       'answered, and with none.',
-    versions: { ws: versionOf('ws'), Redis: redis.version },
+    versions: { ws: versionOf('ws'), Centrifugo: centrifugoIs ?? '(not on the PATH)', Redis: redis.version },
     sections: [
       table(
         ['idle', 'resident', 'heap and external'],
         [
           ['countersign, authenticated', kib(ours.rss), kib(ours.heap)],
-          ['ws, connected', kib(theirs.rss), kib(theirs.heap)]
+          ['ws, connected', kib(theirs.rss), kib(theirs.heap)],
+          ...(centrifugo === undefined ? [] : [['Centrifugo, connected', kib(centrifugo), '']])
         ]
       ),
       table(
@@ -131,12 +147,15 @@ export default async function run({ pace, out, quick }) {
       ),
       table(barHead, [
         held('resident memory of an idle session, to a `ws` connection', memoryRatio('rss'), { most: 1.25 }),
+        ...(centrifugo === undefined
+          ? []
+          : [held('the same, to a session of Centrifugo', { value: ours.rss / centrifugo }, { most: 1 })]),
         held('heap and external, the same', memoryRatio('heap'), { most: 2 }),
         held(`throughput with ${many} sessions, to ${few}`, throughput('countersign'), { least: 0.85 }),
         held('(the same of `ws` alone)', throughput('ws'), { least: 0.85 }),
         held(
           'batched writes a second for all heartbeats of an instance',
-          { value: ((redis.busy.get('zadd') ?? 0) - (redis.none.get('zadd') ?? 0)) / seconds },
+          { value: (deadlineWrites(redis.busy) - deadlineWrites(redis.none)) / seconds },
           { most: 1.2 }
         )
       ]),
@@ -147,7 +166,10 @@ export default async function run({ pace, out, quick }) {
         title: 'Resident memory of an idle connection, KiB (less is better)',
         bars: [
           { name: 'countersign, authenticated', value: ours.rss / 1024, isOurs: true },
-          { name: 'ws, connected', value: theirs.rss / 1024, isOurs: false }
+          { name: 'ws, connected', value: theirs.rss / 1024, isOurs: false },
+          ...(centrifugo === undefined
+            ? []
+            : [{ name: 'Centrifugo, connected', value: centrifugo / 1024, isOurs: false }])
         ]
       },
       {
