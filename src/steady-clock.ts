@@ -49,3 +49,23 @@ export class SteadyClock {
     this.#referenceOffset = reference - this.#monotonicAt
   }
 }
+
+/**
+ * Makes a clock that is read once a turn of the event loop, so that all that one turn handles has the same time. A message
+ * would otherwise read it ten times.
+ * @param now    read when it is needed first
+ * @param atEnd  calls back when the turn is over
+ */
+export function oncePerTurn(now: () => number, atEnd: (end: () => void) => void = setImmediate): () => number {
+  let current: number | undefined
+  const end = () => {
+    current = undefined
+  }
+  return () => {
+    if (current === undefined) {
+      current = now()
+      atEnd(end)
+    }
+    return current
+  }
+}

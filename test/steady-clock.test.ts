@@ -1,5 +1,5 @@
 import t from 'tap'
-import { maxSlew, SteadyClock } from '../src/steady-clock.js'
+import { maxSlew, oncePerTurn, SteadyClock } from '../src/steady-clock.js'
 import { createClock } from './helper/clock.js'
 
 function start(startAt = 1_000_000) {
@@ -58,4 +58,17 @@ t.test('never goes back, and shows whole milliseconds', async t => {
     t.ok(at >= previous && Number.isInteger(at))
     previous = at
   }
+})
+
+t.test('is read once a turn', async t => {
+  const clock = createClock(1000)
+  let end = () => {}
+  const now = oncePerTurn(clock.now, callback => {
+    end = callback
+  })
+  t.equal(now(), 1000)
+  clock.advance(5)
+  t.equal(now(), 1000)
+  end()
+  t.equal(now(), 1005)
 })

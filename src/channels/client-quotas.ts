@@ -34,6 +34,8 @@ export interface ClientQuotasOptions {
 }
 
 export interface PublicationCost {
+  /** See store/owners.ts. */
+  readonly owners: string
   /** Bytes of the data. */
   readonly dataBytes: number
   /** Bytes that it takes in a history. */
@@ -97,25 +99,29 @@ export class ClientQuotas {
     this.#spend(this.#use(owners), bytes)
   }
 
-  /** Counts a publication. @throws RateLimited; nothing is counted then. @returns cancels it: nothing was published */
-  chargePublication(owners: string, cost: PublicationCost): () => void {
-    const { dataBytes, keptBytes, publishedAt, hasKey } = cost
-    const charged = this.#use(owners)
+  /** Counts a publication. @throws RateLimited; nothing is counted then */
+  chargePublication(cost: PublicationCost): void {
+    const charged = this.#use(cost.owners)
     for (const owner of charged) {
-      this.#require(owner, 'historyBytes', keptBytes)
-      if (hasKey) this.#require(owner, 'idempotencyResults', 1)
+      this.#require(owner, 'historyBytes', cost.keptBytes)
+      if (cost.hasKey) this.#require(owner, 'idempotencyResults', 1)
     }
-    this.#spend(charged, dataBytes)
-    const { historyLifeMs } = this.#options
-    const add = (sign: 1 | -1) => {
-      for (const owner of charged) {
-        this.#owners.add(owner, 'historyBytes', sign * keptBytes, publishedAt + historyLifeMs)
-        const keyEndsAt = publishedAt + this.#rules.idempotencyResults.maxLifeMs
-        if (hasKey) this.#owners.add(owner, 'idempotencyResults', sign, keyEndsAt)
-      }
+    this.#spend(charged, cost.dataBytes)
+    this.#addPublication(charged, cost, 1)
+  }
+
+  /** Counts no longer what was charged: nothing was published. */
+  cancelPublication(cost: PublicationCost): void {
+    this.#addPublication(this.#use(cost.owners), cost, -1)
+  }
+
+  #addPublication(charged: readonly QuotaOwner[], cost: PublicationCost, sign: 1 | -1): void {
+    const { keptBytes, publishedAt, hasKey } = cost
+    for (const owner of charged) {
+      this.#owners.add(owner, 'historyBytes', sign * keptBytes, publishedAt + this.#options.historyLifeMs)
+      const keyEndsAt = publishedAt + this.#rules.idempotencyResults.maxLifeMs
+      if (hasKey) this.#owners.add(owner, 'idempotencyResults', sign, keyEndsAt)
     }
-    add(1)
-    return () => add(-1)
   }
 
   /** Counts no longer what a history has dropped, whoever made it do so. */
@@ -127,10 +133,11 @@ export class ClientQuotas {
 
   /** Whether owners may create one more channel. */
   mayCreateChannel(owners: string): boolean {
-    return ownersOf(owners).every(name => {
+    for (const name of ownersOf(owners)) {
       const { channels } = this.#limitsOf(name)
-      return channels === 0 || this.used(name, 'channels') < channels
-    })
+      if (channels !== 0 && this.used(name, 'channels') >= channels) return false
+    }
+    return true
   }
 
   /** @throws RateLimited unless {@link mayCreateChannel} */
@@ -189,18 +196,21 @@ export class ClientQuotas {
   /** Spends bytes of the rate. @throws RateLimited; nothing is spent then */
   #spend(owners: readonly QuotaOwner[], bytes: number): void {
     const now = this.#options.now()
-    const arrivals = owners.map(owner => {
+    for (const owner of owners) {
+      const retryAfterMs = this.#arrivalAfter(owner, bytes, now) - burstSeconds * 1000 - now
+      if (retryAfterMs <= 0) continue
       const { bytesPerSecond } = this.#limitsOf(owner.name)
-      if (bytesPerSecond === 0) return owner.arrival
-      const next = Math.max(owner.arrival, now) + (bytes / bytesPerSecond) * 1000
-      const retryAfterMs = next - burstSeconds * 1000 - now
-      if (retryAfterMs <= 0) return next
       throw this.#refusals.refuse({
         ...{ owner: owner.name, quota: 'bytes_per_second', limit: bytesPerSecond, retryAfterMs },
         message: usedUp(owner, `${bytesPerSecond} published bytes a second`, 'COUNTERSIGN_CLIENT_BYTES_PER_SECOND')
       })
-    })
-    for (const [i, owner] of owners.entries()) owner.arrival = arrivals[i] ?? owner.arrival
+    }
+    for (const owner of owners) owner.arrival = this.#arrivalAfter(owner, bytes, now)
+  }
+
+  #arrivalAfter({ name, arrival }: QuotaOwner, bytes: number, now: number): number {
+    const { bytesPerSecond } = this.#limitsOf(name)
+    return bytesPerSecond === 0 ? arrival : Math.max(arrival, now) + (bytes / bytesPerSecond) * 1000
   }
 }
 

@@ -10,7 +10,7 @@ import type {
 } from '../store/channels.js'
 import { ShareExceeded, StoreUnavailable } from '../store/errors.js'
 import { type MaybePromise, recoverFrom, whenReady } from '../store/maybe-promise.js'
-import type { ClientQuotas, QuotaAmounts } from './client-quotas.js'
+import type { ClientQuotas, PublicationCost, QuotaAmounts } from './client-quotas.js'
 
 /** When to try again while the store has no capacity for more results of idempotency keys, in milliseconds. */
 const retryFullStoreMs = 5000
@@ -41,15 +41,19 @@ export class QuotaGate {
     if (owners === undefined || quotas === undefined) return this.#store.publish(channel, data, options)
     const keptBytes = this.#store.bytesOf(data, owners)
     const hasKey = options.idempotencyKey !== '' && options.sessionId === undefined
-    const amounts = { historyBytes: keptBytes, idempotencyResults: hasKey ? 1 : 0, channels: 1 }
-    const cost = { dataBytes: Buffer.byteLength(data), keptBytes, publishedAt, hasKey }
+    const cost = { owners, dataBytes: Buffer.byteLength(data), keptBytes, publishedAt, hasKey }
     const charged = recoverFrom(
-      () => whenReady(this.requireChannel(owners, channel, amounts), () => quotas.chargePublication(owners, cost)),
+      () => this.#charge(channel, cost, quotas),
       refusal => this.#answerRepeat(channel, data, options, refusal)
     )
-    return whenReady(charged, result =>
-      typeof result === 'function' ? this.#publishCharged(channel, data, options, result) : result
-    )
+    return whenReady(charged, repeat => repeat ?? this.#publishCharged(channel, data, options, cost, quotas))
+  }
+
+  /** @throws RateLimited, StoreUnavailable */
+  #charge(channel: string, cost: PublicationCost, quotas: ClientQuotas): MaybePromise<undefined> {
+    const { owners, keptBytes, hasKey } = cost
+    const amounts = { historyBytes: keptBytes, idempotencyResults: hasKey ? 1 : 0, channels: 1 }
+    return whenReady(this.requireChannel(owners, channel, amounts), () => void quotas.chargePublication(cost))
   }
 
   /**
@@ -101,19 +105,21 @@ export class QuotaGate {
     channel: string,
     data: string,
     options: PublishOptions,
-    cancel: () => void
+    cost: PublicationCost,
+    quotas: ClientQuotas
   ): MaybePromise<Published | 'conflict'> {
-    const { owners = '' } = options
-    const publish = () =>
-      whenReady(this.#store.publish(channel, data, options), published => {
-        if (published === 'conflict' || published.duplicate) cancel()
-        else if (published.offset === 1) this.#quotas?.chargeChannel(owners, true)
-        return published
-      })
-    return recoverFrom(publish, error => {
-      if (error instanceof StoreUnavailable && error.outcome === 'unsent') cancel()
-      if (error instanceof ShareExceeded) throw new RateLimited(`too many ${error.what}`, retryFullStoreMs)
-      throw error
+    const publishing = recoverFrom(
+      () => this.#store.publish(channel, data, options),
+      error => {
+        if (error instanceof StoreUnavailable && error.outcome === 'unsent') quotas.cancelPublication(cost)
+        if (error instanceof ShareExceeded) throw new RateLimited(`too many ${error.what}`, retryFullStoreMs)
+        throw error
+      }
+    )
+    return whenReady(publishing, published => {
+      if (published === 'conflict' || published.duplicate) quotas.cancelPublication(cost)
+      else if (published.offset === 1) quotas.chargeChannel(cost.owners, true)
+      return published
     })
   }
 

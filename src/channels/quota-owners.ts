@@ -29,6 +29,8 @@ export class QuotaOwners {
   readonly #options: QuotaOwnersOptions
   // The one that has been quiet for the longest time first.
   readonly #owners = new Map<string, QuotaOwner>()
+  /** The last of them. */
+  #newest: QuotaOwner | undefined
   /** Owners with amounts that the store does not have yet; {@link maxQuotaOwners} of those that are forgotten, at most. */
   readonly #pending = new Set<QuotaOwner>()
 
@@ -46,7 +48,9 @@ export class QuotaOwners {
 
   /** The owner, as the one that was used last. */
   use(name: string): QuotaOwner {
+    if (this.#newest?.name === name) return this.#newest
     const owner = this.#owners.get(name) ?? new QuotaOwner(name, this.#options.rules)
+    this.#newest = owner
     if (!this.#owners.delete(name) && this.#owners.size >= maxQuotaOwners) this.#evict()
     this.#owners.set(name, owner)
     return owner

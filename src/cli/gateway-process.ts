@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { type App, type AppOptions, buildApp } from '../app.js'
 import type { Config } from '../config/load.js'
 import type { Sources } from '../config/sources.js'
-import { SteadyClock } from '../steady-clock.js'
+import { oncePerTurn, SteadyClock } from '../steady-clock.js'
 import { openStore } from '../store/open.js'
 import type { Store } from '../store/store.js'
 import { configuredSecrets } from './configured-secrets.js'
@@ -55,7 +55,7 @@ async function open(config: Config, log: ProcessLog, shared: SharedOptions): Pro
   const events = storeEvents(logger)
   let store: Store | undefined
   try {
-    const steadyClock = new SteadyClock(monotonicNow, Date.now())
+    const steadyClock = new SteadyClock(oncePerTurn(monotonicNow), Date.now())
     store = await openStore(config, steadyClock.now, events)
     const masterKeys = config.masterKeys ?? readMasterKeyFile(config.dataDir, warn)
     const adminToken = config.adminToken ?? readAdminTokenFile(config.dataDir, warn)

@@ -41,13 +41,19 @@ function isLowerHex(byte: number | undefined): boolean {
   return byte !== undefined && ((byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66))
 }
 
-/** The index of the tail, or -1 if the frame has no well-formed tail or no member before it. */
-function findTail(frame: Uint8Array): number {
+/** The index of the tail, whatever its signature; -1 if the frame has none, or no member before it. */
+function findAnyTail(frame: Uint8Array): number {
   const start = frame.length - tailBytes
   if (start < 2) return -1
   for (let i = 0; i < tailStart.length; i++) if (frame[start + i] !== tailStart.charCodeAt(i)) return -1
+  return frame[frame.length - 2] === 0x22 && frame[frame.length - 1] === 0x7d ? start : -1
+}
+
+/** The index of the tail, or -1 if the frame has no well-formed tail or no member before it. */
+function findTail(frame: Uint8Array): number {
+  const start = findAnyTail(frame)
+  if (start < 0) return -1
   for (let i = start + tailStart.length; i < frame.length - tailEnd.length; i++) if (!isLowerHex(frame[i])) return -1
-  if (frame[frame.length - 2] !== 0x22 || frame[frame.length - 1] !== 0x7d) return -1
   return start
 }
 
@@ -87,7 +93,7 @@ export function readSignedText(frame: Uint8Array, depth: number): string {
  * @returns whether the frame has a well-formed tail with the correct signature
  */
 export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
-  const end = findTail(frame)
+  const end = findAnyTail(frame)
   return end >= 0 && constantTimeEqualHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))
 }
 
@@ -101,9 +107,10 @@ export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
  * @throws ProtocolError PROTOCOL_ERROR if the tail is malformed or a rule is broken; SIGNATURE_INVALID
  */
 export function verifyFrame(mac: Mac, frame: Uint8Array, depth: number, decode = decodeUtf8): string {
-  const end = findTail(frame)
-  if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
-  if (!constantTimeEqualHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))) {
+  const end = findAnyTail(frame)
+  if (end < 0 || !constantTimeEqualHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))) {
+    // Only a signature that is wrong can be malformed.
+    if (!hasTail(frame)) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
     throw new ProtocolError('SIGNATURE_INVALID')
   }
   return scannedText(frame, end, depth, decode)

@@ -22,8 +22,11 @@ function start(store?: QuotaStore, clock = createClock()) {
     log: { debug() {}, warn: fields => void lines.push(fields) },
     onRefusal: quota => void refused.push(quota)
   })
-  const publish = (owner: string, bytes: number, hasKey = false) =>
-    quotas.chargePublication(owner, { dataBytes: 0, keptBytes: bytes, publishedAt: clock.now(), hasKey })
+  const publish = (owners: string, bytes: number, hasKey = false) => {
+    const cost = { owners, dataBytes: 0, keptBytes: bytes, publishedAt: clock.now(), hasKey }
+    quotas.chargePublication(cost)
+    return () => quotas.cancelPublication(cost)
+  }
   return { clock, quotas, publish, lines, refused }
 }
 

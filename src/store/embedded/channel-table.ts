@@ -10,7 +10,9 @@ import {
 import { newEpoch } from '../epochs.js'
 import { type HistoryBudget, HistoryBuffer, type HistoryBufferOptions } from '../history-buffer.js'
 import { channelOverheadBytes, historyOverheadBytes, textBytes } from '../memory-cost.js'
-import { type Appended, type Channel, type SavedChannel, topOf } from './channel-entry.js'
+import { type Appended, type Channel, type ChannelHistory, type SavedChannel, topOf } from './channel-entry.js'
+import { LinkedList } from './linked-list.js'
+import { UseOrder } from './use-order.js'
 
 export interface ChannelTableOptions {
   readonly history: HistoryBounds
@@ -36,13 +38,10 @@ const maxRemovals = 5000
 export class ChannelTable {
   readonly #now: () => number
   readonly #options: ChannelTableOptions
-  // All in the order of use, the least recently used first.
-  readonly #unpublished = new Map<string, Channel>()
-  readonly #idle = new Map<string, Channel>()
-  readonly #listenedTo = new Map<string, Channel>()
-  readonly #listening = new Set<string>()
-  /** Channels with a history, in the order in which these end. */
-  readonly #histories = new Map<string, Channel>()
+  readonly #channels = new Map<string, Channel>()
+  readonly #order = new UseOrder()
+  /** In the order in which they end. */
+  readonly #histories = new LinkedList<ChannelHistory>()
   // Counts only: whole channels are dropped, so that no history shrinks for the sake of another.
   readonly #budget: HistoryBudget = { bytes: 0, maxBytes: Number.POSITIVE_INFINITY }
 
@@ -54,7 +53,7 @@ export class ChannelTable {
 
   /** Channels. */
   get size(): number {
-    return this.#unpublished.size + this.#idle.size + this.#listenedTo.size
+    return this.#channels.size
   }
 
   /** Bytes of all channels and their histories, as `memory-cost.ts` counts them. */
@@ -62,51 +61,34 @@ export class ChannelTable {
     return this.#budget.bytes
   }
 
-  get names(): readonly string[] {
-    return [this.#unpublished, this.#idle, this.#listenedTo].flatMap(channels => [...channels.keys()])
+  get names(): Iterable<string> {
+    return this.#channels.keys()
   }
 
   /** A channel, without using it. */
   peek(name: string): Readonly<Channel> | undefined {
-    return this.#listenedTo.get(name) ?? this.#idle.get(name) ?? this.#unpublished.get(name)
+    return this.#channels.get(name)
   }
 
   /** Takes a channel of before a restart, as the most recently used. */
-  restore(name: string, { publications, ...saved }: SavedChannel): void {
-    const channel: Channel = { ...saved, history: undefined }
-    this.#add(name, channel)
+  restore({ publications, ...saved }: SavedChannel): void {
+    const channel = this.#add(saved)
     if (publications.length === 0) return
     const history = this.#createHistory(channel)
-    for (const each of publications) history.push(each)
-    this.#histories.set(name, channel)
+    for (const each of publications) history.buffer.push(each)
     this.#evict(channel)
   }
 
   isListening(name: string): boolean {
-    return this.#listening.has(name)
+    return this.#order.isListening(name)
   }
 
   listen(names: readonly string[]): void {
-    for (const name of names) this.#listen(name)
+    for (const name of names) this.#order.listen(name, this.#find(name))
   }
 
   unlisten(names: readonly string[]): void {
-    for (const name of names) this.#unlisten(name)
-  }
-
-  #listen(name: string): void {
-    const channel = this.#find(name)
-    if (channel !== undefined) this.#mapOf(name, channel).delete(name)
-    this.#listening.add(name)
-    if (channel !== undefined) this.#listenedTo.set(name, channel)
-  }
-
-  #unlisten(name: string): void {
-    this.#listening.delete(name)
-    const channel = this.#listenedTo.get(name)
-    if (channel === undefined) return
-    this.#listenedTo.delete(name)
-    this.#mapOf(name, channel).set(name, channel)
+    for (const name of names) this.#order.unlisten(name, this.#channels.get(name))
   }
 
   has(name: string): boolean {
@@ -120,51 +102,49 @@ export class ChannelTable {
 
   /** The newest `count` publications; undefined if the history does not hold that many. */
   newest(name: string, count: number): readonly StoredPublication[] | undefined {
-    const channel = this.#use(name)
-    if (channel.historyEndsAt <= this.#now()) this.#dropHistory(name, channel)
-    if (channel.history === undefined) return count === 0 ? [] : undefined
-    return channel.history.newest(count)
+    const { history } = this.#use(name)
+    if (history === undefined) return count === 0 ? [] : undefined
+    return history.buffer.newest(count)
   }
 
   /** See `ChannelStore.newest`. */
   page(name: string, { before, limit, maxBytes }: PageRequest, created?: Set<string>): ChannelPage {
     const channel = this.#use(name, created)
-    if (channel.historyEndsAt <= this.#now()) this.#dropHistory(name, channel)
     const top = topOf(channel)
     const isForeign = before !== undefined && before.epoch !== top.epoch
     if (channel.history === undefined || isForeign) return { top, publications: [], more: false }
-    return { top, ...channel.history.before(before?.offset ?? top.offset + 1, limit, maxBytes) }
+    return { top, ...channel.history.buffer.before(before?.offset ?? top.offset + 1, limit, maxBytes) }
   }
 
   /** @param owners  see owners.ts */
   append(name: string, data: string, publishedAt: number, owners: string): Appended {
     const channel = this.#use(name)
-    if (channel.historyEndsAt <= this.#now()) this.#dropHistory(name, channel)
+    const { lifeMs } = this.#options.history
     const history = channel.history ?? this.#createHistory(channel)
-    const publication = { offset: ++channel.offset, data, publishedAt, ...(owners === '' ? {} : { owners }) }
-    history.dropBefore(publishedAt - this.#options.history.lifeMs, maxAgedDrops)
-    history.push(publication)
-    if (channel.offset === 1 && this.#unpublished.delete(name)) this.#idle.set(name, channel)
-    channel.historyEndsAt = this.#now() + this.#options.history.lifeMs
-    this.#histories.delete(name)
-    this.#histories.set(name, channel)
-    this.#options.onChange(name)
+    const offset = ++channel.offset
+    const publication = owners === '' ? { offset, data, publishedAt } : { offset, data, publishedAt, owners }
+    history.buffer.dropBefore(publishedAt - lifeMs, maxAgedDrops)
+    history.buffer.push(publication)
+    if (offset === 1) this.#order.sort(channel)
+    channel.historyEndsAt = channel.usedAt + lifeMs
+    this.#histories.moveToEnd(history)
+    this.#options.onChange(channel.name)
     if (this.#budget.bytes > this.#options.totalBytes) this.#evict(channel)
-    return { epoch: channel.epoch, publication }
+    return { epoch: channel.epoch, publication, isListenedTo: this.#order.isListenedTo(channel) }
   }
 
   /** Frees histories and channels whose time is over, a bounded number of them. */
   removeExpired(): void {
     let left = maxRemovals
-    for (const [name, channel] of this.#histories) {
+    for (const { channel } of this.#histories) {
       if (left-- === 0 || channel.historyEndsAt > this.#now()) break
-      this.#dropHistory(name, channel)
+      this.#dropHistory(channel)
     }
     // What is listened to stays: its position is verified, which counts as use.
-    for (const channels of [this.#unpublished, this.#idle]) {
-      for (const [name, channel] of channels) {
+    for (const channels of this.#order.quiet) {
+      for (const channel of channels) {
         if (left-- <= 0 || !this.#isExpired(channel)) break
-        this.#remove(name, channel)
+        this.#remove(channel)
       }
     }
   }
@@ -173,63 +153,73 @@ export class ChannelTable {
     return usedAt + channelLifeMs(offset > 0, this.#options.history.lifeMs) <= this.#now()
   }
 
-  #mapOf(name: string, { offset }: Channel): Map<string, Channel> {
-    if (this.#listening.has(name)) return this.#listenedTo
-    return offset === 0 ? this.#unpublished : this.#idle
-  }
-
   #find(name: string): Channel | undefined {
-    if (this.#listening.has(name)) return this.#listenedTo.get(name)
-    const channel = this.#idle.get(name) ?? this.#unpublished.get(name)
-    if (channel === undefined || !this.#isExpired(channel)) return channel
-    this.#remove(name, channel)
+    const channel = this.#channels.get(name)
+    if (channel === undefined || this.#order.isListenedTo(channel) || !this.#isExpired(channel)) return channel
+    this.#remove(channel)
     return undefined
   }
 
-  /** The channel, created if it is unknown, as the most recently used. */
+  /** The channel, created if it is unknown, as the most recently used, without a history whose time is over. */
   #use(name: string, created?: Set<string>): Channel {
     const known = this.#find(name)
+    const usedAt = this.#now()
     if (known !== undefined) {
-      const channels = this.#mapOf(name, known)
-      channels.delete(name)
-      channels.set(name, known)
-      known.usedAt = this.#now()
+      this.#order.use(known)
+      known.usedAt = usedAt
+      if (known.historyEndsAt <= usedAt) this.#dropHistory(known)
       return known
     }
     created?.add(name)
-    const channel = { epoch: newEpoch(), offset: 0, usedAt: this.#now(), history: undefined, historyEndsAt: 0 }
-    this.#add(name, channel)
+    return this.#add({ name, epoch: newEpoch(), offset: 0, usedAt, historyEndsAt: 0 })
+  }
+
+  #add({ name, epoch, offset, usedAt, historyEndsAt }: Omit<SavedChannel, 'publications'>): Channel {
+    const channel: Channel = {
+      name,
+      epoch,
+      offset,
+      usedAt,
+      historyEndsAt,
+      history: undefined,
+      list: undefined,
+      previous: undefined,
+      next: undefined
+    }
+    this.#channels.set(name, channel)
+    this.#order.sort(channel)
+    this.#budget.bytes += channelOverheadBytes + textBytes(name)
+    this.#evict(channel)
     return channel
   }
 
-  #add(name: string, channel: Channel): void {
-    this.#mapOf(name, channel).set(name, channel)
-    this.#budget.bytes += channelOverheadBytes + textBytes(name)
-    this.#evict(channel)
-  }
-
-  #createHistory(channel: Channel): HistoryBuffer {
+  #createHistory(channel: Channel): ChannelHistory {
     const { history: bounds, channelBytes, onDrop } = this.#options
     this.#budget.bytes += historyOverheadBytes
-    channel.history = new HistoryBuffer({ maxCount: bounds.size, maxBytes: channelBytes, budget: this.#budget, onDrop })
-    return channel.history
+    const bufferOptions = { maxCount: bounds.size, maxBytes: channelBytes, budget: this.#budget, onDrop }
+    const history = { channel, buffer: new HistoryBuffer(bufferOptions), previous: undefined, next: undefined }
+    channel.history = history
+    this.#histories.push(history)
+    return history
   }
 
-  #dropHistory(name: string, channel: Channel): void {
-    if (channel.history === undefined) return
-    channel.history.clear()
+  #dropHistory(channel: Channel): void {
+    const { history } = channel
+    if (history === undefined) return
+    history.buffer.clear()
     channel.history = undefined
-    this.#histories.delete(name)
+    this.#histories.remove(history)
     this.#budget.bytes -= historyOverheadBytes
-    this.#options.onChange(name)
+    this.#options.onChange(channel.name)
   }
 
-  #remove(name: string, channel: Channel): void {
-    this.#dropHistory(name, channel)
+  #remove(channel: Channel): void {
+    this.#dropHistory(channel)
     // One that was never published to is not saved before the end.
-    if (channel.offset > 0) this.#options.onChange(name)
-    this.#mapOf(name, channel).delete(name)
-    this.#budget.bytes -= channelOverheadBytes + textBytes(name)
+    if (channel.offset > 0) this.#options.onChange(channel.name)
+    this.#channels.delete(channel.name)
+    this.#order.remove(channel)
+    this.#budget.bytes -= channelOverheadBytes + textBytes(channel.name)
   }
 
   get #isOverBound(): boolean {
@@ -240,11 +230,9 @@ export class ChannelTable {
   /** Drops channels until the bounds hold, but not the one in use. */
   #evict(inUse: Channel): void {
     while (this.#isOverBound) {
-      const oldest = [this.#unpublished, this.#idle, this.#listenedTo]
-        .map(channels => channels.entries().next().value)
-        .find(entry => entry !== undefined && entry[1] !== inUse)
+      const oldest = this.#order.oldest(inUse)
       if (oldest === undefined) return
-      this.#remove(...oldest)
+      this.#remove(oldest)
     }
   }
 }

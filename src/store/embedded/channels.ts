@@ -131,7 +131,7 @@ function publishTo(
   const appended = table.append(name, data, publishedAt, owners)
   const published = publishedOf(appended)
   if (key !== undefined) results.add(key, digest, publish, published)
-  if (table.isListening(name)) notifier.notify(name, appended.epoch, appended.publication)
+  if (appended.isListenedTo) notifier.notify(name, appended.epoch, appended.publication)
   return published
 }
 

@@ -64,7 +64,7 @@ export class SavedChannels {
       const epoch = isComplete ? savedEpoch : newEpoch()
       const chunks = chunkKeys(tables, name).map(key => tables.chunks.get(key) ?? [])
       this.#saved.set(name, { epoch, chunks: chunks.flatMap(boundsOf) })
-      this.#table.restore(name, { epoch, offset, usedAt, historyEndsAt, publications: joined(chunks, offset) })
+      this.#table.restore({ name, epoch, offset, usedAt, historyEndsAt, publications: joined(chunks, offset) })
     }
   }
 
@@ -86,10 +86,10 @@ export class SavedChannels {
     }
     const { epoch, offset, usedAt, historyEndsAt, history } = channel
     const isSame = before?.epoch === epoch
-    const first = offset - (history?.count ?? 0) + 1
+    const first = offset - (history?.buffer.count ?? 0) + 1
     const kept = isSame ? before.chunks.filter(([, last]) => last >= first) : []
     const lastKept = kept[kept.length - 1]?.[1] ?? 0
-    const added = history?.newest(offset - Math.max(first - 1, lastKept)) ?? []
+    const added = history?.buffer.newest(offset - Math.max(first - 1, lastKept)) ?? []
     const apply = (tables: RestartTables) => {
       if (before !== undefined && !isSame) removeChunks(tables, name)
       for (const [start, last] of isSame ? before.chunks : []) if (last < first) tables.chunks.removeSync([name, start])
