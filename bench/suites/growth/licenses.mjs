@@ -37,7 +37,7 @@ async function sampleIds(gateway, count) {
   return ids
 }
 
-/** A gateway with so many licenses. CPU is its own and that of Redis. */
+/** A gateway with so many licenses. */
 async function open(store, count) {
   const redis = store === 'Redis' ? await startRedis() : undefined
   const gateway = await startGateway({ redisUrl: redis?.url })
@@ -46,6 +46,12 @@ async function open(store, count) {
   await importLicenses(gateway, count)
   log(`    imported in ${((performance.now() - since) / 1000).toFixed(1)} s`)
   const ids = await sampleIds(gateway, count)
+  const cpuUs = async () => (await gateway.cpuUs()) + ((await redis?.cpuUs()) ?? 0)
+  return { store, count, gateway, redis, credential, ids, cpuUs }
+}
+
+/** Connections are opened when all licenses are there: a gateway closes those that ask nothing. */
+async function connect({ store, count, gateway, redis, credential, ids, cpuUs }) {
   const opened = await openMany(sessions, () => WsSession.open(gateway.url, credential))
   const https = Array.from({ length: connections }, () => new RawHttp(gateway.url, adminHeaders))
   const validates = opened.map(each => ({
@@ -56,7 +62,6 @@ async function open(store, count) {
     }
   }))
   const asking = path => https.map(each => ({ request: () => ask(each, path()) }))
-  const cpuUs = async () => (await gateway.cpuUs()) + ((await redis?.cpuUs()) ?? 0)
   const lookUp = asking(() => `/v1/admin/licenses/${anyOf(ids)}`)
   // Not from the end of the list, where a page is short.
   const starts = ids.slice(0, Math.max(1, ids.length - pageSize))
@@ -89,11 +94,12 @@ export async function measureLicenses(store, counts, pace) {
     opened.push(await open(store, count))
   }
   // Neighbours in time are the sides that are compared.
-  const [few, many] = opened.map(({ sides }) => sides)
+  const connected = await Promise.all(opened.map(connect))
+  const [few, many] = connected.map(({ sides }) => sides)
   const results = await interleave(
     few.flatMap((side, i) => [side, many[i]]),
     pace
   )
-  for (const each of opened) await each.stop()
+  for (const each of connected) await each.stop()
   return results
 }
