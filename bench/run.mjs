@@ -1,18 +1,20 @@
-// npm run bench [-- SUITE …] [-- --quick] [-- --out DIR]: what the gateway costs beside what people would use instead,
+// npm run bench [-- SUITE …] [-- --quick] [-- --out DIR] [-- --node PATH]: what the gateway costs beside what people would use instead,
 // everything in one run. Servers are processes of their own; what counts is their CPU per operation. Writes
-// bench/results/<suite>.md and .svg. Suites: ws, sessions, fanout, cluster, redis, bridge, calls, growth; all where none is named.
+// bench/results/<suite>.md and .svg. Suites: ws, sessions, fanout, cluster, redis, bridge, calls, growth,
+// nodes; all where none is named. With --node the gateway runs on another Node; the peers stay on this one.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const suites = ['ws', 'sessions', 'fanout', 'cluster', 'redis', 'bridge', 'calls', 'growth']
+const suites = ['ws', 'sessions', 'fanout', 'cluster', 'redis', 'bridge', 'calls', 'growth', 'nodes']
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' } }
+  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' }, node: { type: 'string' } }
 })
+if (values.node !== undefined) process.env.BENCH_NODE = values.node
 const unknown = positionals.filter(name => !suites.includes(name))
 if (unknown.length > 0) {
   process.stderr.write(`bench: no suite ${unknown.join(', ')}; there are ${suites.join(', ')}\n`)

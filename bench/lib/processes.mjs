@@ -26,8 +26,9 @@ function temporaryFolder() {
   return folder
 }
 
-function start(file, env, stdio) {
+function start(file, env, stdio, execPath = process.execPath) {
   const child = fork(file, {
+    execPath,
     execArgv: ['--expose-gc', ...(process.env.BENCH_SERVER_ARGS ?? '').split(' ').filter(Boolean), '--import', harness],
     env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
     stdio
@@ -76,8 +77,17 @@ export async function startPeer(name, env = {}) {
 const masterKey = randomBytes(32).toString('base64')
 const adminToken = randomBytes(32).toString('base64url')
 
-/** The gateway as it ships (or another build of it), without a log and without rate limits, because all load comes from one address. */
-export async function startGateway({ redisUrl, env = {}, dist = join(bench, '../dist') } = {}) {
+/**
+ * The gateway as it ships (or another build of it, or on another Node), without a log and without rate limits, because all
+ * load comes from one address.
+ * @param {{ redisUrl?: string, env?: Record<string, string>, dist?: string, node?: string }} options
+ */
+export async function startGateway({
+  redisUrl,
+  env = {},
+  dist = join(bench, '../dist'),
+  node = process.env.BENCH_NODE
+} = {}) {
   const child = start(
     join(dist, 'server.js'),
     {
@@ -92,7 +102,8 @@ export async function startGateway({ redisUrl, env = {}, dist = join(bench, '../
       COUNTERSIGN_BRIDGE_TIMEOUT_SECONDS: '600',
       ...env
     },
-    ['ignore', 'ignore', 'pipe', 'ipc']
+    ['ignore', 'ignore', 'pipe', 'ipc'],
+    node
   )
   let output = ''
   child.stderr.setEncoding('utf8')

@@ -41,13 +41,20 @@ function commit() {
   }
 }
 
+/** The Node of the gateway if it is another than that of this process (`--node`). */
+function otherNode() {
+  const { BENCH_NODE: node } = process.env
+  if (node === undefined) return ''
+  return `, the gateway on Node ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`
+}
+
 /** Where and how it was measured, in one paragraph. */
 function circumstances(versions) {
   const [{ model }] = cpus()
   const peers = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   const load = loadavg()[0].toFixed(1)
   return (
-    `Node ${process.version}, ${cpus().length} × ${model}, load average ${load} at the end ` +
+    `Node ${process.version}${otherNode()}, ${cpus().length} × ${model}, load average ${load} at the end ` +
     `(${new Date().toISOString().slice(0, 10)}, ${commit()}). ${peers.join(', ')}.`
   )
 }
