@@ -49,6 +49,12 @@ t.test('.env.example and docs/settings.md match the schema, and no page names an
   }
 })
 
+t.test('docs/scaling.md has the tables that bench/scaling.mjs computes', async t => {
+  const tables = execFileSync(process.execPath, ['bench/scaling.mjs', '--print'], { encoding: 'utf8' })
+  const page = read('docs/scaling.md')
+  for (const each of tables.trim().split('\n\n')) t.ok(page.includes(each), 'run: node bench/scaling.mjs')
+})
+
 t.test('every Redis script is loaded, and documents its input and output', async t => {
   const loader = read('src/store/redis/scripts.ts')
   for (const file of filesUnder('src/store/redis/scripts', /\.lua$/)) {
