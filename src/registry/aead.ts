@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hkdfSync, randomFillSync } from 'node:crypto'
 
 /**
  * AES-256-GCM with a random 96-bit nonce for every text. NIST SP 800-38D §8.3 allows 2^32 texts under one key: above
@@ -8,6 +8,20 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 const keyBytes = 32
 const nonceBytes = 12
 const tagBytes = 16
+
+// Random bytes for many nonces at a time: asking for each alone would take a third of the time that sealing takes.
+const nonces = Buffer.alloc(256 * nonceBytes)
+let nonceAt = nonces.length
+
+function newNonce(): Buffer {
+  if (nonceAt === nonces.length) {
+    randomFillSync(nonces)
+    nonceAt = 0
+  }
+  const nonce = nonces.subarray(nonceAt, nonceAt + nonceBytes)
+  nonceAt += nonceBytes
+  return nonce
+}
 
 /** The sealed text was made under another key, changed, or copied from another place. */
 export class CannotUnseal extends Error {
@@ -29,7 +43,7 @@ export function deriveKey(secret: Uint8Array, purpose: string): Uint8Array {
  * @returns base64url
  */
 export function sealText(key: Uint8Array, text: string, context: string): string {
-  const nonce = randomBytes(nonceBytes)
+  const nonce = newNonce()
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context))
   return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url')
 }
