@@ -1,5 +1,5 @@
 import { type CodeName, codes } from '../protocol/codes.js'
-import { signMessage } from '../protocol/frame.js'
+import { signMessage, signText } from '../protocol/frame.js'
 import type { Mac } from '../protocol/mac.js'
 import type { StoreOutcome } from '../store/store.js'
 
@@ -35,7 +35,7 @@ export interface RefusalParams {
 /** Frames in order, then `polled`. */
 export function polledAnswer(signer: Mac, frames: readonly string[], params: PolledParams): ExchangeAnswer {
   const { re, more, superseded } = params
-  const polled = signMessage(signer, { type: 'polled', re, more, superseded })
+  const polled = signText(signer, `{"type":"polled","re":${re},"more":${more},"superseded":${superseded}}`)
   return { status: 200, body: `${[...frames, polled].join('\n')}\n` }
 }
 

@@ -24,18 +24,20 @@ export class BatchCalls implements SessionCalls {
     this.#session = session
   }
 
-  /** What the commit of the batch changes. */
-  get pending(): Pick<PendingCommit, 'awaited' | 'answeredCalls'> {
-    const awaited = new Map<number, AwaitedCall>(
+  /** Calls to the session that the batch answers; undefined: none. */
+  get answered(): PendingCommit['answeredCalls'] {
+    return this.#answered.length === 0 ? undefined : this.#answered
+  }
+
+  /** The calls that the batch makes; undefined: none. */
+  get awaited(): PendingCommit['awaited'] {
+    if (this.made.length === 0) return undefined
+    return new Map<number, AwaitedCall>(
       this.made.map(({ seq, request: { recordId, digest, expiresAt: deadline } }) => [
         seq,
         { recordId, digest, deadline }
       ])
     )
-    return {
-      ...(awaited.size === 0 ? {} : { awaited }),
-      ...(this.#answered.length === 0 ? {} : { answeredCalls: this.#answered })
-    }
   }
 
   make(seq: number, request: CallRequest): void {

@@ -3,6 +3,7 @@ import type { AddressLimiter } from '../auth/address-limiter.js'
 import { isOwnSessionId } from '../auth/session-id.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import type { SessionDependencies } from '../session/dependencies.js'
+import { type MaybePromise, whenReady } from '../store/maybe-promise.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
 import { exchange } from './exchange.js'
@@ -43,44 +44,43 @@ export function admitExchange(
   options.lifecycle.noteExchange()
   const known = options.sessions.known(request.params.sessionId)
   if (known !== undefined) {
-    request.bodyOwner = ownerOf(known)
+    request.bodyOwner = known.bodyOwner
     done(undefined)
     return
   }
   findSession(options, request).then(found => {
     if (!(found instanceof BridgeSession)) return done(undefined, found)
-    request.bodyOwner = ownerOf(found)
+    request.bodyOwner = found.bodyOwner
     done(undefined)
   }, done)
 }
 
-function ownerOf({ peer }: BridgeSession): string {
-  return `client:${peer.clientId}`
-}
-
 /** Answers an exchange that was admitted; unsigned where the session's keys are out of reach. */
-export async function answerExchange(
+export function answerExchange(
   options: ExchangeRouteOptions,
   request: ExchangeRequest,
   reply: FastifyReply
-): Promise<ExchangeAnswer> {
+): MaybePromise<ExchangeAnswer> {
   const { dependencies, settings, lifecycle, unverified, refused } = options
   // The session may have been forgotten here while the body arrived.
-  const session = options.sessions.known(request.params.sessionId) ?? (await findSession(options, request))
-  if (!(session instanceof BridgeSession)) return session
-  return exchange(
-    {
-      dependencies,
-      settings,
-      session,
-      lifecycle,
-      unverified,
-      refused,
-      address: request.ip,
-      socket: request.raw.socket,
-      onDisconnect: listener => void reply.raw.once('close', listener)
-    },
-    bodyOf(request)
+  const found = options.sessions.known(request.params.sessionId) ?? findSession(options, request)
+  return whenReady(found, session =>
+    session instanceof BridgeSession
+      ? exchange(
+          {
+            dependencies,
+            settings,
+            session,
+            lifecycle,
+            unverified,
+            refused,
+            address: request.ip,
+            socket: request.raw.socket,
+            onDisconnect: listener => void reply.raw.once('close', listener)
+          },
+          bodyOf(request)
+        )
+      : session
   )
 }
 

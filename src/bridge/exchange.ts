@@ -4,12 +4,13 @@ import { markVerified } from '../http/unverified-sockets.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import { type CodeName, codes } from '../protocol/codes.js'
 import type { SessionDependencies } from '../session/dependencies.js'
-import type { ExchangeRequest } from '../store/bridge.js'
+import type { ExchangeOutcome, ExchangeRequest } from '../store/bridge.js'
+import { type MaybePromise, recoverFrom, whenEnded, whenReady } from '../store/maybe-promise.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, type RefusalParams, refusedAnswer, supersededAnswer, unsignedAnswer } from './answer.js'
 import { plainClaims } from './claim-sealer.js'
 import { type ExchangeBody, RefusedBody, readExchange } from './request.js'
-import { servePoll } from './serve-poll.js'
+import { type Accepted, servePoll } from './serve-poll.js'
 import type { BridgeSession } from './session.js'
 import { SessionEnded } from './session-ended.js'
 import {
@@ -45,29 +46,37 @@ export interface InstanceLifecycle {
   readonly isClosing: boolean
 }
 
-/** Answers the body of an exchange (PROTOCOL §9.4). Rejects only on internal errors. */
-export async function exchange(context: ExchangeContext, body: Uint8Array): Promise<ExchangeAnswer> {
-  const { dependencies, session } = context
-  const { activity } = session
+/** Answers the body of an exchange (PROTOCOL §9.4). Fails only on internal errors. */
+export function exchange(context: ExchangeContext, body: Uint8Array): MaybePromise<ExchangeAnswer> {
+  const { activity } = context.session
   let poll: number | undefined
   activity.beginExchange()
-  try {
-    const read = readExchange(session.verifier, body, dependencies.settings.limits)
-    poll = read.poll.poll
-    markVerified(context.socket)
-    activity.counter.received(body.length, read.messages.length + 1)
-    if (context.lifecycle.isClosing) return refuse(context, { code: 'DRAINING', poll, retryAfterMs })
-    if (activity.inFlight > maxExchangesInFlight) {
-      dependencies.boundedLog.floods.record(session.peer)
-      const message = `a session has at most ${maxExchangesInFlight} exchanges in flight`
-      return refuse(context, { code: 'RATE_LIMITED', poll, message, retryAfterMs })
-    }
-    return await accept(context, read)
-  } catch (error) {
-    return answerError(context, error, poll)
-  } finally {
-    activity.finishExchange()
+  return whenEnded(
+    () =>
+      recoverFrom(
+        () => {
+          const read = readExchange(context.session.verifier, body, context.dependencies.settings.limits)
+          poll = read.poll.poll
+          return answerVerified(context, body, read)
+        },
+        error => answerError(context, error, poll)
+      ),
+    () => activity.finishExchange()
+  )
+}
+
+function answerVerified(context: ExchangeContext, body: Uint8Array, read: ExchangeBody): MaybePromise<ExchangeAnswer> {
+  const { dependencies, session, lifecycle } = context
+  const { poll } = read.poll
+  markVerified(context.socket)
+  session.activity.counter.received(body.length, read.messages.length + 1)
+  if (lifecycle.isClosing) return refuse(context, { code: 'DRAINING', poll, retryAfterMs })
+  if (session.activity.inFlight > maxExchangesInFlight) {
+    dependencies.boundedLog.floods.record(session.peer)
+    const message = `a session has at most ${maxExchangesInFlight} exchanges in flight`
+    return refuse(context, { code: 'RATE_LIMITED', poll, message, retryAfterMs })
   }
+  return accept(context, read)
 }
 
 function refuse({ dependencies, session }: ExchangeContext, params: RefusalParams): ExchangeAnswer {
@@ -130,13 +139,13 @@ function keepsAliveOrEnds({ decoded }: ExchangeBody['messages'][number]): boolea
 }
 
 /** The exchange's step in the store, then its answer. */
-async function accept(context: ExchangeContext, body: ExchangeBody): Promise<ExchangeAnswer> {
-  const { dependencies, session, lifecycle } = context
-  const { store, settings } = dependencies
+function accept(context: ExchangeContext, body: ExchangeBody): MaybePromise<ExchangeAnswer> {
+  const { session } = context
+  const { store, settings } = context.dependencies
   const { poll, messages } = body
   const waitMs = Math.min(poll.wait, settings.limits.waitMax) * 1000
   session.beginExchange()
-  const outcome = await store.bridge.exchange({
+  const step = store.bridge.exchange({
     sessionId: session.peer.sessionId,
     instanceId: settings.instanceId,
     poll: poll.poll,
@@ -147,6 +156,17 @@ async function accept(context: ExchangeContext, body: ExchangeBody): Promise<Exc
     perSecond: settings.framesPerSecond,
     mayUseReserve: messages.every(keepsAliveOrEnds)
   })
+  return whenReady(step, outcome =>
+    outcome.kind === 'accepted' ? serve(context, body, outcome, waitMs) : refuseStep(context, poll.poll, outcome)
+  )
+}
+
+function refuseStep(
+  context: ExchangeContext,
+  poll: number,
+  outcome: Exclude<ExchangeOutcome, { kind: 'accepted' }>
+): ExchangeAnswer {
+  const { dependencies, session } = context
   switch (outcome.kind) {
     case 'missing':
       session.markEnded('SESSION_NOT_FOUND')
@@ -155,23 +175,35 @@ async function accept(context: ExchangeContext, body: ExchangeBody): Promise<Exc
     case 'ended':
       throw new SessionEnded(outcome.code)
     case 'gap':
-      return refuse(context, { code: 'SEQUENCE_INVALID', poll: poll.poll, expectedSeq: outcome.expectedSeq })
+      return refuse(context, { code: 'SEQUENCE_INVALID', poll, expectedSeq: outcome.expectedSeq })
     case 'limited':
       dependencies.boundedLog.floods.record(session.peer)
-      return refuse(context, { code: 'RATE_LIMITED', poll: poll.poll, retryAfterMs: outcome.retryAfterMs })
+      return refuse(context, { code: 'RATE_LIMITED', poll, retryAfterMs: outcome.retryAfterMs })
     case 'stale':
-      return supersededAnswer(session.signer, poll.poll)
-    case 'accepted':
-      session.state.apply(outcome.state)
-      session.activity.beginServing()
-      try {
-        const holdMs = lifecycle.isDraining ? Math.min(waitMs, drainMaxHoldMs) : waitMs
-        return await servePoll(context, body, outcome, holdMs)
-      } catch (error) {
-        // The messages are claimed: whichever call failed, they may have run.
-        throw error instanceof StoreUnavailable ? new StoreUnavailable(error.cause, 'unknown') : error
-      } finally {
-        session.activity.finishServing(dependencies.steadyNow())
-      }
+      return supersededAnswer(session.signer, poll)
   }
+}
+
+/** The session is alive for as long as the exchange is served. */
+function serve(
+  context: ExchangeContext,
+  body: ExchangeBody,
+  accepted: Accepted,
+  waitMs: number
+): MaybePromise<ExchangeAnswer> {
+  const { dependencies, session, lifecycle } = context
+  session.state.apply(accepted.state)
+  session.activity.beginServing()
+  const holdMs = lifecycle.isDraining ? Math.min(waitMs, drainMaxHoldMs) : waitMs
+  return whenEnded(
+    () =>
+      recoverFrom(
+        () => servePoll(context, body, accepted, holdMs),
+        error => {
+          // The messages are claimed: whichever call failed, they may have run.
+          throw error instanceof StoreUnavailable ? new StoreUnavailable(error.cause, 'unknown') : error
+        }
+      ),
+    () => session.activity.finishServing(dependencies.steadyNow())
+  )
 }

@@ -9,6 +9,7 @@ import { markVerified } from '../http/unverified-sockets.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import { authenticateBytes } from '../protocol/limits.js'
 import type { SessionDependencies } from '../session/dependencies.js'
+import { whenReady } from '../store/maybe-promise.js'
 import { type ExchangeAnswer, refusedRequest, unsignedAnswer } from './answer.js'
 import { admitExchange, answerExchange, bodyOf, type ExchangeRequest } from './exchange-route.js'
 import { challenge, type HandshakeContext, openSession } from './handshake.js'
@@ -93,17 +94,21 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
           refusal === undefined ? done(error) : void send(reply, refusal)
         )
     },
-    async (request: ExchangeRequest, reply) => send(reply, await answerExchange(exchangeOptions, request, reply))
+    (request: ExchangeRequest, reply) =>
+      whenReady(answerExchange(exchangeOptions, request, reply), answer => void send(reply, answer))
   )
 }
+
+/** What every body counts as. Without a parser of its own a type is parsed again for each request, the absent one too. */
+const contentType = 'application/octet-stream'
 
 /** Bodies are read as bytes, whatever their content type; a content encoding is refused. */
 function readBytes(app: FastifyInstance, readBody: ReadBody): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', readBody)
+  app.addContentTypeParser(contentType, readBody)
   app.addHook('onRequest', (request, reply, done) => {
-    // A malformed content type is ignored too. Deleting the header would slow down every later access to the headers.
-    request.raw.headers['content-type'] = undefined
+    // A malformed content type is ignored too.
+    request.raw.headers['content-type'] = contentType
     if (request.headers['content-encoding'] === undefined) done()
     else {
       const message = 'content-encoding is not supported: send the frames uncompressed'

@@ -1,8 +1,9 @@
 import type { SessionDependencies } from '../session/dependencies.js'
+import { type MaybePromise, recoverFrom, whenReady } from '../store/maybe-promise.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { Delivery, DeliveryTicket } from './delivery.js'
 import type { PendingCommit } from './pending-commit.js'
-import { type ClaimedMessage, decodeClaimed, runBatch } from './run-batch.js'
+import { type BatchResult, type ClaimedMessage, decodeClaimed, runBatch } from './run-batch.js'
 import type { BridgeSession } from './session.js'
 import { SessionEnded } from './session-ended.js'
 import { claimPollIntervalMs, claimRecheckAfterMs, claimTakeoverAfterMs } from './settings.js'
@@ -87,7 +88,8 @@ export class MessageProcessor {
           continue
         }
         this.#queue.shift()
-        await this.#run(next).catch((error: unknown) => this.#report(error))
+        const run = this.#run(next)
+        if (run instanceof Promise) await run
         for (const { seq } of next.messages) this.#owned.delete(seq)
         this.#session.state.notifyWaiting()
       }
@@ -96,10 +98,22 @@ export class MessageProcessor {
     }
   }
 
-  async #run({ messages, firstSeq, enqueuedAt, ticket }: Batch): Promise<void> {
-    if (performance.now() - enqueuedAt > claimRecheckAfterMs && !(await this.#ownsClaim(firstSeq))) return
-    const { capabilities } = this.#session.peer
-    const { pending, calls, ending } = await runBatch(this.#dependencies, this.#session, messages)
+  #run(batch: Batch): MaybePromise<void> {
+    const isLate = performance.now() - batch.enqueuedAt > claimRecheckAfterMs
+    return recoverFrom(
+      () =>
+        whenReady(isLate ? this.#ownsClaim(batch.firstSeq) : true, isOwn =>
+          isOwn
+            ? whenReady(runBatch(this.#dependencies, this.#session, batch.messages), result =>
+                this.#finish(batch, result)
+              )
+            : undefined
+        ),
+      error => this.#report(error)
+    )
+  }
+
+  #finish({ ticket }: Batch, { pending, calls, capabilities, ending }: BatchResult): MaybePromise<void> {
     if (ending !== undefined && ending !== 'bye') {
       this.#session.end(ending)
       return
@@ -108,27 +122,34 @@ export class MessageProcessor {
     const delivery = ticket?.delivery ?? 'wakeHeldPoll'
     // A bye ends the session with the answer that carries its ack; without such an answer it ends right away.
     if (ending === 'bye' && delivery === 'inAnswer') this.#session.leaveWithNextAnswer()
-    if (await this.#commit(pending, delivery)) this.#session.calls.dispatch(this.#session, calls)
-    // The batch ran with the earlier capabilities, and may have joined a channel that they allowed.
-    if (this.#session.peer.capabilities !== capabilities) await this.#session.leaveForbiddenChannels()
-    if (ending === 'bye' && delivery === 'wakeHeldPoll') this.#session.end('bye')
+    return whenReady(this.#commit(pending, delivery), isCommitted => {
+      if (isCommitted && calls.length > 0) this.#session.calls.dispatch(this.#session, calls)
+      // The batch ran with the earlier capabilities, and may have joined a channel that they allowed.
+      const isNarrowed = this.#session.peer.capabilities !== capabilities
+      return whenReady(isNarrowed ? this.#session.leaveForbiddenChannels() : undefined, () => {
+        if (ending === 'bye' && delivery === 'wakeHeldPoll') this.#session.end('bye')
+      })
+    })
   }
 
   /**
    * Retries while the store is away. The outbox reloads first, so that no answer is committed twice.
    * @returns false if another instance owns the claims, or the outcome of an earlier try was the commit itself
    */
-  async #commit(pending: PendingCommit, delivery: Delivery): Promise<boolean> {
-    const giveUpAt = performance.now() + claimTakeoverAfterMs
+  #commit(
+    pending: PendingCommit,
+    delivery: Delivery,
+    giveUpAt = performance.now() + claimTakeoverAfterMs
+  ): MaybePromise<boolean> {
     const options = { delivery, withPublications: delivery === 'inAnswer' }
-    for (;;) {
-      try {
-        return (await this.#session.outbox.commit(pending, options)) !== 'lost'
-      } catch (error) {
+    return recoverFrom(
+      () => whenReady(this.#session.outbox.commit(pending, options), outcome => outcome !== 'lost'),
+      async error => {
         if (!(error instanceof StoreUnavailable) || performance.now() > giveUpAt) throw error
         await this.#session.state.changed(claimPollIntervalMs)
+        return this.#commit(pending, delivery, giveUpAt)
       }
-    }
+    )
   }
 
   async #ownsClaim(seq: number): Promise<boolean> {

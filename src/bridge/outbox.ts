@@ -1,23 +1,27 @@
 import type { Peer } from '../auth/peer.js'
-import { signMessage, signText } from '../protocol/frame.js'
-import { type FrameText, withSeq } from '../protocol/frame-text.js'
 import { outboxBytes, outboxFrames } from '../protocol/limits.js'
 import type { Mac } from '../protocol/mac.js'
 import type { SessionDependencies } from '../session/dependencies.js'
-import type { Outgoing } from '../session/outbox.js'
-import type { AwaitedCall, BridgeState } from '../store/bridge.js'
+import type { BridgeState, CommitOutcome } from '../store/bridge.js'
+import { type MaybePromise, recoverFrom, whenReady } from '../store/maybe-promise.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { Delivery } from './delivery.js'
 import type { WakeReason } from './held-poll.js'
-import { emptyCommit, type PendingCommit, type PendingCommitBuilder } from './pending-commit.js'
-import { applyChanges, joinsAndLeaves, type PositionChanges } from './positions.js'
+import {
+  changesNothing,
+  emptyCommit,
+  makesCalls,
+  type PendingCommit,
+  type PendingCommitBuilder
+} from './pending-commit.js'
+import { applyChanges, joinsAndLeaves } from './positions.js'
 import { PresencePacer } from './presence-pacer.js'
-import { cutOff, HistoryGap, type PendingFrames, type PublicationText, readPending } from './read-pending.js'
+import { cutOff, HistoryGap, type PendingFrames, readPending } from './read-pending.js'
 import { type BridgeEnding, SessionEnded } from './session-ended.js'
 import type { SessionState } from './session-state.js'
 import { maxCommitAttempts } from './settings.js'
-
-type Unsigned = Outgoing | FrameText | PublicationText
+import { signOutgoing } from './sign-outgoing.js'
+import { type CommittedChanges, stateAfter } from './state-after.js'
 
 /** What the outbox needs of its session. */
 export interface OutboxOwner {
@@ -42,23 +46,12 @@ export interface CommitOptions {
 /** Why nothing was committed. `lost`: this instance no longer owns the claims. `full`: the outbox has no capacity, or too many calls are open. */
 export type NotCommitted = 'lost' | 'full'
 
-const noAwaited: ReadonlyMap<number, AwaitedCall | undefined> = new Map()
-
-/** Whether a commit without frames would be empty. */
-function changesNothing({ answered, challenge, awaited, answeredCalls = [] }: PendingCommit): boolean {
-  return answered.length === 0 && challenge === undefined && awaited === undefined && answeredCalls.length === 0
-}
-
-/** Whether a commit registers calls whose outcomes have a deadline. */
-function makesCalls({ awaited = noAwaited }: PendingCommit): boolean {
-  return [...awaited.values()].some(call => call !== undefined && call.deadline > 0)
-}
-
 /** Commits frames to the stored outbox of one session, one commit at a time. */
 export class Outbox {
   readonly #dependencies: SessionDependencies
   readonly #owner: OutboxOwner
-  #lastCommit: Promise<unknown> = Promise.resolve()
+  /** The last commit, until it has ended. */
+  #lastCommit: Promise<void> | undefined
   #isCut = false
   /** Of the changes of presence that the session wants. */
   readonly pacer: PresencePacer
@@ -91,10 +84,19 @@ export class Outbox {
    * @returns the number of committed frames
    * @throws SessionEnded, StoreUnavailable (the outcome is then unknown)
    */
-  commit(pending: PendingCommit | PendingCommitBuilder, options: CommitOptions): Promise<number | NotCommitted> {
-    const result = this.#lastCommit.then(() => this.#commit(pending, options))
-    this.#lastCommit = result.catch(() => {})
+  commit(pending: PendingCommit | PendingCommitBuilder, options: CommitOptions): MaybePromise<number | NotCommitted> {
+    const begin = () => this.#commit(pending, options)
+    const result = this.#lastCommit?.then(begin) ?? begin()
+    if (result instanceof Promise) this.#queueBehind(result)
     return result
+  }
+
+  #queueBehind(commit: Promise<unknown>): void {
+    const onEnd = () => {
+      if (this.#lastCommit === ended) this.#lastCommit = undefined
+    }
+    const ended = commit.then(onEnd, onEnd)
+    this.#lastCommit = ended
   }
 
   /** Commits pending publications for an answer. @returns the number of committed frames */
@@ -103,32 +105,43 @@ export class Outbox {
     return typeof count === 'number' ? count : 0
   }
 
-  async #commit(wanted: PendingCommit | PendingCommitBuilder, options: CommitOptions): Promise<number | NotCommitted> {
-    const { withPublications } = options
-    const owner = this.#owner
-    for (let i = 0; i < maxCommitAttempts; i++) {
-      if (owner.ending !== undefined) throw new SessionEnded(owner.ending)
-      const { latest, isUncertain } = owner.state
-      const known = isUncertain ? undefined : latest
-      const state = known ?? (await owner.state.reload())
-      const pending = typeof wanted === 'function' ? wanted(state) : wanted
-      if (pending === undefined && known === undefined) return 0
-      if (pending === undefined) {
-        // Another instance may have changed the session since this one has seen it.
-        owner.state.markUncertain()
-        continue
-      }
-      if (pending.answered.some(seq => !this.#ownsClaim(state, seq))) return 'lost'
-      const publications = withPublications ? await this.#readPending(state, pending) : cutOff
-      if (withPublications) this.#isCut = publications.isCut
-      const isEmpty = publications.outgoing.length === 0
-      const outgoing = isEmpty ? pending.outgoing : [...pending.outgoing, ...publications.outgoing]
-      const isUnmoved = publications.positions.size === 0
-      if (outgoing.length === 0 && isUnmoved && changesNothing(pending)) return 0
-      const outcome = await this.#tryCommit(state, pending, publications, outgoing, options)
-      if (outcome !== 'changed') return outcome === 'full' ? outcome : outgoing.length
+  #commit(
+    wanted: PendingCommit | PendingCommitBuilder,
+    options: CommitOptions,
+    attempt = 1
+  ): MaybePromise<number | NotCommitted> {
+    const { ending, state } = this.#owner
+    if (ending !== undefined) throw new SessionEnded(ending)
+    if (attempt > maxCommitAttempts) {
+      throw new StoreUnavailable(new Error(`another instance committed first ${maxCommitAttempts} times`))
     }
-    throw new StoreUnavailable(new Error(`another instance committed first ${maxCommitAttempts} times`))
+    const known = state.isUncertain ? undefined : state.latest
+    return whenReady(known ?? state.reload(), newest =>
+      whenReady(this.#commitOn(newest, known !== undefined, wanted, options), outcome =>
+        outcome === 'changed' ? this.#commit(wanted, options, attempt + 1) : outcome
+      )
+    )
+  }
+
+  /** @param mayBeOld  whether another instance may have changed the session since this one has seen the state */
+  #commitOn(
+    state: BridgeState,
+    mayBeOld: boolean,
+    wanted: PendingCommit | PendingCommitBuilder,
+    options: CommitOptions
+  ): MaybePromise<number | NotCommitted | 'changed'> {
+    const pending = typeof wanted === 'function' ? wanted(state) : wanted
+    if (pending === undefined && !mayBeOld) return 0
+    if (pending === undefined) {
+      this.#owner.state.markUncertain()
+      return 'changed'
+    }
+    if (pending.answered.some(seq => !this.#ownsClaim(state, seq))) return 'lost'
+    if (!options.withPublications) return this.#tryCommit(state, pending, cutOff, options)
+    return whenReady(this.#readPending(state, pending), publications => {
+      this.#isCut = publications.isCut
+      return this.#tryCommit(state, pending, publications, options)
+    })
   }
 
   #ownsClaim({ claims }: BridgeState, seq: number): boolean {
@@ -136,58 +149,72 @@ export class Outbox {
   }
 
   /** What does not fit beside the waiting frames stays in its channel until there is space. */
-  async #readPending(state: BridgeState, { positions, outgoing }: PendingCommit): Promise<PendingFrames> {
+  #readPending(state: BridgeState, { positions, outgoing }: PendingCommit): MaybePromise<PendingFrames> {
     const { channels, settings, presence } = this.#dependencies
     const waitingBytes = state.frames.reduce((sum, frame) => sum + frame.length, 0)
     const freeBytes = settings.limits.answerBytes - waitingBytes
     if (freeBytes <= 0 || (outgoing.length > 0 && outgoing.length + state.frames.length >= outboxFrames)) return cutOff
-    try {
-      const reader = { sessionId: this.#owner.peer.sessionId, pacer: this.pacer, presence }
-      return await readPending(channels, applyChanges(state.positions, positions), freeBytes, reader)
-    } catch (error) {
-      if (!(error instanceof HistoryGap)) throw error
-      return this.#endSlowConsumer()
-    }
+    const reader = { sessionId: this.#owner.peer.sessionId, pacer: this.pacer, presence }
+    return recoverFrom(
+      () => readPending(channels, applyChanges(state.positions, positions), freeBytes, reader),
+      error => {
+        if (!(error instanceof HistoryGap)) throw error
+        return this.#endSlowConsumer()
+      }
+    )
   }
 
-  async #tryCommit(
+  /** @returns the number of committed frames */
+  #tryCommit(
     state: BridgeState,
     pending: PendingCommit,
     publications: PendingFrames,
-    outgoing: readonly Unsigned[],
-    { delivery, ifFull = 'endSession', urgent = false }: CommitOptions
-  ): Promise<'done' | 'changed' | 'full'> {
+    options: CommitOptions
+  ): MaybePromise<number | 'changed' | 'full'> {
     const { store, settings } = this.#dependencies
-    const { peer, state: known } = this.#owner
-    const frames = outgoing.map((message, i) => this.#sign(message, state.sent + 1 + i))
+    const { peer, signer, state: known } = this.#owner
     const isUnmoved = publications.positions.size === 0
+    const isAlone = publications.outgoing.length === 0
+    const outgoing = isAlone ? pending.outgoing : [...pending.outgoing, ...publications.outgoing]
+    if (outgoing.length === 0 && isUnmoved && changesNothing(pending)) return 0
+    const frames = outgoing.map((message, i) => signOutgoing(signer, message, state.sent + 1 + i))
     const positions = isUnmoved ? pending.positions : new Map([...pending.positions, ...publications.positions])
     const moves = joinsAndLeaves(state.positions, positions)
-    const wakes = frames.length > 0 && delivery === 'wakeHeldPoll'
+    const wakes = frames.length > 0 && options.delivery === 'wakeHeldPoll'
     // A held poll waits until the first outcome that it knows of is due.
     const isNews = moves.length > 0 || makesCalls(pending)
-    const notify = wakes ? (urgent ? 'call' : 'frames') : isNews ? 'channels' : undefined
+    const notify = wakes ? (options.urgent === true ? 'call' : 'frames') : isNews ? 'channels' : undefined
     known.markUncertain()
-    const outcome = await store.bridge.commit({
+    const committed = store.bridge.commit({
       sessionId: peer.sessionId,
       instanceId: settings.instanceId,
       version: state.version,
       answered: pending.answered,
       frames,
       positions,
+      challenge: pending.challenge,
+      awaited: pending.awaited,
+      receives: pending.receives,
+      answeredCalls: pending.answeredCalls,
+      notify,
       maxFrames: outboxFrames,
-      maxBytes: outboxBytes,
-      ...(pending.challenge === undefined ? {} : { challenge: pending.challenge }),
-      ...(pending.awaited === undefined ? {} : { awaited: pending.awaited }),
-      ...(pending.receives === undefined ? {} : { receives: pending.receives }),
-      ...(pending.answeredCalls === undefined ? {} : { answeredCalls: pending.answeredCalls }),
-      ...(notify === undefined ? {} : { notify })
+      maxBytes: outboxBytes
     })
+    return whenReady<CommitOutcome, number | 'changed' | 'full'>(committed, outcome => {
+      if (outcome !== 'done') return this.#notCommitted(outcome, state, options)
+      this.#advance(state, { pending, frames, positions })
+      this.#reportMoves(moves, notify)
+      return frames.length
+    })
+  }
+
+  async #notCommitted(
+    outcome: Exclude<CommitOutcome, 'done'>,
+    state: BridgeState,
+    { ifFull = 'endSession' }: CommitOptions
+  ): Promise<'changed' | 'full'> {
+    const { state: known } = this.#owner
     switch (outcome) {
-      case 'done':
-        this.#advance(state, pending, frames, positions)
-        this.#reportMoves(moves, notify)
-        return 'done'
       case 'changed':
         await known.reload()
         return 'changed'
@@ -202,31 +229,10 @@ export class Outbox {
     }
   }
 
-  #sign(message: Unsigned, seq: number): string {
-    const { signer } = this.#owner
-    if (typeof message === 'string') return signText(signer, `{"type":"publication","seq":${seq},${message}`)
-    if ('members' in message) return signText(signer, withSeq(message, seq))
-    return signMessage(signer, Object.assign({ type: message.type, seq }, message))
-  }
-
   /** Applies the state that this commit made, unless a later step already showed a newer one. */
-  #advance(state: BridgeState, pending: PendingCommit, frames: readonly string[], changes: PositionChanges): void {
-    const known = this.#owner.state
-    const { latest } = known
-    if (latest !== undefined && latest.version > state.version) return
-    const base = latest ?? state
-    const isComplete = base.frames.length === base.sent - base.ack
-    known.apply({
-      version: state.version + 1,
-      received: base.received,
-      ack: base.ack,
-      sent: state.sent + frames.length,
-      frames: isComplete ? [...base.frames, ...frames] : base.frames,
-      positions: applyChanges(state.positions, changes),
-      claims: base.claims.filter(({ seq }) => !pending.answered.includes(seq)),
-      challenge: pending.challenge ?? base.challenge,
-      awaited: applyChanges(base.awaited, pending.awaited ?? noAwaited)
-    })
+  #advance(state: BridgeState, changes: CommittedChanges): void {
+    const latest = this.#owner.state.latest ?? state
+    if (latest.version <= state.version) this.#owner.state.apply(stateAfter(state, latest, changes))
   }
 
   #reportMoves(moves: ReturnType<typeof joinsAndLeaves>, reason: WakeReason | undefined): void {

@@ -11,11 +11,11 @@ export interface PendingCommit {
   readonly outgoing: readonly (Outgoing | FrameText)[]
   /** Changed positions; undefined: the session left the channel. */
   readonly positions: ReadonlyMap<string, Position | undefined>
-  readonly challenge?: ChallengeState
+  readonly challenge?: ChallengeState | undefined
   /** See `BridgeCommit`, like the next two. */
-  readonly awaited?: ReadonlyMap<number, AwaitedCall | undefined>
-  readonly receives?: ReceivedCall
-  readonly answeredCalls?: readonly string[]
+  readonly awaited?: ReadonlyMap<number, AwaitedCall | undefined> | undefined
+  readonly receives?: ReceivedCall | undefined
+  readonly answeredCalls?: readonly string[] | undefined
 }
 
 /**
@@ -25,3 +25,13 @@ export interface PendingCommit {
 export type PendingCommitBuilder = (state: BridgeState) => PendingCommit | undefined
 
 export const emptyCommit: PendingCommit = { answered: [], outgoing: [], positions: new Map() }
+
+/** Whether a commit without frames would be empty. */
+export function changesNothing({ answered, challenge, awaited, answeredCalls }: PendingCommit): boolean {
+  return answered.length === 0 && challenge === undefined && awaited === undefined && answeredCalls === undefined
+}
+
+/** Whether a commit registers calls whose outcomes have a deadline. */
+export function makesCalls({ awaited }: PendingCommit): boolean {
+  return awaited !== undefined && [...awaited.values()].some(call => call !== undefined && call.deadline > 0)
+}

@@ -7,6 +7,7 @@ import { reportBackgroundFailure } from '../session/background-failure.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { callFrame } from '../session/live-calls.js'
 import type { BridgeState } from '../store/bridge.js'
+import type { MaybePromise } from '../store/maybe-promise.js'
 import { emptyCommit, type PendingCommit } from './pending-commit.js'
 import type { BridgeSession } from './session.js'
 import { SessionEnded } from './session-ended.js'
@@ -102,7 +103,11 @@ export class PolledCalls implements CallReceivers, OutcomeReceivers {
   }
 
   /** Brings the outcomes that are due, and those that did not fit before. @throws SessionEnded, StoreUnavailable */
-  async bringDue(session: BridgeSession): Promise<void> {
+  bringDue(session: BridgeSession): MaybePromise<void> {
+    return session.state.current.awaited.size === 0 ? undefined : this.#bringDue(session)
+  }
+
+  async #bringDue(session: BridgeSession): Promise<void> {
     const now = this.#dependencies.steadyNow()
     for (const [re, call] of session.state.current.awaited) {
       if (call.deadline > now) continue

@@ -5,6 +5,7 @@ import type { PresenceTracker } from '../session/presence.js'
 import { PresenceDelta, presenceChannelOf, subjectOf } from '../session/presence-changes.js'
 import { publicationMembers } from '../session/publication.js'
 import type { Position } from '../store/channels.js'
+import type { MaybePromise } from '../store/maybe-promise.js'
 import { noChanges, type PositionChanges, type Positions } from './positions.js'
 import type { PresencePacer } from './presence-pacer.js'
 
@@ -18,6 +19,9 @@ export interface PendingFrames {
   /** More publications are pending than fitted. */
   readonly isCut: boolean
 }
+
+/** Every position is the top of its channel. */
+const nothingPending: PendingFrames = { outgoing: [], positions: noChanges, isCut: false }
 
 /** Nothing was read because nothing would fit. */
 export const cutOff: PendingFrames = { outgoing: [], positions: noChanges, isCut: true }
@@ -42,7 +46,20 @@ export interface PendingReader {
  * @param maxBytes estimated size of the frames; at least one frame is returned if any is pending
  * @throws StoreUnavailable, HistoryGap
  */
-export async function readPending(
+export function readPending(
+  channels: ChannelBroker,
+  positions: Positions,
+  maxBytes: number,
+  reader: PendingReader
+): MaybePromise<PendingFrames> {
+  for (const [channel, position] of positions) {
+    const isRead = subjectOf(channel) !== undefined || !channels.isTop(channel, position)
+    if (isRead) return readEach(channels, positions, maxBytes, reader)
+  }
+  return nothingPending
+}
+
+async function readEach(
   channels: ChannelBroker,
   positions: Positions,
   maxBytes: number,

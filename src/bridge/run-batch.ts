@@ -1,4 +1,6 @@
+import type { Capabilities } from '../auth/capabilities.js'
 import { answerFreshChallenge } from '../auth/fresh-challenge.js'
+import type { Peer } from '../auth/peer.js'
 import { ownChannels } from '../auth/permissions.js'
 import { type DecodedUpstream, decodeUpstream } from '../protocol/messages.js'
 import { CannotUnseal } from '../registry/aead.js'
@@ -6,10 +8,11 @@ import type { SessionDependencies } from '../session/dependencies.js'
 import { frameErrorOf } from '../session/frame-error.js'
 import type { HandlerContext, Reply } from '../session/handlers/handler.js'
 import { dispatch } from '../session/handlers/table.js'
-import { StoredLicenseSlots } from '../session/license-slots.js'
+import { type LicenseSlots, StoredLicenseSlots } from '../session/license-slots.js'
 import { ListBudget } from '../session/list-budget.js'
 import type { Outgoing } from '../session/outbox.js'
 import type { ChallengeState } from '../store/bridge.js'
+import { type MaybePromise, recoverFrom, whenReady } from '../store/maybe-promise.js'
 import { StoreUnavailable } from '../store/store.js'
 import { BatchCalls } from './batch-calls.js'
 import type { ClaimSealer } from './claim-sealer.js'
@@ -17,6 +20,7 @@ import { decodeChallenge, encodeChallenge } from './fresh-challenge.js'
 import type { PendingCommit } from './pending-commit.js'
 import type { RegisteredCall } from './polled-calls.js'
 import { PolledSubscriptions } from './polled-subscriptions.js'
+import { noChanges } from './positions.js'
 import type { BridgeSession } from './session.js'
 import type { BridgeEnding } from './session-ended.js'
 
@@ -31,13 +35,17 @@ export interface ClaimedMessage {
 export interface BatchResult {
   readonly pending: PendingCommit
   /** `bye` ends the session once `pending` is committed; any other code ends it at once. */
-  readonly ending?: BridgeEnding
+  readonly ending: BridgeEnding | undefined
+  /** With which it ran. */
+  readonly capabilities: Capabilities
   /** To be sent once `pending` is committed. */
   readonly calls: readonly RegisteredCall[]
 }
 
 /** Bytes of recovered publications in the answers of one batch; the rest follows as publications (PROTOCOL §10.3). */
 const maxRecoveredBytes = 131_072
+
+const noCalls: readonly RegisteredCall[] = []
 
 /** Answers that list things. */
 const listTypes: ReadonlySet<string> = new Set<Reply['type']>(['history', 'sessions', 'presence'])
@@ -59,116 +67,137 @@ export function decodeClaimed(
  * Runs claimed messages one after another, in the order of their seqs. Their effects use `sessionId:seq` as idempotency
  * key, so that another instance can repeat a batch whose answers were lost with its instance (PROTOCOL §9.4 c).
  */
-export async function runBatch(
+export function runBatch(
   dependencies: SessionDependencies,
   session: BridgeSession,
   messages: readonly ClaimedMessage[]
-): Promise<BatchResult> {
+): MaybePromise<BatchResult> {
   const batch = new Batch(dependencies, session)
-  for (const message of messages) {
-    await batch.run(message)
-    if (batch.isOver) break
-  }
-  return batch.result
+  return whenReady(batch.run(messages), () => batch.result)
 }
 
-class Batch {
-  readonly #dependencies: SessionDependencies
+/** One batch while it runs, and what its handlers get to see of the session. */
+class Batch implements HandlerContext {
+  readonly dependencies: SessionDependencies
+  readonly peer: Peer
+  readonly mayRunAgain = true
   readonly #session: BridgeSession
-  readonly #subscriptions: PolledSubscriptions
   readonly #lists: ListBudget
-  readonly #calls: BatchCalls
-  readonly #context: HandlerContext
   readonly #answered: number[] = []
   readonly #outgoing: Outgoing[] = []
-  #challenge: ChallengeState
-  #isChallengeAnswered = false
+  // Made when a message needs them: most need none.
+  #subscriptions: PolledSubscriptions | undefined
+  #calls: BatchCalls | undefined
+  #slots: LicenseSlots | undefined
+  #challenge: ChallengeState | undefined
   #recoveredBytes = 0
   #ending: BridgeEnding | undefined
 
   constructor(dependencies: SessionDependencies, session: BridgeSession) {
-    const { settings, channels, store, now } = dependencies
-    const { peer, expiresAt } = session
-    const { positions, challenge } = session.state.current
-    this.#dependencies = dependencies
+    this.dependencies = dependencies
+    this.peer = session.peer
     this.#session = session
-    this.#challenge = challenge
-    this.#calls = new BatchCalls(dependencies, session)
-    this.#subscriptions = new PolledSubscriptions(channels, settings.limits.recover, ownChannels(peer), positions)
-    this.#lists = new ListBudget(settings.limits.listBytes)
-    this.#context = {
-      dependencies,
-      peer,
-      subscriptions: this.#subscriptions,
-      calls: this.#calls,
-      mayRunAgain: true,
-      listBytes: () => this.#lists.next(),
-      // Any instance may serve the next exchange: the store alone has those that change.
-      changeAttributes: () => {},
-      licenseSlots: new StoredLicenseSlots(store.licenseSlots, {
-        ...{ sessionId: peer.sessionId, endsAt: expiresAt, now },
-        hasEnded: () => session.ending !== undefined
-      }),
-      answerChallenge: (token, signature) => this.#answerChallenge(token, signature)
-    }
-  }
-
-  get isOver(): boolean {
-    return this.#ending !== undefined
+    this.#lists = new ListBudget(dependencies.settings.limits.listBytes)
   }
 
   get result(): BatchResult {
-    const pending = {
-      answered: this.#answered,
-      outgoing: this.#outgoing,
-      positions: this.#subscriptions.changes,
-      ...this.#calls.pending,
-      ...(this.#isChallengeAnswered ? { challenge: this.#challenge } : {})
+    return {
+      pending: {
+        answered: this.#answered,
+        outgoing: this.#outgoing,
+        positions: this.#subscriptions?.changes ?? noChanges,
+        challenge: this.#challenge,
+        awaited: this.#calls?.awaited,
+        answeredCalls: this.#calls?.answered
+      },
+      ending: this.#ending,
+      capabilities: this.peer.capabilities,
+      calls: this.#calls?.made ?? noCalls
     }
-    const { made } = this.#calls
-    return { pending, calls: made, ...(this.#ending === undefined ? {} : { ending: this.#ending }) }
   }
 
-  async run(message: ClaimedMessage): Promise<void> {
+  get subscriptions(): PolledSubscriptions {
+    const { channels, settings } = this.dependencies
+    const { positions } = this.#session.state.current
+    this.#subscriptions ??= new PolledSubscriptions(
+      channels,
+      settings.limits.recover,
+      ownChannels(this.peer),
+      positions
+    )
+    return this.#subscriptions
+  }
+
+  get calls(): BatchCalls {
+    this.#calls ??= new BatchCalls(this.dependencies, this.#session)
+    return this.#calls
+  }
+
+  get licenseSlots(): LicenseSlots {
+    const { store, now } = this.dependencies
+    const session = this.#session
+    this.#slots ??= new StoredLicenseSlots(store.licenseSlots, {
+      ...{ sessionId: this.peer.sessionId, endsAt: session.expiresAt, now },
+      hasEnded: () => session.ending !== undefined
+    })
+    return this.#slots
+  }
+
+  /** Any instance may serve the next exchange: the store alone has those that change. */
+  changeAttributes(): void {}
+
+  listBytes(): number {
+    return this.#lists.next()
+  }
+
+  answerChallenge(token: string, signature: string): boolean {
+    const { steadyNow, settings } = this.dependencies
+    const { claims, state } = this.#session
+    const open = decodeChallenge(this.#challenge ?? state.current.challenge, claims)
+    const answered = answerFreshChallenge(open, token, signature, steadyNow(), settings.freshChallengeMs)
+    this.#challenge = encodeChallenge(answered.state, claims)
+    return answered.isCorrect
+  }
+
+  /** Runs the messages from one on, until one of them ends the session. */
+  run(messages: readonly ClaimedMessage[], from = 0): MaybePromise<void> {
+    const message = messages[from]
+    if (message === undefined || this.#ending !== undefined) return
     this.#answered.push(message.seq)
-    try {
-      await this.#handle(message)
-    } catch (error) {
-      const {
-        ends,
-        seq: _seq,
-        ...refusal
-      } = frameErrorOf(error, message.seq, this.#session.log, this.#dependencies.boundedLog)
-      this.#dependencies.observer.refused(refusal.code)
-      this.#session.activity.counter.refused()
-      if (ends) this.#ending = refusal.code as BridgeEnding
-      else this.#outgoing.push({ type: 'error', re: message.seq, ...refusal })
-    }
+    const run = recoverFrom(
+      () => this.#handle(message),
+      error => this.#refuse(message.seq, error)
+    )
+    return whenReady(run, () => this.run(messages, from + 1))
   }
 
-  async #handle({ seq, decoded }: ClaimedMessage): Promise<void> {
+  #refuse(re: number, error: unknown): void {
+    const { boundedLog, observer } = this.dependencies
+    const { ends, seq: _seq, ...refusal } = frameErrorOf(error, re, this.#session.log, boundedLog)
+    observer.refused(refusal.code)
+    this.#session.activity.counter.refused()
+    if (ends) this.#ending = refusal.code as BridgeEnding
+    else this.#outgoing.push({ type: 'error', re, ...refusal })
+  }
+
+  #handle({ seq, decoded }: ClaimedMessage): MaybePromise<void> {
     if ('error' in decoded) throw decoded.error
     const { message } = decoded
-    this.#dependencies.observer.received(message.type)
-    const answer = await dispatch(this.#context, message)
-    if (answer === 'later') return
-    const [reply] = Array.isArray(answer) ? answer : [answer]
+    this.dependencies.observer.received(message.type)
+    return whenReady(dispatch(this, message), answer => {
+      if (answer === 'later') return
+      this.#answer(seq, Array.isArray(answer) ? answer[0] : answer)
+      if (message.type === 'bye') this.#ending = 'bye'
+    })
+  }
+
+  #answer(seq: number, reply: Reply): void {
     if (reply.type === 'subscribed') {
       this.#answerSubscribe(seq, reply)
       return
     }
     if (listTypes.has(reply.type)) this.#lists.spend(Buffer.byteLength(JSON.stringify(reply)))
     this.#outgoing.push(Object.assign({ type: reply.type, re: seq }, reply) as Outgoing)
-    if (message.type === 'bye') this.#ending = 'bye'
-  }
-
-  #answerChallenge(token: string, signature: string): boolean {
-    const { steadyNow, settings } = this.#dependencies
-    const open = decodeChallenge(this.#challenge, this.#session.claims)
-    const { state, isCorrect } = answerFreshChallenge(open, token, signature, steadyNow(), settings.freshChallengeMs)
-    this.#challenge = encodeChallenge(state, this.#session.claims)
-    this.#isChallengeAnswered = true
-    return isCorrect
   }
 
   /** Publications that do not fit in the answer are read from its position on, like all others. */
@@ -178,7 +207,7 @@ class Batch {
     this.#recoveredBytes += first === undefined ? 0 : JSON.stringify(publications).length
     const isTooLarge = this.#recoveredBytes > maxRecoveredBytes
     const offset = isTooLarge && first !== undefined ? first.offset - 1 : reply.offset
-    this.#subscriptions.moveTo(reply.channel, { offset, epoch: reply.epoch })
+    this.subscriptions.moveTo(reply.channel, { offset, epoch: reply.epoch })
     const { type, ...members } = isTooLarge ? { ...rest, offset } : reply
     this.#outgoing.push({ type, re: seq, ...members })
   }

@@ -1,43 +1,60 @@
 import { challengeSeconds } from '../protocol/limits.js'
-import type { ExchangeOutcome } from '../store/bridge.js'
+import type { Claim, ExchangeOutcome } from '../store/bridge.js'
+import { type MaybePromise, whenEnded, whenReady } from '../store/maybe-promise.js'
 import { type ExchangeAnswer, polledAnswer, supersededAnswer } from './answer.js'
 import { DeliveryTicket } from './delivery.js'
 import type { ExchangeContext } from './exchange.js'
 import { isDue, isOverdue, sendFreshChallenge } from './fresh-challenge.js'
 import type { HeldPoll } from './held-poll.js'
 import type { BatchMessage, ExchangeBody } from './request.js'
+import type { BridgeSession } from './session.js'
 import { SessionEnded } from './session-ended.js'
 
 /** An exchange that the store accepted: runs its messages, delivers frames, holds its poll (PROTOCOL §9.4 b to g). */
 
-type Accepted = Extract<ExchangeOutcome, { kind: 'accepted' }>
+export type Accepted = Extract<ExchangeOutcome, { kind: 'accepted' }>
 
 /** Upper bound of a `polled` with its signature and line notifier, in bytes: it counts as part of the answer. */
 const polledBytes = 192
 
 /** @param holdMs how long the poll is held when nothing waits; 0: it is answered at once */
-export async function servePoll(
+export function servePoll(
+  context: ExchangeContext,
+  body: ExchangeBody,
+  accepted: Accepted,
+  holdMs: number
+): MaybePromise<ExchangeAnswer> {
+  const { session } = context
+  endIfDue(context, body.messages, accepted.isNewPoll)
+  if (!accepted.isNewPoll || holdMs === 0) return answerPoll(context, body, accepted)
+  // Supersedes the held poll on arrival (rule f), and keeps the wake reasons that come before it waits.
+  const held = session.holdPoll(body.poll.poll)
+  return whenEnded(
+    () => answerPoll(context, body, accepted, { held, holdMs }),
+    () => session.releasePoll(held)
+  )
+}
+
+interface Hold {
+  readonly held: HeldPoll
+  readonly holdMs: number
+}
+
+function answerPoll(
   context: ExchangeContext,
   { poll: { poll }, messages }: ExchangeBody,
   { isNewPoll, claimed }: Accepted,
-  holdMs: number
-): Promise<ExchangeAnswer> {
+  hold?: Hold
+): MaybePromise<ExchangeAnswer> {
   const { session } = context
-  endIfDue(context, messages, isNewPoll)
-
-  // Supersedes the held poll on arrival (rule f), and keeps the wake reasons that come before it waits.
-  const held = isNewPoll && holdMs > 0 ? session.holdPoll(poll) : undefined
-  try {
-    await runMessages(context, messages, claimed, isNewPoll)
+  return whenReady(runMessages(context, messages, claimed, isNewPoll), () => {
     session.requireLive()
     if (!isNewPoll) return supersededAnswer(session.signer, poll)
-    if (session.outbox.mayHavePublications || isChallengeDue(context)) await deliver(context)
-    await session.calls.bringDue(session)
-    const isEmpty = session.state.current.frames.length === 0 && messages.length === 0
-    return isEmpty && held !== undefined ? await waitForFrames(context, held, holdMs) : compose(context, poll)
-  } finally {
-    if (held !== undefined) session.releasePoll(held)
-  }
+    return whenReady(bringPending(context), () => {
+      const isEmpty = session.state.current.frames.length === 0 && messages.length === 0
+      return isEmpty && hold !== undefined ? waitForFrames(context, hold) : compose(context, poll)
+    })
+  })
 }
 
 /** Ends a session that expired, left a fresh challenge unanswered, or avoids one. @throws SessionEnded */
@@ -51,12 +68,17 @@ function endIfDue(
   const { challenge, claims } = session.state.current
   // Only the answer to a new poll carries a challenge: a client that sends messages with old polls alone avoids it.
   const isAvoided = !isNewPoll && isDue(challenge, steadyNow() - challengeSeconds * 1000, settings.freshChallengeMs)
-  // A message that was answered before proves nothing again: only one that still has its claim can be the response.
-  const mayRespond = (message: BatchMessage) =>
-    answersChallenge(message) && claims.some(({ seq }) => seq === message.seq)
-  const isUnanswered = isOverdue(challenge, session.claims, steadyNow()) && !messages.some(mayRespond)
+  const isUnanswered =
+    challenge.open !== undefined &&
+    isOverdue(challenge, session.claims, steadyNow()) &&
+    !messages.some(message => mayRespond(message, claims))
   if ((isUnanswered || isAvoided) && !isGracePeriod()) session.end('HEARTBEAT_LOST')
   session.requireLive()
+}
+
+/** A message that was answered before proves nothing again: only one that still has its claim can be the response. */
+function mayRespond(message: BatchMessage, claims: readonly Claim[]): boolean {
+  return answersChallenge(message) && claims.some(({ seq }) => seq === message.seq)
 }
 
 function answersChallenge({ decoded }: BatchMessage): boolean {
@@ -64,35 +86,53 @@ function answersChallenge({ decoded }: BatchMessage): boolean {
 }
 
 /** Enqueues the claimed messages and waits until all messages of the body are answered, for a limited time. */
-async function runMessages(
-  { settings, session, onDisconnect }: ExchangeContext,
+function runMessages(
+  context: ExchangeContext,
   messages: ExchangeBody['messages'],
   claimed: number,
   isNewPoll: boolean
-): Promise<void> {
-  let ticket: DeliveryTicket | undefined
-  if (claimed > 0) {
-    ticket = new DeliveryTicket(isNewPoll)
-    onDisconnect(() => ticket?.close())
-    session.processor.enqueue(messages.slice(-claimed), ticket)
-  }
+): MaybePromise<void> {
+  const { session } = context
+  const ticket = claimed === 0 ? undefined : new DeliveryTicket(isNewPoll)
+  if (claimed > 0) session.processor.enqueue(messages.slice(-claimed), ticket)
   session.processor.watchClaims()
-  if (messages.length === 0) return
-  const seqs = new Set(messages.map(({ seq }) => seq))
+  return whenReady(isWaiting(session, messages) ? untilAnswered(context, messages, ticket) : undefined, () =>
+    ticket?.close()
+  )
+}
+
+/** Whether messages of a body have no answer yet. */
+function isWaiting({ ending, state }: BridgeSession, messages: ExchangeBody['messages']): boolean {
+  const first = messages[0]?.seq ?? Number.POSITIVE_INFINITY
+  const isOfBody = (seq: number) => seq >= first && seq < first + messages.length
+  return ending === undefined && state.current.claims.some(({ seq }) => isOfBody(seq))
+}
+
+async function untilAnswered(
+  { settings, session, onDisconnect }: ExchangeContext,
+  messages: ExchangeBody['messages'],
+  ticket: DeliveryTicket | undefined
+): Promise<void> {
+  if (ticket !== undefined) onDisconnect(() => ticket.close())
   const until = performance.now() + settings.answerWithinMs
-  while (session.ending === undefined && session.state.current.claims.some(({ seq }) => seqs.has(seq))) {
+  while (isWaiting(session, messages)) {
     const leftMs = until - performance.now()
     if (leftMs <= 0) break
     await session.state.changed(leftMs)
   }
-  ticket?.close()
 }
 
 function isChallengeDue({ dependencies, session }: ExchangeContext): boolean {
   return isDue(session.state.current.challenge, dependencies.steadyNow(), dependencies.settings.freshChallengeMs)
 }
 
-/** Commits pending publications, and the next fresh challenge when it is due. */
+/** Commits pending publications, the next fresh challenge and outcomes of calls, each when there is one. */
+function bringPending(context: ExchangeContext): MaybePromise<void> {
+  const { session } = context
+  const isDelivering = session.outbox.mayHavePublications || isChallengeDue(context)
+  return whenReady(isDelivering ? deliver(context) : undefined, () => session.calls.bringDue(session))
+}
+
 async function deliver(context: ExchangeContext): Promise<void> {
   const { dependencies, session } = context
   await session.outbox.deliver()
@@ -118,7 +158,7 @@ function compose({ dependencies, session }: ExchangeContext, poll: number): Exch
 const bringsFrames: ReadonlySet<string> = new Set(['frames', 'call', 'outcomes'])
 
 /** Holds the poll until frames wait for it, its time is up, or it is terminated. */
-async function waitForFrames(context: ExchangeContext, held: HeldPoll, holdMs: number): Promise<ExchangeAnswer> {
+async function waitForFrames(context: ExchangeContext, { held, holdMs }: Hold): Promise<ExchangeAnswer> {
   const { dependencies, settings, session, onDisconnect } = context
   const { state } = session
   onDisconnect(() => held.wake('disconnected'))

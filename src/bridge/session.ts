@@ -51,6 +51,8 @@ export class BridgeSession implements LiveSession, OutboxOwner {
   /** Seals what leaves this process with a claim. */
   readonly claims: ClaimSealer
   readonly openedAt: number
+  /** What the bodies of its requests count for. */
+  readonly bodyOwner: string
   readonly state: SessionState
   readonly outbox: Outbox
   readonly activity: SessionActivity
@@ -73,6 +75,7 @@ export class BridgeSession implements LiveSession, OutboxOwner {
     this.signer = createNodeMac(keys.serverKey)
     this.claims = store.kind === 'redis' && !isPlain ? createClaimSealer(peer.sessionId, keys) : plainClaims
     this.openedAt = openedAt
+    this.bodyOwner = `client:${peer.clientId}`
     this.state = new SessionState(store.bridge, peer.sessionId, settings.limits.answerBytes)
     this.outbox = new Outbox(dependencies, this)
     this.processor = new MessageProcessor(dependencies, this)

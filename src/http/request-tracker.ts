@@ -108,7 +108,7 @@ export function trackRequests(handler: RequestListener, onExceeded: () => void):
     requests.push(entry)
     openRequests.add(entry)
     request[trackedRequest] = entry
-    response.once('close', end)
+    response.on('close', end)
     handler(request, response)
   }
 }

@@ -1,5 +1,6 @@
 import type { WantedCall } from './calls.js'
 import type { Position } from './channels.js'
+import type { MaybePromise } from './maybe-promise.js'
 
 /**
  * Bridge sessions in the store (PROTOCOL §9). Any instance serves any request, so the store holds the whole state of a
@@ -123,18 +124,18 @@ export interface BridgeCommit {
   readonly frames: readonly string[]
   /** New positions of channels; undefined: the channel was left. */
   readonly positions: ReadonlyMap<string, Position | undefined>
-  readonly challenge?: ChallengeState
+  readonly challenge?: ChallengeState | undefined
   /** Calls that the session made; undefined: it has the outcome. By the seq of the call. */
-  readonly awaited?: ReadonlyMap<number, AwaitedCall | undefined>
-  readonly receives?: ReceivedCall
+  readonly awaited?: ReadonlyMap<number, AwaitedCall | undefined> | undefined
+  readonly receives?: ReceivedCall | undefined
   /** Ids of calls to the session that it has answered. */
-  readonly answeredCalls?: readonly string[]
+  readonly answeredCalls?: readonly string[] | undefined
   /**
    * Sent to the instance of a held poll, if that is another one: `channels` if a channel was joined or left, `frames`
    * unless the answer to this instance's own exchange delivers the frames (rule g), `call` if the frames must not wait
    * for more.
    */
-  readonly notify?: 'frames' | 'channels' | 'call'
+  readonly notify?: 'frames' | 'channels' | 'call' | undefined
   /** Most frames in the outbox (PROTOCOL §11). */
   readonly maxFrames: number
   /** Most bytes in the outbox (PROTOCOL §11). */
@@ -193,10 +194,10 @@ export interface BridgeStore {
   open(session: NewBridgeSession): Promise<void>
   /** The session's fixed part and, if it has ended, its code; undefined if it is unknown. */
   info(sessionId: string): Promise<{ readonly info: string; readonly ended?: string } | undefined>
-  exchange(request: ExchangeRequest): Promise<ExchangeOutcome>
+  exchange(request: ExchangeRequest): MaybePromise<ExchangeOutcome>
   /** The current state; undefined if the session is unknown or has ended. */
   read(sessionId: string, answerBytes: number): Promise<BridgeState | undefined>
-  commit(commit: BridgeCommit): Promise<CommitOutcome>
+  commit(commit: BridgeCommit): MaybePromise<CommitOutcome>
   /** Moves the claims of a dead instance to another. @returns their messages, in order */
   takeOver(sessionId: string, from: string, to: string): Promise<readonly ClaimedMessage[]>
   /**

@@ -24,3 +24,17 @@ export function recoverFrom<T, R>(
     return onError(error)
   }
 }
+
+/** Runs an operation that ends at once or later, then `onEnd`, whether or not it failed. */
+export function whenEnded<T>(operation: () => MaybePromise<T>, onEnd: () => void): MaybePromise<T> {
+  let result: MaybePromise<T>
+  try {
+    result = operation()
+  } catch (error) {
+    onEnd()
+    throw error
+  }
+  if (result instanceof Promise) return result.finally(onEnd)
+  onEnd()
+  return result
+}

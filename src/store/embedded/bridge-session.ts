@@ -93,10 +93,16 @@ export class EmbeddedBridgeSession {
       ack: this.#ack,
       frames: this.#framesWithin(answerBytes),
       positions: this.#positions,
-      claims: this.#claims.size === 0 ? noClaims : Array.from(this.#claims, ([seq, { owner }]) => ({ seq, owner })),
+      claims: this.#claims.size === 0 ? noClaims : this.#openClaims(),
       challenge: this.#challenge,
       awaited: this.#awaited
     }
+  }
+
+  #openClaims(): readonly Claim[] {
+    const claims: Claim[] = []
+    for (const [seq, { owner }] of this.#claims) claims.push({ seq, owner })
+    return claims
   }
 
   commit(commit: BridgeCommit): CommitOutcome {

@@ -21,7 +21,7 @@ export function createEmbeddedBridge(now: () => number, onEnd: (sessionId: strin
       if (session === undefined) return undefined
       return { info: session.info, ...(session.ended === undefined ? {} : { ended: session.ended }) }
     },
-    async exchange(request) {
+    exchange(request) {
       const { sessionId } = request
       const outcome = sessions.find(sessionId)?.exchange(request, now()) ?? { kind: 'missing', isRewound: false }
       if (outcome.kind === 'missing') sessions.remove(sessionId)
@@ -31,7 +31,7 @@ export function createEmbeddedBridge(now: () => number, onEnd: (sessionId: strin
       const session = sessions.find(sessionId)
       return session === undefined || session.ended !== undefined ? undefined : session.state(answerBytes)
     },
-    async commit(commit) {
+    commit(commit) {
       const { sessionId, instanceId, notify: notification } = commit
       const session = sessions.find(sessionId)
       const outcome = session?.commit(commit) ?? 'gone'
