@@ -154,7 +154,8 @@ function accept(context: ExchangeContext, body: ExchangeBody): MaybePromise<Exch
     messages: sealMessages(session, messages),
     answerBytes: settings.limits.answerBytes,
     perSecond: settings.framesPerSecond,
-    mayUseReserve: messages.every(keepsAliveOrEnds)
+    mayUseReserve: messages.every(keepsAliveOrEnds),
+    known: session.state.isUncertain ? undefined : session.state.latest
   })
   return whenReady(step, outcome =>
     outcome.kind === 'accepted' ? serve(context, body, outcome, waitMs) : refuseStep(context, poll.poll, outcome)

@@ -94,6 +94,11 @@ export interface ExchangeRequest {
    * reserve. Default false.
    */
   readonly mayUseReserve?: boolean
+  /**
+   * The state that the caller has seen last: where nothing but this exchange has changed it since, the store need not read
+   * it again. The outcome is the same without it.
+   */
+  readonly known?: BridgeState | undefined
 }
 
 export type ExchangeOutcome =

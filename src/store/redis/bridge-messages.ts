@@ -76,18 +76,33 @@ export function parseState(reply: unknown): BridgeState {
   }
 }
 
-/** See `scripts/bridge-exchange.lua`. */
-export function exchangeArguments(request: ExchangeRequest, notificationPrefix: string): readonly Argument[] {
-  const { sessionId, instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond } = request
-  const batch = messages.flatMap(({ seq, text }) => [seq, text])
-  return [
-    ...[instanceId, poll, ack, isLongPoll ? 1 : 0, answerBytes, perSecond, burstSeconds],
-    ...[notificationPrefix, sessionId, ...batch]
-  ]
+/**
+ * The known state, if the one after the exchange follows from it unless the store has changed since: it has no claims,
+ * whose owners may change without a new version, and the client has all frames.
+ */
+function knownBefore({ known, ack }: ExchangeRequest): BridgeState | undefined {
+  return known !== undefined && known.claims.length === 0 && known.sent === ack ? known : undefined
+}
+
+/** The state after an exchange that alone has changed `known`. @param claimed  messages, the last of the batch */
+function stateFrom(known: BridgeState, { ack, instanceId, messages }: ExchangeRequest, claimed: number): BridgeState {
+  const { version, received, sent, positions, challenge, awaited } = known
+  const claims = messages.slice(messages.length - claimed).map(({ seq }) => ({ seq, owner: instanceId }))
+  return { version, received: received + claimed, sent, ack, frames: [], claims, positions, challenge, awaited }
 }
 
 /** See `scripts/bridge-exchange.lua`. */
-export function parseExchange(reply: unknown): ExchangeOutcome {
+export function exchangeArguments(request: ExchangeRequest, notificationPrefix: string): readonly Argument[] {
+  const { sessionId, instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond } = request
+  const known = knownBefore(request)
+  const args = [instanceId, poll, ack, isLongPoll ? 1 : 0, answerBytes, perSecond, burstSeconds, notificationPrefix]
+  args.push(sessionId, known?.version ?? '', known?.received ?? '')
+  for (const { seq, text } of messages) args.push(seq, text)
+  return args
+}
+
+/** See `scripts/bridge-exchange.lua`. */
+export function parseExchange(reply: unknown, request: ExchangeRequest): ExchangeOutcome {
   const [kind, second, third, fourth] = listOf(reply)
   switch (kind) {
     case 'missing':
@@ -100,8 +115,12 @@ export function parseExchange(reply: unknown): ExchangeOutcome {
       return { kind, expectedSeq: integerOf(second) }
     case 'limited':
       return { kind, retryAfterMs: integerOf(second) }
-    default:
-      return { kind: 'accepted', isNewPoll: second === 1, claimed: integerOf(third), state: parseState(fourth) }
+    default: {
+      const claimed = integerOf(third)
+      const known = fourth === undefined ? knownBefore(request) : undefined
+      const state = known === undefined ? parseState(fourth) : stateFrom(known, request, claimed)
+      return { kind: 'accepted', isNewPoll: second === 1, claimed, state }
+    }
   }
 }
 

@@ -79,7 +79,7 @@ export function createRedisBridge(
       const args = exchangeArguments(request, keys.notificationPrefix)
       const script = request.mayUseReserve === true ? 'bridgeExchangeFromReserve' : 'bridgeExchange'
       const reply = await redis.script(script, keysOf(request.sessionId), args)
-      const outcome = redis.parse(keys.bridge(request.sessionId), () => parseExchange(reply))
+      const outcome = redis.parse(keys.bridge(request.sessionId), () => parseExchange(reply, request))
       if (outcome.kind === 'missing') await pin.verify()
       return outcome
     },

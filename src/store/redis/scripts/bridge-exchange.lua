@@ -12,16 +12,19 @@ Input
   ARGV[1]  instance      ARGV[2]  poll   ARGV[3]  ack   ARGV[4]  1 if the poll may wait
   ARGV[5]  bytes of frames to return     ARGV[6]  messages and polls per second, 0 unlimited   ARGV[7]  burst, seconds
   ARGV[8]  prefix of notification channels
-  ARGV[9]  session id    ARGV[10 ..]  per message: seq, text
+  ARGV[9]  session id
+  ARGV[10] version and ARGV[11] received of the state that the caller knows, if it is without claims; or '' and ''
+  ARGV[12 ..]  per message: seq, text
 Output
   { 'missing', 1 if the store was rewound }   { 'ended', code }   { 'gap', expected seq }   { 'limited', ms }   { 'stale' }
   { 'accepted', 1 if the poll is new, claimed messages, state (see include/bridge-state.lua) }
+  { 'accepted', 1 if the poll is new, claimed messages }  the state is the known one, this exchange, and no frames
 ]]
 local session, outbox = KEYS[1], KEYS[2]
 local instance, poll, ack, isLongPoll = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local answerBytes, perSecond, burst = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local channels, id = ARGV[8], ARGV[9]
-local firstMessage = 10
+local channels, id, knownVersion, knownReceived = ARGV[8], ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
+local firstMessage = 12
 
 local s = readSession(session)
 if not s then return { 'missing', 0 } end
@@ -42,6 +45,10 @@ if ack > s.sent then
   return { 'missing', 1 }
 end
 if first > s.received + 1 then return { 'gap', s.received + 1 } end
+
+-- A commit raises the version, a claim raises received, and each of them alone adds to the rest.
+local isKnown = s.version == knownVersion and s.received == knownReceived and ack == s.sent
+if not isKnown then readParts(session, s) end
 
 -- Fields of the session and their new values, all written at once.
 local changes = {}
@@ -101,4 +108,5 @@ for _, claim in ipairs(s.claims) do
 end
 if #changes > 0 then redis.call('HSET', session, unpack(changes)) end
 
+if isKnown then return { 'accepted', isNewPoll and 1 or 0, claimed } end
 return { 'accepted', isNewPoll and 1 or 0, claimed, stateOf(s, outbox, answerBytes) }

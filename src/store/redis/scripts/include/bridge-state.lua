@@ -1,8 +1,20 @@
--- A bridge session as a table; nil if it is unknown.
+local fields = { 'version', 'received', 'sent', 'ack', 'poll', 'bytes', 'arrival', 'identity', 'ended', 'holder', 'waiters',
+  'challengeAt', 'challenge' }
+
+-- A bridge session without its parts as a table; nil if it is unknown.
 local function readSession(session)
-  local flat = redis.call('HGETALL', session)
-  if #flat == 0 then return nil end
+  local values = redis.call('HMGET', session, unpack(fields))
   local s = { claims = {}, positions = {}, awaited = {} }
+  for i, name in ipairs(fields) do s[name] = values[i] or nil end
+  if not s.identity and redis.call('EXISTS', session) == 0 then return nil end
+  for i = 1, 7 do s[fields[i]] = s[fields[i]] and tonumber(s[fields[i]]) end
+  s.arrival = s.arrival or 0
+  return s
+end
+
+-- Adds the parts: claims, positions and awaited calls, of which there is any number.
+local function readParts(session, s)
+  local flat = redis.call('HGETALL', session)
   for i = 1, #flat, 2 do
     local name, value = flat[i], flat[i + 1]
     local kind = string.sub(name, 1, 2)
@@ -14,14 +26,9 @@ local function readSession(session)
     elseif kind == 'k:' then
       s.awaited[#s.awaited + 1] = string.sub(name, 3)
       s.awaited[#s.awaited + 1] = value
-    else
-      s[name] = value
     end
   end
-  for _, name in ipairs({ 'version', 'received', 'sent', 'ack', 'poll', 'bytes' }) do s[name] = tonumber(s[name]) end
-  s.arrival = tonumber(s.arrival or '0')
   table.sort(s.claims, function(a, b) return a[1] < b[1] end)
-  return s
 end
 
 -- { version, received, sent, ack, next challenge, open challenge or '', frames, claims, positions, awaited calls }

@@ -1,0 +1,66 @@
+import type { Test } from 'tap'
+import type { BridgeState, ExchangeRequest } from '../../src/store/bridge.js'
+import type { OpenStoreForTest } from '../helper/stores.js'
+
+/** What an exchange returns does not depend on the state that its caller knows, on each store. */
+
+const answerBytes = 1000
+const steps = 120
+
+let lastId = 0
+
+export function knownStateSuite(t: Test, openStore: OpenStoreForTest): void {
+  t.test('a caller that knows a state gets the one that is stored, whatever others did', async t => {
+    const { store } = await openStore(t, () => 0)
+    const sessionId = `known-${process.pid}-${++lastId}`
+    const positions = new Map([['client:x', { offset: 3, epoch: 'e' }]])
+    await store.bridge.open({ sessionId, info: 'info', positions, challengeAt: 77 })
+    let [poll, seed] = [0, 7]
+    const random = (below: number) => {
+      seed = (seed * 48_271) % 2_147_483_647
+      return seed % below
+    }
+    const current = async (): Promise<BridgeState> => {
+      const state = await store.bridge.read(sessionId, answerBytes)
+      if (state === undefined) throw new Error('the session is gone')
+      return state
+    }
+    const seen = new Map<string, BridgeState>()
+
+    const exchange = async (instanceId: string) => {
+      const { received, sent, ack } = await current()
+      const messages: ExchangeRequest['messages'] = Array.from({ length: random(3) }, (_, i) => ({
+        seq: received + 1 + i,
+        text: 'text'
+      }))
+      const outcome = await store.bridge.exchange({
+        ...{ sessionId, instanceId, poll: ++poll, isLongPoll: false, messages, answerBytes, perSecond: 0 },
+        ack: random(3) === 0 ? ack : sent,
+        known: seen.get(instanceId)
+      })
+      if (outcome.kind !== 'accepted') throw new Error(`not accepted: ${outcome.kind}`)
+      t.same(outcome.state, await current(), `poll ${poll}`)
+      t.equal(outcome.claimed, messages.length)
+      seen.set(instanceId, outcome.state)
+    }
+    const commit = async (instanceId: string) => {
+      const { version, claims, sent } = await current()
+      const answered = claims.filter(({ owner }) => owner === instanceId).map(({ seq }) => seq)
+      await store.bridge.commit({
+        ...{ sessionId, instanceId, version, answered, maxFrames: 1000, maxBytes: 100_000 },
+        frames: answered.map((_, i) => `frame ${sent + 1 + i}`),
+        positions: new Map([['room', random(2) === 0 ? { offset: version, epoch: 'e' } : undefined]])
+      })
+      if (random(2) === 0) seen.set(instanceId, await current())
+    }
+
+    for (let i = 0; i < steps; i++) {
+      const [me, other] = random(2) === 0 ? ['a', 'b'] : ['b', 'a']
+      const step = random(6)
+      if (step === 0) await store.bridge.takeOver(sessionId, other, me)
+      else if (step < 3) await commit(me)
+      else await exchange(me)
+    }
+    t.ok(poll > 20, 'there were exchanges')
+  })
+}
