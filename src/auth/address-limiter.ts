@@ -1,3 +1,4 @@
+import { OrderedMap } from '../store/ordered-map.js'
 import { limiterKeyOf } from './address.js'
 
 /** Addresses that are counted; at this number the one that was counted longest ago is evicted. */
@@ -23,7 +24,7 @@ interface Window {
  */
 export function createAddressLimiter(now: () => number, perMinute: number): AddressLimiter {
   // The address that was counted longest ago comes first.
-  const windows = new Map<string, Window>()
+  const windows = new OrderedMap<string, Window>()
 
   function windowOf(key: string): Window | undefined {
     const window = windows.get(key)
@@ -37,8 +38,7 @@ export function createAddressLimiter(now: () => number, perMinute: number): Addr
       const window = windowOf(key) ?? { endsAt: now() + windowMs, events: 0 }
       window.events++
       windows.delete(key)
-      const [oldest] = windows.size >= maxCountedAddresses ? windows.keys() : []
-      if (oldest !== undefined) windows.delete(oldest)
+      if (windows.size >= maxCountedAddresses) windows.deleteOldest()
       windows.set(key, window)
     },
     retryAfterMs(address) {

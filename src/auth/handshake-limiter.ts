@@ -1,3 +1,4 @@
+import { OrderedMap } from '../store/ordered-map.js'
 import type { RateLimitStore } from '../store/store.js'
 import { limiterKeyOf } from './address.js'
 import { createAddressLimiter, maxCountedAddresses } from './address-limiter.js'
@@ -42,7 +43,7 @@ interface HandshakeLimiterLog {
 /** Addresses that failed too often, until when in milliseconds; the one that was added longest ago is evicted. */
 class SlowedAddresses {
   readonly #now: () => number
-  readonly #endsAt = new Map<string, number>()
+  readonly #endsAt = new OrderedMap<string, number>()
 
   constructor(now: () => number) {
     this.#now = now
@@ -50,8 +51,7 @@ class SlowedAddresses {
 
   add(key: string, waitMs: number): void {
     this.#endsAt.delete(key)
-    const [oldest] = this.#endsAt.size >= maxCountedAddresses ? this.#endsAt.keys() : []
-    if (oldest !== undefined) this.#endsAt.delete(oldest)
+    if (this.#endsAt.size >= maxCountedAddresses) this.#endsAt.deleteOldest()
     this.#endsAt.set(key, this.#now() + waitMs)
   }
 

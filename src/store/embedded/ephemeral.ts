@@ -8,6 +8,7 @@ import type {
   SessionStore
 } from '../ephemeral.js'
 import { StoreUnavailable } from '../errors.js'
+import { OrderedMap } from '../ordered-map.js'
 import { EmbeddedSessionCounts } from './session-counts.js'
 
 /**
@@ -25,13 +26,10 @@ const fenceBytes = 12
 export function createEmbeddedChallenges(now: () => number): ChallengeStore {
   const ownFence = randomBytes(fenceBytes).toString('base64url')
   // When each mark ends. All have the same life, so they are in the order of their ends.
-  const used = new Map<string, number>()
+  const used = new OrderedMap<string, number>()
 
   function removeEnded(): void {
-    for (const [token, endsAt] of used) {
-      if (endsAt > now()) return
-      used.delete(token)
-    }
+    while ((used.oldest?.[1] ?? Number.POSITIVE_INFINITY) <= now()) used.deleteOldest()
   }
 
   return {
@@ -53,7 +51,7 @@ export const maxRateLimitNames = 200_000
 export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
   // The theoretical arrival time of the next call (generic cell rate algorithm), unix milliseconds. The name that was
   // counted longest ago comes first: looking for a better one would cost a pass over the table for each new name.
-  const arrivals = new Map<string, number>()
+  const arrivals = new OrderedMap<string, number>()
 
   return {
     async consume(name, cost, perMinute) {
@@ -64,8 +62,7 @@ export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
       if (waitMs > 0) return waitMs
       if (cost > 0) {
         arrivals.delete(name)
-        const [oldest] = arrivals.size >= maxRateLimitNames ? arrivals.keys() : []
-        if (oldest !== undefined) arrivals.delete(oldest)
+        if (arrivals.size >= maxRateLimitNames) arrivals.deleteOldest()
         arrivals.set(name, arrival + intervalMs * cost)
       }
       return 0

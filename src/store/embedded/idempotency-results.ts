@@ -1,5 +1,6 @@
 import { idempotencyLifeMs, type Position, sessionResultLifeMs } from '../channels.js'
 import { ShareExceeded } from '../errors.js'
+import { OrderedMap } from '../ordered-map.js'
 
 export interface IdempotencyResult extends Position {
   /** See `dataDigest`. */
@@ -19,7 +20,7 @@ export class ClientResults {
   readonly #now: () => number
   readonly #max: number
   // All have the same life, so they are in the order of their ends.
-  readonly #results = new Map<string, OwnedResult>()
+  readonly #results = new OrderedMap<string, OwnedResult>()
   readonly #countByOwner = new Map<string, number>()
 
   /**
@@ -60,8 +61,8 @@ export class ClientResults {
     if (this.#results.size < this.#max) return
     const share = this.#max / Math.max(this.#countByOwner.size, 1)
     if ((this.#countByOwner.get(owner) ?? 0) >= share) throw new ShareExceeded('idempotency results', this.#max)
-    const [oldest] = this.#results.keys()
-    if (oldest !== undefined) this.#remove(oldest)
+    const { oldest } = this.#results
+    if (oldest !== undefined) this.#remove(oldest[0])
   }
 
   add(key: string, owner: string, digest: string, { offset, epoch }: Position): void {
@@ -76,10 +77,10 @@ export class ClientResults {
 
   /** @param most  removes at most this number */
   removeExpired(most: number): void {
-    let left = most
-    for (const [key, { endsAt }] of this.#results) {
-      if (endsAt > this.#now() || left-- <= 0) return
-      this.#remove(key)
+    for (let left = most; left > 0; left--) {
+      const { oldest } = this.#results
+      if (oldest === undefined || oldest[1].endsAt > this.#now()) return
+      this.#remove(oldest[0])
     }
   }
 
@@ -105,7 +106,7 @@ export class SessionResults {
   readonly #now: () => number
   readonly #max: number
   // The least recently active session first.
-  readonly #bySession = new Map<string, ResultsOfSession>()
+  readonly #bySession = new OrderedMap<string, ResultsOfSession>()
   #size = 0
 
   /**
@@ -136,7 +137,7 @@ export class SessionResults {
     this.#size++
     this.#trim(sessionId, session, maxSessionResults)
     while (this.#size > this.#max) {
-      const [quietest] = this.#bySession
+      const quietest = this.#bySession.oldest
       if (quietest === undefined) return
       this.#trim(...quietest, quietest[1].results.size - 1)
     }
@@ -150,10 +151,10 @@ export class SessionResults {
 
   /** @param most  drops the results of at most this number of sessions, those that have been quiet for the longest time */
   removeExpired(most: number): void {
-    let left = most
-    for (const [sessionId, { endsAt }] of this.#bySession) {
-      if (endsAt > this.#now() || left-- <= 0) return
-      this.endSession(sessionId)
+    for (let left = most; left > 0; left--) {
+      const quietest = this.#bySession.oldest
+      if (quietest === undefined || quietest[1].endsAt > this.#now()) return
+      this.endSession(quietest[0])
     }
   }
 
