@@ -55,6 +55,28 @@ t.test('a publication stays in its shard, and an instance listens to each shard'
   t.ok(listener.isReceiving)
 })
 
+t.test('publications of one turn are made on each shard, in the order of each channel', async t => {
+  const cluster = await startCluster(t)
+  const channels = await openStore(t, cluster.url)
+  const names = await channelPerNode(cluster)
+  const { heard } = record(channels)
+  await channels.listen(names)
+  const all = Array.from({ length: 60 }, (_, i) => publish(channels, names[i % names.length] ?? '', `${i}`))
+  const offsets = (await Promise.all(all)).map(({ offset }) => offset)
+  t.same(
+    offsets,
+    Array.from(offsets, (_, i) => Math.floor(i / names.length) + 1)
+  )
+  await until('all were received', () => heard.length === 60)
+  for (const [i, name] of names.entries()) {
+    const data = heard.filter(({ channel }) => channel === name).map(each => Number(each.data))
+    t.same(
+      data,
+      Array.from(data, (_, n) => n * names.length + i)
+    )
+  }
+})
+
 /** Moves a slot with its keys, as redis-cli does. */
 async function moveSlot(slot: number, from: Redis, to: Redis, all: readonly Redis[]): Promise<void> {
   const idOf = async (redis: Redis) => String(await redis.call('CLUSTER', 'MYID'))
@@ -81,10 +103,10 @@ t.test('follows a slot that moves to another node', async t => {
   await moveSlot(keySlot(nameOf(moving)), from, to, cluster.admins)
   await until('it is subscribed at the other node', async () => (await receivers(to, moving)) === 1)
   await until('positions are verified, because publications may be missing', () => missed.count > before)
-  await publish(channels, moving, '2')
-  await publish(channels, staying, '1')
-  await until('both are received', () => heard.length === 3)
-  t.same(heard.map(({ data }) => data).sort(), ['1', '1', '2'])
+  const both = [publish(channels, moving, '2'), publish(channels, staying, '1'), publish(channels, moving, '3')]
+  t.match(await Promise.all(both), [{ offset: 2 }, { offset: 1 }, { offset: 3 }], 'in one turn, one batch redirected')
+  await until('all are received', () => heard.length === 4)
+  t.same(heard.map(({ data }) => data).sort(), ['1', '1', '2', '3'])
   await until('it receives', () => channels.isReceiving)
   channels.unlisten([moving])
   await until('it is unsubscribed there', async () => (await receivers(to, moving)) === 0)

@@ -1,34 +1,23 @@
 import { randomBytes } from 'node:crypto'
-import {
-  type ChannelStore,
-  channelLifeMs,
-  type Dropped,
-  defaultHistory,
-  type HistoryBounds,
-  idempotencyLifeMs,
-  type Position,
-  type Published,
-  sessionResultLifeMs,
-  unpublishedLifeMs
-} from '../channels.js'
+import { type ChannelStore, defaultHistory, type HistoryBounds, type Position, unpublishedLifeMs } from '../channels.js'
 import { dataDigest } from '../data-digest.js'
 import { newEpoch } from '../epochs.js'
 import { entryOverheadBytes } from './channel-constants.js'
+import { ChannelLife } from './channel-life.js'
 import { parseHistory } from './channel-messages.js'
 import type { RedisClient } from './client.js'
 import type { RedisConnection } from './connection-url.js'
 import { connectOnce } from './connections.js'
 import { slotCount } from './key-slot.js'
 import type { Keys } from './keys.js'
-import { encodedOwnersBytes, encodeOwners, parseHead } from './owners-suffix.js'
+import { encodedOwnersBytes } from './owners-suffix.js'
 import type { RedisPin } from './pin.js'
+import { PublicationBatches } from './publication-batches.js'
+import { RedisPublisher, type RedisPublisherParts } from './publisher.js'
 import type { PublicationForms } from './pubsub/publication-forms.js'
 import { PublicationReceiver } from './pubsub/publication-receiver.js'
 import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 
-/** Longest life of `session:…`, which nobody can recover after its session, in milliseconds. */
-const sessionChannelLifeMs = 60 * 60 * 1000
-const probeChannelLifeMs = 60 * 1000
 /** Channels per script without a Cluster: the server does nothing else while a script runs. */
 const topsBatch = 250
 
@@ -61,58 +50,25 @@ export interface RedisChannels {
   close(): void
 }
 
-/** The scripts of channels. */
-class ChannelScripts {
-  /** What the channels of this instance's probes begin with. No client can name such a channel. */
-  readonly probePrefix = `@probe-${randomBytes(9).toString('base64url')}`
+/** The scripts that read channels. What was published before in the same turn of the event loop is there. */
+class ChannelReader {
   readonly #redis: RedisClient
   readonly #keys: Keys
   readonly #pin: RedisPin
-  readonly #lifeMs: number
-  readonly #forms: PublicationForms
+  readonly #life: ChannelLife
+  readonly #batches: PublicationBatches
 
-  constructor({ redis, keys, pin, forms, history = defaultHistory }: RedisChannelsParts) {
+  constructor({ redis, keys, pin, life, batches }: RedisPublisherParts) {
     this.#redis = redis
     this.#pin = pin
     this.#keys = keys
-    this.#forms = forms
-    this.#lifeMs = channelLifeMs(true, history.lifeMs)
-  }
-
-  dropListener: ((dropped: Dropped) => void) | undefined
-
-  readonly publish: ChannelStore['publish'] = async (channel, data, options) => {
-    const { publishedAt, idempotencyKey, sessionId, owners = '' } = options
-    const touched = this.#keysOf(channel)
-    const args = [data, publishedAt, newEpoch(), encodeOwners(owners), this.#forms.sent]
-    const shorterLifeMs = this.#shorterLifeOf(channel)
-    if (shorterLifeMs !== undefined || idempotencyKey !== '') args.push(shorterLifeMs ?? '')
-    if (idempotencyKey !== '') {
-      touched.push(this.#keys.channelResult(channel, idempotencyKey))
-      args.push(dataDigest(data), sessionId === undefined ? idempotencyLifeMs : sessionResultLifeMs)
-    }
-    const reply = await this.#redis.script('channelPublish', touched, args)
-    const published = this.#redis.parse(touched.at(-1) ?? '', () => this.#parsePublished(reply))
-    // The first publication of a channel, or an emptied store.
-    if (published !== 'conflict' && published.offset === 1) await this.#pin.verify()
-    return published
-  }
-
-  /** See scripts/channel-publish.lua. @throws UnexpectedReply */
-  #parsePublished(reply: unknown): Published | 'conflict' {
-    if (typeof reply !== 'string') {
-      const [offset, epoch] = listOf(reply)
-      return offset === undefined ? 'conflict' : { offset: integerOf(offset), epoch: textOf(epoch), duplicate: true }
-    }
-    const [offset, epoch = '', ...dropped] = reply.split(':')
-    for (let i = 0; i + 1 < dropped.length; i += 2) {
-      this.dropListener?.({ ...parseHead(dropped[i] ?? ''), bytes: Number(dropped[i + 1]) })
-    }
-    return { offset: Number(offset), epoch, duplicate: false }
+    this.#life = life
+    this.#batches = batches
   }
 
   readonly findRepeat: ChannelStore['findRepeat'] = async (channel, data, { idempotencyKey }) => {
     const key = this.#keys.channelResult(channel, idempotencyKey)
+    this.#batches.sendBefore(this.#keys.channel(channel))
     const result = await this.#redis.command('GET', key)
     if (typeof result !== 'string') return undefined
     return this.#redis.parse(key, () => {
@@ -127,7 +83,7 @@ class ChannelScripts {
 
   readonly read: ChannelStore['read'] = async (channel, after, limit, created) => {
     const position = after === undefined ? [] : [after.offset, after.epoch]
-    const args = [newEpoch(), unpublishedLifeMs, this.#lifeOf(channel), limit, ...position]
+    const args = [newEpoch(), unpublishedLifeMs, this.#life.of(channel), limit, ...position]
     const reply = await this.#redis.script('channelRead', this.#keysOf(channel), args)
     const isNew = Array.isArray(reply) && reply[2] === 1
     if (isNew) await this.#pin.verify()
@@ -141,7 +97,7 @@ class ChannelScripts {
 
   readonly newest: ChannelStore['newest'] = async (channel, { before, limit, maxBytes }, created) => {
     const position = before === undefined ? [] : [before.offset, before.epoch]
-    const args = [newEpoch(), unpublishedLifeMs, this.#lifeOf(channel), limit, maxBytes, ...position]
+    const args = [newEpoch(), unpublishedLifeMs, this.#life.of(channel), limit, maxBytes, ...position]
     const reply = await this.#redis.script('channelNewest', this.#keysOf(channel), args)
     const isNew = Array.isArray(reply) && reply[2] === 1
     if (isNew) await this.#pin.verify()
@@ -161,12 +117,14 @@ class ChannelScripts {
     return (await Promise.all(batches)).flat()
   }
 
-  readonly exists: ChannelStore['exists'] = async channel =>
-    (await this.#redis.command('EXISTS', this.#keys.channel(channel))) === 1
+  readonly exists: ChannelStore['exists'] = async channel => {
+    const [key = ''] = this.#keysOf(channel)
+    return (await this.#redis.command('EXISTS', key)) === 1
+  }
 
   async #topsOf(names: readonly string[], created?: Set<string>): Promise<Position[]> {
     const touched = names.flatMap(name => this.#keysOf(name))
-    const args = names.flatMap(name => [newEpoch(), this.#lifeOf(name)])
+    const args = names.flatMap(name => [newEpoch(), this.#life.of(name)])
     const reply = listOf(await this.#redis.script('channelTops', touched, [unpublishedLifeMs, ...args]))
     if (names.some((_, i) => reply[3 * i + 2] === 1)) await this.#pin.verify()
     return names.map((name, i) => {
@@ -177,26 +135,24 @@ class ChannelScripts {
     })
   }
 
+  /** To be called just before the command. */
   #keysOf(channel: string): string[] {
-    return [this.#keys.channel(channel), this.#keys.channelHistory(channel)]
-  }
-
-  #lifeOf(channel: string): number {
-    return this.#shorterLifeOf(channel) ?? this.#lifeMs
-  }
-
-  /** Undefined for most channels. */
-  #shorterLifeOf(channel: string): number | undefined {
-    if (channel.startsWith(this.probePrefix)) return probeChannelLifeMs
-    return channel.startsWith('session:') ? Math.min(sessionChannelLifeMs, this.#lifeMs) : undefined
+    const key = this.#keys.channel(channel)
+    this.#batches.sendBefore(key)
+    return [key, this.#keys.channelHistory(channel)]
   }
 }
 
 /** Channels in Redis: one atomic script per method, and connections of their own for notifications. */
 export function createRedisChannels(parts: RedisChannelsParts): RedisChannels {
   const { redis, keys, connection } = parts
-  const scripts = new ChannelScripts(parts)
-  const { publish, findRepeat, bytesOf, read, newest, tops, exists, probePrefix } = scripts
+  // No client can name such a channel.
+  const probePrefix = `@probe-${randomBytes(9).toString('base64url')}`
+  const life = new ChannelLife((parts.history ?? defaultHistory).lifeMs, probePrefix)
+  const used = { ...parts, life, batches: new PublicationBatches(redis, parts.forms) }
+  const publisher = new RedisPublisher(used)
+  const { publish } = publisher
+  const { findRepeat, bytesOf, read, newest, tops, exists } = new ChannelReader(used)
   const single = Array.from({ length: slotCount }, () => '')
   const receiver = new PublicationReceiver({
     ...parts,
@@ -216,7 +172,7 @@ export function createRedisChannels(parts: RedisChannelsParts): RedisChannels {
       findRepeat,
       bytesOf,
       onDrop(listener) {
-        scripts.dropListener = listener
+        publisher.dropListener = listener
       },
       read,
       newest,

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { StoreDurations } from '../durations.js'
 import { StoreUnavailable } from '../errors.js'
-import { missingRuleOf, NotPermitted } from './acl.js'
 import { channelConstants } from './channel-constants.js'
 import type { RedisConnection } from './connection-url.js'
 import { commandTimeoutMs, connectForCommands } from './connections.js'
 import { withoutCommand } from './errors.js'
+import { explained, isAboutValue } from './faults.js'
 import { Cluster, type Redis } from './ioredis.js'
 import { slotCount } from './key-slot.js'
 import { generationKey } from './keys.js'
@@ -19,24 +19,8 @@ const generationBytes = 8
 /** After Redis refused a command for lack of memory, it counts as full for this long, in milliseconds. */
 const fullForMs = 10_000
 
-type Argument = string | number
+export type Argument = string | number
 type ScriptRunner = (keyCount: number, ...args: Argument[]) => Promise<unknown>
-
-/**
- * Redis' errors, and those of Lua in scripts, about values of another type or form than a gateway writes. What Redis
- * refuses within a script names the script too, but only at its end: `… on @user_script:3.`
- */
-function isAboutValue(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return /WRONGTYPE|user_script:\d+: |is not an integer|is not a valid float/.test(error.message)
-}
-
-/** What the ACL refuses is explained; the error of Redis itself may name the user. */
-function explained(error: unknown, verb: string): unknown {
-  if (!(error instanceof Error) || !/NOPERM|The user executing/.test(error.message)) return error
-  const missing = missingRuleOf(error.message, loadScripts(channelConstants()).get(verb as ScriptName))
-  return missing === undefined ? error : new NotPermitted(missing)
-}
 
 /** The connection for commands and scripts. It reconnects by itself. */
 export class RedisClient {
@@ -118,6 +102,11 @@ export class RedisClient {
     const run = this.#runners.get(name)
     if (run === undefined) throw new Error(`there is no script ${name}`)
     return this.#settle(name, this.#client.status, run(keys.length, ...keys, ...args), keys)
+  }
+
+  /** What to throw for an error within the reply of a script, one that concerns these of its keys. */
+  refused(name: ScriptName, error: Error, keys: readonly string[]): StoreUnavailable {
+    return this.#unavailable(name, error, keys, 'ready')
   }
 
   /**
@@ -215,18 +204,21 @@ export class RedisClient {
     try {
       return await (this.#limitMs === undefined ? reply : within(this.#limitMs, reply))
     } catch (error) {
-      if (error instanceof StoreUnavailable) throw error
-      withoutCommand(error)
-      if (isOutOfMemory(error)) this.#refusedForMemoryAt = performance.now()
-      if (isAboutValue(error)) this.#unreadable.add(keys.join(' '))
-      const outcome = outcomeOf(error, statusAtCall, this.isCluster)
-      const isConnected = this.#client.status === 'ready' && !isNeverWritten(error)
-      throw new StoreUnavailable(
-        isConnected ? explained(error, verb) : new Error('no connection', { cause: error }),
-        outcome
-      )
+      throw error instanceof StoreUnavailable ? error : this.#unavailable(verb, error, keys, statusAtCall)
     } finally {
       this.durations.record(verb, performance.now() - startedAt)
     }
+  }
+
+  #unavailable(verb: string, error: unknown, keys: readonly Argument[], statusAtCall: string): StoreUnavailable {
+    withoutCommand(error)
+    if (isOutOfMemory(error)) this.#refusedForMemoryAt = performance.now()
+    if (isAboutValue(error)) this.#unreadable.add(keys.join(' '))
+    const outcome = outcomeOf(error, statusAtCall, this.isCluster)
+    const isConnected = this.#client.status === 'ready' && !isNeverWritten(error)
+    return new StoreUnavailable(
+      isConnected ? explained(error, verb) : new Error('no connection', { cause: error }),
+      outcome
+    )
   }
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { Cluster, type Redis } from './ioredis.js'
+import { writeAtTurnEnd } from './turn-end.js'
 
 type SendCommand = Redis['sendCommand']
 
@@ -19,7 +20,7 @@ class TurnWriter {
     if (this.#socket === undefined) {
       this.#socket = socket
       socket.cork()
-      setImmediate(() => this.#flush())
+      writeAtTurnEnd(() => this.#flush())
     }
     this.#commands++
   }
