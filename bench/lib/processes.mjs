@@ -67,7 +67,7 @@ function measured(child, url) {
   }
 }
 
-/** @param {'bare-ws' | 'bare-fastify' | 'socket-io'} name */
+/** @param {'bare-ws' | 'bare-fastify' | 'signed-fastify' | 'socket-io'} name */
 export async function startPeer(name, env = {}) {
   const child = start(join(bench, 'servers', `${name}.mjs`), env, ['ignore', 'ignore', 'inherit', 'ipc'])
   const [{ url }] = await once(child, 'message')

@@ -15,7 +15,8 @@ function makeAdapter() {
   return { adapter: createPubSubAdapter(redis, redis.duplicate()) }
 }
 
-const server = createServer()
+// A side may wait longer for its turn than the 5 s after which Node closes a silent connection.
+const server = createServer({ keepAliveTimeout: 72_000 })
 // No pings in the middle of a measurement; a client of 25 s is none of the things that are measured.
 const io = new Server(server, { serveClient: false, pingInterval: 300_000, pingTimeout: 60_000, ...makeAdapter() })
 
