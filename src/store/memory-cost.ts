@@ -32,11 +32,19 @@ export function publicationBytes(data: string, owners = ''): number {
   return publicationOverheadBytes + ownersBytes + textBytes(data)
 }
 
+/** What no share may have: 48 MiB that an idle gateway keeps (measured), and as many for objects that are new. */
+const ownHeapBytes = 96 * 1024 * 1024
+/** The part of a small heap that is shared even so. */
+const leastHeapShare = 1 / 4
+
 /**
- * A part of the heap that this process may use (`--max-old-space-size`).
+ * A part of the heap that this process may fill (`--max-old-space-size`). All shares together are less than the whole: near
+ * its limit the garbage collector would stop everything else for seconds.
  * @param share     from 0 to 1
  * @param maxBytes  the most, however large the heap is
  */
 export function shareOfHeap(share: number, maxBytes: number): number {
-  return Math.min(maxBytes, Math.floor(share * getHeapStatistics().heap_size_limit))
+  const { heap_size_limit: limitBytes } = getHeapStatistics()
+  const sharedBytes = Math.max(limitBytes - ownHeapBytes, limitBytes * leastHeapShare)
+  return Math.min(maxBytes, Math.floor(share * sharedBytes))
 }
