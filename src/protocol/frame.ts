@@ -37,29 +37,21 @@ export function signText(mac: Mac, text: string): string {
   return appendSignature(text, mac.ofText(text))
 }
 
-function isLowerHex(byte: number | undefined): boolean {
-  return byte !== undefined && ((byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66))
+function isLowerHex(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66)
 }
 
-/** The index of the tail, whatever its signature; -1 if the frame has none, or no member before it. */
-function findAnyTail(frame: Uint8Array): number {
+/** The index of the tail, whatever its signature is; -1 if the frame has none, or no member before it. */
+function findTail(frame: Uint8Array): number {
   const start = frame.length - tailBytes
   if (start < 2) return -1
   for (let i = 0; i < tailStart.length; i++) if (frame[start + i] !== tailStart.charCodeAt(i)) return -1
   return frame[frame.length - 2] === 0x22 && frame[frame.length - 1] === 0x7d ? start : -1
 }
 
-/** The index of the tail, or -1 if the frame has no well-formed tail or no member before it. */
-function findTail(frame: Uint8Array): number {
-  const start = findAnyTail(frame)
-  if (start < 0) return -1
-  for (let i = start + tailStart.length; i < frame.length - tailEnd.length; i++) if (!isLowerHex(frame[i])) return -1
-  return start
-}
-
 /** @returns whether a frame ends like a signed one */
 export function hasTail(frame: Uint8Array): boolean {
-  return findTail(frame) >= 0
+  return findTail(frame) >= 0 && frame.subarray(-64 - tailEnd.length, -tailEnd.length).every(isLowerHex)
 }
 
 /** Created with the first frame, because Jest's jsdom has none: this module must be importable there. */
@@ -82,9 +74,8 @@ export const decodeUtf8: Utf8Decoder = bytes => {
  * @throws ProtocolError PROTOCOL_ERROR for a frame that breaks a rule of PROTOCOL §2
  */
 export function readSignedText(frame: Uint8Array, depth: number): string {
-  const end = findTail(frame)
-  if (end < 0) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
-  return scannedText(frame, end, depth, decodeUtf8)
+  if (!hasTail(frame)) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
+  return scannedText(frame, findTail(frame), depth, decodeUtf8)
 }
 
 /**
@@ -93,7 +84,7 @@ export function readSignedText(frame: Uint8Array, depth: number): string {
  * @returns whether the frame has a well-formed tail with the correct signature
  */
 export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
-  const end = findAnyTail(frame)
+  const end = findTail(frame)
   return end >= 0 && constantTimeEqualHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))
 }
 
@@ -107,7 +98,7 @@ export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
  * @throws ProtocolError PROTOCOL_ERROR if the tail is malformed or a rule is broken; SIGNATURE_INVALID
  */
 export function verifyFrame(mac: Mac, frame: Uint8Array, depth: number, decode = decodeUtf8): string {
-  const end = findAnyTail(frame)
+  const end = findTail(frame)
   if (end < 0 || !constantTimeEqualHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))) {
     // Only a signature that is wrong can be malformed.
     if (!hasTail(frame)) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
