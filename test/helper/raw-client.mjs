@@ -35,19 +35,6 @@ export function authenticateFrame({ clientId, keyId, secret }, challengeToken) {
   return { frame: signText(clientKey, JSON.stringify(message)), clientKey, serverKey: keyOf('server') }
 }
 
-/** Rejects when a socket closes, with what is known of the reason. */
-function closeReason(socket) {
-  const closed = new Promise((_, reject) => {
-    let failure = ''
-    socket.on('error', ({ message }) => {
-      failure = message
-    })
-    socket.on('close', code => reject(new Error(`closed with ${code}: ${failure}`)))
-  })
-  closed.catch(() => {})
-  return closed
-}
-
 /**
  * Opens a WebSocket session.
  * @param {string} url  of the gateway, `http://…`
@@ -55,13 +42,12 @@ function closeReason(socket) {
  */
 export async function openRawSocket(url, credential) {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/ws`)
-  const closed = closeReason(socket)
+  socket.on('error', () => {})
   const signal = AbortSignal.timeout(challengeMs)
-  const nextText = () => Promise.race([closed, once(socket, 'message', { signal })])
-  const [challenge] = await nextText()
+  const [challenge] = await once(socket, 'message', { signal })
   const { frame, clientKey } = authenticateFrame(credential, JSON.parse(challenge).challengeToken)
   socket.send(frame.toString())
-  const [welcome] = await nextText()
+  const [welcome] = await once(socket, 'message', { signal })
   const { type, code, sessionId } = JSON.parse(welcome)
   if (type !== 'welcome') throw new Error(`the handshake was refused: ${code}`)
   return { socket, clientKey, sessionId, seq: 2 }
