@@ -23,13 +23,13 @@ const price = {
 
 /** Microseconds of CPU, bytes. Where each comes from is in docs/scaling.md. */
 const measured = {
-  heartbeatUs: 15.2,
-  publishUs: 21.8,
-  deliveryUs: 10.3,
-  handshakeUs: 400,
-  exchangeUs: 86,
-  sessionBytes: 18.5 * 1024,
-  heldPollBytes: 4.9 * 1024,
+  heartbeatUs: 43.5,
+  publishUs: 58.9,
+  deliveryUs: 13.3,
+  handshakeUs: 1020,
+  exchangeUs: 418,
+  sessionBytes: 11.6 * 1024,
+  heldPollBytes: 3.1 * 1024,
   redis: {
     publicationUs: 27,
     notificationUs: 2.7,

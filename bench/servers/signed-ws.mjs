@@ -1,0 +1,24 @@
+import { createServer } from 'node:http'
+import { WebSocketServer } from 'ws'
+import { signMessage, verifyFrame } from '../../dist/protocol/frame.js'
+import { createNodeMac } from '../../dist/protocol/mac-node.js'
+import { decodeUpstream } from '../../dist/protocol/messages.js'
+import { decodeUtf8Node } from '../../dist/protocol/utf8-node.js'
+
+// What no session can do without: a frame verified and decoded, a reply encoded and signed, with `ws` alone. It keeps
+// nothing.
+const verifier = createNodeMac(Buffer.alloc(32, 1))
+const signer = createNodeMac(Buffer.alloc(32, 2))
+const depth = 16
+
+const server = createServer()
+const sockets = new WebSocketServer({ server, perMessageDeflate: false })
+sockets.on('connection', socket => {
+  let sent = 1
+  socket.on('message', frame => {
+    const { message } = decodeUpstream(verifyFrame(verifier, frame, depth, decodeUtf8Node))
+    socket.send(signMessage(signer, { type: message.type, seq: ++sent, re: message.seq, serverTime: Date.now() }))
+  })
+  socket.on('error', () => {})
+})
+server.listen(0, '127.0.0.1', () => process.send({ url: `http://127.0.0.1:${server.address().port}` }))
