@@ -24,8 +24,8 @@ const seed = Number(values.seed)
 const stores = values.stores.split(',')
 const maxFindings = 20
 const reportMs = 10_000
-/** Heap of the gateway: a small one, so that what grows is what is kept, and not garbage that waits to be collected. */
-const heapMib = 128
+/** Heap of the gateway: as small as its live sessions allow, so that what grows is what is kept, and not garbage that waits. */
+const heapMib = 256
 /** Growth of memory from the first fifth of a run to its end: caches, and buffers outside the heap. */
 const maxGrowthMib = 96
 /** Longest run: a million inputs take about 10 minutes on two cores. */
