@@ -24,6 +24,16 @@ function publish(data, sign) {
   }
 }
 
+/** The least that a signed delivery can be: its part that differs, one HMAC, and one write past `ws`. */
+function publishSketch(data) {
+  const members = `"channel":"bench:fan","offset":${++offset},"data":${JSON.stringify(data)},"publishedAt":${Date.now()}}`
+  for (const each of subscribers) {
+    const text = `{"type":"publication","seq":${++each.seq},${members}`
+    const frame = `${text.slice(0, -1)},"signature":"${each.mac.ofText(text)}"}`
+    each.tcp.write(String.fromCharCode(0x81, 126, frame.length >> 8, frame.length & 0xff) + frame, 'latin1')
+  }
+}
+
 function append({ channel, data }) {
   const history = channels.get(channel) ?? []
   channels.set(channel, history)
@@ -31,9 +41,9 @@ function append({ channel, data }) {
   if (history.length > historySize) history.shift()
 }
 
-sockets.on('connection', socket => {
+sockets.on('connection', (socket, { socket: tcp }) => {
   const key = randomBytes(32)
-  const own = { socket, seq: 0, key, mac: createNodeMac(key) }
+  const own = { socket, tcp, seq: 0, key, mac: createNodeMac(key) }
   socket.on('message', frame => {
     const message = JSON.parse(frame.toString())
     switch (message.type) {
@@ -46,6 +56,9 @@ sockets.on('connection', socket => {
         break
       case 'publishWithOurMac':
         publish(message.data, ({ mac }, body) => mac.ofText(body))
+        break
+      case 'publishSketch':
+        publishSketch(message.data)
         break
       case 'append':
         append(message)

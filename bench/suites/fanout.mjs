@@ -13,6 +13,7 @@ const names = {
   ours: 'countersign',
   socketIo: 'Socket.IO, unsigned',
   centrifugo: 'Centrifugo, unsigned',
+  sketch: 'sketch: a text, its HMAC, a write',
   signing: 'ws, signs each (createHmac)',
   signingOurs: 'ws, signs each (our HMAC)'
 }
@@ -79,6 +80,7 @@ export default async function run({ pace, out, quick }) {
         { name: names.ours, run: ms => ours.run(ms), cpuUs: gateway.cpuUs },
         { name: names.socketIo, run: ms => theirs.run(ms), cpuUs: socketIo.cpuUs },
         ...(centrifugo ? [{ name: names.centrifugo, run: ms => last.run(ms), cpuUs: centrifugo.cpuUs }] : []),
+        { name: names.sketch, run: signing('publishSketch'), cpuUs: bare.cpuUs },
         { name: names.signing, run: signing('publish'), cpuUs: bare.cpuUs },
         { name: names.signingOurs, run: signing('publishWithOurMac'), cpuUs: bare.cpuUs }
       ],
