@@ -38,8 +38,8 @@ const ownHeapBytes = 96 * 1024 * 1024
 const leastHeapShare = 1 / 4
 
 /**
- * A part of the heap that this process may fill (`--max-old-space-size`). All shares together are less than the whole: near
- * its limit the garbage collector would stop everything else for seconds.
+ * A part of the heap that this process may fill (`--max-old-space-size`). All shares together are less than the whole: a
+ * process that reaches its limit ends.
  * @param share     from 0 to 1
  * @param maxBytes  the most, however large the heap is
  */

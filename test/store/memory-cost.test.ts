@@ -16,13 +16,10 @@ function sharedBytes(heapMib: number): number {
   return Number(stdout)
 }
 
-t.test(
-  'bug: what the stores may keep filled a small heap, and its collection stopped the gateway for seconds',
-  async t => {
-    for (const heapMib of [96, 128, 512, 4096]) {
-      const bytes = sharedBytes(heapMib)
-      t.ok(bytes > (heapMib * mebibyte) / 8, `${bytes} bytes of ${heapMib} MiB`)
-      t.ok(bytes + ownBytes <= heapMib * mebibyte, `${bytes} bytes of ${heapMib} MiB`)
-    }
+t.test('bug: all shares together were more than a small heap', async t => {
+  for (const heapMib of [96, 128, 512, 4096]) {
+    const bytes = sharedBytes(heapMib)
+    t.ok(bytes > (heapMib * mebibyte) / 8, `${bytes} bytes of ${heapMib} MiB`)
+    t.ok(bytes + ownBytes <= heapMib * mebibyte, `${bytes} bytes of ${heapMib} MiB`)
   }
-)
+})
