@@ -8,11 +8,12 @@
 import { spawn } from 'node:child_process'
 import { createHmac, randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import WebSocket from 'ws'
+import { removeFolder } from '../test/helper/remove-folder.mjs'
 
 const rounds = Number(process.argv[2] ?? 400)
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -106,7 +107,7 @@ try {
   }
 } finally {
   gateway.kill('SIGKILL')
-  rmSync(dataDir, { recursive: true, force: true })
+  removeFolder(dataDir)
 }
 process.stderr.write('\r')
 

@@ -1,10 +1,11 @@
 // Checks the Luau SDK with the tools of Roblox developers: npm run check:roblox. A tool that is missing is skipped, with one
 // line that names it. Each tool is found on the PATH or named by a variable: LUAU_ANALYZE, ROJO, SELENE, WALLY, RBXTSC.
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { removeFolder } from '../test/helper/remove-folder.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** Longest run of one tool. */
@@ -118,7 +119,7 @@ try {
     if (command !== undefined) check(command, folder)
   }
 } finally {
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 }
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exit(counts.failed === 0 ? 0 : 1)

@@ -1,10 +1,11 @@
 // Checks the models of the bridge and of calls with SPIN: `npm run model`. Each variant must pass, or must fail in the way that is stated
 // here; the last line of the output is the summary. docs/model/README.md explains the variants.
 import { execFile, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
+import { removeFolder } from '../test/helper/remove-folder.mjs'
 import { callVariants, deeperCallVariants } from './model-calls.mjs'
 
 const models = resolve(import.meta.dirname, '../docs/model')
@@ -70,7 +71,7 @@ for (const [command, flag] of Object.entries({ spin: '-V', gcc: '--version' })) 
   }
 }
 const folder = mkdtempSync(join(tmpdir(), 'countersign-model-'))
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+process.once('exit', () => removeFolder(folder))
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
     for (const child of current) child.kill('SIGKILL')

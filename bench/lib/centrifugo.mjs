@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { removeFolder } from '../../test/helper/remove-folder.mjs'
 import { freePort } from './processes.mjs'
 import { RawSocket } from './raw-ws.mjs'
 
@@ -79,7 +80,7 @@ export async function startCentrifugo({ redisUrl } = {}) {
       const gone = once(child, 'exit')
       child.kill('SIGKILL')
       await gone
-      rmSync(folder, { recursive: true, force: true })
+      removeFolder(folder)
     }
   }
 }

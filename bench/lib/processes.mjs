@@ -1,12 +1,13 @@
 import { fork, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
+import { removeFolder } from '../../test/helper/remove-folder.mjs'
 
 // The measured processes: each a child of its own on a free port of 127.0.0.1, asked for its CPU time over IPC.
 
@@ -17,7 +18,7 @@ const folders = new Set()
 
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders) removeFolder(folder)
 })
 
 function temporaryFolder() {

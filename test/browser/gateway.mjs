@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { removeFolder } from '../helper/remove-folder.mjs'
 
 /** Real gateways as child processes, each with its own port and data folder. */
 
@@ -92,7 +93,7 @@ export async function createGateway(settings = {}) {
   /** Kills the process and removes the folder. Synchronous, for the `exit` event. */
   function discard() {
     child?.kill('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
 
   return { url, wsUrl: `ws://127.0.0.1:${port}/v1/ws`, start, stop, post, adminToken, discard }

@@ -1,10 +1,11 @@
 // The SDK in a tab that Chromium really hides: behind another tab of one window, where timers run once a minute.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
+import { removeFolder } from '../helper/remove-folder.mjs'
 
 /** Chromium slows the timers of hidden tabs after 5 minutes; here after 1 s. */
 const throttling = '--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1'
@@ -102,6 +103,6 @@ export async function checkHidden({
     await browser.close()
   } finally {
     await stop()
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
 }

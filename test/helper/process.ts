@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Test } from 'tap'
+import { removeFolder } from './remove-folder.mjs'
 
 /** The program as a child process. */
 
@@ -11,7 +12,7 @@ const program = resolve('bin/countersign.mjs')
 
 export function tempDir(t: Test): string {
   const dir = mkdtempSync(join(tmpdir(), 'countersign-cli-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  t.teardown(() => removeFolder(dir))
   return dir
 }
 

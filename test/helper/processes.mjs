@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { removeFolder } from './remove-folder.mjs'
 
 /** Child processes and folders of a run. Neither outlives the run if it calls {@link cleanUp} at its end. */
 
@@ -139,5 +140,5 @@ export async function createGateway(settings) {
 /** Kills all children and removes all folders. Synchronous, for the `exit` event. */
 export function cleanUp() {
   for (const child of children) child.kill('SIGKILL')
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  for (const folder of folders) removeFolder(folder)
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { removeFolder } from './remove-folder.mjs'
 
 /** Real Redis servers for tests, each on a free port of 127.0.0.1 with its own folder. */
 
@@ -88,7 +89,7 @@ export async function startRedis(
     kill: () => end('SIGKILL'),
     async stop() {
       await end('SIGKILL')
-      rmSync(dir, { recursive: true, force: true })
+      removeFolder(dir)
     }
   }
 }

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { removeFolder } from '../helper/remove-folder.mjs'
 
 /** Starts a gateway and Luau programs as separate processes, for benchmarks and the storm test. */
 
@@ -51,7 +52,7 @@ export async function startGateway(environment = {}) {
         child.kill('SIGTERM')
         await once(child, 'exit')
       }
-      rmSync(dataDir, { recursive: true, force: true })
+      removeFolder(dataDir)
     }
   }
 }
