@@ -21,6 +21,7 @@ const twiceRun = 'ran[runner[me].seq]==0'
 const disorder = 'runner[me].seq==effects'
 const twiceAnswered = 'sentAs[f]==(answered+1)'
 const changedFrame = 'sentAs[s]==0)||(sentAs[s]==outbox[s])'
+const answeredEarly = 's==effects'
 const stuck = 'invalid end state'
 
 const up = { MSGS: 2, PUBS: 0, EXCHANGES: 2 }
@@ -47,6 +48,18 @@ const variants = [
   { name: 'without: a new id at each start', bounds: up, without: 'SAME_ID', shows: stuck },
   { name: 'without: reload after a lost reply', bounds: up, without: 'NO_SECOND_LOOK', shows: stuck },
   { name: 'without: commit only on the version that was read', bounds: both, without: 'NO_CAS', shows: changedFrame },
+  {
+    name: 'without: answers count only while nothing is open',
+    bounds: up,
+    without: 'AHEAD_OF_CLAIMS',
+    shows: answeredEarly
+  },
+  {
+    name: 'without: answers count only on the newest state',
+    bounds: both,
+    without: 'AHEAD_OF_COMMITS',
+    shows: changedFrame
+  },
   { name: 'without: position and frames in one step', bounds: down, without: 'POSITION_APART', shows: stuck },
   { name: 'without (e): unacknowledged frames are repeated', bounds: down, without: 'NO_REPEAT', shows: stuck },
   { name: 'without (e): frames are kept until acknowledged', bounds: down, without: 'EARLY_TRIM', shows: stuck },

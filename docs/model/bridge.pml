@@ -9,6 +9,7 @@
  *
  * Defining one of these removes a rule:
  *   upstream     NO_DEDUP NO_GAP_CHECK NO_CLAIM NO_KEY NO_ORDER NO_FENCE NO_TAKEOVER SAME_ID NO_SECOND_LOOK
+ *   answers      AHEAD_OF_CLAIMS AHEAD_OF_COMMITS
  *   downstream   NO_CAS NO_REPEAT EARLY_TRIM POSITION_APART NO_DROP
  *   both pass    NO_STALE NO_SUPERSEDE (these rules save time; without them nothing is lost)
  */
@@ -41,6 +42,10 @@
 #endif
 #ifndef LOST
 #define LOST 1      /* a store call takes effect and its caller loses the reply */
+#endif
+
+#ifndef AHEAD
+#define AHEAD 1     /* any batch may be one that is answered in its exchange, as it has no effect but its answer */
 #endif
 
 #define HANDLERS 2               /* exchanges that are served concurrently, on any instance */
@@ -305,6 +310,30 @@ inline append(frame) {
   outbox[sent] = frame
 }
 
+/* EXCHANGE of request i with the answers to its messages: nothing is claimed. Running and answering them is this step. */
+inline exchangeWithAnswers(i) {
+  outcome = TAKEN;
+  n = 0;
+  lastPoll = net[i].poll;
+  acked = (net[i].ack > acked -> net[i].ack : acked);
+  heldPoll = (net[i].wait && net[i].poll > heldPoll -> net[i].poll : heldPoll);
+#ifdef AHEAD_OF_COMMITS
+  sent = net[i].ack;
+#endif
+  s = net[i].lo;
+  do
+  :: s > net[i].hi -> break
+  :: else ->
+    assert(ran[s] == 0); /* each message runs once */
+    ran[s] = 1;
+    effects++;
+    assert(s == effects); /* and in order */
+    append(s);
+    s++
+  od;
+  received = net[i].hi
+}
+
 /* ── Exchanges at the instances ─────────────────────────────────────────────────────────────────────────────────────── */
 
 #ifdef NO_REPEAT
@@ -364,6 +393,21 @@ inline pull(newest) {
   printf("instance %d signs publications %d..%d on %d\n", handler[h].where, position + 1, newest, sent)
 }
 
+/* The answers were signed on the stored state: its claims are all answered, and the client has all its frames. */
+#ifdef AHEAD_OF_CLAIMS
+#define nothingIsOpen 1
+#else
+#define nothingIsOpen (!openUpTo(MSGS))
+#endif
+#ifdef AHEAD_OF_COMMITS
+#define isSignedOnNewest(request) (request.ack <= sent)
+#else
+#define isSignedOnNewest(request) (request.ack == sent)
+#endif
+#define mayAnswerAhead(request) \
+  (AHEAD && request.lo <= request.hi && request.lo == received + 1 && request.poll > lastPoll && nothingIsOpen && \
+   isSignedOnNewest(request))
+
 #define hasFree (handler[0].state == FREE || handler[1].state == FREE)
 #define isOpen(m) (claim[m] != NOBODY)
 #define openUpTo(m) ((m >= 1 && isOpen(1)) || (m >= 2 && isOpen(2)) || (m >= 3 && isOpen(3)))
@@ -384,7 +428,7 @@ inline pull(newest) {
 /* Requests arrive at any instance, at any time, in any order. Symmetry: the first that counts arrives at instance 1. */
 proctype Network() {
   byte i, h, to;
-  bit hears;
+  bit hears, ahead;
 end:
   do
   :: atomic { (net[0].poll != 0 || net[1].poll != 0 || net[2].poll != 0) && hasFree ->
@@ -406,9 +450,16 @@ end:
       :: i != 2 && mayStray -> faults--; copy(net[i], net[2]); printf("poll %d will arrive twice\n", net[2].poll)
       :: skip
       fi;
+      if
+      :: mayAnswerAhead(net[i]) -> ahead = 1
+      :: skip
+      fi;
       d_step {
-        exchange(i, to);
-        printf("instance %d gets poll %d: outcome %d, received is %d, heard %d\n", to, net[i].poll, outcome, received, hears);
+        if
+        :: ahead -> exchangeWithAnswers(i)
+        :: else -> exchange(i, to)
+        fi;
+        printf("instance %d gets poll %d: outcome %d, received is %d, answered %d, heard %d\n", to, net[i].poll, outcome, received, ahead, hears);
         if
         :: !hears ->
           handler[h].state = UNSURE;
@@ -427,7 +478,7 @@ end:
         fi;
         clear(net[i])
       };
-      i = 0; h = 0; to = 0; hears = 0
+      i = 0; h = 0; to = 0; hears = 0; ahead = 0
     }
   od
 }

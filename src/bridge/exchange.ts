@@ -4,11 +4,10 @@ import { markVerified } from '../http/unverified-sockets.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import { type CodeName, codes } from '../protocol/codes.js'
 import type { SessionDependencies } from '../session/dependencies.js'
-import type { ExchangeOutcome, ExchangeRequest } from '../store/bridge.js'
 import { type MaybePromise, recoverFrom, whenEnded, whenReady } from '../store/maybe-promise.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, type RefusalParams, refusedAnswer, supersededAnswer, unsignedAnswer } from './answer.js'
-import { plainClaims } from './claim-sealer.js'
+import { exchangeInStore, type StepOutcome } from './exchange-step.js'
 import { type ExchangeBody, RefusedBody, readExchange } from './request.js'
 import { type Accepted, servePoll } from './serve-poll.js'
 import type { BridgeSession } from './session.js'
@@ -122,50 +121,19 @@ function endedAnswer(context: ExchangeContext, ending: string, poll: number | un
   return refuse(context, { code, poll, ...(ending === 'bye' ? { message: 'the session ended with bye' } : {}) })
 }
 
-type StoredMessage = ExchangeRequest['messages'][number]
-
-/** The messages as the store keeps them with their claims. One that was claimed before is only named. */
-function sealMessages({ claims, state }: BridgeSession, messages: ExchangeBody['messages']): readonly StoredMessage[] {
-  if (claims === plainClaims || messages.length === 0) return messages
-  const received = state.latest?.received ?? 0
-  return messages.map(({ seq, text }) => ({ seq, text: seq > received ? claims.seal(seq, text) : '' }))
-}
-
-/** Messages that a live session needs to stay alive, and those that free something; none takes lasting memory. */
-const frugalTypes: ReadonlySet<string> = new Set(['heartbeat', 'challengeResponse', 'unsubscribe', 'bye'])
-
-function keepsAliveOrEnds({ decoded }: ExchangeBody['messages'][number]): boolean {
-  return 'message' in decoded && frugalTypes.has(decoded.message.type)
-}
-
 /** The exchange's step in the store, then its answer. */
 function accept(context: ExchangeContext, body: ExchangeBody): MaybePromise<ExchangeAnswer> {
-  const { session } = context
-  const { store, settings } = context.dependencies
-  const { poll, messages } = body
-  const waitMs = Math.min(poll.wait, settings.limits.waitMax) * 1000
+  const { dependencies, session } = context
   session.beginExchange()
-  const step = store.bridge.exchange({
-    sessionId: session.peer.sessionId,
-    instanceId: settings.instanceId,
-    poll: poll.poll,
-    ack: poll.ack,
-    isLongPoll: waitMs > 0,
-    messages: sealMessages(session, messages),
-    answerBytes: settings.limits.answerBytes,
-    perSecond: settings.framesPerSecond,
-    mayUseReserve: messages.every(keepsAliveOrEnds),
-    known: session.state.isUncertain ? undefined : session.state.latest
-  })
-  return whenReady(step, outcome =>
-    outcome.kind === 'accepted' ? serve(context, body, outcome, waitMs) : refuseStep(context, poll.poll, outcome)
+  return whenReady(exchangeInStore(dependencies, session, body), outcome =>
+    outcome.kind === 'accepted' ? serve(context, body, outcome) : refuseStep(context, body.poll.poll, outcome)
   )
 }
 
 function refuseStep(
   context: ExchangeContext,
   poll: number,
-  outcome: Exclude<ExchangeOutcome, { kind: 'accepted' }>
+  outcome: Exclude<StepOutcome, { kind: 'accepted' }>
 ): ExchangeAnswer {
   const { dependencies, session } = context
   switch (outcome.kind) {
@@ -186,13 +154,9 @@ function refuseStep(
 }
 
 /** The session is alive for as long as the exchange is served. */
-function serve(
-  context: ExchangeContext,
-  body: ExchangeBody,
-  accepted: Accepted,
-  waitMs: number
-): MaybePromise<ExchangeAnswer> {
+function serve(context: ExchangeContext, body: ExchangeBody, accepted: Accepted): MaybePromise<ExchangeAnswer> {
   const { dependencies, session, lifecycle } = context
+  const waitMs = Math.min(body.poll.wait, dependencies.settings.limits.waitMax) * 1000
   session.state.apply(accepted.state)
   session.activity.beginServing()
   const holdMs = lifecycle.isDraining ? Math.min(waitMs, drainMaxHoldMs) : waitMs

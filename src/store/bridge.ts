@@ -6,7 +6,7 @@ import type { MaybePromise } from './maybe-promise.js'
  * Bridge sessions in the store (PROTOCOL §9). Any instance serves any request, so the store holds the whole state of a
  * session. Each method is one atomic step; `docs/model/` verifies that these steps lose no message and run none twice.
  *
- * Upstream, a message is *claimed* before it runs, and the commit of its answer removes the claim. Downstream, that
+ * Upstream, a message is *claimed* before it runs, and the commit of its answer removes the claim; where its answer needs no more than the state, one step does both. Downstream, that
  * commit assigns frames their `seq` and adds them to the *outbox*, where they stay until they are acknowledged. A commit
  * names the version that it is based on: if two instances sign the next frame, one commit succeeds and the other
  * instance reads the state again.
@@ -99,6 +99,17 @@ export interface ExchangeRequest {
    * it again. The outcome is the same without it.
    */
   readonly known?: BridgeState | undefined
+  /**
+   * One frame per message, from seq `known.sent + 1` on: its answer. The step then claims nothing and commits the answers,
+   * or does nothing if they do not follow from what is stored. Only with {@link leavesNothingOpen}, for a message that has
+   * no other effect.
+   */
+  readonly answers?: readonly string[] | undefined
+}
+
+/** Whether a state has no claims, whose owners may change without a new version, and the client has all its frames. */
+export function leavesNothingOpen({ claims, sent }: BridgeState, ack: number): boolean {
+  return claims.length === 0 && sent === ack
 }
 
 export type ExchangeOutcome =
@@ -110,10 +121,12 @@ export type ExchangeOutcome =
   | { readonly kind: 'limited'; readonly retryAfterMs: number }
   /** Neither the poll number nor a seq is new; nothing was changed. */
   | { readonly kind: 'stale' }
+  /** `answers` do not follow from the stored state, or the poll is not new; nothing was changed. */
+  | { readonly kind: 'changed' }
   | {
       readonly kind: 'accepted'
       readonly isNewPoll: boolean
-      /** The number of messages, the last of the batch, that this call claimed. */
+      /** The number of messages, the last of the batch, that this call claimed; 0 if it answered them. */
       readonly claimed: number
       readonly state: BridgeState
     }

@@ -4,6 +4,7 @@ import { bodySuite } from './body.suite.js'
 import { deliverySuite } from './delivery.suite.js'
 import { endingSuite } from './endings.suite.js'
 import { freshChallengeSuite } from './fresh-challenge.suite.js'
+import { heartbeatSuite } from './heartbeats.suite.js'
 import { heldPollSuite } from './held-polls.suite.js'
 import { limitSuite } from './limits.suite.js'
 
@@ -11,7 +12,15 @@ import { limitSuite } from './limits.suite.js'
 
 for (const [kind, openStore] of Object.entries(stores)) {
   t.test(`exchanges, ${kind}`, t => {
-    const suites = [bodySuite, deliverySuite, heldPollSuite, endingSuite, freshChallengeSuite, limitSuite]
+    const suites = [
+      bodySuite,
+      deliverySuite,
+      heartbeatSuite,
+      heldPollSuite,
+      endingSuite,
+      freshChallengeSuite,
+      limitSuite
+    ]
     for (const suite of suites) suite(t, openStore)
     t.end()
   })

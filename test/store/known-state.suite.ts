@@ -5,7 +5,7 @@ import type { OpenStoreForTest } from '../helper/stores.js'
 /** What an exchange returns does not depend on the state that its caller knows, on each store. */
 
 const answerBytes = 1000
-const steps = 120
+const steps = 400
 
 let lastId = 0
 
@@ -15,10 +15,10 @@ export function knownStateSuite(t: Test, openStore: OpenStoreForTest): void {
     const sessionId = `known-${process.pid}-${++lastId}`
     const positions = new Map([['client:x', { offset: 3, epoch: 'e' }]])
     await store.bridge.open({ sessionId, info: 'info', positions, challengeAt: 77 })
-    let [poll, seed] = [0, 7]
+    let [poll, seed, ahead] = [0, 7, 0]
     const random = (below: number) => {
       seed = (seed * 48_271) % 2_147_483_647
-      return seed % below
+      return Math.floor((seed / 2_147_483_647) * below)
     }
     const current = async (): Promise<BridgeState> => {
       const state = await store.bridge.read(sessionId, answerBytes)
@@ -33,15 +33,39 @@ export function knownStateSuite(t: Test, openStore: OpenStoreForTest): void {
         seq: received + 1 + i,
         text: 'text'
       }))
-      const outcome = await store.bridge.exchange({
+      const request: ExchangeRequest = {
         ...{ sessionId, instanceId, poll: ++poll, isLongPoll: false, messages, answerBytes, perSecond: 0 },
         ack: random(3) === 0 ? ack : sent,
-        known: seen.get(instanceId)
-      })
+        known: random(3) === 0 ? await current() : seen.get(instanceId)
+      }
+      const isAhead = messages.length > 0 && random(3) > 0 && (await answered(request))
+      if (!isAhead) await claim(request)
+    }
+    const claim = async (request: ExchangeRequest) => {
+      const outcome = await store.bridge.exchange(request)
       if (outcome.kind !== 'accepted') throw new Error(`not accepted: ${outcome.kind}`)
       t.same(outcome.state, await current(), `poll ${poll}`)
-      t.equal(outcome.claimed, messages.length)
+      t.equal(outcome.claimed, request.messages.length)
+      seen.set(request.instanceId, outcome.state)
+    }
+    const answered = async (request: ExchangeRequest) => {
+      const before = await current()
+      const { known, messages, instanceId } = request
+      const answers = messages.map((_, i) => `frame ${(known?.sent ?? 0) + 1 + i}`)
+      const outcome = await store.bridge.exchange({ ...request, answers })
+      const after = await current()
+      const isNewest = known !== undefined && known.version === before.version && known.received === before.received
+      const follows = isNewest && before.claims.length === 0 && known.claims.length === 0 && before.sent === request.ack
+      t.equal(outcome.kind, follows ? 'accepted' : 'changed', `poll ${poll}`)
+      if (outcome.kind !== 'accepted') {
+        t.same(after, before)
+        return false
+      }
+      t.same(outcome.state, after)
+      t.match(after, { version: before.version + 1, received: before.received + messages.length, frames: answers })
       seen.set(instanceId, outcome.state)
+      ahead++
+      return true
     }
     const commit = async (instanceId: string) => {
       const { version, claims, sent } = await current()
@@ -56,11 +80,13 @@ export function knownStateSuite(t: Test, openStore: OpenStoreForTest): void {
 
     for (let i = 0; i < steps; i++) {
       const [me, other] = random(2) === 0 ? ['a', 'b'] : ['b', 'a']
-      const step = random(6)
+      const step = random(8)
       if (step === 0) await store.bridge.takeOver(sessionId, other, me)
       else if (step < 3) await commit(me)
+      else if (step < 5) for (const instanceId of [me, other]) await commit(instanceId)
       else await exchange(me)
     }
     t.ok(poll > 20, 'there were exchanges')
+    t.ok(ahead > 9, `${ahead} of them brought answers`)
   })
 }

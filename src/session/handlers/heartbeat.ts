@@ -1,8 +1,7 @@
-import type { UpstreamMessages } from '../../protocol/messages.js'
-import type { Handler } from './handler.js'
+import type { HandlerContext, Reply } from './handler.js'
 
 /** PROTOCOL §6. The session recorded the activity when it verified the frame. */
-export const heartbeat: Handler<UpstreamMessages['heartbeat']> = ({ dependencies }) => ({
+export const heartbeat = ({ dependencies }: Pick<HandlerContext, 'dependencies'>): Reply => ({
   type: 'heartbeat',
   serverTime: dependencies.now()
 })

@@ -4,7 +4,7 @@ import { bye } from './bye.js'
 import { call } from './call.js'
 import { callResult } from './call-result.js'
 import { challengeResponse } from './challenge-response.js'
-import type { Answer, Handler, HandlerContext } from './handler.js'
+import type { Answer, Handler, HandlerContext, Reply } from './handler.js'
 import { heartbeat } from './heartbeat.js'
 import { history } from './history.js'
 import { presence } from './presence.js'
@@ -40,4 +40,9 @@ export function dispatch<Type extends Upstream['type']>(
 ): Answer | Promise<Answer> {
   const handler: Handler<MessageOf<Type>> = handlers[message.type as Type]
   return handler(context, message)
+}
+
+/** Answers a message that has no effect, and whose answer depends on the clock alone; undefined: another message. */
+export function answerStateless(context: Pick<HandlerContext, 'dependencies'>, message: Upstream): Reply | undefined {
+  return message.type === 'heartbeat' ? heartbeat(context) : undefined
 }

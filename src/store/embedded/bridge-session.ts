@@ -9,10 +9,12 @@ import {
   type CommitOutcome,
   type ExchangeOutcome,
   type ExchangeRequest,
+  leavesNothingOpen,
   type NewBridgeSession,
   type ReceivedCall
 } from '../bridge.js'
 import type { Position } from '../channels.js'
+import { framesWithin } from '../frames-within.js'
 
 const noClaims: readonly Claim[] = []
 
@@ -72,17 +74,37 @@ export class EmbeddedBridgeSession {
     if (first !== undefined && first.seq > this.#received + 1) {
       return { kind: 'gap', expectedSeq: this.#received + 1 }
     }
+    const { answers } = request
+    if (answers !== undefined && !(isNewPoll && answers.length === fresh.length && this.#isStill(request))) {
+      return { kind: 'changed' }
+    }
     const retryAfterMs = this.#spend(fresh.length + (isNewPoll ? 1 : 0), perSecond, now)
     if (retryAfterMs > 0) return { kind: 'limited', retryAfterMs }
 
     for (const { seq, text } of fresh) {
-      this.#claims.set(seq, { owner: instanceId, text })
+      if (answers === undefined) this.#claims.set(seq, { owner: instanceId, text })
       this.#received = seq
     }
     this.#acknowledge(ack)
     if (isNewPoll) this.#poll = poll
     if (isNewPoll && isLongPoll) this.#holder = instanceId
-    return { kind: 'accepted', isNewPoll, claimed: fresh.length, state: this.state(answerBytes) }
+    if (answers !== undefined) this.#append(answers)
+    const claimed = answers === undefined ? fresh.length : 0
+    return { kind: 'accepted', isNewPoll, claimed, state: this.state(answerBytes) }
+  }
+
+  /** Whether the session is in the state that the caller has seen last, with nothing open. */
+  #isStill({ known, ack }: ExchangeRequest): boolean {
+    if (known === undefined || !leavesNothingOpen(known, ack)) return false
+    return known.version === this.#version && known.received === this.#received && known.sent === this.#sent
+  }
+
+  /** The outbox is empty. */
+  #append(answers: readonly string[]): void {
+    this.#frames = answers
+    this.#bytes = answers.reduce((sum, frame) => sum + Buffer.byteLength(frame), 0)
+    this.#sent += answers.length
+    this.#version++
   }
 
   state(answerBytes: number): BridgeState {
@@ -174,15 +196,8 @@ export class EmbeddedBridgeSession {
     this.#ack = ack
   }
 
-  /** The first frames that fit, at least one. A frame costs one byte more, for its line notifier. */
   #framesWithin(maxBytes: number): readonly string[] {
-    if (this.#bytes + this.#frames.length <= maxBytes) return this.#frames
-    let remainingBytes = maxBytes
-    for (const [i, frame] of this.#frames.entries()) {
-      remainingBytes -= Buffer.byteLength(frame) + 1
-      if (remainingBytes < 0 && i > 0) return this.#frames.slice(0, i)
-    }
-    return this.#frames
+    return this.#bytes + this.#frames.length <= maxBytes ? this.#frames : framesWithin(this.#frames, maxBytes)
   }
 }
 

@@ -8,9 +8,11 @@ import {
   type Claim,
   type CommitOutcome,
   type ExchangeOutcome,
-  type ExchangeRequest
+  type ExchangeRequest,
+  leavesNothingOpen
 } from '../bridge.js'
 import type { Position } from '../channels.js'
+import { framesWithin } from '../frames-within.js'
 import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 
 /** Arguments and replies of the bridge's scripts. */
@@ -76,28 +78,37 @@ export function parseState(reply: unknown): BridgeState {
   }
 }
 
-/**
- * The known state, if the one after the exchange follows from it unless the store has changed since: it has no claims,
- * whose owners may change without a new version, and the client has all frames.
- */
+/** The known state, if the one after the exchange follows from it unless the store has changed since. */
 function knownBefore({ known, ack }: ExchangeRequest): BridgeState | undefined {
-  return known !== undefined && known.claims.length === 0 && known.sent === ack ? known : undefined
+  return known !== undefined && leavesNothingOpen(known, ack) ? known : undefined
 }
 
 /** The state after an exchange that alone has changed `known`. @param claimed  messages, the last of the batch */
-function stateFrom(known: BridgeState, { ack, instanceId, messages }: ExchangeRequest, claimed: number): BridgeState {
+function stateFrom(known: BridgeState, request: ExchangeRequest, claimed: number): BridgeState {
+  const { ack, instanceId, messages, answers = [], answerBytes } = request
   const { version, received, sent, positions, challenge, awaited } = known
   const claims = messages.slice(messages.length - claimed).map(({ seq }) => ({ seq, owner: instanceId }))
-  return { version, received: received + claimed, sent, ack, frames: [], claims, positions, challenge, awaited }
+  return {
+    version: answers.length === 0 ? version : version + 1,
+    received: received + claimed + answers.length,
+    sent: sent + answers.length,
+    ack,
+    frames: framesWithin(answers, answerBytes),
+    ...{ claims, positions, challenge, awaited }
+  }
 }
 
-/** See `scripts/bridge-exchange.lua`. */
-export function exchangeArguments(request: ExchangeRequest, notificationPrefix: string): readonly Argument[] {
-  const { sessionId, instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond } = request
+/** See `scripts/bridge-exchange.lua`. @param lifeMs  life of the outbox */
+export function exchangeArguments(
+  request: ExchangeRequest,
+  notificationPrefix: string,
+  lifeMs: number
+): readonly Argument[] {
+  const { sessionId, instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond, answers = [] } = request
   const known = knownBefore(request)
   const args = [instanceId, poll, ack, isLongPoll ? 1 : 0, answerBytes, perSecond, burstSeconds, notificationPrefix]
-  args.push(sessionId, known?.version ?? '', known?.received ?? '')
-  for (const { seq, text } of messages) args.push(seq, text)
+  args.push(sessionId, known?.version ?? '', known?.received ?? '', lifeMs, answers.length, ...answers)
+  for (const { seq, text } of messages) args.push(seq, answers.length === 0 ? text : '')
   return args
 }
 
@@ -108,6 +119,7 @@ export function parseExchange(reply: unknown, request: ExchangeRequest): Exchang
     case 'missing':
       return { kind, isRewound: second === 1 }
     case 'stale':
+    case 'changed':
       return { kind }
     case 'ended':
       return { kind, code: textOf(second) }

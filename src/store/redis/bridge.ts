@@ -76,7 +76,7 @@ export function createRedisBridge(
       return { info, ...(typeof ended === 'string' ? { ended } : {}) }
     },
     async exchange(request) {
-      const args = exchangeArguments(request, keys.notificationPrefix)
+      const args = exchangeArguments(request, keys.notificationPrefix, sessionKeyLifeMs)
       const script = request.mayUseReserve === true ? 'bridgeExchangeFromReserve' : 'bridgeExchange'
       const reply = await redis.script(script, keysOf(request.sessionId), args)
       const outcome = redis.parse(keys.bridge(request.sessionId), () => parseExchange(reply, request))

@@ -1,8 +1,8 @@
 -- include identity
 -- include bridge-state
 --[[
-One exchange of a bridge session (PROTOCOL §9.4): checks the seqs of the batch, claims new messages, applies the ack and
-returns the state, completely or not at all.
+One exchange of a bridge session (PROTOCOL §9.4): checks the seqs of the batch, claims new messages or commits their
+answers, applies the ack and returns the state, completely or not at all.
 The session is a hash: info, identity, version, received, sent, ack, poll, bytes (of the outbox), holder (the instance
 of the held poll), waiters (instances that wait for claims), arrival (theoretical arrival time of the rate), challengeAt,
 challenge, ended; `c:<seq>` a claim: its owner, LF, the message; `p:<channel>` the session's position in the channel;
@@ -14,17 +14,21 @@ Input
   ARGV[8]  prefix of notification channels
   ARGV[9]  session id
   ARGV[10] version and ARGV[11] received of the state that the caller knows, if it is without claims; or '' and ''
-  ARGV[12 ..]  per message: seq, text
+  ARGV[12] life of the outbox, ms        ARGV[13] number of answers: to each message one, signed on the known state; or 0
+  ARGV[14 ..]  the answers, per message: seq, text
 Output
   { 'missing', 1 if the store was rewound }   { 'ended', code }   { 'gap', expected seq }   { 'limited', ms }   { 'stale' }
   { 'accepted', 1 if the poll is new, claimed messages, state (see include/bridge-state.lua) }
-  { 'accepted', 1 if the poll is new, claimed messages }  the state is the known one, this exchange, and no frames
+  { 'accepted', 1 if the poll is new, claimed messages }  the state is the known one, this exchange, and as frames the answers
+  { 'changed' }  the answers do not follow from the stored state; nothing was changed
 ]]
 local session, outbox = KEYS[1], KEYS[2]
 local instance, poll, ack, isLongPoll = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local answerBytes, perSecond, burst = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local channels, id, knownVersion, knownReceived = ARGV[8], ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
-local firstMessage = 12
+local lifeMs, answers = tonumber(ARGV[12]), tonumber(ARGV[13])
+local firstAnswer = 14
+local firstMessage = firstAnswer + answers
 
 local s = readSession(session)
 if not s then return { 'missing', 0 } end
@@ -36,9 +40,9 @@ if s.ended then return { 'ended', s.ended } end
 
 local first, last = 0, 0
 if #ARGV >= firstMessage then first, last = tonumber(ARGV[firstMessage]), tonumber(ARGV[#ARGV - 1]) end
-local claimed = math.max(last - s.received, 0)
+local fresh = math.max(last - s.received, 0)
 local isNewPoll = poll > s.poll
-if not isNewPoll and claimed == 0 then return { 'stale' } end
+if not isNewPoll and fresh == 0 then return { 'stale' } end
 -- The client acknowledges a frame that this store never assigned, so the store was rewound (PROTOCOL §10.5).
 if ack > s.sent then
   redis.call('DEL', session, outbox)
@@ -48,8 +52,10 @@ if first > s.received + 1 then return { 'gap', s.received + 1 } end
 
 -- A commit raises the version, a claim raises received, and each of them alone adds to the rest.
 local isKnown = s.version == knownVersion and s.received == knownReceived and ack == s.sent
+if answers > 0 and not (isKnown and isNewPoll and fresh == answers) then return { 'changed' } end
 if not isKnown then readParts(session, s) end
 
+local bytesBefore = s.bytes
 -- Fields of the session and their new values, all written at once.
 local changes = {}
 local function change(name, value)
@@ -62,18 +68,20 @@ if perSecond > 0 then
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local interval = 1000 / perSecond
   local arrival = math.max(s.arrival, now)
-  local next = arrival + interval * (claimed + (isNewPoll and 1 or 0))
+  local next = arrival + interval * (fresh + (isNewPoll and 1 or 0))
   local wait = math.ceil(next - burst * 1000 - now)
   if wait > 0 and arrival > now then return { 'limited', wait } end
   change('arrival', string.format('%.3f', next))
 end
 
-for i = #ARGV - 2 * claimed + 1, #ARGV, 2 do
-  local seq, text = tonumber(ARGV[i]), ARGV[i + 1]
-  change('c:' .. string.format('%d', seq), instance .. '\n' .. text)
-  s.claims[#s.claims + 1] = { seq, instance }
+if answers == 0 then
+  for i = #ARGV - 2 * fresh + 1, #ARGV, 2 do
+    local seq, text = tonumber(ARGV[i]), ARGV[i + 1]
+    change('c:' .. string.format('%d', seq), instance .. '\n' .. text)
+    s.claims[#s.claims + 1] = { seq, instance }
+  end
 end
-if claimed > 0 then
+if fresh > 0 then
   s.received = last
   change('received', string.format('%d', last))
 end
@@ -89,8 +97,15 @@ if ack > s.ack then
   end
   s.ack = ack
   change('ack', string.format('%d', ack))
-  change('bytes', string.format('%d', s.bytes))
 end
+if answers > 0 then
+  redis.call('RPUSH', outbox, unpack(ARGV, firstAnswer, firstMessage - 1))
+  redis.call('PEXPIRE', outbox, lifeMs)
+  for i = firstAnswer, firstMessage - 1 do s.bytes = s.bytes + #ARGV[i] end
+  change('sent', string.format('%d', s.sent + answers))
+  change('version', string.format('%d', s.version + 1))
+end
+if s.bytes ~= bytesBefore then change('bytes', string.format('%d', s.bytes)) end
 
 if isNewPoll then
   change('poll', string.format('%d', poll))
@@ -108,5 +123,6 @@ for _, claim in ipairs(s.claims) do
 end
 if #changes > 0 then redis.call('HSET', session, unpack(changes)) end
 
+local claimed = answers > 0 and 0 or fresh
 if isKnown then return { 'accepted', isNewPoll and 1 or 0, claimed } end
 return { 'accepted', isNewPoll and 1 or 0, claimed, stateOf(s, outbox, answerBytes) }

@@ -1,0 +1,105 @@
+import type { SessionDependencies } from '../session/dependencies.js'
+import { answerStateless } from '../session/handlers/table.js'
+import type { Outgoing } from '../session/outbox.js'
+import { type ExchangeOutcome, type ExchangeRequest, leavesNothingOpen } from '../store/bridge.js'
+import { type MaybePromise, whenReady } from '../store/maybe-promise.js'
+import { plainClaims } from './claim-sealer.js'
+import type { BatchMessage, ExchangeBody } from './request.js'
+import type { BridgeSession } from './session.js'
+import { signOutgoing } from './sign-outgoing.js'
+
+/** The step of an exchange in the store: it claims the messages, or commits their answers at once where those are ready. */
+
+type StoredMessage = ExchangeRequest['messages'][number]
+
+/** When the stored state is another one than expected, the messages are claimed. */
+export type StepOutcome = Exclude<ExchangeOutcome, { kind: 'changed' }>
+
+/** @throws StoreUnavailable */
+export function exchangeInStore(
+  dependencies: SessionDependencies,
+  session: BridgeSession,
+  body: ExchangeBody
+): MaybePromise<StepOutcome> {
+  const { bridge } = dependencies.store
+  const claim = () => {
+    const request = requestOf(dependencies, session, body, sealMessages(session, body.messages))
+    return whenReady(bridge.exchange(request), withoutChanged)
+  }
+  const answers = answersAhead(dependencies, session, body)
+  if (answers === undefined) return claim()
+  return whenReady(bridge.exchange(requestOf(dependencies, session, body, body.messages, answers)), outcome => {
+    if (outcome.kind === 'changed') return claim()
+    if (outcome.kind === 'accepted') for (const { decoded } of body.messages) countReceived(dependencies, decoded)
+    return outcome
+  })
+}
+
+function withoutChanged(outcome: ExchangeOutcome): StepOutcome {
+  if (outcome.kind === 'changed') throw new Error('the store compared answers that it did not get')
+  return outcome
+}
+
+function countReceived({ observer }: SessionDependencies, decoded: BatchMessage['decoded']): void {
+  if ('message' in decoded) observer.received(decoded.message.type)
+}
+
+function requestOf(
+  { settings }: SessionDependencies,
+  { peer, state }: BridgeSession,
+  body: ExchangeBody,
+  messages: readonly StoredMessage[],
+  answers?: readonly string[]
+): ExchangeRequest {
+  const { instanceId, limits, framesPerSecond } = settings
+  const { poll, ack, wait } = body.poll
+  return {
+    sessionId: peer.sessionId,
+    instanceId,
+    poll,
+    ack,
+    isLongPoll: wait > 0 && limits.waitMax > 0,
+    messages,
+    answerBytes: limits.answerBytes,
+    perSecond: framesPerSecond,
+    mayUseReserve: body.messages.every(keepsAliveOrEnds),
+    known: state.isUncertain ? undefined : state.latest,
+    answers
+  }
+}
+
+/**
+ * The answers to a batch of which every message has no effect and can be answered without the store, signed on the state
+ * that this instance has seen last.
+ * @returns undefined if the batch is another one, or messages before it may still be open
+ */
+function answersAhead(
+  dependencies: SessionDependencies,
+  { state: { isUncertain, latest }, signer }: BridgeSession,
+  { poll, messages }: ExchangeBody
+): readonly string[] | undefined {
+  if (isUncertain || latest === undefined || !leavesNothingOpen(latest, poll.ack)) return undefined
+  if (messages[0]?.seq !== latest.received + 1) return undefined
+  const answers: string[] = []
+  for (const { seq, decoded } of messages) {
+    const reply = 'message' in decoded ? answerStateless({ dependencies }, decoded.message) : undefined
+    if (reply === undefined) return undefined
+    const message = Object.assign({ type: reply.type, re: seq }, reply) as Outgoing
+    answers.push(signOutgoing(signer, message, latest.sent + 1 + answers.length))
+  }
+  return answers
+}
+
+/** The messages as the store keeps them with their claims. One that was claimed before is only named. */
+function sealMessages({ claims, state }: BridgeSession, messages: ExchangeBody['messages']): readonly StoredMessage[] {
+  if (claims === plainClaims || messages.length === 0) return messages
+  const received = state.latest?.received ?? 0
+  return messages.map(({ seq, text }) => ({ seq, text: seq > received ? claims.seal(seq, text) : '' }))
+}
+
+/** Messages that a live session needs to stay alive, and those that free something; none takes lasting memory. */
+const frugalTypes: ReadonlySet<string> = new Set(['heartbeat', 'challengeResponse', 'unsubscribe', 'bye'])
+
+function keepsAliveOrEnds({ decoded }: BatchMessage): boolean {
+  return 'message' in decoded && frugalTypes.has(decoded.message.type)
+}
