@@ -6,7 +6,8 @@ import type {
   RateLimitStore,
   SessionEntry,
   SessionStore,
-  TicketStore
+  TicketStore,
+  TouchedSession
 } from '../ephemeral.js'
 import { noCounts } from '../ephemeral.js'
 import { shareReads } from '../shared-read.js'
@@ -21,7 +22,7 @@ import { RedisSessionCounts } from './session-counts.js'
 const sessionKeyLifeMs = 25 * 60 * 60 * 1000
 
 /** Sessions per script: a JavaScript call takes a limited number of arguments, and Redis waits for the script. */
-const touchBatch = 5000
+const touchBatch = 2000
 const fenceBytes = 12
 
 export function createRedisChallenges(redis: RedisClient, keys: Keys, pin: RedisPin): ChallengeStore {
@@ -102,6 +103,11 @@ async function replaceAttributes(
   return (await redis.command('SET', keys.sessionPrefix + sessionId, text, 'XX', 'KEEPTTL')) !== null
 }
 
+/** See `scripts/session-touch.lua`. */
+function touchArguments({ sessionId, deadline, counts = noCounts }: TouchedSession) {
+  return [sessionId, deadline, counts.frames, counts.bytes, counts.refused]
+}
+
 /** The sorted set of all sessions, or of those of a client. */
 function indexOf({ sessionIds, sessionsOfClientPrefix }: Keys, clientId: string | undefined): string {
   return clientId === undefined ? sessionIds : sessionsOfClientPrefix + clientId
@@ -121,10 +127,10 @@ export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPi
       return integerOf(await redis.script('sessionOpen', touched, args)) === 1
     },
     async touch(touched) {
-      const writes: Promise<unknown>[] = [sent.add(touched)]
+      const writes: Promise<unknown>[] = []
       for (let i = 0; i < touched.length; i += touchBatch) {
-        const pairs = touched.slice(i, i + touchBatch).flatMap(({ sessionId, deadline }) => [deadline, sessionId])
-        writes.push(redis.script('sessionTouch', [sessionDeadlines], pairs))
+        const args = touched.slice(i, i + touchBatch).flatMap(touchArguments)
+        writes.push(redis.script('sessionTouch', [sessionDeadlines, sessionCounts, sessionTop], args))
       }
       await Promise.all(writes)
     },

@@ -35,7 +35,6 @@ const files = {
 const reserveFiles = {
   commitFromReserve: 'commit',
   sessionTouch: 'session-touch',
-  sessionCount: 'session-count',
   sessionReap: 'session-reap',
   bridgeExchangeFromReserve: 'bridge-exchange',
   bridgeCommitFromReserve: 'bridge-commit',

@@ -1,12 +1,9 @@
-import { noCounts, type SessionCounts, type TouchedSession } from '../ephemeral.js'
+import { noCounts, type SessionCounts } from '../ephemeral.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { listOf, textsOf } from './replies.js'
 
-/** Sessions per script: Redis waits for each script. */
-const countBatch = 2000
-
-/** @param text  as session-count.lua writes it, or null */
+/** @param text  as session-touch.lua writes it, or null */
 function parseCounts(text: unknown): SessionCounts {
   if (typeof text !== 'string') return noCounts
   const [frames = 0, bytes = 0, refused = 0] = text.split(' ').map(Number)
@@ -21,20 +18,6 @@ export class RedisSessionCounts {
   constructor(redis: RedisClient, keys: Keys) {
     this.#redis = redis
     this.#keys = keys
-  }
-
-  /** Adds the counts of those that have any. */
-  async add(touched: readonly TouchedSession[]): Promise<void> {
-    const { sessionDeadlines, sessionCounts, sessionTop } = this.#keys
-    const args = touched.flatMap(({ sessionId, counts }) =>
-      counts === undefined ? [] : [[sessionId, counts.frames, counts.bytes, counts.refused]]
-    )
-    const writes: Promise<unknown>[] = []
-    for (let i = 0; i < args.length; i += countBatch) {
-      const batch = args.slice(i, i + countBatch).flat()
-      writes.push(this.#redis.script('sessionCount', [sessionDeadlines, sessionCounts, sessionTop], batch))
-    }
-    await Promise.all(writes)
   }
 
   async read(ids: readonly string[]): Promise<ReadonlyMap<string, SessionCounts>> {
