@@ -1,7 +1,7 @@
 import type { SessionDependencies } from '../session/dependencies.js'
 import { answerStateless } from '../session/handlers/table.js'
 import type { Outgoing } from '../session/outbox.js'
-import { type ExchangeOutcome, type ExchangeRequest, leavesNothingOpen } from '../store/bridge.js'
+import type { BridgeState, ExchangeOutcome, ExchangeRequest } from '../store/bridge.js'
 import { type MaybePromise, whenReady } from '../store/maybe-promise.js'
 import { plainClaims } from './claim-sealer.js'
 import type { BatchMessage, ExchangeBody } from './request.js'
@@ -69,25 +69,31 @@ function requestOf(
 }
 
 /**
- * The answers to a batch of which every message has no effect and can be answered without the store, signed on the state
- * that this instance has seen last.
- * @returns undefined if the batch is another one, or messages before it may still be open
+ * The answers to a batch of which every message has no effect and can be answered without the store, for a client that has
+ * all frames: the next seq follows the one that it has acknowledged.
+ * @returns undefined if the batch is another one, or this instance knows of frames or messages that are open
  */
 function answersAhead(
   dependencies: SessionDependencies,
-  { state: { isUncertain, latest }, signer }: BridgeSession,
-  { poll, messages }: ExchangeBody
+  { state: { latest }, signer }: BridgeSession,
+  { poll: { ack }, messages }: ExchangeBody
 ): readonly string[] | undefined {
-  if (isUncertain || latest === undefined || !leavesNothingOpen(latest, poll.ack)) return undefined
-  if (messages[0]?.seq !== latest.received + 1) return undefined
+  const [first] = messages
+  if (first === undefined) return undefined
+  if (latest !== undefined && mayBeOpen(latest, ack, first.seq)) return undefined
   const answers: string[] = []
   for (const { seq, decoded } of messages) {
     const reply = 'message' in decoded ? answerStateless({ dependencies }, decoded.message) : undefined
     if (reply === undefined) return undefined
     const message = Object.assign({ type: reply.type, re: seq }, reply) as Outgoing
-    answers.push(signOutgoing(signer, message, latest.sent + 1 + answers.length))
+    answers.push(signOutgoing(signer, message, ack + 1 + answers.length))
   }
   return answers
+}
+
+/** Whether frames are not acknowledged, or messages up to `seq` were accepted already. Another instance may know more. */
+function mayBeOpen({ sent, received, claims }: BridgeState, ack: number, seq: number): boolean {
+  return sent > ack || received >= seq || claims.length > 0
 }
 
 /** The messages as the store keeps them with their claims. One that was claimed before is only named. */

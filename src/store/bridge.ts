@@ -100,9 +100,8 @@ export interface ExchangeRequest {
    */
   readonly known?: BridgeState | undefined
   /**
-   * One frame per message, from seq `known.sent + 1` on: its answer. The step then claims nothing and commits the answers,
-   * or does nothing if they do not follow from what is stored. Only with {@link leavesNothingOpen}, for a message that has
-   * no other effect.
+   * One frame per message, from seq `ack + 1` on: its answer. The step then claims nothing and commits the answers, or
+   * does nothing if they are not the next frames, or an earlier message is open. For messages that have no other effect.
    */
   readonly answers?: readonly string[] | undefined
 }
@@ -121,7 +120,7 @@ export type ExchangeOutcome =
   | { readonly kind: 'limited'; readonly retryAfterMs: number }
   /** Neither the poll number nor a seq is new; nothing was changed. */
   | { readonly kind: 'stale' }
-  /** `answers` do not follow from the stored state, or the poll is not new; nothing was changed. */
+  /** `answers` are not the next frames, an earlier message is open, or the poll is not new; nothing was changed. */
   | { readonly kind: 'changed' }
   | {
       readonly kind: 'accepted'

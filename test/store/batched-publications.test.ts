@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { ChannelStore, Dropped, Published } from '../../src/store/channels.js'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/index.js'
-import { maxBatchPublications } from '../../src/store/redis/publication-batches.js'
+import { maxBatchCalls } from '../../src/store/redis/script-batches.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 import { startRedis } from '../helper/redis-server.js'
 import { redisUrl } from '../helper/stores.js'
@@ -143,7 +143,7 @@ t.test('publications of one turn are one script, up to its bound', async t => {
   const { channels, root } = await openServer(t)
   await publish(channels, 'c0', '0')
   t.equal(await scriptsDuring(root, () => publishMany(channels, 20)), 1)
-  t.equal(await scriptsDuring(root, () => publishMany(channels, maxBatchPublications + 1)), 2)
+  t.equal(await scriptsDuring(root, () => publishMany(channels, maxBatchCalls + 1)), 2)
   const large = JSON.stringify('x'.repeat(15_000))
   const publishLarge = () => Promise.all([1, 2, 3, 4, 5].map(() => publish(channels, 'large', large)))
   t.equal(await scriptsDuring(root, publishLarge), 3, 'two have as many bytes as one script')

@@ -78,25 +78,38 @@ export function bridgeAnswersSuite(t: Test, openStore: OpenStoreForTest): void {
     t.match(outcome, { state: { sent: 3, frames: answers.slice(0, 1) } })
   })
 
-  t.test('changes nothing when the answers do not follow from the stored state', async t => {
+  t.test('commits answers for a caller that knows an older state or none', async t => {
+    const { exchange, current, commit } = await open(t)
+    const first = await current()
+    await commit(['frame 2'])
+    for (const [i, known] of [first, undefined].entries()) {
+      const { received, sent } = await current()
+      const seq = received + 1
+      const request = { poll: 1 + i, ack: sent, messages: [{ seq, text: '' }], answers: [`answer to ${seq}`], known }
+      const outcome = await exchange(request)
+      t.match(outcome, { kind: 'accepted', claimed: 0, state: { frames: [`answer to ${seq}`], received: seq } })
+      if (outcome.kind === 'accepted') t.same(outcome.state, await current())
+    }
+  })
+
+  t.test('changes nothing when the answers are not the next frames', async t => {
     const { exchange, current, commit } = await open(t)
     const first = await current()
     const refused = async (why: string, request: Partial<ExchangeRequest>) => {
-      const before = await current()
-      t.same(await exchange({ messages, answers, ...request }), { kind: 'changed' }, why)
-      t.same(await current(), before, `${why}: nothing was changed`)
+      for (const known of [undefined, first, await current()]) {
+        const before = await current()
+        t.same(await exchange({ messages, answers, known, ...request }), { kind: 'changed' }, why)
+        t.same(await current(), before, `${why}: nothing was changed`)
+      }
     }
-    await refused('the caller knows no state', {})
+    await refused('there is one answer less than messages', { answers: answers.slice(1) })
     await commit(['frame 2'])
-    await refused('a commit came first', { known: first })
-    const unread = await current()
-    await refused('a frame is not acknowledged', { known: unread })
+    await refused('a frame is not acknowledged', {})
     await exchange({ poll: 1, ack: 2, messages: messages.slice(0, 1) })
-    await refused('a claim came first', { poll: 2, ack: 2, known: { ...unread, ack: 2, frames: [] } })
-    const claimed = await current()
+    await refused('a message was accepted before', { poll: 2, ack: 2 })
     const third = { messages: messages.slice(1), answers: ['frame 3'], ack: 2 }
-    await refused('a claim is open', { ...third, poll: 2, known: claimed })
-    await refused('the poll is not new', { ...third, poll: 1, known: claimed })
+    await refused('a claim is open', { ...third, poll: 2 })
+    await refused('the poll is not new', { ...third, poll: 1 })
     t.match(await exchange({ poll: 2, ack: 2 }), { kind: 'accepted' }, 'it did not use its poll number')
   })
 

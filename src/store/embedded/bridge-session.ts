@@ -9,7 +9,6 @@ import {
   type CommitOutcome,
   type ExchangeOutcome,
   type ExchangeRequest,
-  leavesNothingOpen,
   type NewBridgeSession,
   type ReceivedCall
 } from '../bridge.js'
@@ -75,9 +74,8 @@ export class EmbeddedBridgeSession {
       return { kind: 'gap', expectedSeq: this.#received + 1 }
     }
     const { answers } = request
-    if (answers !== undefined && !(isNewPoll && answers.length === fresh.length && this.#isStill(request))) {
-      return { kind: 'changed' }
-    }
+    const isNext = ack === this.#sent && this.#claims.size === 0 && fresh.length === answers?.length
+    if (answers !== undefined && !(isNewPoll && isNext)) return { kind: 'changed' }
     const retryAfterMs = this.#spend(fresh.length + (isNewPoll ? 1 : 0), perSecond, now)
     if (retryAfterMs > 0) return { kind: 'limited', retryAfterMs }
 
@@ -91,12 +89,6 @@ export class EmbeddedBridgeSession {
     if (answers !== undefined) this.#append(answers)
     const claimed = answers === undefined ? fresh.length : 0
     return { kind: 'accepted', isNewPoll, claimed, state: this.state(answerBytes) }
-  }
-
-  /** Whether the session is in the state that the caller has seen last, with nothing open. */
-  #isStill({ known, ack }: ExchangeRequest): boolean {
-    if (known === undefined || !leavesNothingOpen(known, ack)) return false
-    return known.version === this.#version && known.received === this.#received && known.sent === this.#sent
   }
 
   /** The outbox is empty. */

@@ -98,18 +98,23 @@ function stateFrom(known: BridgeState, request: ExchangeRequest, claimed: number
   }
 }
 
-/** See `scripts/bridge-exchange.lua`. @param lifeMs  life of the outbox */
-export function exchangeArguments(
-  request: ExchangeRequest,
+/** The arguments of one exchange, see `scripts/bridge-exchange.lua`. */
+export function exchangeArguments(request: ExchangeRequest): readonly Argument[] {
+  const { sessionId, poll, ack, isLongPoll, messages, answers = [] } = request
+  const known = knownBefore(request)
+  const args = [sessionId, poll, ack, isLongPoll ? 1 : 0, known?.version ?? '', known?.received ?? '']
+  args.push(messages.length, answers.length, ...answers)
+  for (const { seq, text } of messages) args.push(seq, answers.length === 0 ? text : '')
+  return args
+}
+
+/** The arguments that all exchanges of an instance share. @param lifeMs  life of the outbox */
+export function sharedExchangeArguments(
+  { instanceId, answerBytes, perSecond }: ExchangeRequest,
   notificationPrefix: string,
   lifeMs: number
 ): readonly Argument[] {
-  const { sessionId, instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond, answers = [] } = request
-  const known = knownBefore(request)
-  const args = [instanceId, poll, ack, isLongPoll ? 1 : 0, answerBytes, perSecond, burstSeconds, notificationPrefix]
-  args.push(sessionId, known?.version ?? '', known?.received ?? '', lifeMs, answers.length, ...answers)
-  for (const { seq, text } of messages) args.push(seq, answers.length === 0 ? text : '')
-  return args
+  return [instanceId, answerBytes, perSecond, burstSeconds, notificationPrefix, lifeMs]
 }
 
 /** See `scripts/bridge-exchange.lua`. */

@@ -1,4 +1,4 @@
-import type { BridgeListener, BridgeState, BridgeStore, ClaimedMessage } from '../bridge.js'
+import type { BridgeListener, BridgeState, BridgeStore, ClaimedMessage, ExchangeRequest } from '../bridge.js'
 import {
   commitArguments,
   exchangeArguments,
@@ -6,7 +6,8 @@ import {
   parseCommit,
   parseExchange,
   parseNotification,
-  parseState
+  parseState,
+  sharedExchangeArguments
 } from './bridge-messages.js'
 import type { RedisClient } from './client.js'
 import { formatAnnouncement } from './instances.js'
@@ -14,6 +15,7 @@ import type { Keys } from './keys.js'
 import type { RedisPin } from './pin.js'
 import type { AnnouncedForms } from './pubsub/publication-forms.js'
 import { listOf, textsOf } from './replies.js'
+import { type BatchCall, ScriptBatches } from './script-batches.js'
 
 /** An hour longer than the longest session (24 h): a backstop behind the reaper. */
 const sessionKeyLifeMs = 25 * 60 * 60 * 1000
@@ -44,6 +46,24 @@ function parseClaimed(rows: readonly string[]): ClaimedMessage[] {
   return messages.sort((a, b) => a.seq - b.seq)
 }
 
+/** Of the texts that an exchange keeps. */
+function bytesOf({ messages, answers }: ExchangeRequest): number {
+  return (answers ?? messages.map(({ text }) => text)).reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+}
+
+function sessionKeys(keys: Keys, sessionId: string): readonly string[] {
+  return [keys.bridge(sessionId), keys.bridgeOutbox(sessionId)]
+}
+
+function callOf(request: ExchangeRequest, keys: Keys): BatchCall {
+  return {
+    keys: sessionKeys(keys, request.sessionId),
+    shared: sharedExchangeArguments(request, keys.notificationPrefix, sessionKeyLifeMs),
+    args: exchangeArguments(request),
+    bytes: bytesOf(request)
+  }
+}
+
 function notifierOf(listener: BridgeListener): (message: string) => void {
   return message => {
     const parsed = parseNotification(message)
@@ -63,7 +83,9 @@ export function createRedisBridge(
   subscribe: SubscribeToChannel,
   forms: AnnouncedForms
 ): BridgeStore {
-  const keysOf = (sessionId: string) => [keys.bridge(sessionId), keys.bridgeOutbox(sessionId)]
+  const keysOf = (sessionId: string) => sessionKeys(keys, sessionId)
+  const exchanges = new ScriptBatches(redis, 'bridgeExchange')
+  const exchangesFromReserve = new ScriptBatches(redis, 'bridgeExchangeFromReserve')
 
   return {
     async open({ sessionId, info, positions, challengeAt }) {
@@ -76,9 +98,8 @@ export function createRedisBridge(
       return { info, ...(typeof ended === 'string' ? { ended } : {}) }
     },
     async exchange(request) {
-      const args = exchangeArguments(request, keys.notificationPrefix, sessionKeyLifeMs)
-      const script = request.mayUseReserve === true ? 'bridgeExchangeFromReserve' : 'bridgeExchange'
-      const reply = await redis.script(script, keysOf(request.sessionId), args)
+      const batches = request.mayUseReserve === true ? exchangesFromReserve : exchanges
+      const reply = await batches.add(callOf(request, keys))
       const outcome = redis.parse(keys.bridge(request.sessionId), () => parseExchange(reply, request))
       if (outcome.kind === 'missing') await pin.verify()
       return outcome

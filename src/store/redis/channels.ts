@@ -12,11 +12,11 @@ import { slotCount } from './key-slot.js'
 import type { Keys } from './keys.js'
 import { encodedOwnersBytes } from './owners-suffix.js'
 import type { RedisPin } from './pin.js'
-import { PublicationBatches } from './publication-batches.js'
 import { RedisPublisher, type RedisPublisherParts } from './publisher.js'
 import type { PublicationForms } from './pubsub/publication-forms.js'
 import { PublicationReceiver } from './pubsub/publication-receiver.js'
 import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
+import { ScriptBatches } from './script-batches.js'
 
 /** Channels per script without a Cluster: the server does nothing else while a script runs. */
 const topsBatch = 250
@@ -56,7 +56,7 @@ class ChannelReader {
   readonly #keys: Keys
   readonly #pin: RedisPin
   readonly #life: ChannelLife
-  readonly #batches: PublicationBatches
+  readonly #batches: ScriptBatches
 
   constructor({ redis, keys, pin, life, batches }: RedisPublisherParts) {
     this.#redis = redis
@@ -149,7 +149,7 @@ export function createRedisChannels(parts: RedisChannelsParts): RedisChannels {
   // No client can name such a channel.
   const probePrefix = `@probe-${randomBytes(9).toString('base64url')}`
   const life = new ChannelLife((parts.history ?? defaultHistory).lifeMs, probePrefix)
-  const used = { ...parts, life, batches: new PublicationBatches(redis, parts.forms) }
+  const used = { ...parts, life, batches: new ScriptBatches(redis, 'channelPublish') }
   const publisher = new RedisPublisher(used)
   const { publish } = publisher
   const { findRepeat, bytesOf, read, newest, tops, exists } = new ChannelReader(used)

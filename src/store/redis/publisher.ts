@@ -6,15 +6,17 @@ import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { encodeOwners, parseHead } from './owners-suffix.js'
 import type { RedisPin } from './pin.js'
-import type { PublicationBatches } from './publication-batches.js'
+import type { PublicationForms } from './pubsub/publication-forms.js'
 import { integerOf, listOf, textOf } from './replies.js'
+import type { ScriptBatches } from './script-batches.js'
 
 export interface RedisPublisherParts {
   readonly redis: RedisClient
   readonly keys: Keys
   readonly pin: RedisPin
   readonly life: ChannelLife
-  readonly batches: PublicationBatches
+  readonly batches: ScriptBatches
+  readonly forms: Pick<PublicationForms, 'sent'>
 }
 
 /** Publishes, see scripts/channel-publish.lua. */
@@ -28,7 +30,7 @@ export class RedisPublisher {
   dropListener: ((dropped: Dropped) => void) | undefined
 
   readonly publish: ChannelStore['publish'] = async (channel, data, options) => {
-    const { redis, keys, pin, life, batches } = this.#parts
+    const { redis, keys, pin, life, batches, forms } = this.#parts
     const { publishedAt, idempotencyKey, sessionId, owners = '' } = options
     const touched = [keys.channel(channel), keys.channelHistory(channel)]
     let lives = `${life.shorterOf(channel) ?? ''}`
@@ -37,7 +39,7 @@ export class RedisPublisher {
       lives += `:${dataDigest(data)}:${sessionId === undefined ? idempotencyLifeMs : sessionResultLifeMs}`
     }
     const args = [data, publishedAt, newEpoch(), encodeOwners(owners), lives]
-    const reply = await batches.add({ keys: touched, args, bytes: Buffer.byteLength(data) })
+    const reply = await batches.add({ keys: touched, shared: [forms.sent], args, bytes: Buffer.byteLength(data) })
     const published = redis.parse(touched.at(-1) ?? '', () => this.#parse(reply))
     // The first publication of a channel, or an emptied store.
     if (published !== 'conflict' && published.offset === 1) await pin.verify()

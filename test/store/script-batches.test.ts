@@ -1,17 +1,12 @@
 import t from 'tap'
 import { keySlot } from '../../src/store/redis/key-slot.js'
-import {
-  maxBatchBytes,
-  maxBatchPublications,
-  maxOpenBatches,
-  PublicationBatches
-} from '../../src/store/redis/publication-batches.js'
+import { maxBatchBytes, maxBatchCalls, maxOpenBatches, ScriptBatches } from '../../src/store/redis/script-batches.js'
 import { sendAtTurnEnd, writeAtTurnEnd } from '../../src/store/redis/turn-end.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 
-/** Which publications of a turn share a script, without a Redis. */
+/** Which calls of a turn share a script, without a Redis. */
 
-/** Records the keys of each script, and answers each publication with its channel. */
+/** Records the keys of each script, and answers each call with its first key. */
 function open(isCluster = false) {
   const scripts: (readonly string[])[] = []
   const redis = {
@@ -22,17 +17,22 @@ function open(isCluster = false) {
     },
     refused: (_name: string, error: Error) => new StoreUnavailable(error)
   }
-  const batches = new PublicationBatches(redis, { sent: 'plain' })
-  return { redis, scripts, batches, add: (key: string, bytes = 1) => batches.add({ keys: [key], args: [key], bytes }) }
+  const batches = new ScriptBatches(redis, 'channelPublish')
+  return {
+    redis,
+    scripts,
+    batches,
+    add: (key: string, bytes = 1, shared = ['a', 'b']) => batches.add({ keys: [key], shared, args: [key], bytes })
+  }
 }
 
 const endOfTurn = () => new Promise(resolve => setImmediate(resolve))
 
-t.test('publications of a turn are one script, with those of each channel in a row and in their order', async t => {
+t.test('calls of a turn are one script, with those to each object in a row and in their order', async t => {
   const { scripts, add, batches } = open()
   const answers = Promise.all(['a', 'b', 'a', 'c'].map(key => add(key)))
   batches.sendBefore('other')
-  t.same(scripts, [['a', 'a', 'b', 'c']], 'without a Cluster a command waits for all channels')
+  t.same(scripts, [['a', 'a', 'b', 'c']], 'without a Cluster a command waits for all objects')
   t.same(await answers, ['a', 'b', 'a', 'c'], 'each has its own answer')
   const later = add('d')
   t.equal(scripts.length, 1, 'it waits for the end of its turn')
@@ -43,12 +43,12 @@ t.test('publications of a turn are one script, with those of each channel in a r
   t.equal(scripts.length, 2)
 })
 
-t.test('a script has a bounded number of publications and of bytes', async t => {
+t.test('a script has a bounded number of calls and of bytes', async t => {
   const { scripts, add } = open()
-  const many = Array.from({ length: 2 * maxBatchPublications + 1 }, () => add('a'))
+  const many = Array.from({ length: 2 * maxBatchCalls + 1 }, () => add('a'))
   t.same(
     scripts.map(({ length }) => length),
-    [maxBatchPublications, maxBatchPublications],
+    [maxBatchCalls, maxBatchCalls],
     'a full one is sent at once'
   )
   await Promise.all(many)
@@ -56,7 +56,7 @@ t.test('a script has a bounded number of publications and of bytes', async t => 
   await Promise.all([add('a', 1), add('b', maxBatchBytes), add('c', maxBatchBytes - 1), add('d', 1), add('e', 1)])
   t.same(scripts.splice(0), [['a'], ['b'], ['c', 'd'], ['e']])
   await Promise.all([add('a', maxBatchBytes + 1), add('b', 1)])
-  t.same(scripts, [['a'], ['b']], 'a larger publication is alone')
+  t.same(scripts, [['a'], ['b']], 'a larger call is alone')
 })
 
 t.test('on a Cluster each slot has a script of its own, and a bounded number is collected', async t => {
@@ -70,12 +70,19 @@ t.test('on a Cluster each slot has a script of its own, and a bounded number is 
   const [a = '', b = ''] = keys
   const inOneSlot = [add(a), add(b), add(`${a}@x`)]
   batches.sendBefore(a)
-  t.same(scripts, [[a, `${a}@x`]], 'a command waits for the publications of its slot')
+  t.same(scripts, [[a, `${a}@x`]], 'a command waits for the calls of its slot')
   t.same(await Promise.all(inOneSlot), [a, b, `${a}@x`])
   t.same(scripts, [[a, `${a}@x`], [b]])
 })
 
-t.test('a script that fails fails for all, an error in its reply for its publication', async t => {
+t.test('calls with other shared arguments begin another script', async t => {
+  const { scripts, add } = open()
+  const shared = ['a', 'c']
+  t.same(await Promise.all([add('x'), add('y', 1, shared), add('z', 1, [...shared]), add('x')]), ['x', 'y', 'z', 'x'])
+  t.same(scripts, [['x'], ['y', 'z'], ['x']])
+})
+
+t.test('a script that fails fails for all, an error in its reply for its call', async t => {
   const { redis, add } = open()
   redis.script = async () => [new Error('WRONGTYPE'), 'b']
   const [failed, made] = await Promise.allSettled([add('a'), add('b')])
