@@ -21,6 +21,9 @@ export const ticketOverheadBytes = 192
 /** A call beside its texts: a place in a map, its record and a list of waiters. */
 export const callOverheadBytes = 320
 
+/** An idle session of a WebSocket: 8.9 KiB measured (`npm run bench -- sessions`). One of the bridge takes more. */
+const sessionBytes = 9 * 1024
+
 /** Bytes of a text in the heap: V8 keeps one byte a character if all are Latin-1, else two. Others than ASCII count two. */
 export function textBytes(text: string): number {
   return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length
@@ -36,6 +39,11 @@ export function publicationBytes(data: string, owners = ''): number {
 const ownHeapBytes = 96 * 1024 * 1024
 /** The part of a small heap that is shared even so. */
 const leastHeapShare = 1 / 4
+
+/** About how many sessions fit into a heap with nothing else in it. @param limitBytes  default: of this process */
+export function sessionsThatFit(limitBytes: number = getHeapStatistics().heap_size_limit): number {
+  return Math.max(0, Math.floor((limitBytes - ownHeapBytes) / sessionBytes))
+}
 
 /**
  * A part of the heap that this process may fill (`--max-old-space-size`). All shares together are less than the whole: a

@@ -67,7 +67,7 @@ t.test('imports go one way', async t => {
   }
   // In the command line only serve, doctor, config and init-store know the gateway's internals, and only these are clients.
   const gateway = ['app', 'store', 'registry']
-  const serve = ['gateway-process', 'start-failure', 'store-events']
+  const serve = ['gateway-process', 'heap-warning', 'start-failure', 'store-events']
   const inner = [...serve, 'doctor', 'doctor-redis', 'config', 'init-store', 'first-start'].map(
     name => `src/cli/${name}.ts`
   )
