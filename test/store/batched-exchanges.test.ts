@@ -164,3 +164,15 @@ t.test('a demoted server fails the whole script, so that the gateway connects ag
   await until('it has connected again', async () => (await connections()) > before)
   await root.call('REPLICAOF', 'NO', 'ONE')
 })
+
+t.test('bug: a session whose outbox was removed does not keep Redis busy', async t => {
+  const { exchange, bridge, root, keyOf } = await openServer(t)
+  const message = { messages: [{ seq: 2, text: 'text' }] }
+  await exchange({ ...message, answers: ['answer 2'] })
+  t.match(await exchange({ poll: 2 }), { state: { frames: ['answer 2'] } })
+  await root.del(`${keyOf('a')}@outbox`)
+  const [a, b] = await Promise.allSettled([exchange({ poll: 3 }), exchange({ sessionId: 'b' })])
+  t.match(a, { status: 'rejected', reason: StoreUnavailable })
+  t.match(b, { value: { kind: 'accepted' } })
+  await t.rejects(bridge.read('a', 1000), StoreUnavailable)
+})

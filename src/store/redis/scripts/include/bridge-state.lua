@@ -35,13 +35,14 @@ end
 local function stateOf(s, outbox, answerBytes)
   local frames, remainingBytes, chunk = {}, answerBytes, 64
   local waiting = s.sent - s.ack
-  while #frames < waiting do
-    for _, frame in ipairs(redis.call('LRANGE', outbox, #frames, #frames + chunk - 1)) do
+  while #frames < waiting and remainingBytes >= 0 do
+    local kept = redis.call('LRANGE', outbox, #frames, math.min(#frames + chunk, waiting) - 1)
+    if #kept == 0 then error('the outbox lacks frames') end
+    for _, frame in ipairs(kept) do
       remainingBytes = remainingBytes - #frame - 1
       if remainingBytes < 0 and #frames > 0 then break end
       frames[#frames + 1] = frame
     end
-    if remainingBytes < 0 or #frames % chunk > 0 then break end
   end
   local claims = {}
   for _, claim in ipairs(s.claims) do
