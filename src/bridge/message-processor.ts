@@ -1,6 +1,7 @@
 import type { SessionDependencies } from '../session/dependencies.js'
 import { type MaybePromise, recoverFrom, whenReady } from '../store/maybe-promise.js'
 import { StoreUnavailable } from '../store/store.js'
+import { consecutiveRuns } from './consecutive-runs.js'
 import type { Delivery, DeliveryTicket } from './delivery.js'
 import type { PendingCommit } from './pending-commit.js'
 import { type BatchResult, type ClaimedMessage, decodeClaimed, runBatch } from './run-batch.js'
@@ -42,15 +43,17 @@ export class MessageProcessor {
   }
 
   /**
-   * Runs messages that this instance claimed, in order. The session's state changes when they are answered.
+   * Runs messages that this instance claimed, in order, also if others have claimed messages between them. The session's state changes when they are answered.
    * @param ticket of the exchange that waits for the answers, if one does
    */
   enqueue(messages: readonly ClaimedMessage[], ticket?: DeliveryTicket): void {
     const added = messages.filter(({ seq }) => !this.#owned.has(seq))
-    const [first] = added
-    if (first === undefined) return
+    if (added.length === 0) return
     for (const { seq } of added) this.#owned.add(seq)
-    this.#queue.push({ messages: added, firstSeq: first.seq, enqueuedAt: performance.now(), ticket })
+    const enqueuedAt = performance.now()
+    for (const run of consecutiveRuns(added)) {
+      this.#queue.push({ messages: run, firstSeq: run[0].seq, enqueuedAt, ticket })
+    }
     this.#queue.sort((a, b) => a.firstSeq - b.firstSeq)
     if (this.#isProcessing) return
     this.#isProcessing = true

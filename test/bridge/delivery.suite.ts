@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { createClaimSealer, plainClaims } from '../../src/bridge/claim-sealer.js'
 import type { Store } from '../../src/store/store.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
 import { until } from '../helper/until.js'
@@ -104,5 +105,36 @@ export function deliverySuite(t: Test, openStore: OpenStoreForTest): void {
     await until('it has tried', async () => gate.calls >= 1)
     t.match((await wire.exchange([])).frames, [{ type: 'polled', more: false }], 'no second answer')
     t.equal((await two.store.channels.read('stuck', undefined, 1)).top.offset, 1, 'no second effect')
+  })
+  t.test('bug: claims of a dead instance run in the order of all seqs, also around those of another', async t => {
+    const two = await startTwo(t, openStore, { bridgeAnswerWithinMs: 50 })
+    const wire = await open(two)
+    const { sessionId, keys } = wire
+    const { client: clientKey, server: serverKey } = keys
+    const claims = two.store.kind === 'redis' ? createClaimSealer(sessionId, { clientKey, serverKey }) : plainClaims
+    const seqs = [2, 3, 4, 5]
+    for (const seq of seqs) {
+      const text = claims.seal(seq, JSON.stringify({ type: 'publish', seq, channel: 'order', data: seq }))
+      await two.store.bridge.exchange({
+        ...{ sessionId, instanceId: seq === 3 ? 'dead-2' : 'dead-1', poll: seq, ack: 1, isLongPoll: false },
+        ...{ messages: [{ seq, text }], answerBytes: 1000, perSecond: 0 }
+      })
+    }
+    wire.poll = 6
+    const answered: unknown[] = []
+    while (answered.length < seqs.length) {
+      const { frames } = await longPoll(wire)
+      answered.push(...frames.filter(({ type }) => type === 'published').map(({ re }) => re))
+    }
+    t.same(answered, seqs)
+    const { publications } = await two.store.channels.read(
+      'order',
+      { offset: 0, epoch: await epochOf(two.store, 'order') },
+      99
+    )
+    t.same(
+      publications?.map(({ data }) => data),
+      seqs.map(String)
+    )
   })
 }
