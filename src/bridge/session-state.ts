@@ -7,6 +7,20 @@ function isOlder(a: BridgeState, b: BridgeState): boolean {
   return a.ack < b.ack || a.received < b.received
 }
 
+/**
+ * A state that a commit made before the reply of an earlier exchange settled: what the exchange claimed and acknowledged
+ * stays true, since the commit did not know of it.
+ */
+function withExchange(latest: BridgeState, { received, ack, claims }: BridgeState): BridgeState {
+  return {
+    ...latest,
+    received: Math.max(received, latest.received),
+    ack: Math.max(ack, latest.ack),
+    frames: latest.frames.slice(Math.max(0, ack - latest.ack)),
+    claims: [...latest.claims, ...claims.filter(({ seq }) => seq > latest.received)]
+  }
+}
+
 /** One session as the last step of the store showed it to this instance. Other instances may have changed it since. */
 export class SessionState {
   readonly #store: BridgeStore
@@ -46,10 +60,12 @@ export class SessionState {
 
   /**
    * Sets what a step of the store showed. Redis answers the steps of one instance in order, but the promises of two
-   * replies that arrive together may settle in another one: an older state changes nothing.
+   * replies that arrive together may settle in another one: an older state adds only what a commit cannot have known.
    */
   apply(state: BridgeState): void {
-    if (this.#latest === undefined || !isOlder(state, this.#latest)) this.#latest = state
+    const latest = this.#latest
+    if (latest === undefined || !isOlder(state, latest)) this.#latest = state
+    else if (state.received > latest.received || state.ack > latest.ack) this.#latest = withExchange(latest, state)
     this.#isUncertain = false
     this.notifyWaiting()
   }

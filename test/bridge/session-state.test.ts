@@ -19,7 +19,7 @@ t.test('bug: a reply that was read before another, and applied after it, brought
   state.apply(newer)
   t.equal(await state.reload(), newer)
   t.equal(state.current, newer)
-  for (const older of [stateOf({ version: 0, ack: 9, received: 9 }), stateOf({ ack: 2, received: 1 })]) {
+  for (const older of [stateOf({ version: 0, ack: 1, received: 1 }), stateOf({ ack: 2, received: 1 })]) {
     state.apply(older)
     t.equal(state.current, newer)
   }
@@ -27,4 +27,15 @@ t.test('bug: a reply that was read before another, and applied after it, brought
     state.apply(later)
     t.equal(state.current, later)
   }
+})
+
+t.test('bug: a commit whose reply settled before that of an earlier exchange hid what the exchange had claimed', t => {
+  const state = new SessionState({} as BridgeStore, 's', 1000)
+  const claims = [{ seq: 3, owner: 'i' }]
+  const committed = stateOf({ version: 2, sent: 3, frames: ['frame 2', 'frame 3'] })
+  state.apply(stateOf({ frames: ['frame 2'] }))
+  state.apply(committed)
+  state.apply(stateOf({ received: 3, ack: 2, claims }))
+  t.same(state.current, { ...committed, received: 3, ack: 2, frames: ['frame 3'], claims })
+  t.end()
 })
