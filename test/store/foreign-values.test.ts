@@ -97,3 +97,18 @@ t.test('bug: a refusal of Redis within a script was reported as a value that no 
   await t.rejects(store.rateLimits.consume('x', 1, 1), { cause: { message: /^OOM/ } })
   t.same(unreadable, [])
 })
+
+t.test('bug: where the counts of sessions cannot be written, the deadlines of all move', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const { sessions, close } = await openRedisStore(server.url)
+  t.teardown(close)
+  const root = new Redis(server.url)
+  t.teardown(() => root.disconnect())
+  const ids = Array.from({ length: 1001 }, (_, i) => `s${i}`)
+  await root.zadd('cs:{sessions}@deadlines', ...ids.flatMap(id => [1, id]))
+  await root.set('cs:{sessions}@counts', 'garbage')
+  const counts = { frames: 1, bytes: 1, refused: 0 }
+  await t.rejects(sessions.touch(ids.map(sessionId => ({ sessionId, deadline: 2, counts }))), /./)
+  t.equal(await root.zcount('cs:{sessions}@deadlines', 2, 2), ids.length)
+})

@@ -11,13 +11,20 @@ local deadlines, counts, top = KEYS[1], KEYS[2], KEYS[3]
 local width = 5
 local batch = 1000 * width -- Lua's unpack has a limit of some 8000.
 
+-- The deadlines of all first: counts that cannot be written must not end a session.
 for from = 1, #ARGV, batch do
-  local moved, sent = {}, {}
+  local moved = {}
   for at = from, math.min(from + batch - 1, #ARGV), width do
     moved[#moved + 1], moved[#moved + 2] = ARGV[at + 1], ARGV[at]
-    if ARGV[at + 2] ~= '0' or ARGV[at + 3] ~= '0' or ARGV[at + 4] ~= '0' then sent[#sent + 1] = at end
   end
   redis.call('ZADD', deadlines, 'XX', 'GT', unpack(moved))
+end
+
+for from = 1, #ARGV, batch do
+  local sent = {}
+  for at = from, math.min(from + batch - 1, #ARGV), width do
+    if ARGV[at + 2] ~= '0' or ARGV[at + 3] ~= '0' or ARGV[at + 4] ~= '0' then sent[#sent + 1] = at end
+  end
   if #sent > 0 then
     local ids = {}
     for j, at in ipairs(sent) do ids[j] = ARGV[at] end
