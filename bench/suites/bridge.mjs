@@ -13,6 +13,7 @@ import { SocketIoPolling } from '../lib/socket-io.mjs'
 const names = {
   ours: 'countersign, exchange with one heartbeat',
   empty: 'countersign, exchange without a message',
+  publishes: 'countersign, exchange with two publishes',
   bare: 'Fastify, POST',
   signed: 'sketch: Fastify, POST, 4 signatures',
   signedAndKept: 'sketch: the same, and the commands of an exchange in one script',
@@ -98,8 +99,16 @@ async function compareOverRedis(pace) {
     cpuUs: async () => (await server.cpuUs()) + (await redis.cpuUs())
   })
   const beats = sessions.map(each => ({ request: () => each.exchange([each.text('heartbeat')]) }))
+  const publishes = sessions.map(each => {
+    const text = () => each.text('publish', `,"channel":"bench:bridge","data":${publication}`)
+    return { request: () => each.exchange([text(), text()]) }
+  })
   const results = await interleave(
-    [side(names.ours, beats, gateway, stores[0]), side(names.signedAndKept, sketches, sketch, stores[1])],
+    [
+      side(names.ours, beats, gateway, stores[0]),
+      side(names.signedAndKept, sketches, sketch, stores[1]),
+      side(names.publishes, publishes, gateway, stores[0])
+    ],
     pace
   )
   for (const each of sessions) each.close()
@@ -330,7 +339,7 @@ export default async function run({ pace: shortPace, out, quick }) {
         ])
       ),
       table(
-        ['an exchange with one heartbeat over Redis', 'CPU of the server and of Redis'],
+        ['an exchange over Redis', 'CPU of the server and of Redis'],
         [...overRedis].map(([name, { us: costs }]) => [name, us(median(costs))])
       ),
       table(

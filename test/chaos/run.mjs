@@ -6,7 +6,10 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { cleanUp, createGateway, pause, startRedis, until } from '../helper/processes.mjs'
+import { startBeats } from './beats.mjs'
 import { openBridge } from './bridge-client.mjs'
+import { startKilling } from './killer.mjs'
+import { createLedger } from './ledger.mjs'
 import { createNetwork, seeded } from './network.mjs'
 import { openObserver } from './observer.mjs'
 
@@ -65,20 +68,6 @@ function fail(what) {
   if (failures.length < maxFailures) failures.push(what)
 }
 
-/** Numbers 1, 2, 3 … in `data.n`, at offsets without a gap. */
-function createLedger(name) {
-  const ledger = { count: 0, offset: undefined, add, name }
-  function add({ offset, data }) {
-    if (data.n !== ledger.count + 1) fail(`${name}: expected ${ledger.count + 1}, got ${data.n}`)
-    if (ledger.offset !== undefined && offset !== ledger.offset + 1) {
-      fail(`${name}: offset ${offset} after ${ledger.offset}`)
-    }
-    ledger.count = data.n
-    ledger.offset = offset
-  }
-  return ledger
-}
-
 async function makeClient(url, clientId, permissions) {
   const response = await fetch(`${url}/v1/admin/clients`, {
     method: 'POST',
@@ -117,34 +106,6 @@ async function join(peer, channel) {
   assert.equal(type, 'subscribed', code)
 }
 
-/** Kills the gateways in turn with SIGKILL. `stop` ends that, and returns when all of them run. */
-function startKilling(gateways) {
-  const killer = { kills: 0, stop }
-  let timer
-  let restart = Promise.resolve()
-  function next() {
-    timer = setTimeout(() => {
-      restart = killOne().catch(error => fail(`a gateway did not come back: ${error.message}`))
-      restart.then(() => {
-        if (!isOver) next()
-      })
-    }, killMs)
-  }
-  async function killOne() {
-    const gateway = gateways[killer.kills++ % gateways.length]
-    gateway.child.signal('SIGKILL')
-    await gateway.child.exited
-    if (!isOver) await gateway.start()
-  }
-  async function stop() {
-    isOver = true
-    clearTimeout(timer)
-    await restart
-  }
-  next()
-  return killer
-}
-
 const counts = { passed: 0, failed: 0 }
 function check(name, run) {
   try {
@@ -171,8 +132,8 @@ try {
   const gateways = await Promise.all(Array.from({ length: gatewayCount }, () => createGateway(settings)))
   await Promise.all(gateways.map(gateway => gateway.start()))
 
-  const effects = createLedger('effects')
-  const delivered = createLedger('publications')
+  const effects = createLedger('effects', fail)
+  const delivered = createLedger('publications', fail)
   const observer = await openObserver({
     url: `ws://127.0.0.1:${steady.port}/v1/ws`,
     credential: await makeClient(steady.url, 'observer', { subscribe: ['up'], publish: ['down'] }),
@@ -193,9 +154,14 @@ try {
     onFailure: fail
   })
   await join(bridge, 'down')
+  const heard = createLedger('publications beside heartbeats', fail)
+  const beats = await startBeats({
+    ...{ urls: gateways.map(({ url }) => url), seed: seed + 2, onPublication: heard.add, onFailure: fail },
+    credential: await makeClient(steady.url, 'beats', { subscribe: ['down'] })
+  })
   process.stdout.write(`seed ${seed}: ${wanted} up and ${wanted} down over ${spreadMs / 1000} s\n`)
 
-  const killer = startKilling(gateways)
+  const killer = startKilling(gateways, killMs, fail)
   const reporter = setInterval(() => {
     const seconds = Math.round((Date.now() - began) / 1000)
     const { exchanges, failed } = bridge.counts
@@ -224,8 +190,11 @@ try {
       observer.request({ type: 'publish', channel: 'down', data: { n: wanted + 1 } })
     ])
     await until('the last one', patienceMs, () => effects.count > wanted && delivered.count > wanted)
+    await until('it everywhere', patienceMs, () => heard.count > wanted)
   }
   clearInterval(reporter)
+  const beaten = failures.length > 0 ? 0 : await beats.stop()
+  isOver = true
   await killer.stop()
   bridge.close()
   observer.close()
@@ -235,6 +204,12 @@ try {
   check(`${wanted} messages up: each answered once, at its offset`, () => assertPublished(published))
   check(`${wanted} publications were accepted`, () => assertPublished(given))
   check(`${wanted} publications down: each once, in order`, () => assert.equal(delivered.count, wanted + 1))
+  check('heartbeats: each answered once, and publications beside them once, in order', () => {
+    const { holes, spare, repeated } = beats.counts
+    assert.deepEqual({ holes, spare, heard: heard.count }, { holes: 0, spare: 0, heard: wanted + 1 })
+    assert.ok(beaten > 0 && repeated > 0)
+    return `${beaten} heartbeats, ${repeated} frames repeated`
+  })
   check('no answer has a hole, and no message two answers', () => {
     const { holes, spare, repeated } = bridge.counts
     assert.deepEqual({ holes, spare }, { holes: 0, spare: 0 })
