@@ -235,6 +235,8 @@ export class BridgeSessions implements SessionSource {
 
   #isForgettable({ ending, activity, processor, peer }: BridgeSession, steadyNow: number): boolean {
     if (activity.inFlight > 0 || !processor.isIdle || this.#loading.has(peer.sessionId)) return false
+    // What it has sent is still to be written.
+    if (ending === undefined && activity.counter.isPending) return false
     const idleMs = steadyNow - activity.lastSeenAt
     return ending !== undefined || idleMs > idleTimeouts * this.#settings.heartbeatTimeoutSeconds * 1000
   }

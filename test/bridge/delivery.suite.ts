@@ -106,6 +106,18 @@ export function deliverySuite(t: Test, openStore: OpenStoreForTest): void {
     t.match((await wire.exchange([])).frames, [{ type: 'polled', more: false }], 'no second answer')
     t.equal((await two.store.channels.read('stuck', undefined, 1)).top.offset, 1, 'no second effect')
   })
+  t.test('bug: a stale poll was not counted on an instance that had not served the session', async t => {
+    const two = await startTwo(t, openStore)
+    const wire = await open(two)
+    await wire.exchange([], { poll: 5 })
+    await two.gateway.app.tick()
+    await wire.exchange([], { poll: 5, url: two.other.url })
+    await two.other.app.tick()
+    await two.other.app.tick()
+    const counted = (await two.store.sessions.top(99)).find(({ sessionId }) => sessionId === wire.sessionId)
+    t.equal(counted?.counts.frames, 2)
+  })
+
   t.test('bug: claims of a dead instance run in the order of all seqs, also around those of another', async t => {
     const two = await startTwo(t, openStore, { bridgeAnswerWithinMs: 50 })
     const wire = await open(two)
