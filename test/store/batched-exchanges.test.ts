@@ -143,13 +143,23 @@ async function scriptsDuring(root: Redis, work: () => Promise<unknown>): Promise
 t.test('exchanges of one turn are one script, up to its bounds', async t => {
   const { exchange, root } = await openServer(t)
   let poll = 0
-  const many = (count: number) => Promise.all(Array.from({ length: count }, () => exchange({ poll: ++poll })))
+  const outcome = await exchange({ poll: ++poll })
+  const known = outcome.kind === 'accepted' ? outcome.state : undefined
+  const many = (count: number) => Promise.all(Array.from({ length: count }, () => exchange({ poll: ++poll, known })))
   t.equal(await scriptsDuring(root, () => many(20)), 1)
   t.equal(await scriptsDuring(root, () => many(maxBatchCalls + 1)), 2)
   const large = [{ seq: 2, text: 'x'.repeat(maxBatchBytes + 1) }]
   const withLarge = () =>
-    Promise.all([exchange({ sessionId: 'b' }), exchange({ messages: large }), exchange({ sessionId: 'c' })])
+    Promise.all([
+      exchange({ poll: ++poll, known }),
+      exchange({ messages: large, known }),
+      exchange({ poll: ++poll, known })
+    ])
   t.equal(await scriptsDuring(root, withLarge), 3, 'a large one is alone')
+  const answerBytes = maxBatchBytes / 2
+  const withoutState = () =>
+    Promise.all(['a', 'b', 'c', 'a', 'b'].map(sessionId => exchange({ sessionId, poll: ++poll, answerBytes })))
+  t.equal(await scriptsDuring(root, withoutState), 3, 'what they may return counts')
 })
 
 t.test('a demoted server fails the whole script, so that the gateway connects again', async t => {
