@@ -85,7 +85,7 @@ export interface ExchangeRequest {
   readonly isLongPoll: boolean
   /** Consecutive seqs. `text` is kept with the claim, in case another instance has to run the message. */
   readonly messages: readonly { readonly seq: number; readonly text: string }[]
-  /** Most bytes of frames to return; at least one frame is returned. */
+  /** Most bytes of frames to return, less if others return frames in the same step; at least one frame is returned. */
   readonly answerBytes: number
   /** Long-term rate of messages and polls per second, with a burst of {@link burstSeconds}; 0 is unlimited. */
   readonly perSecond: number

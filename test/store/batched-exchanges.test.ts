@@ -29,7 +29,7 @@ async function open(t: Test, url = redisUrl()) {
   const exchange = async (request: Partial<ExchangeRequest>) =>
     store.bridge.exchange({
       ...{ sessionId: 'a', instanceId: 'i', poll: 1, ack: 1, isLongPoll: false, messages: [] },
-      ...{ answerBytes: 1000, perSecond: 0 },
+      ...{ answerBytes: 10_000, perSecond: 0 },
       ...request
     })
   return { bridge: store.bridge, root, keyOf: (sessionId: string) => `${prefix}:bridge:{${sessionId}}`, exchange }
@@ -156,10 +156,24 @@ t.test('exchanges of one turn are one script, up to its bounds', async t => {
       exchange({ poll: ++poll, known })
     ])
   t.equal(await scriptsDuring(root, withLarge), 3, 'a large one is alone')
-  const answerBytes = maxBatchBytes / 2
-  const withoutState = () =>
-    Promise.all(['a', 'b', 'c', 'a', 'b'].map(sessionId => exchange({ sessionId, poll: ++poll, answerBytes })))
-  t.equal(await scriptsDuring(root, withoutState), 3, 'what they may return counts')
+})
+
+t.test('the exchanges of one script share the bytes of frames that they return', async t => {
+  const { exchange, bridge } = await open(t)
+  const frames = Array.from({ length: 4 }, (_, i) => `frame ${2 + i}`.padEnd(99))
+  for (const sessionId of ['a', 'b', 'c']) {
+    const changes = { answered: [], frames, positions: new Map(), maxFrames: 10, maxBytes: 1000 }
+    await bridge.commit({ sessionId, instanceId: 'i', version: 0, ...changes })
+  }
+  const lengths = async (poll: number, answerBytes: number) => {
+    const outcomes = await Promise.all(
+      ['a', 'b', 'c'].map(sessionId => exchange({ sessionId, poll, answerBytes, perSecond: 0 }))
+    )
+    return outcomes.map(outcome => (outcome.kind === 'accepted' ? outcome.state.frames.length : -1))
+  }
+  t.same(await lengths(1, 10_000), [4, 4, 4])
+  t.same(await lengths(2, 600), [4, 2, 1])
+  t.same(await lengths(3, 100), [1, 1, 1], 'one at least')
 })
 
 t.test('a demoted server fails the whole script, so that the gateway connects again', async t => {

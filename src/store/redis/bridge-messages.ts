@@ -83,11 +83,6 @@ function knownBefore({ known, ack }: ExchangeRequest): BridgeState | undefined {
   return known !== undefined && leavesNothingOpen(known, ack) ? known : undefined
 }
 
-/** Whether the reply to an exchange has the whole session, with the frames that are not acknowledged, in any case. */
-export function mayReturnFrames(request: ExchangeRequest): boolean {
-  return knownBefore(request) === undefined
-}
-
 /** The state after an exchange that alone has changed `known`. @param claimed  messages, the last of the batch */
 function stateFrom(known: BridgeState, request: ExchangeRequest, claimed: number): BridgeState {
   const { ack, instanceId, messages, answers = [], answerBytes } = request

@@ -3,7 +3,6 @@ import {
   commitArguments,
   exchangeArguments,
   formatPosition,
-  mayReturnFrames,
   parseCommit,
   parseExchange,
   parseNotification,
@@ -47,11 +46,9 @@ function parseClaimed(rows: readonly string[]): ClaimedMessage[] {
   return messages.sort((a, b) => a.seq - b.seq)
 }
 
-/** Of the texts that an exchange keeps, and of the frames that it may return. */
-function bytesOf(request: ExchangeRequest): number {
-  const { messages, answers, answerBytes } = request
-  const texts = answers ?? messages.map(({ text }) => text)
-  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), mayReturnFrames(request) ? answerBytes : 0)
+/** Of the texts that an exchange keeps. */
+function bytesOf({ messages, answers }: ExchangeRequest): number {
+  return (answers ?? messages.map(({ text }) => text)).reduce((sum, text) => sum + Buffer.byteLength(text), 0)
 }
 
 function sessionKeys(keys: Keys, sessionId: string): readonly string[] {

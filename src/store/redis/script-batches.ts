@@ -21,7 +21,7 @@ export interface BatchCall {
   /** The first arguments of the script, the same for all of its calls. */
   readonly shared: readonly Argument[]
   readonly args: readonly Argument[]
-  /** Of the data, in UTF-8, and of a reply that may be large. */
+  /** Of the data, in UTF-8. */
   readonly bytes: number
 }
 

@@ -9,7 +9,7 @@ challenge, ended; `c:<seq>` a claim: its owner, LF, the message; `p:<channel>` t
 `k:<seq>` a call that it made and awaits: record, deadline, digest, with blanks between; `o:<call id>` a call to it that is open: when it expires.
 Input
   KEYS  per exchange: the session; its outbox (list: frames ack + 1 to sent). On a Cluster all keys must share a slot.
-  ARGV[1]  instance      ARGV[2]  bytes of frames to return     ARGV[3]  messages and polls per second, 0 unlimited
+  ARGV[1]  instance      ARGV[2]  bytes of frames to return, of all exchanges together; each returns one at least     ARGV[3]  messages and polls per second, 0 unlimited
   ARGV[4]  burst, seconds             ARGV[5]  prefix of notification channels     ARGV[6]  life of an outbox, ms
   ARGV[7 ..]  per exchange: session id; poll; ack; 1 if the poll may wait; version and received of the state that the caller
         knows, if it is without claims, or '' and ''; number of messages; number of answers, to each message one, from seq
@@ -130,7 +130,9 @@ local function exchange(session, outbox, at)
 
   local claimed = answers > 0 and 0 or fresh
   if isKnown then return { 'accepted', isNewPoll and 1 or 0, claimed } end
-  return { 'accepted', isNewPoll and 1 or 0, claimed, stateOf(s, outbox, answerBytes) }
+  local state
+  state, answerBytes = stateOf(s, outbox, answerBytes)
+  return { 'accepted', isNewPoll and 1 or 0, claimed, state }
 end
 
 if not KEYS[3] then return exchange(KEYS[1], KEYS[2], firstExchange) end

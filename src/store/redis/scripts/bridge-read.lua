@@ -14,4 +14,5 @@ local answerBytes = tonumber(ARGV[1])
 local s = readSession(session)
 if not s or s.ended or s.identity ~= identity() then return {} end
 readParts(session, s)
-return { stateOf(s, outbox, answerBytes) }
+local state = stateOf(s, outbox, answerBytes)
+return { state }

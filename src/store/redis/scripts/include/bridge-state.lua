@@ -31,9 +31,10 @@ local function readParts(session, s)
   table.sort(s.claims, function(a, b) return a[1] < b[1] end)
 end
 
--- { version, received, sent, ack, next challenge, open challenge or '', frames, claims, positions, awaited calls }
+-- { version, received, sent, ack, next challenge, open challenge or '', frames, claims, positions, awaited calls }, and the
+-- bytes that are left
 local function stateOf(s, outbox, answerBytes)
-  local frames, remainingBytes, chunk = {}, answerBytes, 64
+  local frames, remainingBytes, chunk = {}, answerBytes, answerBytes > 0 and 64 or 1
   local waiting = s.sent - s.ack
   while #frames < waiting and remainingBytes >= 0 do
     local kept = redis.call('LRANGE', outbox, #frames, math.min(#frames + chunk, waiting) - 1)
@@ -49,8 +50,8 @@ local function stateOf(s, outbox, answerBytes)
     claims[#claims + 1] = claim[1]
     claims[#claims + 1] = claim[2]
   end
-  return { s.version, s.received, s.sent, s.ack, s.challengeAt, s.challenge or '', frames, claims, s.positions,
-    s.awaited }
+  local state = { s.version, s.received, s.sent, s.ack, s.challengeAt, s.challenge or '', frames, claims, s.positions, s.awaited }
+  return state, math.max(remainingBytes, 0)
 end
 
 -- The instances that wait for claims, including this one, separated by spaces.
