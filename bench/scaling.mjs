@@ -23,18 +23,21 @@ const price = {
 
 /** Microseconds of CPU, bytes. Where each comes from is in docs/scaling.md. */
 const measured = {
-  heartbeatUs: 43.5,
-  publishUs: 58.9,
-  deliveryUs: 13.3,
-  handshakeUs: 1020,
-  exchangeUs: 418,
-  sessionBytes: 11.6 * 1024,
-  heldPollBytes: 3.1 * 1024,
+  heartbeatUs: 51.2,
+  publishUs: 70.2,
+  deliveryUs: 8,
+  handshakeUs: 1035,
+  exchangeUs: 179,
+  exchangedPublishUs: 168,
+  sessionBytes: 12.2 * 1024,
+  heldPollBytes: 3.4 * 1024,
   redis: {
-    publicationUs: 27,
+    publicationUs: 23.5,
     notificationUs: 2.7,
     handshakeUs: 165,
-    exchangeUs: 60,
+    exchangeUs: 40,
+    /** One whose messages are claimed. */
+    claimedExchangeUs: 60,
     exchangedPublishUs: 30,
     /** Deadline and counts of a session that has sent something, by the number of sessions in the index. */
     indexUs: { 10000: 10, 1000000: 23 },
@@ -107,8 +110,9 @@ function sessions({ count, heartbeatSeconds, publishSeconds, members }) {
 function servers({ count, perMinute, publications }) {
   const { redis, bytes } = measured
   const exchanges = (count * perMinute) / 60
-  const cores = (exchanges * measured.exchangeUs) / 1e6
-  const cost = redis.exchangeUs + publications * redis.exchangedPublishUs
+  const cores = (exchanges * (measured.exchangeUs + publications * measured.exchangedPublishUs)) / 1e6
+  const ofClaims = redis.claimedExchangeUs + publications * redis.exchangedPublishUs
+  const cost = publications === 0 ? redis.exchangeUs : ofClaims
   const perBridge = measured.sessionBytes + measured.heldPollBytes + assumed.socketBytes
   const instances = Math.max(2, Math.ceil(cores / assumed.instanceLoad))
   return finish({
