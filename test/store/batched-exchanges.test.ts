@@ -132,6 +132,18 @@ t.test('exchanges of different instances and of the reserve have their own argum
   ])
 })
 
+t.test('bug: an exchange that may use the reserve came before an earlier one of its session', async t => {
+  const { exchange } = await open(t)
+  const messageOf = (seq: number) => ({ messages: [{ seq, text: 'text' }] })
+  const outcomes = await Promise.all([
+    exchange({ sessionId: 'b', mayUseReserve: true }),
+    exchange({ poll: 1, ...messageOf(2) }),
+    exchange({ poll: 2, ...messageOf(3), mayUseReserve: true }),
+    exchange({ poll: 3, ...messageOf(4) })
+  ])
+  t.match(outcomes.slice(1), [{ state: { received: 2 } }, { state: { received: 3 } }, { state: { received: 4 } }])
+})
+
 /** Scripts that the server has run. */
 async function scriptsDuring(root: Redis, work: () => Promise<unknown>): Promise<number> {
   await root.config('RESETSTAT')

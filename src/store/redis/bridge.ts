@@ -10,12 +10,13 @@ import {
   sharedExchangeArguments
 } from './bridge-messages.js'
 import type { RedisClient } from './client.js'
+import { ExchangeBatches } from './exchange-batches.js'
 import { formatAnnouncement } from './instances.js'
 import type { Keys } from './keys.js'
 import type { RedisPin } from './pin.js'
 import type { AnnouncedForms } from './pubsub/publication-forms.js'
 import { listOf, textsOf } from './replies.js'
-import { type BatchCall, ScriptBatches } from './script-batches.js'
+import type { BatchCall } from './script-batches.js'
 
 /** An hour longer than the longest session (24 h): a backstop behind the reaper. */
 const sessionKeyLifeMs = 25 * 60 * 60 * 1000
@@ -84,8 +85,7 @@ export function createRedisBridge(
   forms: AnnouncedForms
 ): BridgeStore {
   const keysOf = (sessionId: string) => sessionKeys(keys, sessionId)
-  const exchanges = new ScriptBatches(redis, 'bridgeExchange')
-  const exchangesFromReserve = new ScriptBatches(redis, 'bridgeExchangeFromReserve')
+  const exchanges = new ExchangeBatches(redis)
 
   return {
     async open({ sessionId, info, positions, challengeAt }) {
@@ -98,8 +98,7 @@ export function createRedisBridge(
       return { info, ...(typeof ended === 'string' ? { ended } : {}) }
     },
     async exchange(request) {
-      const batches = request.mayUseReserve === true ? exchangesFromReserve : exchanges
-      const reply = await batches.add(callOf(request, keys))
+      const reply = await exchanges.add(callOf(request, keys), request.mayUseReserve === true)
       const outcome = redis.parse(keys.bridge(request.sessionId), () => parseExchange(reply, request))
       if (outcome.kind === 'missing') await pin.verify()
       return outcome

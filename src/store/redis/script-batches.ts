@@ -94,6 +94,12 @@ export class ScriptBatches {
     if (this.#open.size > 0) this.#send(this.#slotOf(key))
   }
 
+  /** Sends the collected calls if one of them is to this object, so that what follows comes after it. @param key  its first one */
+  sendIfAny(key: string): void {
+    const slot = this.#slotOf(key)
+    if (this.#open.get(slot)?.waiting.some(({ keys }) => keys[0] === key)) this.#send(slot)
+  }
+
   #slotOf(key: string): number {
     return this.#redis.isCluster ? keySlot(key) : 0
   }
