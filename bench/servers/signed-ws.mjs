@@ -5,11 +5,20 @@ import { createNodeMac } from '../../dist/protocol/mac-node.js'
 import { decodeUpstream } from '../../dist/protocol/messages.js'
 import { decodeUtf8Node } from '../../dist/protocol/utf8-node.js'
 
-// What no session can do without: a frame verified and decoded, a reply encoded and signed, with `ws` alone. It keeps
-// nothing.
+// What no session can do without: a frame verified and decoded, a reply encoded and signed, with `ws` alone. Of a publish it
+// keeps the data as text in a history without a rule, of anything else nothing.
 const verifier = createNodeMac(Buffer.alloc(32, 1))
 const signer = createNodeMac(Buffer.alloc(32, 2))
 const depth = 16
+const historySize = 1024
+const history = []
+let offset = 0
+
+function publish({ channel, data }) {
+  history.push({ offset: ++offset, data: JSON.stringify(data), publishedAt: Date.now() })
+  if (history.length > historySize) history.shift()
+  return { channel, offset, epoch: 'epochepochepoch1' }
+}
 
 const server = createServer()
 const sockets = new WebSocketServer({ server, perMessageDeflate: false })
@@ -17,7 +26,11 @@ sockets.on('connection', socket => {
   let sent = 1
   socket.on('message', frame => {
     const { message } = decodeUpstream(verifyFrame(verifier, frame, depth, decodeUtf8Node))
-    socket.send(signMessage(signer, { type: message.type, seq: ++sent, re: message.seq, serverTime: Date.now() }))
+    const reply =
+      message.type === 'publish'
+        ? { type: 'published', seq: ++sent, re: message.seq, ...publish(message) }
+        : { type: message.type, seq: ++sent, re: message.seq, serverTime: Date.now() }
+    socket.send(signMessage(signer, reply))
   })
   socket.on('error', () => {})
 })

@@ -16,6 +16,7 @@ const names = {
   publish: 'countersign, publish',
   bare: 'ws, echo',
   sketch: 'sketch: ws, verifies and signs',
+  publishSketch: 'sketch: the same, a publish that is kept',
   socketIo: 'Socket.IO, ack',
   centrifugo: 'Centrifugo, publish'
 }
@@ -52,6 +53,10 @@ export default async function run({ pace, out }) {
     socket,
     next: () => signText(mac, `{"type":"heartbeat","seq":${++seq}}`)
   }))
+  const keptSketches = signing.map(socket => ({
+    socket,
+    next: () => signText(mac, `{"type":"publish","seq":${++seq},${data}}`)
+  }))
   const acks = others.map(each => ({
     socket: each.socket,
     next: () => each.text('heartbeat', `{"type":"heartbeat","seq":${++seq}}`)
@@ -77,6 +82,7 @@ export default async function run({ pace, out }) {
         side(names.sketch, sketches, signed),
         side(names.socketIo, acks, socketIo),
         side(names.publish, publishes, gateway),
+        side(names.publishSketch, keptSketches, signed),
         ...(centrifugo ? [side(names.centrifugo, pushes, centrifugo)] : [])
       ],
       pace
@@ -121,6 +127,8 @@ export default async function run({ pace, out }) {
         bar(1, names.heartbeat, names.sketch, 1.1),
         bar(20, names.publish, names.socketIo, 0.85),
         bar(1, names.publish, names.socketIo, 1.15),
+        bar(20, names.publish, names.publishSketch, 1),
+        bar(1, names.publish, names.publishSketch, 1.2),
         ...(centrifugo
           ? [bar(20, names.publish, names.centrifugo, 1.6), bar(1, names.publish, names.centrifugo, 1.15)]
           : [])
