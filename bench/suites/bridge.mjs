@@ -303,7 +303,7 @@ export default async function run({ pace: shortPace, out, quick }) {
     ...{ out, name: 'bridge', title: 'The bridge: HTTP long polls' },
     intro:
       'An exchange is one POST: a signed heartbeat and a signed poll up, a signed answer and a signed `polled` ' +
-      'down. The gateway claims the message, commits its answer, and keeps the answer until it is acknowledged. ' +
+      'down. The gateway accepts the heartbeat, and keeps its answer until it is acknowledged. ' +
       'There are 50 clients with one request in flight each, over persistent connections, with the embedded store. ' +
       'Fastify echoes JSON; Socket.IO takes an event by POST and acknowledges it in the answer of a GET. A held ' +
       'poll wakes 50 ms after a publication (`COUNTERSIGN_LINGER_MS`), and its latency includes that.',

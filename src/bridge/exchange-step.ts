@@ -1,12 +1,11 @@
 import type { SessionDependencies } from '../session/dependencies.js'
 import { answerStateless } from '../session/handlers/table.js'
-import type { Outgoing } from '../session/outbox.js'
 import type { BridgeState, ExchangeOutcome, ExchangeRequest } from '../store/bridge.js'
 import { type MaybePromise, whenReady } from '../store/maybe-promise.js'
 import { plainClaims } from './claim-sealer.js'
 import type { BatchMessage, ExchangeBody } from './request.js'
 import type { BridgeSession } from './session.js'
-import { signOutgoing } from './sign-outgoing.js'
+import { answerTo, signOutgoing } from './sign-outgoing.js'
 
 /** The step of an exchange in the store: it claims the messages, or commits their answers at once where those are ready. */
 
@@ -85,8 +84,7 @@ function answersAhead(
   for (const { seq, decoded } of messages) {
     const reply = 'message' in decoded ? answerStateless({ dependencies }, decoded.message) : undefined
     if (reply === undefined) return undefined
-    const message = Object.assign({ type: reply.type, re: seq }, reply) as Outgoing
-    answers.push(signOutgoing(signer, message, ack + 1 + answers.length))
+    answers.push(signOutgoing(signer, answerTo(seq, reply), ack + 1 + answers.length))
   }
   return answers
 }

@@ -43,7 +43,8 @@ export class MessageProcessor {
   }
 
   /**
-   * Runs messages that this instance claimed, in order, also if others have claimed messages between them. The session's state changes when they are answered.
+   * Runs messages that this instance claimed, in order, also if others have claimed messages between them. The session's
+   * state changes when they are answered.
    * @param ticket of the exchange that waits for the answers, if one does
    */
   enqueue(messages: readonly ClaimedMessage[], ticket?: DeliveryTicket): void {

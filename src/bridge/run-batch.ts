@@ -23,6 +23,7 @@ import { PolledSubscriptions } from './polled-subscriptions.js'
 import { noChanges } from './positions.js'
 import type { BridgeSession } from './session.js'
 import type { BridgeEnding } from './session-ended.js'
+import { answerTo } from './sign-outgoing.js'
 
 /** A message that this instance claimed. */
 export interface ClaimedMessage {
@@ -197,7 +198,7 @@ class Batch implements HandlerContext {
       return
     }
     if (listTypes.has(reply.type)) this.#lists.spend(Buffer.byteLength(JSON.stringify(reply)))
-    this.#outgoing.push(Object.assign({ type: reply.type, re: seq }, reply) as Outgoing)
+    this.#outgoing.push(answerTo(seq, reply))
   }
 
   /** Publications that do not fit in the answer are read from its position on, like all others. */

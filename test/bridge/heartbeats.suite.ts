@@ -58,14 +58,16 @@ export function heartbeatSuite(t: Test, openStore: OpenStoreForTest): void {
     ])
   })
 
-  t.test('counts a message once, also when its answer came too late', async t => {
+  t.test('answers and counts a heartbeat once whose answer was made on an older state', async t => {
     const two = await startTwo(t, openStore)
     const wire = await open(two)
     await wire.exchange([], { url: two.other.url })
-    // The second instance still knows the session as it was before these.
-    for (let i = 0; i < 2; i++) await wire.exchange([frame(wire, { type: 'heartbeat' })])
+    // The second instance does not know of this answer, which the client has not acknowledged.
+    const lost = frame(wire, { type: 'heartbeat' })
+    await wire.post([lost, wire.sign({ type: 'poll', poll: wire.poll++, ack: wire.ack, wait: 0 })].join('\n'))
     const before = await heartbeatsOf(two.other.url)
-    await wire.exchange([frame(wire, { type: 'heartbeat' })], { url: two.other.url })
+    const { frames } = await wire.exchange([frame(wire, { type: 'heartbeat' })], { url: two.other.url })
+    t.match(frames, [{ type: 'heartbeat', re: 2, seq: 2 }, { type: 'heartbeat', re: 3, seq: 3 }, { type: 'polled' }])
     two.clock.advance(2000)
     t.equal((await heartbeatsOf(two.other.url)) - before, 1)
   })

@@ -1,28 +1,18 @@
-import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
-import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { ExchangeOutcome, ExchangeRequest } from '../../src/store/bridge.js'
-import { openRedisStore } from '../../src/store/redis/index.js'
 import { maxBatchBytes, maxBatchCalls } from '../../src/store/redis/script-batches.js'
 import { StoreUnavailable } from '../../src/store/store.js'
-import { startRedis } from '../helper/redis-server.js'
 import { redisUrl } from '../helper/stores.js'
 import { until } from '../helper/until.js'
+import { connectionsTo, openBatched, scriptsDuring, serverOf } from './batch-helpers.js'
 
 /** Exchanges of one turn of the event loop, which share a script, against the same ones one after the other. */
 
 const sessions = ['a', 'b', 'c', 'text', 'numbers']
 
 async function open(t: Test, url = redisUrl()) {
-  const prefix = `batched-${randomBytes(6).toString('hex')}`
-  const root = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 20 })
-  root.on('error', () => {})
-  const store = await openRedisStore(url, { prefix })
-  t.teardown(async () => {
-    root.disconnect()
-    await store.close()
-  })
+  const { store, root, prefix } = await openBatched(t, url)
   const openSession = (sessionId: string) =>
     store.bridge.open({ sessionId, info: 'info', positions: new Map(), challengeAt: 77 })
   for (const sessionId of sessions) await openSession(sessionId)
@@ -35,11 +25,7 @@ async function open(t: Test, url = redisUrl()) {
   return { bridge: store.bridge, root, keyOf: (sessionId: string) => `${prefix}:bridge:{${sessionId}}`, exchange }
 }
 
-async function openServer(t: Test) {
-  const server = await startRedis(['--save', ''])
-  t.teardown(() => server.stop())
-  return open(t, server.url)
-}
+const openServer = async (t: Test) => open(t, await serverOf(t))
 
 interface Step {
   readonly sessionId: string
@@ -144,14 +130,6 @@ t.test('bug: an exchange that may use the reserve came before an earlier one of 
   t.match(outcomes.slice(1), [{ state: { received: 2 } }, { state: { received: 3 } }, { state: { received: 4 } }])
 })
 
-/** Scripts that the server has run. */
-async function scriptsDuring(root: Redis, work: () => Promise<unknown>): Promise<number> {
-  await root.config('RESETSTAT')
-  await work()
-  const stats = await root.info('commandstats')
-  return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce((sum, [, calls]) => sum + Number(calls), 0)
-}
-
 t.test('exchanges of one turn are one script, up to its bounds', async t => {
   const { exchange, root } = await openServer(t)
   let poll = 0
@@ -193,11 +171,10 @@ t.test('a demoted server fails the whole script, so that the gateway connects ag
   const both = (poll: number) =>
     Promise.allSettled(['a', 'b'].map(sessionId => exchange({ sessionId, poll, mayUseReserve: true })))
   t.match(await both(1), [{ value: { kind: 'accepted' } }, { value: { kind: 'accepted' } }])
-  const connections = async () => Number(/total_connections_received:(\d+)/.exec(await root.info('stats'))?.[1])
-  const before = await connections()
+  const before = await connectionsTo(root)
   await root.call('REPLICAOF', '127.0.0.1', '1')
   t.match(await both(2), [{ reason: { outcome: 'unsent' } }, { reason: { outcome: 'unsent' } }])
-  await until('it has connected again', async () => (await connections()) > before)
+  await until('it has connected again', async () => (await connectionsTo(root)) > before)
   await root.call('REPLICAOF', 'NO', 'ONE')
 })
 

@@ -1,35 +1,24 @@
-import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { ChannelStore, Dropped, Published } from '../../src/store/channels.js'
-import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/index.js'
+import type { RedisStoreOptions } from '../../src/store/redis/index.js'
 import { maxBatchCalls } from '../../src/store/redis/script-batches.js'
 import { StoreUnavailable } from '../../src/store/store.js'
 import { startRedis } from '../helper/redis-server.js'
 import { redisUrl } from '../helper/stores.js'
 import { until } from '../helper/until.js'
+import { connectionsTo, openBatched, scriptsDuring, serverOf } from './batch-helpers.js'
 import { publish, record } from './channel-helpers.js'
 
 /** Publications of one turn of the event loop, which share a script, against the same ones one after the other. */
 
 async function open(t: Test, url = redisUrl(), options: RedisStoreOptions = {}) {
-  const prefix = `batched-${randomBytes(6).toString('hex')}`
-  const root = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 20 })
-  root.on('error', () => {})
-  const store = await openRedisStore(url, { prefix, ...options })
-  t.teardown(async () => {
-    root.disconnect()
-    await store.close()
-  })
+  const { store, root, prefix } = await openBatched(t, url, options)
   return { channels: store.channels, root, prefix, keyOf: (channel: string) => `${prefix}:channel:{${channel}}` }
 }
 
-async function openServer(t: Test) {
-  const server = await startRedis(['--save', ''])
-  t.teardown(() => server.stop())
-  return open(t, server.url)
-}
+const openServer = async (t: Test) => open(t, await serverOf(t))
 
 interface Step {
   readonly channel: string
@@ -127,14 +116,6 @@ t.test('property: publications of one turn have the results that they have one a
   )
 })
 
-/** Scripts that the server has run. */
-async function scriptsDuring(root: Redis, work: () => Promise<unknown>): Promise<number> {
-  await root.config('RESETSTAT')
-  await work()
-  const stats = await root.info('commandstats')
-  return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce((sum, [, calls]) => sum + Number(calls), 0)
-}
-
 function publishMany(channels: ChannelStore, count: number) {
   return Promise.all(Array.from({ length: count }, (_, i) => publish(channels, `c${i % 3}`, `${i}`)))
 }
@@ -198,12 +179,11 @@ t.test('a server that refuses writes refuses each publication, and answers a rep
 t.test('a demoted server fails the whole script, so that the gateway connects again', async t => {
   const { channels, root } = await openServer(t)
   await publish(channels, 'a', '1', 'k')
-  const ofCommands = async () => Number(/total_connections_received:(\d+)/.exec(await root.info('stats'))?.[1])
-  const before = await ofCommands()
+  const before = await connectionsTo(root)
   await root.call('REPLICAOF', '127.0.0.1', '1')
   const refused = await Promise.allSettled([publish(channels, 'b', '1'), publish(channels, 'c', '1')])
   t.match(refused, [{ reason: { outcome: 'unsent' } }, { reason: { outcome: 'unsent' } }])
-  await until('it has connected again', async () => (await ofCommands()) > before)
+  await until('it has connected again', async () => (await connectionsTo(root)) > before)
   await root.call('REPLICAOF', 'NO', 'ONE')
   await until('it publishes again', () =>
     publish(channels, 'b', '1').then(

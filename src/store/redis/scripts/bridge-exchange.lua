@@ -9,8 +9,9 @@ challenge, ended; `c:<seq>` a claim: its owner, LF, the message; `p:<channel>` t
 `k:<seq>` a call that it made and awaits: record, deadline, digest, with blanks between; `o:<call id>` a call to it that is open: when it expires.
 Input
   KEYS  per exchange: the session; its outbox (list: frames ack + 1 to sent). On a Cluster all keys must share a slot.
-  ARGV[1]  instance      ARGV[2]  bytes of frames to return, of all exchanges together; each returns one at least     ARGV[3]  messages and polls per second, 0 unlimited
-  ARGV[4]  burst, seconds             ARGV[5]  prefix of notification channels     ARGV[6]  life of an outbox, ms
+  ARGV[1]  instance      ARGV[2]  bytes of frames to return, of all exchanges together; each returns one at least
+  ARGV[3]  messages and polls per second, 0 unlimited           ARGV[4]  burst, seconds
+  ARGV[5]  prefix of notification channels     ARGV[6]  life of an outbox, ms
   ARGV[7 ..]  per exchange: session id; poll; ack; 1 if the poll may wait; version and received of the state that the caller
         knows, if it is without claims, or '' and ''; number of messages; number of answers, to each message one, from seq
         ack + 1 on, or 0; the answers; per message: seq, text

@@ -50,7 +50,8 @@ local function stateOf(s, outbox, answerBytes)
     claims[#claims + 1] = claim[1]
     claims[#claims + 1] = claim[2]
   end
-  local state = { s.version, s.received, s.sent, s.ack, s.challengeAt, s.challenge or '', frames, claims, s.positions, s.awaited }
+  local state = { s.version, s.received, s.sent, s.ack, s.challengeAt, s.challenge or '', frames, claims, s.positions,
+    s.awaited }
   return state, math.max(remainingBytes, 0)
 end
 
