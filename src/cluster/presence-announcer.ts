@@ -4,6 +4,8 @@ import { type Store, StoreUnavailable } from '../store/store.js'
 
 /** Channels whose changes are announced concurrently. */
 const announceBatch = 200
+/** Corrections of one count. Each follows a change that another instance made meanwhile, and announces. */
+export const maxCountCorrections = 3
 
 /** Publishes changes of presence for the channels of which somebody wants them, on any instance. */
 export class PresenceAnnouncer {
@@ -28,15 +30,25 @@ export class PresenceAnnouncer {
   async #announce(channel: string, delta: PresenceDelta): Promise<void> {
     const { presence, channels } = this.#store
     const name = presenceChannelOf(channel)
-    const publishedAt = this.#now()
     try {
       // It exists while somebody wants the changes, and for a while after.
       if (!(await channels.exists(name))) return
-      const count = await presence.count(channel, publishedAt)
-      await channels.publish(name, delta.encode(count), { publishedAt, idempotencyKey: '' })
+      let count = await presence.count(channel, this.#now())
+      await this.#publish(name, delta.encode(count))
+      // Another instance may have announced a newer count between the two calls: the last one that is announced is right.
+      for (let i = 0; i < maxCountCorrections; i++) {
+        const stated = count
+        count = await presence.count(channel, this.#now())
+        if (count === stated) return
+        await this.#publish(name, new PresenceDelta().encode(count))
+      }
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
     }
+  }
+
+  async #publish(name: string, data: string): Promise<void> {
+    await this.#store.channels.publish(name, data, { publishedAt: this.#now(), idempotencyKey: '' })
   }
 }
 

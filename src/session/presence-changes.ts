@@ -31,9 +31,11 @@ export class PresenceDelta {
   count = 0
   readonly #joined = new Map<string, Who>()
   readonly #left = new Map<string, Who>()
+  /** Whether it has a count that corrects an earlier one. */
+  #isCorrection = false
 
   get isEmpty(): boolean {
-    return this.#joined.size === 0 && this.#left.size === 0
+    return this.#joined.size === 0 && this.#left.size === 0 && !this.#isCorrection
   }
 
   join({ sessionId, clientId }: Who): void {
@@ -50,21 +52,22 @@ export class PresenceDelta {
   add(text: string): void {
     const { count, joined, left }: Omit<PresenceChanged, 'type' | 'channel'> = JSON.parse(text)
     this.count = count
+    if (joined.length === 0 && left.length === 0) this.#isCorrection = true
     for (const who of left) this.leave(who)
     for (const who of joined) this.join(who)
   }
 
-  /** As the data of a publication. */
+  /** As the data of a publication. Of an empty one: a correction of the count. */
   encode(count: number): string {
     const [joined, left] = [this.#joined, this.#left].map(list => [...list.values()].slice(0, presenceLimit))
     return JSON.stringify({ count, joined, left })
   }
 
   /**
-   * The message to a session; undefined if nobody but itself came or left.
-   * @param statedCount  of the last message to it, if there was one: if it is wrong now, the lists may be empty
+   * The message to a session; undefined if nobody but itself came or left, and the count that it knows is right.
+   * @param statedCount  of the last message to it, if that is known: if it is wrong now, the lists may be empty
    */
-  messageFor(channel: string, ownSessionId: string, statedCount = this.count): PresenceChanged | undefined {
+  messageFor(channel: string, ownSessionId: string, statedCount?: number): PresenceChanged | undefined {
     const others = (list: ReadonlyMap<string, Who>) => {
       const all = [...list.values()]
       return (list.has(ownSessionId) ? all.filter(({ sessionId }) => sessionId !== ownSessionId) : all).slice(
@@ -73,7 +76,8 @@ export class PresenceDelta {
       )
     }
     const [joined, left] = [others(this.#joined), others(this.#left)]
-    if (joined.length === 0 && left.length === 0 && statedCount === this.count) return undefined
+    const isCountRight = statedCount === undefined ? !this.#isCorrection : statedCount === this.count
+    if (joined.length === 0 && left.length === 0 && isCountRight) return undefined
     return { type: 'presenceChanged', channel, count: this.count, joined, left }
   }
 }

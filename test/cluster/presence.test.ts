@@ -7,7 +7,8 @@ import {
   presenceRefreshMs,
   sweepEveryMs
 } from '../../src/cluster/presence.js'
-import { presenceChannelOf } from '../../src/session/presence-changes.js'
+import { maxCountCorrections } from '../../src/cluster/presence-announcer.js'
+import { PresenceDelta, presenceChannelOf } from '../../src/session/presence-changes.js'
 import type { PresenceEntry, PresenceStore } from '../../src/store/presence.js'
 import { FakeStore } from '../channels/fake-store.js'
 import { createClock } from '../helper/clock.js'
@@ -101,6 +102,32 @@ t.test('announces changes of channels of which somebody wants them', async t => 
   tracker.joined(peer, 'c')
   await tracker.flush(() => [])
   t.equal(channels.topOf(name).offset, 1, 'it is a hint: without the store it is lost')
+})
+
+t.test('bug: of two instances that announced at once, the older count could be the last', async t => {
+  const { store, channels, tracker } = createTracker()
+  const name = presenceChannelOf('c')
+  await channels.read(name, channels.topOf(name), 1)
+  const counts = [2, 1, 1]
+  store.touch = async () => ({ joined: joinedBy('a'), left: [] })
+  store.count = async () => {
+    const count = counts.shift() ?? 1
+    // The other instance removes an entry, and announces it, before this one announces what it has read.
+    if (count === 2) await channels.publish(name, new PresenceDelta().encode(1))
+    return count
+  }
+  tracker.joined(peer, 'c')
+  await tracker.flush(() => [])
+  const { publications = [] } = await channels.read(name, { ...channels.topOf(name), offset: 0 }, 9)
+  t.same(
+    publications.map(({ data }) => JSON.parse(data).count),
+    [1, 2, 1]
+  )
+  let reads = 0
+  store.count = async () => reads++
+  tracker.joined(peer, 'c')
+  await tracker.flush(() => [])
+  t.equal(reads, 1 + maxCountCorrections, 'corrections are bounded')
 })
 
 t.test('removes ended entries of wanted channels, for as long as they are wanted', async t => {

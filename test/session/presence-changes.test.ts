@@ -75,3 +75,14 @@ t.test('bug: a session whose own join came after those of others kept a count wi
   t.equal(delta.messageFor('c', 'own', 2), undefined)
   t.same(delta.messageFor('c', 'own', 1), { type: 'presenceChanged', channel: 'c', count: 2, joined: [], left: [] })
 })
+
+t.test('bug: the correction of a count is sent, even if the last count of the session is unknown', async t => {
+  const delta = new PresenceDelta()
+  t.ok(delta.isEmpty)
+  delta.add(new PresenceDelta().encode(3))
+  t.notOk(delta.isEmpty)
+  const message = { type: 'presenceChanged', channel: 'c', count: 3, joined: [], left: [] } as const
+  t.same(delta.messageFor('c', 'own'), message)
+  t.same(delta.messageFor('c', 'own', 4), message)
+  t.equal(delta.messageFor('c', 'own', 3), undefined, 'it knows it already')
+})
