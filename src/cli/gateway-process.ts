@@ -8,7 +8,6 @@ import { openStore } from '../store/open.js'
 import type { Store } from '../store/store.js'
 import { configuredSecrets } from './configured-secrets.js'
 import { readAdminTokenFile, readMasterKeyFile } from './first-start.js'
-import { heapWarning } from './heap-warning.js'
 import type { ProcessLog } from './process-log.js'
 import { reload } from './reload.js'
 import { skippedEvents, stopGraceMs } from './stopping.js'
@@ -51,8 +50,6 @@ interface Opened {
 async function open(config: Config, log: ProcessLog, shared: SharedOptions): Promise<Opened> {
   const { logger, redactor, droppedLogLines } = log
   const warn = (message: string) => logger.warn({}, message)
-  const smallHeap = heapWarning(config.maxSessions)
-  if (smallHeap !== undefined) warn(smallHeap)
   const rejections = new UnhandledRejections(logger)
   process.on('unhandledRejection', rejections.record)
   const events = storeEvents(logger)

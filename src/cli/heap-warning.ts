@@ -1,5 +1,7 @@
 import { getHeapStatistics } from 'node:v8'
+import type { Config } from '../config/load.js'
 import { sessionsThatFit } from '../store/memory-cost.js'
+import type { ProcessLog } from './process-log.js'
 
 const mib = 1024 * 1024
 
@@ -20,4 +22,10 @@ export function heapWarning(
     `the heap of this process is ${size}: enough for about ${count} idle sessions, and COUNTERSIGN_MAX_SESSIONS is ` +
     `${maxSessions}: raise it (NODE_OPTIONS=--max-old-space-size=MiB), or lower the setting`
   )
+}
+
+/** Logs what is wrong with the heap of this process. */
+export function warnOfHeap({ maxSessions }: Config, { logger }: ProcessLog): void {
+  const warning = heapWarning(maxSessions)
+  if (warning !== undefined) logger.warn({}, warning)
 }

@@ -3,6 +3,7 @@ import { type Config, loadSources } from '../config/load.js'
 import { secretSettings } from '../config/secret-files.js'
 import { flagOf, type Sources } from '../config/sources.js'
 import { greeting } from './greeting.js'
+import { warnOfHeap } from './heap-warning.js'
 import { openLog, type ProcessLog } from './process-log.js'
 import { explain } from './start-failure.js'
 import { warnOfStore } from './warn-of-store.js'
@@ -21,6 +22,7 @@ function warnOfSecrets({ flags, secretFiles }: Sources): string[] {
 
 async function serveAlone(config: Config, sources: Sources, log: ProcessLog): Promise<number> {
   const { openGateway } = await import('./gateway-process.js')
+  warnOfHeap(config, log)
   const gateway = await openGateway({ config, sources, log })
   const url = await gateway.listen()
   const ended = gateway.run('once')

@@ -1,7 +1,8 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { heapWarning } from '../../src/cli/heap-warning.js'
 import { run } from '../helper/process.js'
 import { until } from '../helper/until.js'
+import { workerSettings } from './workers/helper.js'
 
 /** The warning about a heap that is too small for COUNTERSIGN_MAX_SESSIONS. */
 
@@ -14,13 +15,23 @@ t.test('compares the heap with the sessions that are allowed', async t => {
   t.match(heapWarning(1, 50 * mib), /about 0 idle sessions, and COUNTERSIGN_MAX_SESSIONS is 1: raise it/)
 })
 
-t.test('bug: a process whose heap cannot hold its sessions started in silence', async t => {
+/** The lines about the heap that a gateway with a small one writes until it has stopped. */
+async function heapLines(t: Test, settings: Record<string, string>): Promise<readonly string[]> {
   const env = { COUNTERSIGN_PORT: '0', COUNTERSIGN_LOG_LEVEL: 'warn', NODE_OPTIONS: '--max-old-space-size=200' }
-  const gateway = run(t, ['serve'], env)
+  const gateway = run(t, ['serve'], { ...env, ...settings })
   await until('it has started', async () => gateway.stderr().includes('listening on'))
   gateway.child.kill('SIGTERM')
   await gateway.ended
-  const lines = (gateway.stdout() + gateway.stderr()).match(/the heap of this process is \d+ MiB: [^"]*/g)
-  t.match(lines, [/COUNTERSIGN_MAX_SESSIONS is 100000/], 'one line')
-  t.equal(lines?.length, 1)
+  return (gateway.stdout() + gateway.stderr()).match(/the heap of this process is \d+ MiB: [^"]*/g) ?? []
+}
+
+t.test('bug: a process whose heap cannot hold its sessions started in silence', async t => {
+  const lines = await heapLines(t, {})
+  t.match(lines, [/COUNTERSIGN_MAX_SESSIONS is 100000/])
+  t.equal(lines.length, 1)
+})
+
+t.test('bug: each of several workers warned of its heap', async t => {
+  const lines = await heapLines(t, { ...(await workerSettings(t)), COUNTERSIGN_WORKERS: '2' })
+  t.equal(lines.length, 1)
 })

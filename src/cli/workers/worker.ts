@@ -3,6 +3,7 @@ import { loadSources } from '../../config/load.js'
 import { createErrorSerializer, formatError } from '../../log/error-serializer.js'
 import type { MetricValues } from '../../metrics.js'
 import { type GatewayProcess, openGateway } from '../gateway-process.js'
+import { warnOfHeap } from '../heap-warning.js'
 import { openLog } from '../process-log.js'
 import { explain } from '../start-failure.js'
 import type { ToPrimary, ToWorker, WorkerSetup } from './messages.js'
@@ -37,6 +38,8 @@ async function prepare({ sources, number, count, port, logLevel }: WorkerSetup):
   const { config: configured } = loadSources(sources)
   const config = { ...configured, port, logLevel }
   const log = openLog(config, { worker: number }, true)
+  // The heaps of all are alike.
+  if (number === 1) warnOfHeap(config, log)
 
   /** Ends the process. The primary logs the reason; what nobody foresaw goes to stderr with its stack. */
   function fail(error: unknown): void {
