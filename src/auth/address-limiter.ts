@@ -1,15 +1,15 @@
 import { OrderedMap } from '../store/ordered-map.js'
 import { limiterKeyOf } from './address.js'
 
-/** Addresses that are counted; at this number the one that was counted longest ago is evicted. */
+/** Addresses that are counted; at this number the oldest entry is evicted. */
 export const maxCountedAddresses = 100_000
 const windowMs = 60_000
 
-/** Counts events by address, in this process. Whoever counts decides what happens above the rate. */
+/** Counts events by address, in this process. The caller decides what happens above the rate. */
 export interface AddressLimiter {
   /** Counts one event. */
   count(address: string): void
-  /** How long the address must wait until the next event is within its rate, in milliseconds; 0: it need not. */
+  /** Milliseconds until the next event of the address is within its rate; 0 if it need not wait. */
   retryAfterMs(address: string): number
 }
 
@@ -23,7 +23,7 @@ interface Window {
  * @param perMinute events of one address; 0: unlimited
  */
 export function createAddressLimiter(now: () => number, perMinute: number): AddressLimiter {
-  // The address that was counted longest ago comes first.
+  // The oldest entry comes first.
   const windows = new OrderedMap<string, Window>()
 
   function windowOf(key: string): Window | undefined {

@@ -1,11 +1,11 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-/** The one parser of peer addresses: every limit by address counts under the keys that it makes. */
+/** Parses peer addresses for every limit by address, so that all limits count under the same keys. */
 
 /** An IPv6 subscriber usually holds a whole network of this prefix length, so its addresses count as one. */
 const ipv6PrefixBits = 64
-/** The key of every text that is no address, so that garbage never gets a count of its own. */
+/** The key of all text that is not an address, so that garbage never gets a count of its own. */
 export const unparseableKey = 'unparseable'
 
 /** Optional quotes, then `[v6]`, `[v6]:port` or `v4:port`. */
@@ -32,7 +32,7 @@ function canonical(address: string): string {
 
 /**
  * The key under which a limiter counts an address: an IPv4 address as it is, an IPv4-mapped IPv6 address as that IPv4
- * address, any other IPv6 address as its /64, and everything that is no address as {@link unparseableKey}.
+ * address, any other IPv6 address as its /64, and any other text as {@link unparseableKey}.
  * @param address  undefined for a socket that is already closed
  */
 export function limiterKeyOf(address: string | undefined): string {

@@ -2,7 +2,7 @@ import type { EndingCode } from '../protocol/codes.js'
 import { type Capabilities, capabilitiesOf, capabilityNames, sameCapabilities } from './capabilities.js'
 import { coversChannels } from './patterns.js'
 
-/** What a session's key or ticket allows at this moment. */
+/** Permissions of a session's key or ticket at this moment. */
 export interface Authorization extends Capabilities {
   /** Unix milliseconds. */
   readonly expiresAt?: number

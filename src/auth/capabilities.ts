@@ -1,6 +1,6 @@
 import { covers, coversChannels } from './patterns.js'
 
-/** What a client may do (PROTOCOL §3), each list in patterns. */
+/** Permissions of a client (PROTOCOL §3), each a list of patterns. */
 export interface Capabilities {
   /** Channels that the client may join. */
   readonly subscribe: readonly string[]
@@ -38,7 +38,7 @@ export function capabilitiesOf({ subscribe, publish, services, call, presence }:
   }
 }
 
-/** Whether both allow the same by the same patterns, list by list. */
+/** Whether both allow the same, list by list and pattern by pattern. */
 export function sameCapabilities(a: Capabilities, b: Capabilities, names = capabilityNames): boolean {
   return names.every(name => a[name].length === b[name].length && a[name].every((pattern, i) => pattern === b[name][i]))
 }

@@ -4,13 +4,13 @@ import type { ChallengeStore } from '../store/store.js'
 
 /**
  * Challenges that are not stored. A token carries the time of its issue and a keyed hash, so any instance of the store
- * can check it, and a flood of started handshakes leaves nothing behind. The store only keeps marks of used challenges.
+ * can check it, and a flood of started handshakes takes no memory. The store only keeps marks of used challenges.
  *
  * A token is 32 bytes: 10 random ones; the time of issue and whether it is for a socket, in 6 bytes, masked, so that the
  * whole looks random; and 16 bytes of an HMAC-SHA-256 over these and the store's fence. A socket keeps its own token.
  */
 
-/** Hashes what handshakes issue, under a key that only gateways of this store have. */
+/** Hashes tokens and ids that handshakes issue, under a key that only gateways of this store have. */
 export interface HandshakeHasher {
   /** Keyed hashes (HMAC-SHA-256) of a text, one for each master key; the first one is that of the current key. */
   hashHandshake(text: string): readonly Uint8Array[]
@@ -34,12 +34,12 @@ const hashBytes = 16
 const lifeMs = challengeSeconds * 1000
 /** How far the steady clocks of two instances may differ, in milliseconds. */
 export const clockToleranceMs = 5000
-/** Life of a mark: until no instance accepts the challenge any more, whichever used it and however early. */
+/** Life of a mark: until every instance rejects the challenge as expired, whatever its clock. */
 export const usedMarkLifeMs = lifeMs + 2 * clockToleranceMs
 
 /**
- * Why a challenge is not good, as the log shows it. `unknown`: no gateway of this store issued it. `foreign`: it is for
- * another socket, or for the other transport.
+ * Why a challenge is refused, as the log shows it. `unknown`: no gateway of this store issued it. `foreign`: it was
+ * issued for another socket, or for the other transport.
  */
 export type ChallengeFault = 'unknown challenge' | 'foreign challenge' | 'late challenge'
 
@@ -50,7 +50,7 @@ export interface IssuedChallenge {
 }
 
 export interface CheckedChallenge {
-  /** Absent: it is good, unless it was used before. */
+  /** Absent: the challenge is valid, unless it was used before. */
   readonly fault?: ChallengeFault
   /** Absent: there is nothing to consume. */
   readonly issued?: IssuedChallenge
@@ -76,7 +76,7 @@ function maskHead(head: Uint8Array, mask: Uint8Array | undefined): Uint8Array {
 
 /**
  * Issues a challenge. It costs one read of the fence, which concurrent callers share.
- * @param isForSocket  whether it may be answered on the socket that it is sent to only, or else on the bridge
+ * @param isForSocket  true: answered only on the socket that it is sent to; false: answered on the bridge
  * @returns 43 base64url characters
  * @throws StoreUnavailable
  */
@@ -96,7 +96,7 @@ export async function issueChallengeToken(
 }
 
 /**
- * Checks when and for what a challenge was issued.
+ * Checks the age of a challenge and the transport that it was issued for.
  * @param ownToken  the token that was sent to the socket of the answer; undefined: it was answered on the bridge
  * @throws StoreUnavailable
  */
@@ -137,7 +137,7 @@ function readHead(registry: HandshakeHasher, token: string, fence: string): numb
 }
 
 /**
- * Consumes a challenge: of all who try, on any instance, one succeeds.
+ * Consumes a challenge. Of all attempts, on any instance, one succeeds.
  * @returns false if it was used before
  * @throws StoreUnavailable
  */

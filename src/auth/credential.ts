@@ -21,7 +21,7 @@ export type CredentialFault =
   | 'expired'
   | 'unreadable record'
 
-/** What a handshake may use for one client id. */
+/** Credentials that a handshake may use for one client id. */
 export interface Credentials {
   readonly capabilities: Capabilities
   /** Attributes on record. They override those that the peer sends. */
@@ -29,11 +29,11 @@ export interface Credentials {
   readonly credentials: readonly Credential[]
   /** See `Peer`. */
   readonly ticketOwner?: string
-  /** Set when none of them is usable. It is determined for every handshake, so that the time is the same. */
+  /** Set when no credential is usable. Every handshake determines it, so that the time is the same. */
   readonly fault?: CredentialFault
 }
 
-/** Where handshakes and fresh challenges find the secrets that they check. */
+/** Finds the secrets that handshakes and fresh challenges are checked with. */
 export interface CredentialSource {
   /**
    * @param keyId  when absent, the client's live keys

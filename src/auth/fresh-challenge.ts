@@ -32,7 +32,7 @@ export function isChallengeDue({ nextAt, open }: FreshChallengeState, now: numbe
   return intervalMs > 0 && open === undefined && now >= nextAt
 }
 
-/** Whether the open challenge had no answer in time. */
+/** Whether the open challenge was not answered in time. */
 export function isChallengeOverdue({ open }: FreshChallengeState, now: number): boolean {
   return open !== undefined && now >= open.endsAt
 }

@@ -5,12 +5,12 @@ import { createAddressLimiter, maxCountedAddresses } from './address-limiter.js'
 
 /** Failures for one client id, from any address, after which each further one costs its address more. */
 const failuresPerClientPerMinute = 100
-/** What a failure for such a client costs the address that it came from. */
+/** The cost of a failure for such a client, in failures of its address. */
 const costUnderAttack = 5
 
 /**
- * Limits the handshakes of an address by their outcome. Peers share addresses, so a handshake that proves itself is never
- * refused because others failed, and one that was only started counts for nothing.
+ * Limits the handshakes of an address by their outcome. Peers share addresses: a handshake that authenticates is never
+ * refused because others failed, and one that was only started is not counted.
  */
 export interface HandshakeLimiter {
   /**
@@ -19,11 +19,13 @@ export interface HandshakeLimiter {
    * @returns 0, or how long the address has to wait because it failed too often before, in milliseconds
    */
   recordFailure(remoteAddress: string, clientId?: string): Promise<number>
-  /** Whether the address failed too often, as far as this instance knows. Its failures need not cost the store much. */
+  /**
+   * Whether the address failed too often, as far as this instance knows. Its further failures cost the store little.
+   */
   isSlowed(remoteAddress: string): boolean
   /** Counts a handshake that succeeded. */
   recordSuccess(remoteAddress: string): void
-  /** How long the address must wait because too many of its handshakes succeeded, in milliseconds; 0: it need not. */
+  /** Milliseconds that the address must wait because too many of its handshakes succeeded; 0 if it need not. */
   retryAfterMs(remoteAddress: string): number
   /** The message of the refusal after {@link retryAfterMs}. */
   readonly refusal: string
@@ -75,7 +77,7 @@ export function createHandshakeLimiter(
   const slowed = new SlowedAddresses(now)
   const nameOf = (key: string) => `failed:address:${key}`
 
-  /** Counts what a failure costs besides itself. */
+  /** Counts the extra cost of a failure. */
   async function countForClient(key: string, clientId: string): Promise<void> {
     if ((await limits.consume(`failed:client:${clientId}`, 1, failuresPerClientPerMinute)) === 0) return
     for (let i = 1; i < costUnderAttack; i++) await limits.consume(nameOf(key), 1, failedPerMinute)
@@ -87,7 +89,7 @@ export function createHandshakeLimiter(
       const key = limiterKeyOf(remoteAddress)
       const known = slowed.waitMs(key)
       if (known > 0) return known
-      // Without a store no handshake gets further: its challenge cannot be consumed either.
+      // Without the store no handshake gets further: its challenge cannot be consumed either.
       const waitMs = await limits.consume(nameOf(key), 1, failedPerMinute).catch(() => 0)
       if (waitMs > 0) slowed.add(key, waitMs)
       else if (clientId !== undefined) {

@@ -1,4 +1,4 @@
-/** Who failed a handshake, as it claims. */
+/** The peer of a failed handshake, as it claims. */
 export interface HandshakePeer {
   /** Absent when the frame could not be read. */
   readonly clientId?: string
@@ -19,9 +19,9 @@ export const tooManySessions = 'the client has too many sessions'
 
 /**
  * Logs why a handshake failed. Only operators learn it: the peer gets one answer for every reason. The line is written
- * after the answer, so that the time of the answer does not depend on whether this reason is still logged.
- * @param reason     what the operator reads
- * @param countedBy  what the minute is counted by: a fixed text where the reason holds values of the peer's choice
+ * after the answer, so that its timing does not show whether this reason is still logged.
+ * @param reason     for the operator
+ * @param countedBy  key of the count per minute: a fixed text where the reason contains values that the peer chose
  */
 export function logHandshakeFailure(
   { log, boundedLog }: HandshakeLog,

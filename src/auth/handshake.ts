@@ -40,7 +40,7 @@ export interface HandshakeDependencies extends ChallengeDependencies, HandshakeL
 export class AuthenticationFault extends ProtocolError {
   /** As claimed. */
   readonly clientId: string
-  /** The challenge that it used, while it is still to be consumed. */
+  /** The challenge that it used, if it has yet to be consumed. */
   readonly challenge: IssuedChallenge | undefined
 
   constructor(clientId: string, challenge?: IssuedChallenge) {
@@ -54,13 +54,13 @@ export class AuthenticationFault extends ProtocolError {
 export interface Authenticated {
   readonly peer: Peer
   readonly keys: SessionKeys
-  /** When the session ends at the latest, Unix milliseconds. */
+  /** When the session ends at the latest, in Unix milliseconds. */
   readonly expiresAt: number
 }
 
 /**
  * Issues a challenge. Nothing is stored for it.
- * @param isForSocket  whether it is good on the socket that it is sent to only, or else on the bridge
+ * @param isForSocket  true: valid only on the socket that it is sent to; false: valid on the bridge
  * @throws StoreUnavailable
  */
 export async function issueChallenge(
@@ -101,14 +101,14 @@ function findProof(
   return found
 }
 
-/** Where and from whom a first frame came. */
+/** Origin of a first frame. */
 export interface HandshakeOrigin {
-  /** The challenge that was sent to the frame's socket; undefined: the frame came over the bridge. */
+  /** The challenge that was sent to the frame's socket; undefined for a frame of the bridge. */
   readonly ownToken?: string
   readonly remoteAddress: string
 }
 
-/** What a first frame shows, once its challenge and its credentials were read. */
+/** The challenge and the credentials that a first frame refers to. */
 interface Evidence {
   readonly challenge: CheckedChallenge
   readonly proof: ReturnType<typeof findProof>
@@ -116,8 +116,8 @@ interface Evidence {
 }
 
 /**
- * Both are read whatever the other one shows, so that all failures take the same time. Only an address that failed too
- * often gets its refusal sooner: it learns nothing from it.
+ * Reads both even if one is already known to be bad, so that all failures take the same time. Only an address that
+ * failed too often is refused sooner: it learns nothing from that.
  */
 async function examine(
   dependencies: HandshakeDependencies,
@@ -139,14 +139,14 @@ async function examine(
 
 const nothing = { capabilities: capabilitiesOf({}), attributes: {}, credentials: [] }
 
-/** Why nothing proved the handshake, for the log. */
+/** Why the handshake was not proved, for the log. */
 function unprovedBecause({ credentials, fault }: Evidence['found']): string {
   return fault ?? (credentials.some(({ usable }) => usable) ? 'wrong secret' : 'unreadable record')
 }
 
 /**
- * Checks a client's first frame, and consumes its challenge if it proves itself. Otherwise the caller passes the error to
- * {@link recordFailedHandshake}.
+ * Checks a client's first frame, and consumes its challenge if it authenticates. Otherwise the caller passes the error
+ * to {@link recordFailedHandshake}.
  * @param frame  as received
  * @throws ProtocolError PROTOCOL_ERROR, UNSUPPORTED_PROTOCOL, FRAME_TOO_LARGE
  * @throws AuthenticationFault
@@ -188,9 +188,9 @@ export async function authenticate(
 }
 
 /**
- * Counts a handshake that failed through the peer's fault, and consumes its challenge. From an address that failed too
- * often the challenge stays: its marks in the store are bounded by what it may do in a minute.
- * @returns 0, or how long the address has to wait, in milliseconds
+ * Counts a handshake that failed through the peer's fault, and consumes its challenge. An address that failed too often
+ * consumes no challenges: this bounds its marks in the store by its rate of handshakes.
+ * @returns 0, or the time that the address must wait, in milliseconds
  */
 export async function recordFailedHandshake(
   dependencies: HandshakeDependencies,
@@ -213,7 +213,7 @@ export async function recordFailedHandshake(
   return waitMs
 }
 
-/** The members of a welcome that differ by session and transport. */
+/** Members of a welcome that differ by session and transport. */
 export interface WelcomeTerms {
   /** Unix milliseconds. */
   readonly expiresAt: number

@@ -17,12 +17,12 @@ export function covers(patterns: readonly string[], wanted: string): boolean {
   return patterns.some(pattern => (pattern.endsWith('*') ? wanted.startsWith(literalOf(pattern)) : wanted === pattern))
 }
 
-/** The reserved prefix that a channel, or a pattern of channels, spells in full. */
+/** The reserved prefix that a channel, or a pattern of channels, starts with in full. */
 export function reservedPrefixOf(channel: string): string | undefined {
   return reservedPrefixes.find(prefix => channel.startsWith(prefix))
 }
 
-/** For reserved channels, only patterns that spell the prefix count: `*` does not include them. */
+/** Reserved channels are matched only by patterns that spell the prefix: `*` does not include them. */
 function thatSpell(prefix: string | undefined, patterns: readonly string[]): readonly string[] {
   return prefix === undefined ? patterns : patterns.filter(pattern => pattern.startsWith(prefix))
 }

@@ -9,6 +9,9 @@ export interface Peer {
   readonly capabilities: Capabilities
   readonly attributes: Attributes
   readonly remoteAddress: string
-  /** Counts what all tickets of one token do, see store/owners.ts. Absent: a key, or a ticket of the admin token. */
+  /**
+   * Owner that counts the use of all tickets of one token, see store/owners.ts. Absent: a key, or a ticket of the admin
+   * token.
+   */
   readonly ticketOwner?: string | undefined
 }

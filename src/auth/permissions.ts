@@ -1,7 +1,7 @@
 import { matchesChannel, reservedPrefixOf } from './patterns.js'
 import type { Peer } from './peer.js'
 
-/** Who may join and publish to which channel (PROTOCOL §10.1). */
+/** Permissions to join and to publish (PROTOCOL §10.1). */
 
 /** The two channels that a session joins when it opens. */
 export function ownChannels({ clientId, sessionId }: Peer): readonly [string, string] {

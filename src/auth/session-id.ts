@@ -2,8 +2,8 @@ import { constantTimeEqual } from '../protocol/mac.js'
 import type { HandshakeHasher } from './challenge-token.js'
 
 /**
- * Session ids that an instance recognizes without the store: 16 random bytes and 8 bytes of a keyed hash. So guessed ids
- * cost the store nothing, and a flood of them never stands in the way of a session behind the same address.
+ * Session ids that an instance recognizes without the store: 16 random bytes and 8 bytes of a keyed hash. Guessed ids
+ * cost the store nothing, and a flood of them never blocks a session behind the same address.
  */
 
 const randomBytes = 16

@@ -3,11 +3,11 @@ import { readCallId } from './call-id.js'
 import type { CallResult } from './outcome.js'
 import type { CallRouter } from './router.js'
 
-/** How long after it expired the id of a call is known, in milliseconds (PROTOCOL §16). */
+/** Time for which an expired call's id stays known, in milliseconds (PROTOCOL §16). */
 const rememberedMs = 5 * 60 * 1000
 
 /**
- * Takes a receiver's answer to a call.
+ * Handles a receiver's answer to a call.
  * @returns whether the call had expired
  * @throws ProtocolError INVALID_MESSAGE for a call that this session never got, or that ended long ago
  * @throws StoreUnavailable

@@ -1,20 +1,20 @@
 import { type CodeName, codes } from '../protocol/codes.js'
 import type { CallOutcome, CallResult } from './outcome.js'
 
-/** Sessions that one call to all sessions of a client reaches. */
+/** Most sessions that one call to all sessions of a client reaches. */
 export const maxCalledSessions = 1000
 
 /** Codes of calls that did not reach their session, although it is live. */
 const refusals: ReadonlySet<CodeName> = new Set(['RATE_LIMITED', 'INVALID_MESSAGE'])
 
-/** What one session answered, or how many did. */
+/** The answer of one session, or the number of sessions that answered. */
 export type CallAllLine =
   | ({ readonly sessionId: string } & CallResult)
   | { readonly done: true; readonly answered: number; readonly missing: number; readonly truncated?: number }
 
 /**
- * The answers of sessions that were called together, as they come, and a summary. A session that does not answer has no
- * line; one that the call did not reach, because it was refused, has one, and has not answered.
+ * Yields the answers of sessions that were called together, in order of arrival, then a summary. A session that does
+ * not answer has no line. A session whose call was refused has one, but does not count as answered.
  * @param outcomes   one for each session
  * @param truncated  sessions that were not called, because there are too many
  */
@@ -37,7 +37,7 @@ export async function* answersOf(
           lines.push({ sessionId, error: { code, message } })
         }
       })
-      // An outcome never rejects with anything that its session could know of.
+      // An outcome rejects only on internal errors, which the session must not see.
       .catch(() => {})
       .finally(() => {
         left--

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Ids of calls (PROTOCOL §16). An id holds the id of the call's record, when the call expires, and a MAC that binds both
- * to the receiver's session: any instance knows without a look at the store whether it was a call to this session.
+ * Ids of calls (PROTOCOL §16). An id holds the id of the call's record, when the call expires, and a MAC that binds
+ * both to the receiver's session: any instance can check without the store that the call went to this session.
  */
 
 /** A keyed hash, the same for all instances: 32 hex characters. */
@@ -20,7 +20,7 @@ export interface CallId {
 
 /**
  * The record of a call with an idempotency key, or of one that may run again.
- * @param scope  whose key it is: keys of different scopes never meet
+ * @param scope  the key's owner: equal keys of different scopes are independent
  */
 export function recordIdOf(scope: string, key: string): string {
   return createHash('sha256').update(`${scope}\n${key}`).digest('base64url').slice(0, recordChars)
@@ -39,11 +39,11 @@ export function createCallId(mac: CallMac, call: CallId, sessionId: string): str
 export function readCallId(mac: CallMac, callId: string, sessionId: string): CallId | undefined {
   if (callId.length !== recordChars + timeChars + macChars) return undefined
   const call = splitCallId(callId)
-  // A guess changes nothing that time could show: the id of a call is known to its receiver alone.
+  // No constant-time comparison is needed: only the receiver knows the id of a call, and a guess has no effect.
   return callId === createCallId(mac, call, sessionId) ? call : undefined
 }
 
-/** Reads an id that this or another instance made. */
+/** Decodes an id that this or another instance made. */
 export function splitCallId(callId: string): CallId {
   return {
     recordId: callId.slice(0, recordChars),

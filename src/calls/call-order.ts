@@ -10,9 +10,9 @@ export class CallOrder {
   #failures = 0
 
   /**
-   * A call that waited for one for which the store was not available is not dispatched: each call in a row would wait for
-   * the time-outs of all before it.
-   * @returns what `dispatch` returns. Rejects with what is none of the expected errors
+   * A call is not dispatched if the store was unavailable for a call that it waited for: otherwise each call in a row
+   * would wait for the timeouts of all before it.
+   * @returns what `dispatch` returns. Rejects with unexpected errors
    */
   run(dispatch: Dispatch): Promise<CallOutcome | undefined> {
     const failures = this.#failures

@@ -15,9 +15,9 @@ export interface CallReceivers {
   deliver(call: IncomingCall): Delivered | Promise<Delivered>
 }
 
-/** Brings outcomes to callers that no instance serves alone. */
+/** Brings outcomes to callers that any instance may serve. */
 export interface OutcomeReceivers {
-  /** @param re  seq of the call. Has no effect for a call that has its outcome. @throws StoreUnavailable */
+  /** @param re  seq of the call. Has no effect if the call already has its outcome. @throws StoreUnavailable */
   deliverOutcome(sessionId: string, re: number, outcome: CallOutcome): Promise<void>
 }
 
@@ -29,16 +29,16 @@ export interface CallCarrierOptions {
   readonly pending: PendingCalls
   /** Unix milliseconds of the clock that all instances share. */
   readonly now: () => number
-  /** Called for a call of another instance that could not be delivered here. */
+  /** Called when a call of another instance could not be delivered here. */
   readonly onRefused: (call: IncomingCall, delivered: 'full' | 'missing') => Promise<void>
 }
 
-/** A bridge session as the waiter for a call. @param re  seq of the call */
+/** A bridge session that waits for a call's outcome. @param re  seq of the call */
 export function waiterOf(sessionId: string, re: number): string {
   return `b ${sessionId} ${re}`
 }
 
-/** Carries calls to their receivers, and outcomes to those who wait, on this and on other instances. */
+/** Carries calls to their receivers, and outcomes to the waiting callers, on this and on other instances. */
 export class CallCarrier {
   readonly #options: CallCarrierOptions
   readonly #watch: InstanceWatch
@@ -55,7 +55,7 @@ export class CallCarrier {
     this.#polled = polled
   }
 
-  /** Whether the outcome of a call goes to this process alone. */
+  /** Whether only this process waits for the call's outcome. */
   isOwn(waiter: string): boolean {
     return waiter.startsWith('i ')
   }
@@ -75,7 +75,7 @@ export class CallCarrier {
     return wasSent ? 'delivered' : 'missing'
   }
 
-  /** Sends an outcome to those who wait for it. @throws StoreUnavailable */
+  /** Sends an outcome to its waiters. @throws StoreUnavailable */
   async announce(waiters: readonly string[], outcome: CallOutcome): Promise<void> {
     await Promise.all(waiters.map(waiter => this.#announceTo(waiter, outcome)))
   }
@@ -88,7 +88,7 @@ export class CallCarrier {
     else await store.send(id, writeMail(mac, id, { kind: 'outcome', waiter: Number(number), outcome }))
   }
 
-  /** Takes a text of another instance. @throws StoreUnavailable */
+  /** Handles a text from another instance. @throws StoreUnavailable */
   async receive(text: string): Promise<void> {
     const { mac, instanceId, now, pending, onRefused } = this.#options
     const mail = readMail(mac, instanceId, text)
@@ -98,7 +98,7 @@ export class CallCarrier {
     if (delivered !== 'delivered') await onRefused(mail.call, delivered)
   }
 
-  /** Calls to instances that were lost since the last check, each once. @throws StoreUnavailable */
+  /** Returns calls to instances that were lost since the last check, each once. @throws StoreUnavailable */
   lostCalls(): Promise<readonly LostCall[]> {
     return this.#watch.check(this.#options.now())
   }

@@ -8,7 +8,7 @@ import { readOutcome } from './mailbox.js'
 import { type CallOutcome, denied, keyConflict, noReceiver, outcomeOf, refusalOf, timedOut } from './outcome.js'
 import { type CallRequest, mayCall } from './request.js'
 
-/** Sessions of a client that one call tries, while those it tried turn out to have ended. */
+/** Sessions of a client that one call tries while the previous ones turn out to have ended. */
 const maxCandidates = 4
 /** How long a result without an idempotency key is kept for a caller whose outbox is full, in milliseconds. */
 export const resultLifeMs = 60_000
@@ -17,7 +17,7 @@ export const resultLifeMs = 60_000
 interface Attempt {
   readonly request: CallRequest
   readonly waiter: string
-  /** Who waited for the call to a session that turned out to have ended: they wait for the next one. */
+  /** Waiters for a call to a session that turned out to have ended: they wait for the next one. */
   others: readonly string[]
 }
 
@@ -25,9 +25,9 @@ export interface DispatcherOptions {
   readonly store: CallStore
   readonly directory: ReceiverDirectory
   readonly mac: CallMac
-  /** Counts bytes for their owners. @throws RateLimited */
+  /** Charges bytes to their owners. @throws RateLimited */
   readonly charge: (owners: string, bytes: number) => void
-  /** Called with what fails in the background. */
+  /** Called with errors in the background. */
   readonly onFailure: (error: unknown) => void
   /** Unix milliseconds of the clock that all instances share. */
   readonly now: () => number
@@ -45,8 +45,8 @@ export class CallDispatcher {
 
   /**
    * Sends a call to its receiver, unless it is a repeat.
-   * @param waiter  gets the outcome, see {@link waiterOf}
-   * @returns the outcome if there is one already: the waiter gets no other one
+   * @param waiter  receives the outcome, see {@link waiterOf}
+   * @returns the outcome if it exists already: the waiter then receives nothing more
    * @throws StoreUnavailable
    */
   async dispatch(request: CallRequest, waiter: string): Promise<CallOutcome | undefined> {
@@ -70,7 +70,7 @@ export class CallDispatcher {
       const receiver = await this.#find(request)
       if (receiver === undefined) return noReceiver
       if (!mayCall(caller, receiver.clientId, method)) return denied
-      // A caller that waited for its turn too long has its outcome.
+      // A caller that waited too long for its turn already has its outcome.
       if (now() >= request.expiresAt) return timedOut
       if (tried === 0) charge(caller.owners, Buffer.byteLength(data))
       const outcome = await this.#open(attempt, receiver)
@@ -98,7 +98,7 @@ export class CallDispatcher {
     const { request, waiter, others } = attempt
     const { caller, method, data, expiresAt, recordId, digest, isKeyed } = request
     const callId = createCallId(mac, { recordId, expiresAt }, sessionId)
-    // Without a key, nobody but this process asks for the outcome, and the session of a socket has one place.
+    // Without a key, only this process asks for the outcome, and only one instance serves the session of a socket.
     const isKept = isKeyed || receiver.transport === 'bridge' || !this.#carrier.isOwn(waiter)
     if (isKept) {
       const lifeMs = isKeyed ? callKeyLifeMs : expiresAt - now() + resultLifeMs
@@ -118,7 +118,7 @@ export class CallDispatcher {
     }
     const delivered = await this.#carrier.deliver(receiver, call).catch(returnUnsent)
     if (delivered === 'delivered') return undefined
-    // A refusal states that the key is free, so it comes after that.
+    // The refusal states that the key is free, so it is sent after the key is unbound.
     const waiters = isKept ? await this.unbind(callId) : []
     attempt.others = waiters.filter(each => each !== waiter)
     if (delivered instanceof StoreUnavailable) throw delivered
@@ -126,8 +126,8 @@ export class CallDispatcher {
   }
 
   /**
-   * Unbinds the key of a call of which nothing ran.
-   * @returns who waited for it
+   * Unbinds the key of a call that did not run.
+   * @returns the waiters for its outcome
    * @throws StoreUnavailable, `unknown`: the key may still be bound
    */
   async unbind(callId: string): Promise<readonly string[]> {
@@ -139,7 +139,7 @@ export class CallDispatcher {
   }
 }
 
-/** @throws every other error: the call may have been delivered */
+/** @throws all other errors: the call may have been delivered */
 function returnUnsent(error: unknown): StoreUnavailable {
   if (error instanceof StoreUnavailable && error.outcome === 'unsent') return error
   throw error

@@ -1,15 +1,15 @@
 import { RateLimited } from '../protocol/protocol-error.js'
 import type { StoreBound } from '../store/store.js'
 
-/** Calls over HTTP that one token has open. */
+/** Open calls over HTTP of one token. */
 export const maxOpenCallsPerToken = 2048
-/** Calls over HTTP that all tokens have open on this instance. */
+/** Open calls over HTTP of all tokens on this instance. */
 export const maxOpenHttpCalls = 4096
 
-/** When to call again while too many calls are open, in milliseconds. */
+/** Retry delay while too many calls are open, in milliseconds. */
 const retryAfterMs = 1000
 
-/** Bounds the calls that come without a session. */
+/** Bounds calls without a session. */
 export class HttpCallers {
   readonly #openByActor = new Map<string, number>()
   #open = 0
@@ -20,8 +20,8 @@ export class HttpCallers {
 
   /**
    * Counts calls as open.
-   * @param actor  who calls, as the audit log names it
-   * @returns counts one of them as closed
+   * @param actor  the caller, as the audit log names it
+   * @returns a function that counts one of them as closed
    * @throws RateLimited; nothing is counted then
    */
   begin(actor: string, calls: number): () => void {

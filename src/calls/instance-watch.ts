@@ -1,4 +1,6 @@
-/** Calls whose receivers are watched, of all callers; above, a lost instance shows only when its calls time out. */
+/**
+ * Calls whose receivers are watched, of all callers. Above, the loss of an instance shows only when its calls time out.
+ */
 export const maxWatchedCalls = 100_000
 
 interface WatchedCall {
@@ -15,7 +17,7 @@ export interface LostCall {
   readonly reply: string | undefined
 }
 
-/** Watches the instances that serve the receivers of calls: a lost one answers none of them. */
+/** Watches the instances that serve the receivers of calls: a lost instance answers none of them. */
 export class InstanceWatch {
   readonly #isAlive: (instanceId: string) => Promise<boolean>
   readonly #calls = new Map<string, WatchedCall>()

@@ -1,7 +1,9 @@
 import type { CallMac } from './call-id.js'
 import type { CallOutcome } from './outcome.js'
 
-/** What instances send each other about calls, and keep of results: texts that only the gateway can have made. */
+/**
+ * Messages between instances about calls, and stored results: authenticated texts that only the gateway can have made.
+ */
 
 /** A call on its way to its receiver. */
 export interface IncomingCall {
@@ -14,7 +16,7 @@ export interface IncomingCall {
   readonly data?: string
   /** Unix milliseconds. */
   readonly expiresAt: number
-  /** The waiter for a call that the store does not keep: it has no key, and its outcome comes to one process. */
+  /** The waiter for a call that the store does not keep: the call has no key, and one process awaits its outcome. */
   readonly reply?: string
 }
 
@@ -35,12 +37,12 @@ function open<T>(mac: CallMac, purpose: string, text: string): T | undefined {
   return text.slice(0, macChars) === mac(`${purpose} ${content}`) ? (JSON.parse(content) as T) : undefined
 }
 
-/** @param instanceId  the receiver: another one does not accept it */
+/** @param instanceId  the receiving instance; others reject the text */
 export function writeMail(mac: CallMac, instanceId: string, mail: Mail): string {
   return signed(mac, `mail ${instanceId}`, mail)
 }
 
-/** @returns undefined if no gateway wrote it for this instance */
+/** @returns undefined unless a gateway wrote it for this instance */
 export function readMail(mac: CallMac, instanceId: string, text: string): Mail | undefined {
   return open<Mail>(mac, `mail ${instanceId}`, text)
 }
@@ -49,7 +51,7 @@ export function writeOutcome(mac: CallMac, recordId: string, outcome: CallOutcom
   return signed(mac, `outcome ${recordId}`, outcome)
 }
 
-/** @returns undefined if no gateway wrote it for this record */
+/** @returns undefined unless a gateway wrote it for this record */
 export function readOutcome(mac: CallMac, recordId: string, text: string): CallOutcome | undefined {
   return open<CallOutcome>(mac, `outcome ${recordId}`, text)
 }

@@ -4,14 +4,14 @@ import type { DownstreamMessages } from '../protocol/messages.js'
 import { RateLimited } from '../protocol/protocol-error.js'
 import { ShareExceeded, StoreUnavailable } from '../store/store.js'
 
-/** What a receiver answers. */
+/** A receiver's answer. */
 export interface CallResult {
   /** JSON text; absent: no data. */
   readonly data?: string
   readonly error?: { readonly code: string; readonly message: string }
 }
 
-/** What becomes of a call, for its caller (PROTOCOL §16). */
+/** The outcome of a call, for its caller (PROTOCOL §16). */
 export type CallOutcome =
   | { readonly kind: 'answered'; readonly sessionId: string; readonly result: CallResult }
   | {
@@ -31,20 +31,20 @@ export const keyConflict: CallOutcome = {
   message: 'idempotencyKey: already used for another call'
 }
 
-/** How long a caller should wait after a refusal that names no time, in milliseconds. */
+/** Retry delay after a refusal that names none, in milliseconds. */
 const retryAfterMs = 1000
 
-/** @param what  whose calls are too many */
+/** @param what  the message of the refusal */
 export function tooManyCalls(what: string): CallOutcome {
   return { kind: 'refused', code: 'RATE_LIMITED', message: what, retryAfterMs }
 }
 
-/** The outcome of a call that its receiver could not get. */
+/** The outcome of a call that could not reach its receiver. */
 export function refusalOf(delivered: 'full' | 'missing'): CallOutcome {
   return delivered === 'missing' ? noReceiver : tooManyCalls('too many calls to this receiver, or its outbox is full')
 }
 
-/** The outcome of a call that failed on its way. @throws what is none of the expected errors */
+/** The outcome of a call that failed on its way. @throws unexpected errors */
 export function outcomeOf(error: unknown): CallOutcome {
   if (error instanceof ShareExceeded) return tooManyCalls('too many results of calls are kept')
   if (error instanceof StoreUnavailable) {

@@ -1,6 +1,6 @@
 import { type CallOutcome, tooManyCalls } from './outcome.js'
 
-/** Calls of this process that wait for their outcome, of all callers. */
+/** Calls of this process that await their outcome, of all callers. */
 export const maxPendingCalls = 200_000
 
 interface PendingCall {
@@ -19,8 +19,8 @@ export class PendingCalls {
 
   /**
    * Waits for the outcome of a call.
-   * @param timeoutMs  after which the outcome is what `atDeadline` returns
-   * @param dispatch   sends the call. It gets the number of the waiter, and returns the outcome if there is one already
+   * @param timeoutMs  time until `atDeadline` determines the outcome, in milliseconds
+   * @param dispatch   sends the call with the number of the waiter; returns the outcome if it exists already
    */
   async wait(
     timeoutMs: number,
@@ -35,7 +35,7 @@ export class PendingCalls {
     })
     try {
       const dispatched = dispatch(waiter).then(immediate => immediate ?? outcome)
-      // What a store answers after the deadline is too late.
+      // A reply of the store after the deadline is ignored.
       dispatched.catch(() => {})
       return await Promise.race([dispatched, outcome])
     } finally {
@@ -44,7 +44,7 @@ export class PendingCalls {
     }
   }
 
-  /** Ends the wait; without effect for a waiter that has its outcome. */
+  /** Ends the wait; has no effect for a waiter that has its outcome. */
   resolve(waiter: number, outcome: CallOutcome): void {
     this.#calls.get(waiter)?.resolve(outcome)
   }

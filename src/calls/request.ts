@@ -2,13 +2,13 @@ import { matches } from '../auth/patterns.js'
 import { dataDigest } from '../store/data-digest.js'
 import type { CallTarget } from './directory.js'
 
-/** Who calls. */
+/** The caller. */
 export interface Caller {
   /** The caller's client, for the receiver; absent: the call came over HTTP. */
   readonly clientId?: string
   /** Patterns of the methods that may be called; undefined: every method. */
   readonly patterns: readonly string[] | undefined
-  /** Whose quotas count the call, see store/owners.ts. */
+  /** Owners whose quotas count the call, see store/owners.ts. */
   readonly owners: string
 }
 
@@ -19,13 +19,13 @@ export interface CallRequest {
   readonly method: string
   /** JSON text; absent: no data. */
   readonly data?: string
-  /** When the caller stops waiting, unix milliseconds. */
+  /** End of the caller's wait, in Unix milliseconds. */
   readonly expiresAt: number
-  /** Names the call in the store, see `recordIdOf`. */
+  /** Id of the call in the store, see `recordIdOf`. */
   readonly recordId: string
   /** Whether the caller gave an idempotency key. */
   readonly isKeyed: boolean
-  /** Of what it asks for: a repeat under the same key has the same one. */
+  /** Hash of the request: equal for repeats under the same key. */
   readonly digest: string
 }
 
@@ -38,7 +38,7 @@ export function mayCall({ patterns }: Caller, clientId: string, method: string):
   return patterns === undefined || matches(patterns, `${clientId}/${method}`)
 }
 
-/** Compares what repeats of a call ask for; the target as written. */
+/** Hashes the fields that repeats of a call must share; the target as written. */
 function digestOf({ to, method, data = '' }: Omit<CallRequest, 'digest'>): string {
   return dataDigest(`${JSON.stringify(to)}\n${method}\n${data}`)
 }

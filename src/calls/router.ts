@@ -44,18 +44,18 @@ export class CallRouter {
     return this.#options.now
   }
 
-  /** Calls of this process that wait for their outcome. */
+  /** Calls of this process that await their outcome. */
   get bound(): StoreBound {
     return { name: 'pending_calls', used: this.#pending.size, limit: maxPendingCalls }
   }
 
-  /** Sets where calls go. To be called before the first one. */
+  /** Sets the transports of receivers. Call it before the first call. */
   connect(connected: CallReceivers, polled: CallReceivers & OutcomeReceivers): void {
     this.#carrier.connect(connected, polled)
   }
 
   /**
-   * Makes a call whose outcome comes back to this process. It always has one.
+   * Makes a call whose outcome comes back to this process. Every call gets an outcome.
    * @param order  of the caller's calls
    */
   async call(request: CallRequest, order: CallOrder): Promise<CallOutcome> {
@@ -76,13 +76,13 @@ export class CallRouter {
     return this.#dispatcher.dispatch(request, waiter)
   }
 
-  /** Refuses those who wait for a call that another instance could not deliver. */
+  /** Refuses the waiters of a call that another instance could not deliver. */
   async #drop(callId: string, refusal: CallOutcome): Promise<void> {
     await this.#carrier.announce(await this.#dispatcher.unbind(callId), refusal)
   }
 
   /**
-   * Keeps the outcome of a call, the first one, and sends it to those who wait.
+   * Stores the first outcome of a call and sends it to its waiters.
    * @throws StoreUnavailable
    */
   async settle(callId: string, outcome: CallOutcome): Promise<SettledCall['kind']> {
@@ -99,8 +99,8 @@ export class CallRouter {
   }
 
   /**
-   * Keeps an outcome that its caller cannot take yet, for {@link outcomeOf}. A key is bound to nothing but the call itself.
-   * What fails is reported; the caller then learns that nobody knows the outcome.
+   * Stores an outcome that its caller cannot receive yet, for {@link outcomeOf}. Keyed calls are skipped: a key is
+   * bound only to a call that was sent. Failures are reported; the caller then learns that the outcome is unknown.
    */
   async keep({ recordId, digest, caller, isKeyed }: CallRequest, outcome: CallOutcome): Promise<void> {
     if (isKeyed) return
@@ -115,17 +115,17 @@ export class CallRouter {
     }
   }
 
-  /** The receiver of a call has ended before it answered. */
+  /** The call's receiver ended before it answered. */
   abandonReply(waiter: string): void {
     this.#inBackground(this.reply(waiter, timedOut))
   }
 
-  /** The receiver of these calls has ended before it answered them. */
+  /** The receiver of these calls ended before it answered them. */
   abandon(callIds: readonly string[]): void {
     for (const callId of callIds) this.#inBackground(this.settle(callId, timedOut))
   }
 
-  /** What a caller gets that waits no longer: the outcome that the store keeps, or that the call has timed out. */
+  /** The outcome for a caller whose wait timed out: the stored one, or CALL_TIMEOUT. */
   async outcomeOf(call: WantedCall): Promise<CallOutcome> {
     const { store, mac, onFailure } = this.#options
     try {
@@ -137,7 +137,7 @@ export class CallRouter {
     }
   }
 
-  /** Ends the calls to lost instances. Call it about once a second. */
+  /** Ends calls to lost instances. Call it about once a second. */
   async tick(): Promise<void> {
     try {
       for (const { callId, reply } of await this.#carrier.lostCalls()) {
@@ -154,7 +154,7 @@ export class CallRouter {
     this.#stopListening()
   }
 
-  /** Whoever waits learns the outcome at the deadline, if not before. */
+  /** The waiters learn the outcome at the deadline at the latest. */
   #inBackground(work: Promise<unknown>): void {
     work.catch(this.#options.onFailure)
   }

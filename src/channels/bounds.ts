@@ -7,7 +7,9 @@ export interface ChannelBounds {
   readonly streams: number
   /** Most publications that one recovery replays (PROTOCOL §11). */
   readonly recover: number
-  /** Most bytes of data that one recovery replays: they are written at once, and a reader must be able to take them. */
+  /**
+   * Most bytes of data that one recovery replays. They are written at once, and the reader must be able to buffer them.
+   */
   readonly recoverBytes: number
   /** Most concurrent reads of the newest publications, for `last` and `history`; others wait. */
   readonly pageReads: number

@@ -1,7 +1,7 @@
 import type { StoreBound, StoreMemory } from '../store/store.js'
 import type { OwnerLimits } from './quotas.js'
 
-/** How often the store's memory is read, in milliseconds: an operator may change it, and a failover too. */
+/** Interval between reads of the store's memory limit, in milliseconds: an operator or a failover may change it. */
 const readEveryMs = 60_000
 
 export interface CapacityLog {
@@ -12,7 +12,7 @@ export interface CapacityLog {
 
 export interface CapacityWatcherOptions {
   readonly store: { memory?(): Promise<StoreMemory | undefined>; readonly isFull: boolean }
-  /** The quotas that follow from a store's memory. @param maxBytes  undefined: unlimited, or unknown */
+  /** The quotas for a store's memory. @param maxBytes  undefined: unlimited, or unknown */
   readonly limitsOf: (maxBytes: number | undefined) => OwnerLimits
   readonly onLimits: (limits: OwnerLimits) => void
   /** Milliseconds of a clock that never jumps back. */
@@ -24,7 +24,7 @@ export interface CapacityWatcherOptions {
 export class CapacityWatcher {
   readonly #options: CapacityWatcherOptions
   #readAt = Number.NEGATIVE_INFINITY
-  /** The last line about the memory, so that only changes are logged. */
+  /** The last log line about the memory, so that only changes are logged. */
   #logged: string | undefined
   #memory: StoreMemory | undefined
   #wasFull = false
@@ -33,14 +33,14 @@ export class CapacityWatcher {
     this.#options = options
   }
 
-  /** The memory as last read, for metrics; none if it is unlimited or unknown. */
+  /** The last reading of the memory, for metrics; undefined if it is unlimited or unknown. */
   bounds(): readonly StoreBound[] {
     if (this.#memory === undefined) return []
     const { usedBytes, maxBytes } = this.#memory
     return [{ name: 'redis_memory_bytes', used: usedBytes, limit: maxBytes }]
   }
 
-  /** To be called at the start, and about once a second. It never rejects. */
+  /** Call it at the start, and about once a second. It never rejects. */
   async tick(): Promise<void> {
     const { store, now } = this.#options
     this.#reportFull()
@@ -50,7 +50,7 @@ export class CapacityWatcher {
       this.#memory = await store.memory()
       this.#apply(this.#memory?.maxBytes)
     } catch (error) {
-      // While the store is away, what was known before stays.
+      // The previous reading stays valid while the store is unavailable.
       if (this.#logged === undefined) this.#apply(undefined, error)
     }
   }

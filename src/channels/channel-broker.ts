@@ -147,8 +147,8 @@ class LocalChannelBroker implements ChannelBroker {
   }
 
   /**
-   * Joins behind the newest publications. Those that were received during the read belong to them: a live subscriber has
-   * already received them.
+   * Joins behind the newest publications. These include publications that arrived during the read: a live subscriber
+   * has already received them.
    */
   async #joinWithLast(
     subscriber: Subscriber,
@@ -192,7 +192,7 @@ class LocalChannelBroker implements ChannelBroker {
         return { top: stream.top }
       }
       stream.apply(state, countBefore)
-      // Publications that were received during the read come after it.
+      // Publications that arrived during the read follow it.
       const later = stream.top.epoch === state.top.epoch ? stream.publicationsAfter(state.top) : undefined
       if (later !== undefined && state.publications.length + later.length <= limit) {
         return { top: stream.top, publications: [...state.publications, ...later] }
@@ -202,7 +202,7 @@ class LocalChannelBroker implements ChannelBroker {
   }
 }
 
-/** See {@link ChannelBroker}. It has no timer of its own: the caller must call `tick`. */
+/** See {@link ChannelBroker}. It has no timers: the caller must call `tick`. */
 export function createChannelBroker(options: ChannelBrokerOptions): ChannelBroker {
   return new LocalChannelBroker(options)
 }

@@ -24,7 +24,7 @@ export interface ChannelsObserver extends StreamObserver {
   missed(): void
 }
 
-/** The streams of one instance: opens them, keeps them up with the store, and closes those that nobody needs. */
+/** The streams of one instance: opens them, keeps them up to date with the store, and closes unused ones. */
 export class ChannelManager {
   readonly #options: ChannelManagerOptions
   readonly #historyOptions: HistoryBufferOptions
@@ -32,7 +32,7 @@ export class ChannelManager {
   /** Streams with a gap that could not be repaired, or that could not be opened; the next tick tries again. */
   readonly #unsettled = new Set<ChannelStream>()
   readonly #repairer: StreamRepairer
-  /** When all positions are verified after a possible loss of notifications, unix milliseconds. */
+  /** When all positions are verified after a possible loss of notifications, in Unix milliseconds. */
   #verifyAllAt: number | undefined
   #verifying: Promise<void> | undefined
 
@@ -61,7 +61,7 @@ export class ChannelManager {
     })
   }
 
-  /** Streams. */
+  /** Number of streams. */
   get size(): number {
     return this.#streams.size
   }
@@ -96,7 +96,7 @@ export class ChannelManager {
     this.#unsettled.add(stream)
   }
 
-  /** Closes idle streams and verifies positions. To be called about once a second. */
+  /** Closes idle streams and verifies positions. Call it about once a second. */
   tick(): Promise<void> {
     const { bounds, now, store } = this.#options
     this.#closeIdle(now() - bounds.idleMs)
@@ -115,7 +115,7 @@ export class ChannelManager {
     else stream.verifiedAt = this.#options.now()
   }
 
-  /** Closes the streams that nobody has needed since `before`. */
+  /** Closes streams that were last used before `before`. */
   #closeIdle(before: number): void {
     const unlistened: string[] = []
     for (const [channel, stream] of this.#streams) {

@@ -2,7 +2,7 @@ import type { ChannelState, Position, StoredPublication } from '../store/channel
 import { HistoryBuffer, type HistoryBufferOptions } from '../store/history-buffer.js'
 import type { Subscriber } from './types.js'
 
-/** Publications of one channel that wait for a gap before them to be repaired. Further ones are read again later. */
+/** Publications of one channel that wait until a gap before them is repaired. Further ones are read again later. */
 export const maxOutOfOrder = 256
 
 interface Watcher {
@@ -17,7 +17,7 @@ interface OutOfOrder {
   readonly publication: StoredPublication
 }
 
-/** Counts what happens to publications. */
+/** Counts the outcomes of publications. */
 export interface StreamObserver {
   /** A publication was delivered to this number of subscribers. */
   delivered(subscribers: number): void
@@ -26,14 +26,14 @@ export interface StreamObserver {
 }
 
 /**
- * One channel on one instance: its position, up to which nothing is missing, and its subscribers. A live subscriber is
- * always at the top; a pending one has joined, waits for its release, and has its position here. The stream never reads
- * the store; the broker and the manager do that for it.
+ * One channel on one instance: its position, up to which it is complete, and its subscribers. A live subscriber is
+ * always at the top; a pending one has joined, waits for its release, and its position is kept here. The stream never
+ * reads the store; the broker and the manager do that for it.
  */
 export class ChannelStream {
   readonly channel: string
   readonly #historyOptions: HistoryBufferOptions
-  /** Made for the first publication: most channels of a flood never have one. */
+  /** Created for the first publication: most channels of a flood never have one. */
   #history: HistoryBuffer | undefined
   readonly #observer: StreamObserver
   readonly #live = new Set<Subscriber>()
@@ -41,19 +41,19 @@ export class ChannelStream {
   #watchers: Set<Watcher> | undefined
   #outOfOrder: OutOfOrder[] = []
   #outOfOrderCount = 0
-  /** {@link outOfOrderCount} when a publication was dropped for want of space; 0 if none was. */
+  /** {@link outOfOrderCount} when a publication was dropped for lack of space; 0 if none was. */
   #overflowedAt = 0
   #epoch = ''
   #offset = 0
   /** Whether the store delivers its publications to this instance. */
   isListening = false
-  /** Operations under way that need the stream. */
+  /** Running operations that need the stream. */
   refCount = 0
-  /** When it was last needed, unix milliseconds. */
+  /** When it was last used, in Unix milliseconds. */
   usedAt: number
-  /** When its top was last known to be the store's, unix milliseconds. */
+  /** When its top was last known to equal the store's, in Unix milliseconds. */
   verifiedAt = 0
-  /** The read that repairs it, if one is under way. */
+  /** The running read that repairs it, if any. */
   repairing: Promise<void> | undefined
 
   constructor(channel: string, history: HistoryBufferOptions, observer: StreamObserver, usedAt: number) {
@@ -107,15 +107,15 @@ export class ChannelStream {
     else this.#overflowedAt = nth
   }
 
-  /** Publications that came out of order so far. Its value before a read of the store goes to {@link apply}. */
+  /** Number of publications that came out of order. Pass its value before a read of the store to {@link apply}. */
   get outOfOrderCount(): number {
     return this.#outOfOrderCount
   }
 
   /**
    * Applies a state of the store. If it leaves a gap, the subscribers before the gap are lost.
-   * @param countBefore  {@link outOfOrderCount} before the read. The state settles every publication that had come out of
-   *                     order by then, even if it is of a past epoch.
+   * @param countBefore  {@link outOfOrderCount} before the read. The state includes every publication that had come out
+   *                     of order by then, even if it is of a past epoch.
    */
   apply({ top, publications = [] }: ChannelState, countBefore: number): void {
     if (!this.isOpen) this.#jumpTo(top)
@@ -169,7 +169,7 @@ export class ChannelStream {
   }
 
   /**
-   * Adds a pending subscriber at a position that the stream has reached. It receives nothing before its release.
+   * Adds a pending subscriber at a position that the stream has reached. Nothing is delivered before its release.
    * @returns false if the position is of another epoch; the subscriber is then not added
    */
   addPending(subscriber: Subscriber, { offset, epoch }: Position): boolean {
@@ -180,7 +180,7 @@ export class ChannelStream {
     return true
   }
 
-  /** Delivers to a pending subscriber what it has missed, and makes it live. */
+  /** Delivers the missed publications to a pending subscriber, and makes it live. */
   release(subscriber: Subscriber): void {
     const offset = this.#pending?.get(subscriber)
     if (offset === undefined) return
@@ -198,7 +198,7 @@ export class ChannelStream {
     }
   }
 
-  /** @returns whether it was a subscriber */
+  /** @returns false if it was not a subscriber */
   leave(subscriber: Subscriber): boolean {
     const wasPending = this.#pending?.delete(subscriber) ?? false
     return this.#live.delete(subscriber) || wasPending
@@ -212,7 +212,7 @@ export class ChannelStream {
     return () => watchers.delete(watcher)
   }
 
-  /** Whether there is something after a position, or the position is of another epoch. */
+  /** Whether publications follow a position, or the position is of another epoch. */
   #isPast({ offset, epoch }: Position): boolean {
     return this.isOpen && (epoch !== this.#epoch || offset < this.#offset)
   }

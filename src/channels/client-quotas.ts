@@ -15,8 +15,8 @@ import {
 } from './quotas.js'
 
 /**
- * The part of a quota that an owner may use here before the store has answered what it uses on other instances, or used
- * before a restart. What exceeds it waits for the store's answer.
+ * Part of a quota that an owner may use here before the store has returned its use on other instances or before a
+ * restart. Larger amounts wait for the store.
  */
 export const unknownShare = 1 / 256
 
@@ -24,12 +24,12 @@ export interface ClientQuotasOptions {
   readonly limits: OwnerLimits
   /** How long a publication is kept, in milliseconds. */
   readonly historyLifeMs: number
-  /** Where instances add up their amounts. Undefined: there is one instance. */
+  /** Where instances add up their amounts. Undefined: there is one instance only. */
   readonly store: QuotaStore | undefined
-  /** Unix milliseconds of the steady clock: a step of the wall clock would stop or free every client. */
+  /** Unix milliseconds of the steady clock: a step of the wall clock would block or free every client. */
   readonly now: () => number
   readonly log: QuotaLog
-  /** A request was refused. @param quota  its name in metrics, e.g. `channels` */
+  /** Called for each refused request. @param quota  its name in metrics, e.g. `channels` */
   readonly onRefusal: (quota: string) => void
 }
 
@@ -38,7 +38,7 @@ export interface PublicationCost {
   readonly owners: string
   /** Bytes of the data. */
   readonly dataBytes: number
-  /** Bytes that it takes in a history. */
+  /** Its bytes in a history. */
   readonly keptBytes: number
   /** Unix milliseconds. */
   readonly publishedAt: number
@@ -46,15 +46,16 @@ export interface PublicationCost {
   readonly hasKey: boolean
 }
 
-/** Amounts that something is about to add. */
+/** Amounts about to be added. */
 export type QuotaAmounts = Partial<Record<KeptQuota, number>>
 
 /**
- * What each client uses of what all clients share. Requests are checked against what this instance knows, without asking the
- * store; about once a second it adds its amounts to those of the other instances and reads theirs.
+ * Counts each client's use of shared resources. Requests are checked against the counts of this instance, without
+ * asking the store; about once a second it adds its amounts to those of the other instances and reads theirs.
  *
- * What a session with a ticket does counts for two: its client, and all tickets of the token that made it. Parameters
- * `owners` are texts of store/owners.ts. Amounts leave the count by themselves when they end (see QuotaLedger).
+ * Actions of a session with a ticket count for two owners: its client, and all tickets of the token that made it.
+ * Parameters `owners` are texts of store/owners.ts. Amounts leave the count by themselves when they end (see
+ * QuotaLedger).
  */
 export class ClientQuotas {
   /** May change while the gateway runs. */
@@ -73,19 +74,19 @@ export class ClientQuotas {
     this.#owners = new QuotaOwners({ ...options, rules: this.#rules })
   }
 
-  /** Owners that are remembered. */
+  /** Number of owners in memory. */
   get size(): number {
     return this.#owners.size
   }
 
-  /** What one owner uses of a quota. */
+  /** An owner's use of a quota. */
   used(name: string, quota: KeptQuota): number {
     return this.#owners.get(name)?.used(quota, this.#options.now()) ?? 0
   }
 
   /**
-   * To be awaited before amounts are charged: reads from the store what unknown owners use, if these amounts are large.
-   * @returns undefined if nothing has to be read
+   * Await it before you charge amounts: reads the use of unknown owners from the store, if these amounts are large.
+   * @returns undefined if no read is needed
    * @throws StoreUnavailable
    */
   readUnknown(owners: string, amounts: QuotaAmounts): Promise<unknown> | undefined {
@@ -94,7 +95,7 @@ export class ClientQuotas {
     return unread.length === 0 ? undefined : Promise.all(unread.map(owner => this.#owners.read(owner)))
   }
 
-  /** Counts bytes that are sent, and not kept in a channel. @throws RateLimited; nothing is counted then */
+  /** Counts bytes that are sent but not kept in a channel. @throws RateLimited; nothing is counted then */
   chargeBytes(owners: string, bytes: number): void {
     this.#spend(this.#use(owners), bytes)
   }
@@ -110,7 +111,7 @@ export class ClientQuotas {
     this.#addPublication(charged, cost, 1)
   }
 
-  /** Counts no longer what was charged: nothing was published. */
+  /** Reverses a charge: nothing was published. */
   cancelPublication(cost: PublicationCost): void {
     this.#addPublication(this.#use(cost.owners), cost, -1)
   }
@@ -124,7 +125,7 @@ export class ClientQuotas {
     }
   }
 
-  /** Counts no longer what a history has dropped, whoever made it do so. */
+  /** Subtracts publications that a history has dropped, for any reason. */
   creditDropped({ owners, bytes, publishedAt }: Dropped): void {
     const endsAt = publishedAt + this.#options.historyLifeMs
     if (owners === '' || endsAt + this.#rules.historyBytes.bucketMs <= this.#options.now()) return
@@ -145,7 +146,7 @@ export class ClientQuotas {
     for (const owner of this.#use(owners)) this.#require(owner, 'channels', 1)
   }
 
-  /** Counts a channel that was created. @param isPublished  whether it was published to: then it lives longer */
+  /** Counts a channel that was created. @param isPublished  whether it was published to: it then lives longer */
   chargeChannel(owners: string, isPublished: boolean): void {
     const lifeMs = isPublished ? publishedLifeMs : unpublishedLifeMs
     for (const owner of this.#use(owners)) this.#owners.add(owner, 'channels', 1, this.#options.now() + lifeMs)
@@ -159,7 +160,7 @@ export class ClientQuotas {
     }
   }
 
-  /** Adds this instance's amounts to the store and reads those of the others. To be called about once a second. */
+  /** Adds this instance's amounts to the store and reads those of the others. Call it about once a second. */
   tick(): Promise<void> {
     return this.#owners.tick()
   }
@@ -181,7 +182,7 @@ export class ClientQuotas {
     })
   }
 
-  /** @throws RateLimited if an owner may not use so much more of a quota */
+  /** @throws RateLimited if an owner would exceed a quota */
   #require(owner: QuotaOwner, quota: KeptQuota, amount: number): void {
     const limit = this.#limitsOf(owner.name)[quota]
     const now = this.#options.now()
@@ -214,7 +215,7 @@ export class ClientQuotas {
   }
 }
 
-/** @param setting  the one to raise; undefined: the limit is fixed */
+/** @param setting  the setting to raise; undefined: the limit is fixed */
 function usedUp({ name }: QuotaOwner, what: string, setting: string | undefined): string {
   if (isTicketsOwner(name)) {
     return `all tickets of this token together have used up their quota: ${what} (${tokenMultipleSetting})`

@@ -12,12 +12,12 @@ import { ShareExceeded, StoreUnavailable } from '../store/errors.js'
 import { type MaybePromise, recoverFrom, whenReady } from '../store/maybe-promise.js'
 import type { ClientQuotas, PublicationCost, QuotaAmounts } from './client-quotas.js'
 
-/** When to try again while the store has no capacity for more results of idempotency keys, in milliseconds. */
+/** Retry delay while the store has no capacity for more results of idempotency keys, in milliseconds. */
 const retryFullStoreMs = 5000
 
 const oneChannel: QuotaAmounts = { channels: 1 }
 
-/** Asks the quotas of owners before the store is asked, and counts what the store then did. */
+/** Checks the quotas of owners before the store is asked, and counts the effects of the store's answer. */
 export class QuotaGate {
   readonly #quotas: ClientQuotas | undefined
   readonly #store: ChannelStore
@@ -25,7 +25,7 @@ export class QuotaGate {
 
   /**
    * @param quotas   undefined: nothing is counted
-   * @param isKnown  whether a channel certainly is in the store
+   * @param isKnown  whether a channel is certainly in the store
    */
   constructor(quotas: ClientQuotas | undefined, store: ChannelStore, isKnown: (channel: string) => boolean) {
     this.#quotas = quotas
@@ -57,8 +57,8 @@ export class QuotaGate {
   }
 
   /**
-   * @param amounts  what is about to be charged, one channel included
-   * @returns undefined if the store need not be asked
+   * @param amounts  amounts about to be charged, including one channel
+   * @returns undefined if no read of the store is needed
    * @throws RateLimited if the owners may create no more channels and this one is unknown. @throws StoreUnavailable
    */
   requireChannel(owners: string, channel: string, amounts: QuotaAmounts = oneChannel): MaybePromise<void> {
@@ -74,12 +74,12 @@ export class QuotaGate {
     if (!(await this.#store.exists(channel))) quotas.requireChannel(owners)
   }
 
-  /** What to call when a channel was created for its owners. */
+  /** Returns the callback for a channel that was created for its owners. */
   onCreated(owners: string | undefined): (() => void) | undefined {
     return owners === undefined ? undefined : () => this.#quotas?.chargeChannel(owners, false)
   }
 
-  /** Reads a channel from the store, and counts it if that created it. @throws StoreUnavailable */
+  /** Reads a channel from the store, and counts it if the read created it. @throws StoreUnavailable */
   async read(
     channel: string,
     after: Position | undefined,
@@ -123,7 +123,7 @@ export class QuotaGate {
     })
   }
 
-  /** A repeat changes nothing, so it is answered although a quota is used up. @throws refusal if it is no repeat */
+  /** A repeat changes nothing, so it is answered even when a quota is used up. @throws refusal if it is not a repeat */
   async #answerRepeat(
     channel: string,
     data: string,

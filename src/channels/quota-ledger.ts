@@ -1,15 +1,15 @@
 /**
- * The amounts of one quota that one owner uses. Each amount has an end and counts until then, without being removed by
- * anyone: amounts are summed by buckets of time, and a bucket leaves the sum when it is over.
+ * The amounts of one quota that one owner uses. Each amount has an end and expires by itself: amounts are summed in
+ * buckets of time, and a bucket leaves the sum when its time is over.
  */
 export class QuotaLedger {
   readonly #bucketMs: number
-  /** As the store last returned it, all instances together. By bucket, like the others. */
+  /** The sum of all instances as the store last returned it, by bucket. */
   #stored: ReadonlyMap<number, number> = new Map()
-  /** What this instance has not yet added to the store. */
+  /** Amounts that this instance has not yet added to the store. */
   readonly #pending = new Map<number, number>()
   #used = 0
-  /** When a bucket of the sum is over, unix milliseconds. */
+  /** End of a bucket of the sum, in Unix milliseconds. */
   #validUntil = 0
 
   /** @param bucketMs  an amount counts for up to this long after its end */
@@ -23,14 +23,14 @@ export class QuotaLedger {
     return Math.max(0, this.#used)
   }
 
-  /** When the next amounts end, unix milliseconds; 0 if there are none. */
+  /** When the next amounts end, in Unix milliseconds; 0 if there are none. */
   get nextEnd(): number {
     return Number.isFinite(this.#validUntil) ? this.#validUntil : 0
   }
 
   /**
-   * @param amount  negative if something ended before its time
-   * @param endsAt  when it ends, unix milliseconds
+   * @param amount  negative if an amount ended early
+   * @param endsAt  end of the amount, in Unix milliseconds
    */
   add(amount: number, endsAt: number, now: number): void {
     const bucket = Math.ceil(endsAt / this.#bucketMs)
@@ -43,14 +43,14 @@ export class QuotaLedger {
     this.#validUntil = Math.min(this.#validUntil, end)
   }
 
-  /** What was added and not yet sent to the store, without what was freed. */
+  /** Added amounts that were not yet sent to the store, without freed ones. */
   get pending(): number {
     let sum = 0
     for (const amount of this.#pending.values()) if (amount > 0) sum += amount
     return sum
   }
 
-  /** The pending amounts by bucket, which are then no longer pending but counted until {@link store}. */
+  /** Returns the pending amounts by bucket. Until {@link store} they count as sent, no longer as pending. */
   removePending(): ReadonlyMap<number, number> {
     const sent = new Map(this.#pending)
     this.#pending.clear()
@@ -60,7 +60,7 @@ export class QuotaLedger {
     return sent
   }
 
-  /** Makes amounts pending again: the store did not get them. */
+  /** Makes amounts pending again, since the store did not get them. */
   restore(unsent: ReadonlyMap<number, number>): void {
     const stored = new Map(this.#stored)
     for (const [bucket, amount] of unsent) {

@@ -5,7 +5,7 @@ import { type KeptQuota, keptQuotas, type QuotaRules } from './quotas.js'
 /** Amounts on their way to the store. */
 export interface AmountsToAdd {
   readonly update: QuotaUpdate
-  /** Makes them pending again: the store did not get them. */
+  /** Makes them pending again, since the store did not get them. */
   readonly restore: () => void
 }
 
@@ -14,9 +14,9 @@ export class QuotaOwner {
   readonly name: string
   /** The theoretical arrival time of the next byte (generic cell rate algorithm), unix milliseconds. */
   arrival = 0
-  /** When the store last returned what all instances counted, unix milliseconds. */
+  /** When the store last returned the counts of all instances, in Unix milliseconds. */
   readAt = Number.NEGATIVE_INFINITY
-  /** The read under way. */
+  /** The running read. */
   reading: Promise<void> | undefined
   readonly #rules: QuotaRules
   readonly #ledgers = new Map<KeptQuota, QuotaLedger>()
@@ -31,12 +31,12 @@ export class QuotaOwner {
     return this.#ledgers.get(quota)?.used(now) ?? 0
   }
 
-  /** What this instance added to a quota and has not yet sent to the store. */
+  /** Amounts of a quota that this instance has not yet sent to the store. */
   pending(quota: KeptQuota): number {
     return this.#ledgers.get(quota)?.pending ?? 0
   }
 
-  /** When some of what it uses of a quota ends, unix milliseconds; 0 if it uses nothing. */
+  /** When part of its use of a quota ends, in Unix milliseconds; 0 if it uses nothing. */
   nextEnd(quota: KeptQuota): number {
     return this.#ledgers.get(quota)?.nextEnd ?? 0
   }
@@ -54,7 +54,7 @@ export class QuotaOwner {
     return this.arrival <= now && keptQuotas.every(quota => this.used(quota, now) === 0)
   }
 
-  /** What the store does not have yet: no longer pending, but counted. */
+  /** Returns amounts that the store does not have yet. They are no longer pending, but still counted. */
   beginUpdate(): AmountsToAdd {
     const sent = [...this.#ledgers].map(([quota, ledger]) => ({ quota, ledger, amounts: ledger.removePending() }))
     const amounts = sent.flatMap(({ quota, amounts }) =>

@@ -5,33 +5,35 @@ import type { QuotaLog } from './quota-refusals.js'
 import type { KeptQuota, QuotaRules } from './quotas.js'
 
 /**
- * Owners that are remembered, each with some 500 bytes. Above, the one that has been quiet for the longest time is
- * forgotten; if one of the {@link maxEvictionScan} quietest uses nothing, that one.
+ * Owners that are remembered, each with some 500 bytes. Above, the least recently used owner is forgotten, or the first
+ * of the {@link maxEvictionScan} least recently used that uses nothing.
  */
 export const maxQuotaOwners = 50_000
 const maxEvictionScan = 16
 /** Owners whose amounts one tick adds to the store; the others wait for the next. */
 const maxFlushedOwners = 2000
-/** After this time without an answer of the store, in milliseconds, an owner counts as unknown: it may have used more. */
+/**
+ * An owner counts as unknown after this time without an answer of the store, in milliseconds: it may have used more.
+ */
 const unknownAfterMs = 10_000
 
 export interface QuotaOwnersOptions {
   readonly rules: QuotaRules
-  /** Where instances add up their amounts. Undefined: there is one instance. */
+  /** Where instances add up their amounts. Undefined: there is one instance only. */
   readonly store: QuotaStore | undefined
   /** Unix milliseconds of the steady clock. */
   readonly now: () => number
   readonly log: QuotaLog
 }
 
-/** The owners that this instance knows, and what all instances have counted for them. */
+/** The owners known to this instance, with their amounts of all instances. */
 export class QuotaOwners {
   readonly #options: QuotaOwnersOptions
-  // The one that has been quiet for the longest time first.
+  // Least recently used first.
   readonly #owners = new Map<string, QuotaOwner>()
-  /** The last of them. */
+  /** The most recently used. */
   #newest: QuotaOwner | undefined
-  /** Owners with amounts that the store does not have yet; {@link maxQuotaOwners} of those that are forgotten, at most. */
+  /** Owners with amounts that the store does not have yet, including at most {@link maxQuotaOwners} forgotten ones. */
   readonly #pending = new Set<QuotaOwner>()
 
   constructor(options: QuotaOwnersOptions) {
@@ -46,7 +48,7 @@ export class QuotaOwners {
     return this.#owners.get(name)
   }
 
-  /** The owner, as the one that was used last. */
+  /** Returns the owner and marks it as the most recently used. */
   use(name: string): QuotaOwner {
     if (this.#newest?.name === name) return this.#newest
     const owner = this.#owners.get(name) ?? new QuotaOwner(name, this.#options.rules)
@@ -56,18 +58,18 @@ export class QuotaOwners {
     return owner
   }
 
-  /** @param amount  negative if something ended before its time. @param endsAt  unix milliseconds */
+  /** @param amount  negative if an amount ended early. @param endsAt  unix milliseconds */
   add(owner: QuotaOwner, quota: KeptQuota, amount: number, endsAt: number): void {
     owner.add(quota, amount, endsAt, this.#options.now())
     if (this.#options.store !== undefined) this.#pending.add(owner)
   }
 
-  /** Whether what other instances counted for an owner is unknown here, or no longer known. */
+  /** Whether the amounts of other instances for an owner are unknown here, or outdated. */
   isUnknown({ readAt }: QuotaOwner): boolean {
     return this.#options.store !== undefined && this.#options.now() - readAt >= unknownAfterMs
   }
 
-  /** Reads what all instances have counted for an owner. Concurrent calls share a read. @throws StoreUnavailable */
+  /** Reads an owner's amounts of all instances. Concurrent calls share a read. @throws StoreUnavailable */
   read(owner: QuotaOwner): Promise<void> {
     const { store } = this.#options
     if (store === undefined) return Promise.resolve()
@@ -77,7 +79,7 @@ export class QuotaOwners {
     return owner.reading
   }
 
-  /** Adds this instance's amounts to the store and reads those of the others. To be called about once a second. */
+  /** Adds this instance's amounts to the store and reads those of the others. Call it about once a second. */
   async tick(): Promise<void> {
     const { store, log } = this.#options
     if (store === undefined) return
@@ -92,7 +94,7 @@ export class QuotaOwners {
     try {
       owner.store(await store.add(update), this.#options.now())
     } catch (error) {
-      // If the store may have got them, the next answer shows it.
+      // If the store did apply them, its next answer shows it.
       if (error instanceof StoreUnavailable && error.outcome === 'unsent') {
         restore()
         this.#pending.add(owner)
@@ -113,7 +115,7 @@ export class QuotaOwners {
     }
     if (forgotten === undefined) return
     this.#owners.delete(forgotten.name)
-    // The amounts of the forgotten are still sent, unless the store is away and too many wait.
+    // Amounts of forgotten owners are still sent, unless the store is unavailable and too many wait.
     if (this.#pending.size > maxQuotaOwners) this.#pending.delete(forgotten)
   }
 }

@@ -11,24 +11,24 @@ export interface Refusal {
   /** The quota's name in metrics. */
   readonly quota: string
   readonly limit: number
-  /** Sent to the peer: what is used up, and which setting raises it. */
+  /** Sent to the peer: the exceeded quota, and the setting that raises it. */
   readonly message: string
   readonly retryAfterMs: number
 }
 
-/** An owner's refusals for one quota are logged this often at most, in milliseconds. */
+/** Minimum interval between log lines about one owner and quota, in milliseconds. */
 const logEveryMs = 60_000
-/** Owners and quotas whose last line is remembered. Above, the oldest is forgotten, and may be logged again. */
+/** Owners and quotas whose last log line is remembered. Above, the oldest is forgotten, and may be logged again. */
 const maxRemembered = 10_000
-/** A peer that is refused for a quota asks again after a minute at most: something may have ended before its time. */
+/** Longest retry delay after a refusal for a quota: amounts may end early. */
 const maxRetryAfterMs = 60_000
 
-/** Refuses what exceeds a quota: one log line per owner, quota and minute, however many requests are refused. */
+/** Refuses requests above a quota. Logs one line per owner, quota and minute, however many requests are refused. */
 export class QuotaRefusals {
   readonly #log: QuotaLog
   readonly #now: () => number
   readonly #onRefusal: (quota: string) => void
-  // In the order of their last lines.
+  // In the order of their last log lines.
   readonly #logged = new Map<string, { readonly at: number; refusals: number }>()
 
   /**

@@ -1,9 +1,9 @@
 import { idempotencyLifeMs, publishedLifeMs, unpublishedLifeMs } from '../store/channels.js'
 import type { StoreBound } from '../store/store.js'
 
-/** What one client, or one token, may use of what all share. */
+/** Limits of one client's, or one token's, use of shared resources. */
 
-/** Most of each; 0: any amount. */
+/** Limits by quota; 0: unlimited. */
 export interface QuotaLimits {
   /** Bytes published per second, on average. */
   readonly bytesPerSecond: number
@@ -16,21 +16,21 @@ export interface QuotaLimits {
   readonly tickets: number
 }
 
-/** Limits by what an owner is. */
+/** Limits by kind of owner. */
 export interface OwnerLimits {
-  /** Of a client, and of what a token publishes itself. */
+  /** Of a client, and of a token for its own publications. */
   readonly perClient: QuotaLimits
   /** Of all tickets of one token together, whatever their client ids: several times those of a client. */
   readonly perToken: QuotaLimits
 }
 
-/** Quotas of which amounts are kept until they end. */
+/** Quotas whose amounts are kept until they end. */
 export type KeptQuota = Exclude<keyof QuotaLimits, 'bytesPerSecond'>
 
 export const keptQuotas: readonly KeptQuota[] = ['historyBytes', 'channels', 'idempotencyResults', 'tickets']
 
 interface QuotaRule {
-  /** In messages, after the limit. */
+  /** Follows the limit in messages. */
   readonly what: string
   /** The setting to raise; absent: it is fixed. */
   readonly setting?: string
@@ -48,7 +48,7 @@ const buckets = 8
 const ticketLifeMs = 24 * 60 * 60 * 1000
 const ticketBucketMs = 5 * 60 * 1000
 
-/** Live tickets of one token: a fifth of what the embedded store keeps. */
+/** Live tickets of one token: a fifth of the embedded store's capacity. */
 const maxTicketsPerToken = 100_000
 /** Seconds of the rate that a burst may use in advance. */
 export const burstSeconds = 4
@@ -82,36 +82,39 @@ export function quotaRules(historyLifeMs: number): QuotaRules {
   }
 }
 
-/** A client's part of the bytes in histories, and what all tickets of one token may have of any quota. */
+/** Share of one client in the bytes of histories, and of all tickets of one token in any quota. */
 const historyShare = 1 / 4
 const tokenShare = 1 / 2
-/** A client's part of the idempotency results, and the most with Redis. */
+/** A client's share of the idempotency results, and the most with Redis. */
 const resultShare = 1 / 10
 const redisResults = 30_000
 
-/** The part of Redis' `maxmemory` that is meant for the histories of channels, and the most bytes. */
+/** The share of Redis' `maxmemory` for the histories of channels, and the most bytes. */
 const redisHistoryShare = 1 / 2
 const redisHistoryBytes = 1024 * 1024 * 1024
-/** What a channel (two keys), or an idempotency result (one), takes in Redis, in bytes; see scripts/measure-memory.mjs. */
+/**
+ * Memory of a channel (two keys) and of an idempotency result (one key) in Redis, in bytes; see
+ * scripts/measure-memory.mjs.
+ */
 const redisChannelBytes = 512
 const redisResultBytes = 256
-/** The part of the same bytes that all channels, or all idempotency results, may take beside the histories. */
+/** The share of the same bytes for all channels, or all idempotency results, besides the histories. */
 const redisCountShare = 1 / 4
 
 /** The setting of {@link QuotaSettings.clientQuotas.tokenMultiple}. */
 export const tokenMultipleSetting = 'COUNTERSIGN_TOKEN_QUOTA_MULTIPLE'
 
 export interface QuotaSettings {
-  /** Off lifts rates and counts; sizes stay bounded. */
+  /** False lifts rates and counts; sizes stay bounded. */
   readonly rateLimit: boolean
   /** `historyBytes` 0: derived from the store. */
   readonly clientQuotas: Pick<QuotaLimits, 'bytesPerSecond' | 'historyBytes' | 'channels'> & {
-    /** How many times the quotas of one client all tickets of a token may use together. */
+    /** The quota of all tickets of a token, as a multiple of one client's. */
     readonly tokenMultiple: number
   }
 }
 
-/** How much of each quota the store has for all together. */
+/** Capacity of the store for each quota, shared by all. */
 type StoreCapacity = Pick<QuotaLimits, 'historyBytes' | 'channels' | 'idempotencyResults'>
 
 /** @param maxMemoryBytes  undefined: unlimited, or unknown */
@@ -136,7 +139,7 @@ function capacityOf(bounds: readonly StoreBound[], maxMemoryBytes: number | unde
 }
 
 /**
- * @param bounds          of the store: of what Redis keeps there are none
+ * @param bounds          of the store; Redis has none
  * @param maxMemoryBytes  of Redis; undefined: unlimited, unknown, or another store
  */
 export function quotaLimits(

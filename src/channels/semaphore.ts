@@ -1,4 +1,4 @@
-/** Limits concurrent work; further work waits in the order of its arrival. */
+/** Limits concurrent work; further work waits in order of arrival. */
 export class Semaphore {
   #free: number
   readonly #waiting: (() => void)[] = []

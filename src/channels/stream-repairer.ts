@@ -4,7 +4,7 @@ import type { ChannelStream } from './channel-stream.js'
 import { Semaphore } from './semaphore.js'
 import { TopReader } from './top-reader.js'
 
-/** Reads in a row that bring a stream to a known top. More are needed only if each of them meets a new gap. */
+/** Successive reads that bring a stream to a known top. Only new gaps in each of them require more. */
 export const maxRepairTries = 3
 
 export interface StreamRepairerOptions {
@@ -15,7 +15,7 @@ export interface StreamRepairerOptions {
   readonly now: () => number
   /** A gap was found and will be repaired from the store. */
   readonly onGap: () => void
-  /** A gap could not be repaired yet. @param error undefined if reads succeeded, but each met a new gap */
+  /** A gap could not be repaired yet. @param error undefined if reads succeeded, but each found a new gap */
   readonly onUnrepaired: (stream: ChannelStream, error?: unknown) => void
 }
 
@@ -33,7 +33,7 @@ export class StreamRepairer {
 
   /**
    * Brings a stream to the store's top as of this call, or later.
-   * @param onCreated  called if that created the channel in the store
+   * @param onCreated  called if this created the channel in the store
    * @throws StoreUnavailable
    */
   async refresh(stream: ChannelStream, onCreated?: () => void): Promise<void> {
@@ -60,7 +60,7 @@ export class StreamRepairer {
     if (stream.hasGap) this.repairGap(stream)
   }
 
-  /** Reads what the stream is missing. Concurrent calls for one stream share a read. */
+  /** Reads the missing publications of a stream. Concurrent calls for one stream share a read. */
   #repair(stream: ChannelStream): Promise<void> {
     const { store, bounds } = this.#options
     stream.repairing ??= this.#reads

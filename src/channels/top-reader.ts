@@ -4,12 +4,12 @@ import type { ChannelStream } from './channel-stream.js'
 
 interface Batch {
   readonly streams: Set<ChannelStream>
-  /** Names of channels that the read created, until one of those who asked for them was notified. */
+  /** Names of channels that the read created, until one of their callers was notified. */
   readonly created: Set<string>
   readonly tops: Promise<ReadonlyMap<ChannelStream, Position>>
 }
 
-/** Reads the tops of streams from the store; requests of one moment travel in one call. */
+/** Reads the tops of streams from the store; concurrent requests share one call. */
 export class TopReader {
   readonly #store: ChannelStore
   readonly #batchSize: number
@@ -21,7 +21,7 @@ export class TopReader {
   }
 
   /**
-   * The store's top of a channel, read after this call. The stream listens by then.
+   * The store's top of a channel, read after this call. The stream already listens by then.
    * @param onCreated  called if the read created the channel; of those that share the read, the first one's is called
    * @throws StoreUnavailable
    */
@@ -51,7 +51,7 @@ export class TopReader {
     return batch
   }
 
-  /** Listens first, so that publications between the two calls are received. */
+  /** Listens first, so that no publication between the two calls is missed. */
   async #readBatch(
     streams: readonly ChannelStream[],
     created: Set<string>

@@ -8,11 +8,11 @@ import type {
 } from '../store/channels.js'
 import type { MaybePromise } from '../store/maybe-promise.js'
 
-/** A session that receives publications as they come (a socket). */
+/** A session that receives publications as they arrive (a socket). */
 export interface Subscriber {
   /** Receives the publication after its position. */
   publication(channel: string, epoch: string, publication: StoredPublication): void
-  /** Publications after its position are lost; it is no longer joined (INSUFFICIENT_STATE). */
+  /** Publications after its position are lost; the subscriber has left (INSUFFICIENT_STATE). */
   lost(channel: string): void
 }
 
@@ -24,7 +24,7 @@ export interface LastPublications {
   readonly maxBytes: number
 }
 
-/** Where a subscriber begins: it recovers from a position, or gets the newest publications. */
+/** Start of a subscriber: it recovers from a position, or gets the newest publications. */
 export type JoinPoint = Position | LastPublications
 
 /** The result of a join. */
@@ -37,25 +37,25 @@ export interface Joined {
 }
 
 export interface ReadOptions {
-  /** Asks the store even if memory has an answer. A recovery needs it, because memory may lag. */
+  /** Asks the store even if memory has an answer. Recoveries need it, because memory may lag. */
   readonly fresh: boolean
-  /** Whose quotas count a channel that this read creates, see store/owners.ts; absent: nobody's. */
+  /** Owners whose quotas count a channel that this read creates, see store/owners.ts; absent: no quota. */
   readonly owners?: string
 }
 
-/** Who publishes. */
+/** The publisher. */
 export interface PublishRequest {
   /** Unique across channels; '' if the call will not be repeated. */
   readonly idempotencyKey: string
-  /** Whose quotas count the publication, see store/owners.ts; absent: nobody's. */
+  /** Owners whose quotas count the publication, see store/owners.ts; absent: no quota. */
   readonly owners?: string
-  /** The key is the gateway's own for a message of this bridge session. */
+  /** The gateway made the key for a message of this bridge session. */
   readonly sessionId?: string
 }
 
 /**
  * Publications on one instance (PROTOCOL §10): it listens to the channels that its sessions have joined, delivers each
- * publication to each subscriber once and in order, and detects by itself that one was missed.
+ * publication to each subscriber once and in order, and detects missed ones by itself.
  */
 export interface ChannelBroker {
   /**
@@ -66,18 +66,18 @@ export interface ChannelBroker {
   publish(channel: string, data: string, request: PublishRequest): MaybePromise<Published | 'conflict'>
 
   /**
-   * Joins, or moves a subscriber that has joined, without a race: every publication after `position` reaches it. It
-   * receives nothing before `release`, which is to be called when its peer knows `position`.
+   * Joins, or moves a subscriber that has joined, without a race: every publication after `position` reaches it.
+   * Nothing is delivered before `release`: call it once the peer knows `position`.
    * @param from     a position to continue from, or the newest publications to begin with
-   * @param owners   whose quotas count the channel if it is created; absent: nobody's
+   * @param owners   owners whose quotas count the channel if it is created; absent: no quota
    * @throws StoreUnavailable; the subscriber keeps its former position
    * @throws ProtocolError UNAVAILABLE if this instance has too many channels in use
    * @throws RateLimited if the channel is unknown and the owners may create no more
    */
   join(subscriber: Subscriber, channel: string, from?: JoinPoint, owners?: string): Promise<Joined>
-  /** Delivers what was withheld since `join`. */
+  /** Delivers the publications since `join`. */
   release(subscriber: Subscriber, channel: string): void
-  /** @returns whether it had joined */
+  /** @returns false if it had not joined */
   leave(subscriber: Subscriber, channel: string): boolean
 
   // For sessions that fetch and keep their own positions (the bridge).
@@ -98,26 +98,26 @@ export interface ChannelBroker {
   /**
    * The newest publications of a channel that the store still keeps, or those just before a position. At most
    * `ChannelBounds.pageReads` such reads run concurrently.
-   * @param owners  whose quotas count the channel if it is created; absent: nobody's
+   * @param owners  owners whose quotas count the channel if it is created; absent: no quota
    * @throws StoreUnavailable
    * @throws RateLimited if the channel is unknown and the owners may create no more
    */
   readPage(channel: string, request: PageRequest, owners?: string): Promise<ChannelPage>
   /**
-   * Whether nothing is after a position, as far as this instance knows; `readAfter` would return the same. False if
+   * Whether a position is the channel's top, as far as this instance knows; `readAfter` would return the same. False if
    * there is no stream of the channel.
    */
   isTop(channel: string, position: Position): boolean
   /**
-   * Calls `listener` when there is something after `position`, or when the position is invalid. It may be called more
-   * than once, but not before this method returns. It is a hint: it is never called if this instance has too many
-   * channels in use.
-   * @returns stops watching
+   * Calls `listener` when publications follow `position`, or when the position is invalid. It may be called more than
+   * once, but not before this method returns. It is a hint: it is never called if this instance has too many channels
+   * in use.
+   * @returns a function that stops watching
    */
   watch(channel: string, position: Position, listener: () => void): () => void
   /** Tops of many channels, for a welcome. @throws StoreUnavailable */
   tops(channels: readonly string[]): Promise<readonly Position[]>
 
-  /** Verifies the positions of silent channels and closes unused streams. To be called about once a second. */
+  /** Verifies the positions of silent channels and closes unused streams. Call it about once a second. */
   tick(): Promise<void>
 }

@@ -8,8 +8,8 @@ import { RevocationWatcher } from './revocation-watcher.js'
 import { SessionReaper } from './session-reaper.js'
 
 /**
- * This instance among others: it keeps its sessions alive in the store, reaps those of lost instances, applies
- * revocations, and reports presence. It has no timers: call {@link tick} about once a second.
+ * This instance as a member of the cluster: keeps its sessions alive in the store, reaps those of lost instances,
+ * applies revocations, and reports presence. It has no timers: call {@link tick} about once a second.
  */
 export class ClusterMember {
   readonly #dependencies: Pick<
@@ -21,7 +21,7 @@ export class ClusterMember {
   readonly #heartbeat: InstanceHeartbeat
   readonly #reaper: SessionReaper
   readonly #watcher: RevocationWatcher
-  /** Source ticks and store work that have not finished yet. */
+  /** Source ticks and store work still in progress. */
   readonly #running = new Map<object, Promise<void>>()
 
   constructor(dependencies: SessionDependencies, sessions: SessionRegistry, presence: StoredPresenceTracker) {
@@ -48,14 +48,14 @@ export class ClusterMember {
     this.#heartbeat.requestReregistration()
   }
 
-  /** Starts to follow revocations. Await it before the first handshake. @throws StoreUnavailable */
+  /** Starts following revocations. Await it before the first handshake. @throws StoreUnavailable */
   start(): Promise<void> {
     return this.#watcher.check()
   }
 
   /**
    * Expires and challenges sessions at once, even when the store is slow. Store work runs once at a time; its failures
-   * are logged, and the next tick makes up for them.
+   * are logged, and the next tick retries.
    */
   async tick(): Promise<void> {
     const { now, steadyNow, isGracePeriod, presenceNotifier } = this.#dependencies
@@ -90,7 +90,7 @@ export class ClusterMember {
     }
   }
 
-  /** Separate from the other store work: with many channels it takes long, and heartbeats must not wait for it. */
+  /** Runs apart from the other store work: with many channels it takes long, and heartbeats must not wait for it. */
   async #flushPresence(): Promise<void> {
     try {
       await this.#presence.flush(since => this.#sessions.presenceSince(since))

@@ -1,18 +1,18 @@
 import type { ConnectedSessions } from '../session/connected-sessions.js'
 
-/** Part of the drain time within which clients reconnect, each at a random moment, so that they do not come all at once. */
+/** Share of the drain time within which clients reconnect, each at a random moment, to spread the load. */
 const reconnectShare = 0.5
-/** Time in which one more session reconnects, in milliseconds: a few sessions need not be spread over the whole share. */
+/** Time per reconnecting session, in milliseconds: a few sessions need not be spread over the whole share. */
 const spreadMsPerSession = 10
 const pollMs = 50
 /** Interval between checks for other instances, in milliseconds. */
 const checkEveryMs = 500
 
-/** A transport whose clients cannot be asked to reconnect, since no connection leads to them (the bridge). */
+/** A transport that cannot ask its clients to reconnect, since it holds no connections (the bridge). */
 export interface DrainParticipant {
   /** Called when the drain begins: answers the requests that are held. */
   begin(): void
-  /** Whether clients no longer come to this instance. */
+  /** Whether clients have stopped coming to this instance. */
   isQuiet(): boolean
 }
 
@@ -20,24 +20,24 @@ export interface Drain {
   isDraining(): boolean
   register(participant: DrainParticipant): void
   /**
-   * Asks every session to move to another instance. Resolves when all have moved, when there is no other instance that
-   * goes on, or when the time is up.
+   * Asks every session to move to another instance. Resolves when all have moved, when no other instance keeps running,
+   * or when the time is up.
    */
   run(): Promise<void>
 }
 
 /** The other instances on the store. */
 export interface OtherInstances {
-  /** Lets them know that this one stops. */
+  /** Announces that this instance stops. */
   announceStop(): Promise<void>
-  /** Whether one of them goes on. */
+  /** Whether any other instance keeps running. */
   exist(): Promise<boolean>
 }
 
 export interface DrainOptions {
   readonly sessions: Pick<ConnectedSessions, 'size' | 'values'>
   readonly others: OtherInstances
-  /** How long sessions get to move elsewhere (PROTOCOL §7, `reconnect`); 0: they are not asked. */
+  /** Time for sessions to move elsewhere (PROTOCOL §7, `reconnect`); 0: they are not asked to. */
   readonly drainMs: number
 }
 
@@ -46,7 +46,7 @@ export function createDrain({ sessions, others, drainMs }: DrainOptions): Drain 
   const participants: DrainParticipant[] = []
   const asked = new WeakSet<object>()
 
-  /** Also those whose handshake was under way when the drain began. */
+  /** Includes sessions whose handshake was in progress when the drain began. */
   function askToReconnect(): void {
     const spreadMs = Math.min(drainMs * reconnectShare, sessions.size * spreadMsPerSession)
     for (const session of sessions.values()) {
@@ -60,7 +60,7 @@ export function createDrain({ sessions, others, drainMs }: DrainOptions): Drain 
     return sessions.size === 0 && participants.every(participant => participant.isQuiet())
   }
 
-  /** Without an answer of the store there may be others. */
+  /** If the store does not answer, assume that there are other instances. */
   async function othersExist(): Promise<boolean> {
     return others.exist().catch(() => true)
   }

@@ -9,7 +9,7 @@ const heartbeatTtlMs = 5000
 
 type AnnouncerDependencies = Pick<SessionDependencies, 'store' | 'settings' | 'registry'>
 
-/** The heartbeat of this instance itself in the store, with what other instances read of it. */
+/** The heartbeat of this instance itself in the store, with the data that other instances read. */
 export class InstanceAnnouncer implements OtherInstances {
   readonly #dependencies: AnnouncerDependencies
   #announcedAt = 0
@@ -32,7 +32,7 @@ export class InstanceAnnouncer implements OtherInstances {
     return this.#announce()
   }
 
-  /** This instance is among what the store reports. @throws StoreUnavailable */
+  /** Whether the store reports this instance. @throws StoreUnavailable */
   async exist(): Promise<boolean> {
     const announced = await this.#dependencies.store.announcements()
     return announced === undefined || announced.some(({ isStopping }) => isStopping !== true)

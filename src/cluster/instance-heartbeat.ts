@@ -26,12 +26,12 @@ export class InstanceHeartbeat {
     this.#writtenAt = options.now()
   }
 
-  /** Registers all sessions again with the next {@link write}: the store has shown that it lacks some. */
+  /** Registers all sessions again with the next {@link write}: the store turned out to lack some. */
   requestReregistration(): void {
     this.#needsReregistration = true
   }
 
-  /** Writes the heartbeats since the last write. A failed write is made up for by the next. */
+  /** Writes the heartbeats since the last write. The next write retries a failed one. */
   async write(): Promise<void> {
     const { sessions, registry, log, now } = this.#options
     const since = this.#writtenAt
@@ -45,7 +45,7 @@ export class InstanceHeartbeat {
       }
     } catch (error) {
       this.#writtenAt = since
-      // If the store did write them, an outage has counted them twice.
+      // If the store did write them, an outage counts them twice.
       for (const { counter, counts } of heartbeats) if (counts !== undefined) counter?.putBack(counts)
       this.#needsReregistration = true
       reportBackgroundFailure(this.#options, 'upkeep', error, log, 'could not write session heartbeats')

@@ -1,8 +1,8 @@
-/** A gap between two beats above this means that the process did not run: it was stopped, or its event loop was blocked. */
+/** A longer gap between two beats means that the process did not run: it was stopped, or its event loop was blocked. */
 export const pauseMs = 2500
-/** The most that peers get to be heard after a pause. */
+/** Longest grace for peers after a pause. */
 export const maxGraceMs = 30_000
-/** Added to each grace: what arrived meanwhile must be read first. */
+/** Added to each grace: data that arrived meanwhile must be read first. */
 const momentMs = 1000
 /** Time between two beats. */
 const beatEveryMs = 1000
@@ -15,8 +15,8 @@ export interface PauseDetectorOptions {
 }
 
 /**
- * Notices pauses of this process. While it did not run, it could hear nobody: silence in that time shows nothing about a
- * peer. So after a pause peers get as long as it lasted, and a moment, before any of them counts as silent.
+ * Notices pauses of this process. Meanwhile it received nothing, so silence in that time proves nothing about a peer.
+ * After a pause peers get a grace of its length, and a little more, before any of them counts as silent.
  */
 export class PauseDetector {
   readonly #options: PauseDetectorOptions
@@ -37,7 +37,7 @@ export class PauseDetector {
     this.#options.onPause(gapMs - beatEveryMs)
   }
 
-  /** Whether no peer counts as silent yet. Also true when a pause has just ended and no beat has noticed it. */
+  /** Whether peers are still within their grace. Also true when a pause has just ended and no beat has noticed it. */
   readonly isGracePeriod = (): boolean => {
     const at = this.#options.monotonicNow()
     return at < this.#graceEndsAt || at - (this.#beatAt ?? at) > pauseMs

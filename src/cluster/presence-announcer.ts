@@ -4,10 +4,10 @@ import { type Store, StoreUnavailable } from '../store/store.js'
 
 /** Channels whose changes are announced concurrently. */
 const announceBatch = 200
-/** Corrections of one count. Each follows a change that another instance made meanwhile, and announces. */
+/** Corrections of one count. Each follows a change that another instance made and announces meanwhile. */
 export const maxCountCorrections = 3
 
-/** Publishes changes of presence for the channels of which somebody wants them, on any instance. */
+/** Publishes changes of presence for channels with watchers, on any instance. */
 export class PresenceAnnouncer {
   readonly #store: Pick<Store, 'presence' | 'channels'>
   readonly #now: () => number
@@ -18,7 +18,10 @@ export class PresenceAnnouncer {
     this.#now = now
   }
 
-  /** Announces what calls of the store changed, in their order. Without the store nobody learns of it: it is a hint. */
+  /**
+   * Announces changes made by calls of the store, in their order. Announcements are hints: without the store they are
+   * dropped.
+   */
   async announce(all: readonly PresenceChanges[]): Promise<void> {
     const deltas = [...deltasOf(all)].filter(([, delta]) => !delta.isEmpty)
     for (let i = 0; i < deltas.length; i += announceBatch) {
@@ -31,11 +34,11 @@ export class PresenceAnnouncer {
     const { presence, channels } = this.#store
     const name = presenceChannelOf(channel)
     try {
-      // It exists while somebody wants the changes, and for a while after.
+      // It exists while there are watchers, and for a while after.
       if (!(await channels.exists(name))) return
       let count = await presence.count(channel, this.#now())
       await this.#publish(name, delta.encode(count))
-      // Another instance may have announced a newer count between the two calls: the last one that is announced is right.
+      // Another instance may have announced a newer count between the two calls: the last announced count is right.
       for (let i = 0; i < maxCountCorrections; i++) {
         const stated = count
         count = await presence.count(channel, this.#now())

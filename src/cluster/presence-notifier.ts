@@ -28,7 +28,9 @@ interface Watched {
   joining: Promise<void> | undefined
 }
 
-/** The changes of presence for all sockets of this instance: it joins each channel of changes once, whoever watches it. */
+/**
+ * The changes of presence for all sockets of this instance: it joins each channel of changes once for all its watchers.
+ */
 export class ChannelPresenceNotifier implements PresenceNotifier, Subscriber {
   readonly #options: PresenceNotifierOptions
   readonly #watched = new Map<string, Watched>()
@@ -106,7 +108,7 @@ export class ChannelPresenceNotifier implements PresenceNotifier, Subscriber {
     if (watched !== undefined) watched.isJoined = false
   }
 
-  /** Joins again what was lost, too. */
+  /** Also joins lost channels again. */
   tick(): void {
     const { presence, log } = this.#options
     for (const [channel, watched] of this.#watched) {

@@ -9,13 +9,13 @@ import { PresenceAnnouncer } from './presence-announcer.js'
 /** All present sessions are written to the store again after this time, or a third of an entry's life if that is less. */
 export const presenceRefreshMs = 20_000
 /**
- * Changes that wait for the next flush. Further ones are dropped: the next refresh makes up for a join, the entry's
- * deadline for a leave.
+ * Changes that wait for the next flush. Further ones are dropped: the next refresh adds a missed join, and the entry's
+ * deadline ends a missed leave.
  */
 export const maxPendingChanges = 100_000
-/** Entries that have ended are removed this often, in channels whose changes somebody here wants, in milliseconds. */
+/** Interval between removals of ended entries, in channels whose changes are watched here, in milliseconds. */
 export const sweepEveryMs = 5000
-/** Such channels of this instance. Entries of further ones are removed by the next refresh of theirs. */
+/** Such channels of this instance. Entries of further ones are removed by their next refresh. */
 export const maxSweptChannels = 10_000
 /** A channel counts as wanted for this long after {@link PresenceTracker.watched}, in milliseconds. */
 const wantedMs = 60_000
@@ -23,7 +23,7 @@ const wantedMs = 60_000
 /** A presence tracker that writes to the store: changes about once a second, and everything at each refresh. */
 export interface StoredPresenceTracker extends PresenceTracker {
   /**
-   * Writes pending changes. One flush runs at a time. The next refresh makes up for a failed one.
+   * Writes pending changes. One flush runs at a time. The next refresh covers a failed one.
    * @param everyone  lists all present sessions for a refresh. `since` is the previous refresh in Unix milliseconds:
    *   sessions that only the store holds are listed if they were active since then
    * @throws StoreUnavailable
@@ -53,7 +53,7 @@ class Tracker implements StoredPresenceTracker {
   readonly #announcer: PresenceAnnouncer
   /** The last change of each session in each channel. */
   #pending = new Map<string, PendingChange>()
-  /** Channels whose changes somebody here wants, and when that was last reported. The oldest first. */
+  /** Channels whose changes are watched here, and the time of the last report of that. Oldest first. */
   readonly #wanted = new Map<string, number>()
   #refreshedAt = 0
   #sweptAt = 0
@@ -129,7 +129,7 @@ class Tracker implements StoredPresenceTracker {
     }
   }
 
-  /** Nobody reports that the sessions of an instance that died have left: their entries end. */
+  /** The sessions of a dead instance are not reported as left: their entries end by deadline. */
   async #sweep(at: number): Promise<readonly PresenceChanges[]> {
     if (at - this.#sweptAt < sweepEveryMs) return []
     this.#sweptAt = at

@@ -13,7 +13,7 @@ export interface RevocationWatcherOptions {
   readonly durable: Pick<DurableStore, 'auditHead' | 'auditAfter' | 'changesAfter' | 'onChange'>
   readonly registry: Pick<Registry, 'clients' | 'tickets'>
   readonly sessions: Pick<SessionRegistry, 'ofClient' | 'clientIds' | 'revoke'>
-  /** Called when the store turns out to be older than what this instance has seen. */
+  /** Called when the store turns out to be older than the state that this instance has seen. */
   readonly onRewound: () => void
   readonly log: Pick<Log, 'warn'>
   readonly boundedLog: SessionDependencies['boundedLog']
@@ -22,8 +22,8 @@ export interface RevocationWatcherOptions {
 }
 
 /**
- * Reads change events from the durable store and revalidates the sessions of changed clients. Change signals only speed
- * it up: events are numbered and kept, so that a lost signal delays a revocation until the next tick.
+ * Reads change events from the durable store and revalidates the sessions of changed clients. Signals only speed this
+ * up: events are numbered and kept, so a lost signal delays a revocation until the next tick.
  */
 export class RevocationWatcher {
   readonly #options: RevocationWatcherOptions
@@ -50,8 +50,8 @@ export class RevocationWatcher {
   }
 
   /**
-   * Handles all change events since the previous check; the first check only notes where the log ends. One check runs at
-   * a time. A call during one starts another after it, and resolves with it.
+   * Handles all change events since the previous check; the first check only records the end of the log. One check runs
+   * at a time. A call during one starts another after it, and resolves with it.
    * @throws StoreUnavailable
    */
   check(): Promise<void> {
@@ -77,7 +77,7 @@ export class RevocationWatcher {
     await this.#handleChanges()
   }
 
-  /** Whether an entry that was the log's head is still in the log, at its place. */
+  /** Whether the entry that was the log's head is still at its place in the log. */
   async #contains({ seq, hash }: AuditHead): Promise<boolean> {
     if (seq === 0) return true
     const [entry] = await this.#options.durable.auditAfter(seq - 1, 1)

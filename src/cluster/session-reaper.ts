@@ -1,7 +1,7 @@
 import type { SessionRegistry } from '../session/session-registry.js'
 import type { SessionEntry, SessionStore } from '../store/store.js'
 
-/** Milliseconds that an instance has to end an overdue session before another instance may. */
+/** Grace for an instance to end an overdue session before other instances may, in milliseconds. */
 const reapLeaseMs = 10_000
 /** Overdue sessions that one pass claims. */
 const maxReapedSessions = 500
@@ -9,7 +9,7 @@ const maxReapedSessions = 500
 export interface SessionReaperOptions {
   readonly sessions: Pick<SessionStore, 'reap'>
   readonly registry: Pick<SessionRegistry, 'sourceOf'>
-  /** Called when the store has an old deadline of a session that this instance serves. */
+  /** Called when the store has an outdated deadline of a session that this instance serves. */
   readonly onStaleEntry: () => void
   /** Unix milliseconds of the steady clock. */
   readonly now: () => number
@@ -17,7 +17,7 @@ export interface SessionReaperOptions {
   readonly isGracePeriod: () => boolean
 }
 
-/** Ends sessions whose deadline has passed, mostly those of instances that are gone. */
+/** Ends sessions whose deadline has passed, mostly those of lost instances. */
 export class SessionReaper {
   readonly #options: SessionReaperOptions
 
@@ -36,7 +36,7 @@ export class SessionReaper {
 
   async #expire(entry: SessionEntry): Promise<boolean> {
     const source = this.#options.registry.sourceOf(entry.transport)
-    // Another version of the gateway may know more transports: its own instances reap those sessions.
+    // Another version of the gateway may know more transports: its instances reap those sessions.
     return source === undefined ? false : source.expire(entry)
   }
 }

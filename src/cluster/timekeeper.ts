@@ -8,7 +8,7 @@ export interface TimekeeperOptions {
   readonly store: Pick<Store, 'time'>
   /** Unix milliseconds of the wall clock. */
   readonly now: () => number
-  /** Absent: the wall clock decides who is silent, without corrections. */
+  /** Absent: the wall clock decides which peers are silent, without corrections. */
   readonly clock?: SteadyClock
   /** Milliseconds of a clock that never jumps. Absent: no pauses are noticed. */
   readonly monotonicNow?: () => number
@@ -17,12 +17,13 @@ export interface TimekeeperOptions {
   readonly onPause: () => void
 }
 
-/** A slower reading of the store's clock is not used: it may be wrong by half of this. */
+/** Slower readings of the store's clock are not used: they may be wrong by half of this. */
 const maxRoundTripMs = 500
 
 /**
- * The times by which this instance decides which peers are silent. Its steady clock follows the store's clock, which all instances share,
- * or the wall clock of a single instance. After a pause of this process it grants peers time to be heard.
+ * Clocks by which this instance decides which peers are silent. Its steady clock follows the store's clock, which all
+ * instances share, or the wall clock of a single instance. After a pause of this process it grants peers time to be
+ * heard.
  */
 export class Timekeeper {
   readonly steadyNow: () => number
@@ -56,7 +57,7 @@ export class Timekeeper {
     return { now: this.#options.now(), steadyNow: this.steadyNow(), isGracePeriod: this.isGracePeriod() }
   }
 
-  /** Reads the reference. Call it about once a second; without the store the steady clock runs on by itself. */
+  /** Reads the reference clock. Call it about once a second; without the store the steady clock runs freely. */
   async synchronize(): Promise<void> {
     if (this.#isReading) return
     this.#isReading = true

@@ -2,7 +2,9 @@ import { ConfigError } from './config-error.js'
 import { type EnvFile, parseEnvLines } from './env-lines.js'
 import { pipeWaitMs, readBoundedFile, whyUnread } from './read-file.js'
 
-/** Reads `.env` files. What cannot be read completely is refused: a setting that is skipped would pass for its default. */
+/**
+ * Reads `.env` files. Refuses files that cannot be read completely: a skipped setting would silently have its default.
+ */
 
 /** Far above any real file: 64 KiB of settings would be hundreds of them. */
 export const maxEnvFileBytes = 65_536
@@ -15,7 +17,10 @@ function startsWith(bytes: Uint8Array, mark: Uint8Array): boolean {
   return mark.every((byte, i) => bytes[i] === byte)
 }
 
-/** Without its mark UTF-16 is valid UTF-8 with a NUL beside each ASCII letter: all in even places, or all in odd ones. */
+/**
+ * UTF-16 without a byte order mark is valid UTF-8 with a NUL beside each ASCII letter: all at even offsets, or all at
+ * odd ones.
+ */
 function isUnmarkedUtf16(bytes: Uint8Array): boolean {
   const nuls = [0, 0]
   for (const [i, byte] of bytes.entries()) if (byte === 0) nuls[i % 2] = (nuls[i % 2] ?? 0) + 1
@@ -53,9 +58,9 @@ function readBytes(path: string, waitMs: number): Uint8Array | undefined {
 }
 
 /**
- * @param path    a file that need not exist
- * @param waitMs  longest time that it may take if it is a pipe, in milliseconds
- * @returns its variables and the faults of its lines; none without the file
+ * @param path    may be missing
+ * @param waitMs  longest wait for a pipe, in milliseconds
+ * @returns its variables and the faults of its lines; none if the file is missing
  * @throws ConfigError if it cannot be read or is not UTF-8
  */
 export function readEnvFile(path: string, waitMs: number = pipeWaitMs): EnvFile {

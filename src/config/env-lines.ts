@@ -1,17 +1,17 @@
 import { parseEnv } from 'node:util'
 
 /**
- * Splits a `.env` file into logical lines. `parseEnv` alone takes all text up to the next `=` for a name, so that a line
- * of any other kind would hide the setting after it.
+ * Splits a `.env` file into logical lines. `parseEnv` alone reads all text up to the next `=` as a name, so a malformed
+ * line would hide the setting after it.
  */
 
 export interface EnvFile {
   readonly variables: Readonly<Record<string, string | undefined>>
-  /** One sentence for each line that is neither a setting nor a comment nor blank. They never hold a value. */
+  /** One sentence for each line that is not a setting, a comment or blank. They never contain a value. */
   readonly faults: readonly string[]
 }
 
-/** Faulty lines that are reported one by one; a file of another kind has nothing but those. */
+/** Faulty lines that are reported one by one; a file in another format has nothing else. */
 export const maxLineFaults = 20
 
 const blankOrComment = /^[ \t]*(#.*)?$/
@@ -19,12 +19,12 @@ const assignment = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=[ \t]*/
 // Control characters, other ends of lines, and what cannot be seen: a second file may begin after one.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is searched for
 const invisible = /[\u0000-\u0008\u000b-\u001f\u007f\u0085\u200b-\u200f\u2028\u2029\u2060\ufeff]/
-/** The only part of a faulty line that is repeated: what follows may be a secret. */
+/** The only part of a faulty line that is quoted: the rest may be a secret. */
 const nameAtStart = /^[^=:A-Za-z]*(?:(?:set|export)\s+)?(COUNTERSIGN_[A-Z_]{1,64})(?![A-Za-z0-9])/i
 
 interface LogicalLine {
   readonly text: string
-  /** The variable that it sets; undefined for a blank line or a comment. */
+  /** The variable that the line sets; undefined for a blank line or a comment. */
   readonly name?: string
   readonly fault?: string
 }
@@ -55,7 +55,7 @@ function firstLine(rest: string): LogicalLine {
 }
 
 /**
- * @param path  for the faults
+ * @param path  named in the faults
  * @param text  the file without a byte order mark
  */
 export function parseEnvLines(path: string, text: string): EnvFile {
@@ -66,7 +66,7 @@ export function parseEnvLines(path: string, text: string): EnvFile {
   for (let lineNumber = 1; rest !== ''; ) {
     const { text: line, name, fault } = firstLine(rest)
     const parsed = name === undefined ? {} : parseEnv(line)
-    // Whatever the rules of this Node's parser: what it takes from this line is this one variable.
+    // Independent of this Node's parser rules: the line sets this one variable.
     const agrees = name === undefined || (Object.keys(parsed).length === 1 && parsed[name] !== undefined)
     if (fault !== undefined || !agrees) {
       faults.push(`${path} line ${lineNumber}: ${fault ?? `${name}: the line is not NAME=value`}`)

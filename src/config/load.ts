@@ -8,12 +8,12 @@ import { isServiceLink, serviceLinkWarning } from './service-links.js'
 import { mergeSources, type SettingTexts, type Sources, settingPrefix } from './sources.js'
 import { showSetting } from './store-url.js'
 
-/** Turns the settings into the gateway's configuration. Every fault is reported at once, and the result is frozen. */
+/** Turns the settings into the gateway's configuration. Reports every fault at once, and freezes the result. */
 
 export { ConfigError } from './config-error.js'
 export type { OriginRule } from './origins.js'
 
-/** How to reach Redis. */
+/** Connection to Redis. */
 export interface RedisChoice {
   readonly kind: 'redis'
   /** One of the forms of COUNTERSIGN_STORE. */
@@ -56,7 +56,7 @@ export interface Config {
   readonly framesPerSecond: number
   /** Bytes of request bodies that this process holds at once. */
   readonly pendingBodyBytes: number
-  /** What one client may use. `historyBytes` 0: the store's default. */
+  /** Quotas of one client. `historyBytes` 0: the store's default. */
   readonly clientQuotas: {
     readonly bytesPerSecond: number
     readonly historyBytes: number
@@ -65,14 +65,14 @@ export interface Config {
   }
   /** Patterns of the channels whose members are recorded. */
   readonly presence: readonly string[]
-  /** Days for which audit entries are kept; 0: for ever. */
+  /** Retention of audit entries in days; 0: unlimited. */
   readonly auditDays: number
   readonly history: { readonly size: number; readonly lifeMs: number }
 }
 
 const properties: TProperties = settingsSchema.properties
 
-/** Reports names that start with COUNTERSIGN_ but are not settings: a typo must not pass for a default. */
+/** Reports names that start with COUNTERSIGN_ but are not settings: a typo must not silently mean the default. */
 function checkNames(source: SettingTexts, problems: string[], warnings: string[]): void {
   for (const [name, value] of Object.entries(source)) {
     if (!name.startsWith(settingPrefix) || value === undefined) continue
@@ -82,7 +82,10 @@ function checkNames(source: SettingTexts, problems: string[], warnings: string[]
   if (warning !== undefined) warnings.push(warning)
 }
 
-/** What a setting must be and what it is. Keys and tokens are not repeated, nor is what may be the password in a URL. */
+/**
+ * Describes the expected and the actual value of a setting. Keys and tokens are not quoted, nor possible passwords in a
+ * URL.
+ */
 function describeFault(name: string, text: string, schema: TSchema): string {
   const shown = /KEY|TOKEN|PASSWORD/.test(name) ? '' : ` It is ${JSON.stringify(showSetting(name, text).slice(0, 64))}.`
   const range =
@@ -90,13 +93,15 @@ function describeFault(name: string, text: string, schema: TSchema): string {
   return `${name}: ${'description' in schema ? schema.description : ''}${range}${shown}`
 }
 
-/** Checks each setting by itself. A faulty one is reported and replaced by its default, so that the rest is checked too. */
+/**
+ * Checks each setting by itself. Reports a faulty one and replaces it by its default, so that the rest is checked too.
+ */
 function parseSettings(source: SettingTexts, problems: string[]): Settings {
   const parsed: Record<string, unknown> = {}
   for (const [name, schema] of Object.entries(properties)) {
     const text = isServiceLink(name, source[name]) ? undefined : source[name]
     if ('default' in schema) parsed[name] = schema.default
-    // An empty text counts as unset. An empty list of origins means the same as unset.
+    // An empty text counts as unset. An empty list of origins counts as unset, too.
     if (text === undefined || text === '') continue
     const value = 'type' in schema && schema.type === 'integer' && /^-?\d{1,15}$/.test(text) ? Number(text) : text
     if (Value.Check(schema, value)) parsed[name] = value
@@ -164,7 +169,7 @@ function toConfig(settings: Settings): Config {
 /**
  * Checks the settings and converts them to a configuration.
  * @param source  texts by the name of the setting, merged by precedence (sources.ts); other names are ignored
- * @param faults  what is already known to be wrong with the sources
+ * @param faults  faults already found in the sources
  * @returns the frozen configuration, and warnings for the log
  * @throws ConfigError with every fault
  */

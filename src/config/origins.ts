@@ -1,6 +1,6 @@
-/** Browser origins: which may connect, how they are written, and whether one matches. */
+/** Browser origins: which ones may connect, their syntax, and matching. */
 
-/** Which browser origins may connect. `own`: the gateway's own and loopback pages. */
+/** Browser origins that may connect. `own`: the gateway's own and loopback pages. */
 export type OriginRule =
   | { readonly kind: 'own' }
   | { readonly kind: 'any' }
@@ -15,10 +15,10 @@ const wildcardOrigin = new RegExp(`^(https?://)\\*(\\.${labels}(:\\d{1,5})?)$`)
 const subdomain = new RegExp(`^${labels}$`)
 /** Origins of apps and extensions. `URL.origin` is "null" for them, but their pages send scheme and host as written. */
 const appOrigin = /^[a-z][a-z0-9+.-]*:\/\/[A-Za-z0-9._~-]+(:\d{1,5})?$/
-/** Schemes that no page has. */
+/** Schemes without pages. */
 const neverSent = /^(wss?|file|ftp|data|blob|about|javascript):/i
 
-/** What a browser would send for a page at this URL; undefined if that is not one. */
+/** The origin that a browser sends for a page at this URL; undefined if the text is not such a URL. */
 function canonical(text: string): string | undefined {
   const asUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text.replace(/^ws(s?):/i, 'http$1:') : `https://${text}`
   const origin = URL.canParse(asUrl) ? new URL(asUrl).origin : 'null'
@@ -32,7 +32,7 @@ function isValid(text: string): boolean {
   return appOrigin.test(text)
 }
 
-/** What to write instead. */
+/** The suggested correction. */
 function suggestion(text: string): string {
   if (text.includes('*'))
     return '`*` stands for subdomains only, as in https://*.example.com, or alone for every origin'
@@ -41,7 +41,7 @@ function suggestion(text: string): string {
   return origin === undefined ? 'write an origin like https://example.com' : `write ${origin}`
 }
 
-/** @param origins  the items of the list. @returns every fault, one sentence each, with what to write instead */
+/** @param origins  the items of the list. @returns every fault, one sentence each, with its correction */
 export function checkOriginList(origins: readonly string[]): string[] {
   if (origins.length > maxOrigins) return [`at most ${maxOrigins} origins`]
   if (origins.includes('*')) return origins.length > 1 ? ['`*` must stand alone'] : []

@@ -1,13 +1,16 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 
-/** Time for a pipe's writer to write and close it, in milliseconds: a command may have to ask a server for a secret first. */
+/**
+ * Time for a pipe's writer to write and close it, in milliseconds: a command may first have to ask a server for a
+ * secret.
+ */
 export const pipeWaitMs = 10_000
 /** Pause between two reads of a pipe, in milliseconds. */
 const pauseMs = 10
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
-/** Without a writer a pipe is at its end from the beginning; with one that has not written, there is EAGAIN. */
+/** A pipe without a writer is at its end from the beginning; one whose writer has not written yet gives EAGAIN. */
 function readSome(file: number, bytes: Buffer, length: number): number | undefined {
   try {
     return readSync(file, bytes, length, bytes.length - length, null)
@@ -17,7 +20,7 @@ function readSome(file: number, bytes: Buffer, length: number): number | undefin
   }
 }
 
-/** @throws Error if nothing is written, or the pipe is not closed, in time */
+/** @throws Error if the pipe is not written and closed in time */
 function readPipe(file: number, bytes: Buffer, waitMs: number): number {
   const until = performance.now() + waitMs
   for (let length = 0; ; ) {
@@ -41,20 +44,20 @@ function readAll(file: number, bytes: Buffer): number {
 }
 
 /**
- * Reads a file of bounded size. A named pipe is opened without waiting for its writer, so that one that nobody writes does
- * not stop the process.
+ * Reads a file of bounded size. A named pipe is opened without waiting for its writer, so that a pipe without one does
+ * not block the process.
  * @param path    a file, `/dev/stdin`, or a pipe such as those of a shell's process substitution
  * @param limit   most bytes that are read
- * @param waitMs  longest time that a pipe may take; the process does nothing else meanwhile
+ * @param waitMs  longest wait for a pipe, which blocks the process
  * @returns at most `limit` bytes
- * @throws Error with a `code`, or one whose message follows the path in a sentence
+ * @throws Error with a `code`, or with a message that continues a sentence after the path
  */
 export function readBoundedFile(path: string, limit: number, waitMs: number = pipeWaitMs): Buffer {
   const isPipe = statSync(path).isFIFO()
   const file = openSync(path, isPipe ? constants.O_RDONLY | constants.O_NONBLOCK : constants.O_RDONLY)
   try {
     if (fstatSync(file).isDirectory()) throw new Error('is a folder')
-    // A pipe has no size, so the reading is bounded, not the size.
+    // A pipe has no size, so reads are bounded instead.
     const bytes = Buffer.alloc(limit)
     return bytes.subarray(0, isPipe ? readPipe(file, bytes, waitMs) : readAll(file, bytes))
   } finally {
@@ -62,7 +65,7 @@ export function readBoundedFile(path: string, limit: number, waitMs: number = pi
   }
 }
 
-/** The system's code of an error of {@link readBoundedFile}, or its message. */
+/** The system's error code of an error from {@link readBoundedFile}, or its message. */
 export function whyUnread(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return 'code' in error ? String(error.code) : error.message

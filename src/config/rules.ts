@@ -5,13 +5,13 @@ import { isAmbiguous, showItem, storeUrlFault } from './store-url.js'
 
 /** Rules that the schema cannot express: the contents of lists, and rules across several settings. */
 
-/** The encrypting key and those that only decrypt. */
+/** Keys: the encrypting key and decrypt-only ones. */
 const maxMasterKeys = 8
 /** Every channel that a session joins is matched against each of them. */
 const maxPresencePatterns = 64
-/** A silent client is asked for a heartbeat 5 s after its interval; it has as long again to answer (PROTOCOL §6.1). */
+/** A silent client is asked for a heartbeat 5 s after its interval, and has another 5 s to answer (PROTOCOL §6.1). */
 const pingAnswerSeconds = 10
-/** Canonical base64 of exactly 32 bytes: `Buffer.from` silently drops what does not decode. */
+/** Canonical base64 of exactly 32 bytes: `Buffer.from` silently drops invalid characters. */
 export const masterKeyPattern = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 const channelPattern = /^(?=.)[A-Za-z0-9_.:-]{0,128}\*?$/
 
@@ -53,7 +53,7 @@ function checkStore({ COUNTERSIGN_STORE: store }: Settings): string[] {
   return fault === undefined ? [] : [`COUNTERSIGN_STORE: ${fault}`]
 }
 
-/** Settings that the form of the store does not use: it was meant to be another one. */
+/** Settings that the form of the store does not use: the operator probably meant another form. */
 function checkStoreForm(settings: Settings): string[] {
   const { COUNTERSIGN_STORE: store, COUNTERSIGN_REDIS_CA: ca, COUNTERSIGN_SENTINEL_PASSWORD: password } = settings
   const faults: string[] = []
@@ -90,7 +90,7 @@ function checkTrustProxy(settings: Settings): string[] {
 }
 
 function checkOrigins({ COUNTERSIGN_ALLOWED_ORIGINS: text }: Settings): string[] {
-  // They mark the user info and query of a URL, which no message may repeat.
+  // They delimit the user info and query of a URL, which messages must never quote.
   const fault = 'COUNTERSIGN_ALLOWED_ORIGINS: no origin holds `@` or `?`: write one like https://example.com'
   if (/[@?]/.test(text)) return [fault]
   return checkOriginList(splitList(text)).map(fault => `COUNTERSIGN_ALLOWED_ORIGINS: ${fault}`)
@@ -129,7 +129,10 @@ function checkPairs(settings: Settings): string[] {
   return faults
 }
 
-/** The data folder is one process's: LMDB's records would bear more, but sessions and channels are in its memory. */
+/**
+ * One process uses the data folder: LMDB could share durable data, but sessions and channels are in the process's
+ * memory.
+ */
 function checkWorkers(settings: Settings): string[] {
   const { COUNTERSIGN_WORKERS: workers } = settings
   if (isRedis(settings) || workers === '1' || workers === 'auto') return []

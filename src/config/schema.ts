@@ -5,13 +5,13 @@ import Type, { type Static } from 'typebox'
 const integer = (minimum: number, maximum: number, preset: number, description: string) =>
   Type.Integer({ minimum, maximum, default: preset, description })
 
-/** Processes of one gateway: far more than the cores of machines that serve one port. */
+/** Processes of one gateway: far more than the cores of common machines. */
 export const maxWorkers = 64
 const workers = /^(auto|[1-9]|[1-5][0-9]|6[0-4])$/
 
 export const logLevels: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
-/** The form of a secret that names a file. */
+/** The name suffix of a secret setting that names a file. */
 const secretFile = (name: string) =>
   Type.Optional(
     Type.String({

@@ -2,11 +2,11 @@ import { readBoundedFile, whyUnread } from './read-file.js'
 import type { SettingTexts } from './sources.js'
 
 /**
- * Secrets in files: each secret setting has a form `NAME_FILE` with the path of a file that holds its value, as Docker and
- * Kubernetes mount secrets.
+ * Secrets in files, as Docker and Kubernetes mount them: each secret setting has a form `NAME_FILE` with the path of a
+ * file that holds its value.
  */
 
-/** Settings that hold a secret. A store's URL may hold a password. */
+/** Settings that hold a secret. The URL of a store may contain a password. */
 export const secretSettings = [
   'COUNTERSIGN_STORE',
   'COUNTERSIGN_SENTINEL_PASSWORD',
@@ -15,17 +15,17 @@ export const secretSettings = [
   'COUNTERSIGN_METRICS_TOKEN'
 ] as const
 
-/** Far above any secret. */
+/** Far above the size of any secret. */
 export const maxSettingFileBytes = 65_536
 
 export function fileSettingOf(name: string): string {
   return `${name}_FILE`
 }
 
-/** A setting that was read from a file. */
+/** A setting that is read from a file. */
 export interface SettingFile {
   readonly path: string
-  /** Why it cannot be used, one sentence without its content. */
+  /** The fault of the file, one sentence without its content. */
   readonly fault?: string
 }
 
@@ -38,7 +38,7 @@ export interface SettingFiles {
 
 /**
  * @returns the text without a byte order mark and without its final newline, which editors and `echo` append
- * @throws Error whose message follows the path in a sentence
+ * @throws Error whose message continues a sentence after the path
  */
 function readText(path: string): string {
   let bytes: Buffer
@@ -61,7 +61,7 @@ function readText(path: string): string {
 
 /**
  * Replaces each `NAME_FILE` of one source by the content of its file.
- * @param texts  what one source sets
+ * @param texts  settings of one source
  */
 export function readSettingFiles(texts: SettingTexts): SettingFiles {
   const read: Record<string, string> = {}
@@ -83,8 +83,8 @@ export function readSettingFiles(texts: SettingTexts): SettingFiles {
 }
 
 /**
- * @param sources  the settings of all sources, as they were before files were read
- * @returns a sentence for each secret that is set both ways, whichever sources set it
+ * @param sources  the settings of all sources, before files were read
+ * @returns a sentence for each secret that is set both ways, in any sources
  */
 export function findDoubleSecrets(sources: readonly SettingTexts[]): { name: string; fault: string }[] {
   const isSet = (name: string) => sources.some(texts => texts[name] !== undefined && texts[name] !== '')

@@ -10,15 +10,15 @@ const linkNames =
 const portName = /^COUNTERSIGN_(\w+_)?PORT$/
 const portValue = /^(tcp|udp|sctp):\/\//
 
-/** Whether Kubernetes injected a variable. A port counts only with a value such as `tcp://10.0.0.1:80`. */
+/** Whether Kubernetes injected a variable. A port counts only if its value is like `tcp://10.0.0.1:80`. */
 export function isServiceLink(name: string, value: string | undefined): boolean {
   return linkNames.test(name) || (portName.test(name) && value !== undefined && portValue.test(value))
 }
 
-/** Names that one warning shows. */
+/** Names in one warning. */
 const shownNames = 3
 
-/** @returns one warning about all of them; undefined without any */
+/** @returns one warning about all of them; undefined if there are none */
 export function serviceLinkWarning(source: SettingTexts): string | undefined {
   const names = Object.keys(source)
     .filter(name => isServiceLink(name, source[name]))

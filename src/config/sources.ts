@@ -2,7 +2,7 @@ import { readEnvFile } from './env-file.js'
 import { findDoubleSecrets, readSettingFiles, type SettingFile } from './secret-files.js'
 import { isServiceLink } from './service-links.js'
 
-/** Where settings come from, by precedence: flag, environment, `.env` in the working folder, default. */
+/** Sources of settings, by precedence: flag, environment, `.env` in the working folder, default. */
 
 /** Texts by the name of the setting. */
 export type SettingTexts = Readonly<Record<string, string | undefined>>
@@ -14,7 +14,7 @@ interface SettingPlaces {
 }
 
 export interface Sources extends SettingPlaces {
-  /** One sentence for each line of `.env` that sets nothing and is no comment. */
+  /** One sentence for each line of `.env` that is not a setting, a comment or blank. */
   readonly fileFaults: readonly string[]
   /** Secrets that are read from files, by the name of their setting. */
   readonly secretFiles: Readonly<Record<string, SettingFile>>
@@ -30,12 +30,12 @@ export function flagOf(setting: string): string {
 }
 
 /**
- * @param flags  what the command line sets, by the name of the setting
+ * @param flags  settings of the command line, by name
  * @throws ConfigError if `.env` cannot be read
  */
 export function readSources(flags: SettingTexts, environment: SettingTexts): Sources {
   const { variables, faults } = readEnvFile('.env')
-  // The first source that names a file decides which one is read.
+  // The first source that names a file decides which file is read.
   const [byFile, byEnvironment, byFlag] = [variables, environment, flags].map(readSettingFiles)
   const secretFiles = { ...byFile?.files, ...byEnvironment?.files, ...byFlag?.files }
   for (const { name, fault } of findDoubleSecrets([flags, environment, variables])) {
@@ -50,7 +50,7 @@ export function readSources(flags: SettingTexts, environment: SettingTexts): Sou
   }
 }
 
-/** A variable of Kubernetes never hides the setting of the same name in `.env`. */
+/** A variable of Kubernetes never overrides the same setting in `.env`. */
 export function mergeSources({ flags, environment, file }: SettingPlaces): SettingTexts {
   const links = Object.entries(environment).filter(([name, value]) => isServiceLink(name, value))
   const hidden = links.filter(([name]) => file[name] !== undefined).map(([name]) => [name, file[name]] as const)
@@ -64,7 +64,7 @@ export interface FoundSetting {
   readonly path?: string
 }
 
-/** @returns one setting and its origin; undefined when no source sets it, or the first one sets it to an empty text */
+/** @returns one setting and its origin; undefined if no source sets it, or the first one sets it to an empty text */
 export function lookUp(
   sources: SettingPlaces & Partial<Pick<Sources, 'secretFiles'>>,
   name: string
@@ -83,11 +83,11 @@ export function lookUp(
   return undefined
 }
 
-/** Longest wait for a pipe that a running gateway reads, in milliseconds: it does nothing else meanwhile. */
+/** Longest wait of a running gateway for a pipe, in milliseconds: it blocks the process. */
 export const rereadWaitMs = 1000
 
 /**
- * Reads COUNTERSIGN_LOG_LEVEL of `.env` again. A flag or the environment wins over it, as at the start.
+ * Reads COUNTERSIGN_LOG_LEVEL of `.env` again. A flag or the environment overrides it, as at the start.
  * @returns the level, if one is set, and the faults of the lines of `.env`, as {@link Sources.fileFaults}
  * @throws ConfigError if `.env` cannot be read
  */

@@ -1,4 +1,4 @@
-/** Shows settings without what may be a secret: the user info and the query of a URL, also when it does not parse. */
+/** Shows settings without possible secrets: the user info and the query of a URL, even if it does not parse. */
 
 const hidden = '(hidden: not a valid URL)'
 
@@ -17,7 +17,7 @@ const forms = [
 
 /**
  * @param text  a value of COUNTERSIGN_STORE, valid or not
- * @returns its scheme, addresses and path, if it is strictly one of the known forms; else nothing of it
+ * @returns its scheme, addresses and path if it has exactly one of the known forms; otherwise none of its text
  */
 function showStoreUrl(text: string): string {
   if (text === 'embedded') return text
@@ -30,7 +30,7 @@ function showStoreUrl(text: string): string {
 }
 
 /**
- * The value of a setting, for messages. A URL of a store may have got into any of them.
+ * The value of a setting, for messages. Any setting may contain the URL of a store by mistake.
  * @param name  of a setting that holds no secret itself
  */
 export function showSetting(name: string, text: string): string {
@@ -38,13 +38,13 @@ export function showSetting(name: string, text: string): string {
   return /@|redis[a-z+]*:\/|password/i.test(text) && /[:?]/.test(text) ? showStoreUrl(text) : text
 }
 
-/** An item of a list, as {@link showSetting}: a comma in a URL may have made it of the middle of a password. */
+/** An item of a list, as {@link showSetting}: a comma in a URL may have split a password. */
 export function showItem(name: string, list: string, item: string): string {
   return showSetting(name, list) === list ? item : hidden
 }
 
 /**
- * Whether it is unclear where the user info ends: what precedes an `@` reaches into the path or query, or a list of
+ * Whether the end of the user info is ambiguous: an `@` comes after the start of the path or query, or a list of
  * addresses has a second `@`.
  */
 export function isAmbiguous(storeUrl: string): boolean {
@@ -65,7 +65,7 @@ const parts =
 
 /**
  * @param storeUrl  not ambiguous
- * @returns what keeps it from being used, without anything of it; undefined if it can be used
+ * @returns why it cannot be used, without quoting it; undefined if it can
  */
 export function storeUrlFault(storeUrl: string): string | undefined {
   const { kind, userInfo = '', list = '', path = '' } = parts.exec(storeUrl)?.groups ?? {}
@@ -80,7 +80,7 @@ export function storeUrlFault(storeUrl: string): string | undefined {
   return undefined
 }
 
-/** The password of a URL, as it is written and as it is sent. */
+/** The password of a URL, as written and as decoded. */
 export function passwordsOf(url: string): string[] {
   const [, written] = /:\/\/[^:@/]*:([^/]*)@/.exec(url) ?? []
   const queries = [...url.matchAll(/[?&]password=([^&#]*)/gi)].map(([, value]) => value)

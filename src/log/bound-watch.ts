@@ -1,16 +1,16 @@
-/** Something that is kept within a bound. */
+/** A quantity with a bound. */
 export interface WatchedBound {
   readonly name: string
   readonly used: number
   readonly limit: number
 }
 
-/** The part of a bound from which on it is reported. */
+/** Share of a bound from which it is reported. */
 export const nearBound = 0.8
-/** Below this part the next crossing is reported again. */
+/** Below this share the next crossing is reported again. */
 const farFromBound = 0.7
 
-/** Reports each bound once before it is hit, and again only after it was far from it. */
+/** Reports each bound once before it is reached, and again only after its use has fallen well below it. */
 export class BoundWatch {
   readonly #report: (bound: WatchedBound) => void
   readonly #reported = new Set<string>()

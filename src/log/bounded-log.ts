@@ -3,7 +3,7 @@ import { createFloodReports, type FloodReports } from './flood-reports.js'
 import { createOutages } from './outages.js'
 import { createRepeatedEvents, type RepeatedEvents } from './repeated-events.js'
 
-/** What is refused, or left for later, while the store does not answer. */
+/** Work that is refused or postponed while the store does not answer. */
 export type StoreWork =
   | 'handshakes'
   | 'frames'
@@ -14,7 +14,7 @@ export type StoreWork =
   | 'calls'
   | 'upkeep'
 
-/** Log lines about events that peers can cause at will, or that an outage causes thousands of times, each bounded. */
+/** Bounded log lines about events that peers can cause at will, or that an outage causes thousands of times. */
 export interface BoundedLog {
   /** Refused HTTP requests, by error code. */
   readonly requests: RepeatedEvents
@@ -22,18 +22,18 @@ export interface BoundedLog {
   readonly handshakes: RepeatedEvents
   /** Refused frames of sessions, by error code. */
   readonly frames: RepeatedEvents
-  /** Peers that are above a rate. */
+  /** Peers above a rate. */
   readonly floods: FloodReports
   /**
    * Counts a failure of the store: one line when an outage begins and one when it ends.
-   * @param error  a StoreUnavailable; its cause is the reason that is logged
+   * @param error  a StoreUnavailable; its cause is logged as the reason
    */
   storeFailed(work: StoreWork, error: Error): void
-  /** Writes a line that comes once. */
+  /** Writes a one-time warning. */
   warn(fields: object, message: string): void
-  /** Counts a connection that was refused because no file descriptors are left: reported like an outage. */
+  /** Counts a connection that was refused for lack of file descriptors: reported like an outage. */
   descriptorsUsedUp(): void
-  /** Writes the lines that are due. Call it about once a second. @param bounds  what is kept of everything that is bounded */
+  /** Writes the lines that are due. Call it about once a second. @param bounds  current use of each bounded quantity */
   tick(bounds?: readonly WatchedBound[]): void
 }
 

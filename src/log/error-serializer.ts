@@ -12,21 +12,21 @@ const maxCauses = 5
 const maxMessageChars = 2048
 const maxStackChars = 8192
 
-/** Redis and its like repeat the arguments of a command that they do not know. */
+/** Redis and its clones repeat the arguments of a command that they do not know. */
 const repeatedArguments = /(with args beginning with:).*/g
 
 function shorten(text: string, maxChars: number, redact: (text: string) => string): string {
   return redact(text.replace(repeatedArguments, '$1 …')).slice(0, maxChars)
 }
 
-/** What an error reports, without secrets. @param redact  removes known secrets from a text */
+/** The log form of an error, without secrets. @param redact  removes known secrets from a text */
 export function messageOf(error: unknown, redact: (text: string) => string): string {
   return shorten(error instanceof Error ? error.message : String(error), maxMessageChars, redact)
 }
 
 /**
- * Makes the serializer of errors. Only the members of {@link LoggedError} are logged: libraries put whole commands with
- * their arguments, URLs and other inputs on their errors.
+ * Makes the serializer of errors. Only the members of {@link LoggedError} are logged: libraries attach whole commands
+ * with their arguments, URLs and other inputs to their errors.
  * @param redact  removes known secrets from a text
  */
 export function createErrorSerializer(redact: (text: string) => string): (error: unknown) => unknown {

@@ -1,9 +1,9 @@
-/** One offender is logged this often at most, in milliseconds. */
+/** Minimum interval between log lines about one offender, in milliseconds. */
 export const floodLineEveryMs = 60_000
-/** Offenders that are counted apart at a time. Any more share one line. */
+/** Offenders that are counted separately. Any more share one line. */
 export const maxOffenders = 1000
 
-/** Who is above a rate: a session of a client, or an address that has none. */
+/** An offender: a session of a client, or the address of a peer without one. */
 export interface Offender {
   readonly clientId?: string
   readonly sessionId?: string
@@ -15,7 +15,10 @@ export interface Offender {
  * since its last line, for as long as it goes on.
  */
 export interface FloodReports {
-  /** Counts one refusal. It allocates nothing for an offender that was reported before. @param who  its first session counts */
+  /**
+   * Counts one refusal. It allocates nothing for an offender that was reported before. @param who  its first session is
+   * logged
+   */
   record(who: Offender): void
   /** Writes the lines that are due. Call it about once a second. */
   tick(): void

@@ -1,16 +1,16 @@
 import { type DestinationStream, destination } from 'pino'
 
-/** Bytes of log lines that may wait for their reader. Lines above are dropped and counted. */
+/** Bytes of log lines that may wait for their reader. Further lines are dropped and counted. */
 export const maxPendingLogBytes = 1024 * 1024
 
-/** What one write to a pipe takes whole or not at all (PIPE_BUF of Linux). */
+/** Bytes that one write to a pipe writes atomically (PIPE_BUF of Linux). */
 const atomicWriteBytes = 4096
 
-/** Where log lines go. It neither blocks the process nor grows without bound when nobody reads. */
+/** Destination of log lines. It neither blocks the process nor grows without bound when they are not read. */
 export interface LogDestination extends DestinationStream {
   /** Lines dropped since the start. */
   readonly droppedLines: number
-  /** Writes what is waiting, and waits for it. */
+  /** Writes the waiting lines synchronously. */
   flushSync(): void
 }
 
@@ -18,7 +18,7 @@ export interface LogDestination extends DestinationStream {
  * @param fd        file descriptor to write to
  * @param report    receives the number of lines that were dropped, once the reader has caught up
  * @param maxBytes  bytes that may wait
- * @param isShared  whether other processes write there too: then lines of up to 4 KiB stay whole
+ * @param isShared  whether other processes write there too; lines of up to 4 KiB then stay whole
  */
 export function createLogDestination(
   fd: number,

@@ -8,7 +8,7 @@ const redact = {
   censor: '[secret]'
 }
 
-/** What is logged of a request. */
+/** The logged members of a request. */
 interface LoggedRequest {
   readonly method?: string
   readonly routeOptions?: { readonly url?: string | undefined }
@@ -17,7 +17,7 @@ interface LoggedRequest {
   readonly socket?: { readonly remotePort?: number }
 }
 
-/** The route stands for the path, which may hold a hwid, or a secret by mistake. */
+/** The route replaces the path, which may contain a hwid, or a secret by mistake. */
 function serializeRequest({ method, routeOptions, host, ip, socket }: LoggedRequest): object {
   return {
     method,
@@ -28,10 +28,10 @@ function serializeRequest({ method, routeOptions, host, ip, socket }: LoggedRequ
   }
 }
 
-/** Options of the gateway's logger: no line holds a secret, a whole error of a library, or a hwid. */
+/** Options of the gateway's logger: no line contains a secret, a library's whole error, or a hwid. */
 export function loggerOptions(level: string, redactor: Redactor): LoggerOptions {
   const serialize = createErrorSerializer(redactor.redact)
-  // Not every cause is an error.
+  // A cause need not be an error.
   const serializeErrors = (value: unknown) => (value instanceof Error ? serialize(value) : value)
   return {
     level,

@@ -1,27 +1,29 @@
-/** Failures further apart than this belong to two outages. Above a connection's timeout and its pause together. */
+/**
+ * Failures further apart than this belong to two outages. Longer than a connection's timeout and its pause together.
+ */
 export const quietMs = 5000
-/** Reasons, and kinds of work, that the end of an outage counts apart; any more share `other`. */
+/** Reasons, and kinds of work, that the end of an outage counts separately; any more share `other`. */
 const maxCounted = 8
 
-/** What the line at the end of an outage reports. */
+/** Contents of the log line at the end of an outage. */
 export interface Outage {
   readonly failures: number
   readonly reasons: Readonly<Record<string, number>>
-  /** What failed, by kind. Absent if no failure named one. */
+  /** Failures by kind of work. Absent if none named a kind. */
   readonly refused?: Readonly<Record<string, number>>
   /** From the first failure to the last. */
   readonly lastedMs: number
 }
 
-/** Turns failures that repeat for as long as an outage lasts into one report when it begins and one when it ends. */
+/** Turns repeated failures into one report when an outage begins and one when it ends. */
 export interface Outages {
-  /** @param work  the kind of what failed, e.g. `frames` */
+  /** @param work  the kind of work that failed, e.g. `frames` */
   failed(error: Error, work?: string): void
   /** Reports the end of an outage. Call it about once a second. */
   tick(): void
 }
 
-/** A connection's errors have no use for a stack. An AggregateError has a code and no message. */
+/** The stack of a connection error is useless. An AggregateError has a code and no message. */
 export function reasonOf(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return error.message === '' ? code || error.name : error.message
@@ -43,7 +45,7 @@ function count(counts: Map<string, number>, name: string): void {
 /**
  * @param now     milliseconds of a monotonic clock
  * @param begins  called at the first failure
- * @param ends    called once there was none for {@link quietMs}
+ * @param ends    called when there was none for {@link quietMs}
  */
 export function createOutages(
   now: () => number,

@@ -2,11 +2,11 @@
 const minSecretChars = 6
 const mark = '[secret]'
 
-/** Removes secrets from texts that others will read. The last defence: what is printed should hold none. */
+/** Removes secrets from texts for others to read. The last defence: such texts should not contain any. */
 export class Redactor {
   readonly #secrets = new Set<string>()
 
-  /** @param secrets  as they are configured, and in their other forms */
+  /** @param secrets  as configured, and in their other encodings */
   constructor(secrets: readonly string[] = []) {
     for (const secret of secrets) this.add(secret)
   }
@@ -18,7 +18,7 @@ export class Redactor {
     this.#secrets.add(JSON.stringify(secret).slice(1, -1))
   }
 
-  /** Replaces the secrets that it knows, and the user info of every URL. */
+  /** Replaces known secrets, and the user info of every URL. */
   readonly redact = (text: string): string => {
     let redacted = text.includes('@') ? text.replace(/:\/\/[^/\s"]*@/g, '://***@') : text
     for (const secret of this.#secrets) {

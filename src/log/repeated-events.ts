@@ -1,6 +1,6 @@
-/** Events of one reason that are logged in full in a minute. */
+/** Events of one reason that are logged in full per minute. */
 export const loggedPerMinute = 10
-/** Reasons that are counted apart. Any more share {@link otherReason}. */
+/** Reasons that are counted separately. Any more share {@link otherReason}. */
 export const maxReasons = 64
 export const otherReason = 'other'
 const windowMs = 60_000
@@ -12,11 +12,11 @@ const windowMs = 60_000
 export interface RepeatedEvents {
   /**
    * Counts one event.
-   * @param reason    what its minute is counted by, e.g. an error code
+   * @param reason    key of the count per minute, e.g. an error code
    * @param logInFull  writes its line; called only for the first {@link loggedPerMinute} of the minute
    */
   record(reason: string, logInFull: () => void): void
-  /** Reports what was suppressed in the minutes that have ended. Call it about once a second. */
+  /** Reports the suppressed events of minutes that have ended. Call it about once a second. */
   tick(): void
 }
 
@@ -27,7 +27,7 @@ interface Window {
 
 /**
  * @param now      unix milliseconds
- * @param report   receives the number of events of a reason that were not logged, once for each minute that had any
+ * @param report   receives the number of suppressed events of a reason, once for each minute that had any
  */
 export function createRepeatedEvents(
   now: () => number,

@@ -28,13 +28,13 @@ export interface WsOptions {
 
 interface Opening {
   readonly challenge: DownstreamMessages['challenge']
-  /** Holds the socket until {@link open} takes it. */
+  /** Holds the socket until {@link open} receives it. */
   readonly response: ServerResponse
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What opens the socket of this request. */
+    /** Opens the socket of this request. */
     opening: Opening | undefined
   }
 }
@@ -66,7 +66,7 @@ async function prepare({ dependencies }: WsOptions, request: FastifyRequest, rep
   request.opening = { challenge: await issueChallenge(dependencies, true), response: reply.raw }
 }
 
-/** A socket that was opened, without the request that it came with. */
+/** An open socket, detached from its request. */
 interface OpenedSocket {
   readonly socket: WebSocket
   readonly tcp: Socket
@@ -74,13 +74,13 @@ interface OpenedSocket {
 }
 
 /**
- * Detaches the socket from its request. A session lives long: the request, its reply and their listeners would cost it some
- * 4 KiB until its end.
+ * Detaches the socket from its request. Sessions live long: the request, its reply and their listeners would take some
+ * 4 KiB each until its end.
  */
 function detachSocket(socket: WebSocket, request: FastifyRequest, { response }: Opening): OpenedSocket {
   const { log } = request.server
   response.detachSocket(request.raw.socket)
-  // That of the plugin, which keeps the request for the same line.
+  // The plugin's listener, which keeps the request for the same log line.
   socket.removeAllListeners('error')
   socket.on('error', error => log.info({ err: error }, 'socket failed'))
   return { socket, tcp: request.raw.socket, remoteAddress: request.ip }
@@ -123,7 +123,7 @@ export default async function ws(app: FastifyInstance, options: WsOptions): Prom
   app.route({
     method: 'GET',
     url: '/v1/ws',
-    // Limited by how its handshake ends: a start costs no more than a refusal, and others share its address.
+    // Limited by the outcome of its handshake: a start costs no more than a refusal, and others share its address.
     config: { rateLimit: false },
     onRequest: async (request, reply) => admit(options, request, reply),
     preHandler: (request, reply) => prepare(options, request, reply),

@@ -14,7 +14,10 @@ import { closeTimeoutMs } from './transport.js'
 const maxFragments = 256
 /** Most decoded frames that ws buffers per socket. */
 const maxBufferedChunks = 4096
-/** Time for peers to answer the close before their sockets are cut, in milliseconds: ws gives up on each before that. */
+/**
+ * Time for peers to answer the close before their sockets are cut, in milliseconds: longer than the timeout of ws for
+ * each.
+ */
 const closeGraceMs = closeTimeoutMs + 1000
 /** Interval between checks whether all sockets have closed, in milliseconds. */
 const pollMs = 20
@@ -50,7 +53,7 @@ async function wsServer(app: FastifyInstance, { sessions, frameBytes }: WsServer
 
   // A variable, because @types/ws lacks the newer options.
   const options = {
-    // The plugin only listens to `upgrade` on it.
+    // The plugin only listens to its `upgrade` event.
     server: webSocketUpgradesOf(app.server) as Server,
     maxPayload: frameBytes,
     perMessageDeflate: false,

@@ -23,16 +23,16 @@ function frameHeader(bytes: number): string {
   return String.fromCharCode(textFrame, bytesIn64Bits, 0, 0, 0, 0, ...low)
 }
 
-/** A write that the network has not taken as a whole. */
+/** A write that the network has not accepted as a whole. */
 interface UnsentWrite {
   readonly frames: number
-  /** What had been written to the connection when it ended, in bytes. */
+  /** Bytes written to the connection up to the end of this write. */
   readonly endsAt: number
 }
 
 /**
- * The transport of a session over a WebSocket. Frames bypass ws and go straight to the TCP socket; those of one tick leave
- * in one write. With deflate off ws writes its own frames synchronously, too, so the order is kept.
+ * The transport of a session over a WebSocket. Frames bypass ws and go straight to the TCP socket; those of one tick
+ * leave in one write. Without deflate ws writes its own frames synchronously, too, so the order is kept.
  */
 class WsTransport implements Transport {
   readonly name = 'ws'
@@ -72,14 +72,17 @@ class WsTransport implements Transport {
     const [text, frames] = [this.#queued, this.#queuedFrames]
     this.#queued = ''
     this.#queuedFrames = 0
-    // A peer that has sent its close frame in this tick was answered with one: no frame may follow.
+    // A peer that sent its close frame in this tick was answered with one: no frame may follow.
     if (frames === 0 || this.#socket.readyState !== this.#socket.OPEN) return
     this.#writtenBytes += text.length
     this.#tcp.write(text, 'latin1')
     if (this.#tcp.writableLength > 0) this.#unsent.push({ frames, endsAt: this.#writtenBytes })
   }
 
-  /** Forgets the writes that the network has taken. What ws wrote itself makes them seem later than they are, not earlier. */
+  /**
+   * Forgets the writes that the network has accepted. Bytes that ws wrote itself make them seem later than they are,
+   * never earlier.
+   */
   #dropSent(): void {
     const sentBytes = this.#writtenBytes - this.#tcp.writableLength
     const left = this.#unsent.findIndex(({ endsAt }) => endsAt > sentBytes)
