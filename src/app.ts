@@ -30,7 +30,7 @@ import ws from './ws/index.js'
 import wsServer from './ws/server.js'
 
 const bridgePrefix = '/v1/bridge'
-/** Time for open requests to end when the server closes, in milliseconds. Then their connections are cut. */
+/** Time for open requests to end when the server closes, in milliseconds. Remaining connections are then cut. */
 const closeGraceMs = 2000
 
 export interface AppOptions extends SessionLayerOptions {
@@ -43,7 +43,7 @@ export interface AppOptions extends SessionLayerOptions {
   readonly workers?: number
   /** Renders the metrics of all workers. Default: those of this process. */
   readonly renderMetrics?: () => Promise<string>
-  /** Default: those of the contract (docs/operating.md). */
+  /** Default: the specified ones (docs/operating.md). */
   readonly timeouts?: ServerTimeouts
 }
 
@@ -62,7 +62,7 @@ export interface App {
   readonly readMetrics: SessionLayer['metrics']['read']
 }
 
-/** What lies between the sockets and the routes. */
+/** Composes the parts between the sockets and the routes. */
 interface HttpParts {
   readonly edge: HttpEdge
   readonly boundedLog: BoundedLog
@@ -125,7 +125,7 @@ async function registerApi(
   )
   await server.register(
     async scope => {
-      // preParsing runs after onRequest, where the rate limit counts guesses at a token like other requests.
+      // preParsing runs after onRequest, so the rate limit counts token guesses like other requests.
       scope.addHook(
         'preParsing',
         requireScope(({ method, routeOptions }) => {

@@ -33,7 +33,7 @@ export interface ApiErrorDetails {
   readonly index?: number
   /** With UNAVAILABLE and CALL_TIMEOUT: whether the request may have taken effect. */
   readonly outcome?: 'unknown' | 'unsent'
-  /** With CALL_FAILED: what the receiver answered. */
+  /** With CALL_FAILED: the receiver's answer. */
   readonly error?: { readonly code: string; readonly message: string }
 }
 

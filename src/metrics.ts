@@ -10,7 +10,7 @@ export interface MetricValues {
   readonly help: string
   /** `counter`, `gauge` or `histogram`. */
   readonly type: string
-  /** How the values of several processes become one: `sum`, `max`, … */
+  /** How the values of several processes are combined: `sum`, `max`, … */
   readonly aggregator: string
   readonly values: readonly {
     readonly value: number
@@ -20,9 +20,9 @@ export interface MetricValues {
 
 /** Prometheus metrics of this instance. Names follow its conventions: base units, `_total` for counters. */
 export interface Metrics {
-  /** Counts what happens to sessions. */
+  /** Counts events of sessions. */
   readonly observer: SessionObserver
-  /** Counts what happens to publications. */
+  /** Counts the outcomes of publications. */
   readonly channels: ChannelsObserver
   /** Counts a request that was refused. @param code  the error code that was sent */
   readonly requestRefused: (code: string) => void
@@ -30,7 +30,7 @@ export interface Metrics {
   readonly quotaRefused: (quota: string) => void
   readonly contentType: string
   render(): Promise<string>
-  /** What {@link render} renders, to be added to that of other processes. */
+  /** The contents of {@link render}, to be added to those of other processes. */
   read(): Promise<readonly MetricValues[]>
 }
 
@@ -50,7 +50,7 @@ export interface MetricSources {
   /** Rejections that nothing handled, since the start. */
   readonly unhandledRejections: () => number
   readonly http: HttpMetricSources
-  /** What this process keeps within bounds. */
+  /** Bounded quantities of this process. */
   readonly bounds: () => readonly { readonly name: string; readonly used: number; readonly limit: number }[]
 }
 
@@ -188,7 +188,7 @@ function addRejections(register: Registry, unhandledRejections: () => number): v
   })
 }
 
-/** Each bound as used and limit. */
+/** Each bound, with use and limit. */
 function addBounds(register: Registry, bounds: MetricSources['bounds']): void {
   const registers = [register]
   const labelNames = ['bound']
@@ -210,7 +210,7 @@ function addBounds(register: Registry, bounds: MetricSources['bounds']): void {
   })
 }
 
-/** Of several processes the slowest one and the oldest one count; prom-client would show an average and nothing. */
+/** Several processes combine to the slowest and the oldest; prom-client would average or omit the values. */
 const otherAggregators: Readonly<Record<string, 'max' | 'min'>> = { average: 'max', omit: 'min' }
 
 function addProcessMetrics(register: Registry): void {

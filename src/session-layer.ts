@@ -31,24 +31,24 @@ import type { SteadyClock } from './steady-clock.js'
 import { shareOfHeap } from './store/memory-cost.js'
 import { type Store, type StoreBound, StoreUnavailable } from './store/store.js'
 
-/** Composes what lies below HTTP: the sessions of both transports and everything that they share. */
+/** Composes the layers below HTTP: the sessions of both transports and their shared parts. */
 
 export interface SessionLayerOptions {
   readonly config: Config
   readonly store: Store
-  /** 32 bytes each; the first one seals, every one unseals. */
+  /** 32 bytes each; the first one seals, all unseal. */
   readonly masterKeys: readonly Uint8Array[]
-  /** Compared with that of other instances. */
+  /** Compared with the version of other instances. */
   readonly adminToken?: string
   /** Absent: nothing is logged. */
   readonly logger?: Log
-  /** Rejections that nothing handled, since the start. Absent: none are counted. */
+  /** Number of unhandled rejections since the start. Absent: none are counted. */
   readonly unhandledRejections?: () => number
-  /** Log lines that were dropped since the start. Absent: none ever are. */
+  /** Number of dropped log lines since the start. Absent: none are dropped. */
   readonly droppedLogLines?: () => number
   /** Unix milliseconds of the wall clock. Default: the system's. */
   readonly now?: () => number
-  /** Decides who is silent. Default: the clock `now`, without corrections. */
+  /** Decides which peers are silent. Default: the clock `now`, without corrections. */
   readonly steadyClock?: SteadyClock
   /** Milliseconds of a clock that never jumps; it shows pauses of this process. Default: none are noticed. */
   readonly monotonicNow?: () => number
@@ -58,13 +58,13 @@ export interface SessionLayerOptions {
   readonly randomText?: (bytes: number) => string
 }
 
-/** With what HTTP shares with the sessions. */
+/** With the parts that HTTP shares with the sessions. */
 interface SharedOptions extends SessionLayerOptions {
   readonly edge: HttpEdge
   readonly boundedLog: BoundedLog
 }
 
-/** The part of the heap that unsent frames of all WebSocket sessions may take, and the most in bytes. */
+/** Share of the heap for unsent frames of all WebSocket sessions, and the most in bytes. */
 const outboxShare = 1 / 8
 const maxOutboxBytes = 512 * 1024 * 1024
 
@@ -85,7 +85,7 @@ async function createDependencies(
     store: store.channels,
     bounds: { recover: settings.limits.recover },
     quotas,
-    // Publications are stamped with it too: a step of the wall clock must not age a history.
+    // Also stamps publications: a step of the wall clock must not age a history.
     now: steadyNow,
     random: Math.random,
     log,
@@ -153,7 +153,7 @@ function createTimekeeper(options: SessionLayerOptions, onPause: () => void): Ti
   })
 }
 
-/** Sessions of both transports and what they share, without HTTP. */
+/** Sessions of both transports and their shared parts, without HTTP. */
 export interface SessionLayer {
   readonly metrics: Metrics
   readonly dependencies: SessionDependencies
@@ -165,16 +165,16 @@ export interface SessionLayer {
   readonly bridgeSessions: BridgeSessions
   readonly bridgeSettings: BridgeSettings
   readonly limiter: HandshakeLimiter
-  /** Bounds the calls that come over HTTP. */
+  /** Bounds the calls over HTTP. */
   readonly httpCallers: HttpCallers
   readonly drain: Drain
-  /** What this instance keeps of everything that is bounded. */
+  /** Current use of each bound of this instance. */
   bounds(): readonly StoreBound[]
-  /** Looks at the store's identity. Call it about once a second. */
+  /** Checks the store's identity. Call it about once a second. */
   tickRegistry(): Promise<void>
 }
 
-/** A store that does not answer is looked at again with the next tick. */
+/** If the store does not answer, the next tick checks it again. */
 async function tickRegistry({ registry, boundedLog }: SessionDependencies): Promise<void> {
   try {
     await registry.tick()
@@ -208,7 +208,7 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
   const sessions = new SessionRegistry()
   sessions.addSource(connected)
   const member = new ClusterMember(dependencies, sessions, presence)
-  // After the store was away it may have lost sessions.
+  // An unavailable store may have lost sessions.
   dependencies.registry.identity.onBack(() => member.registerAgain())
   await member.start()
   const bridgeSettings = bridgeSettingsOf(config, options.bridgeAnswerWithinMs)
@@ -216,7 +216,7 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
   sessions.addSource(bridgeSessions)
   dependencies.calls.connect(connected, bridgeSessions.calls)
   const httpCallers = new HttpCallers()
-  // With the embedded store there is no other instance that sessions could move to.
+  // With the embedded store there are no other instances to move to.
   const drainMs = store.kind === 'embedded' ? 0 : config.drainMs
   const bounds = () => [
     ...store.bounds(),

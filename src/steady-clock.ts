@@ -4,14 +4,14 @@
  * share, by at most {@link maxSlew}: a step of any size neither ends nor prolongs a session by more than that share.
  */
 
-/** The most by which it runs faster or slower than the monotonic clock: 45 s of silence become at least 42.75 s. */
+/** Most by which it runs faster or slower than the monotonic clock: 45 s of silence become at least 42.75 s. */
 export const maxSlew = 0.05
 
 export class SteadyClock {
   readonly #monotonicNow: () => number
   #monotonicAt: number
   #time: number
-  /** What the reference was ahead of the monotonic clock when it was observed last. */
+  /** Lead of the reference over the monotonic clock at the last observation. */
   #referenceOffset: number | undefined
 
   /**
@@ -39,8 +39,8 @@ export class SteadyClock {
   }
 
   /**
-   * Reports the reference of this moment. The first one is taken over at once, before any session exists; later ones are
-   * approached.
+   * Observes the reference. The first observation is adopted at once, before any session exists; the clock approaches
+   * later ones.
    * @param reference  unix milliseconds
    */
   observe(reference: number): void {
@@ -51,9 +51,9 @@ export class SteadyClock {
 }
 
 /**
- * Makes a clock that is read once a turn of the event loop, so that all that one turn handles has the same time. A message
- * would otherwise read it ten times.
- * @param now    read when it is needed first
+ * Makes a clock that is read once a turn of the event loop, so that everything in one turn has the same time. Without
+ * it, each message would read the clock ten times.
+ * @param now    read at the first use in a turn
  * @param atEnd  calls back when the turn is over
  */
 export function oncePerTurn(now: () => number, atEnd: (end: () => void) => void = setImmediate): () => number {

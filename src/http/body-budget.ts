@@ -1,10 +1,10 @@
 /**
  * Bounds the bytes of request bodies that this process holds at once: in total, for each owner, and for all requests
- * that are not verified. A body reserves its bytes before they are read, so a body that never ends costs its own
- * sender's share and nobody else's.
+ * that are not verified. A body reserves its bytes before they are read, so a body that never ends uses its own
+ * sender's share only.
  */
 export interface BodyBudget {
-  /** Bytes that are reserved now. */
+  /** Bytes reserved now. */
   readonly reservedBytes: number
   readonly maxBytes: number
   /** @returns undefined if the owner or the process has no capacity left */
@@ -12,7 +12,7 @@ export interface BodyBudget {
 }
 
 export interface BodyOwner {
-  /** What the bytes count by: a client, a token, or an address. */
+  /** Owner that the bytes count for: a client, a token, or an address. */
   readonly key: string
   /** Whether the request belongs to a live session or has a valid token. */
   readonly isVerified: boolean
@@ -21,13 +21,13 @@ export interface BodyOwner {
 export interface BodyReservation {
   /** Reserves more. @returns whether there was capacity */
   grow(bytes: number): boolean
-  /** Gives the bytes back. Further calls have no effect. */
+  /** Releases the bytes. Further calls have no effect. */
   release(): void
 }
 
-/** The part of the total that one owner may hold; one body of any size is always allowed. */
+/** Share of the total that one owner may hold; one body of any size is always allowed. */
 export const ownerShare = 1 / 8
-/** The part of the total that all requests that are not verified may hold together. */
+/** Share of the total that all unverified requests may hold together. */
 export const unverifiedShare = 1 / 2
 
 /** @param maxBytes  bytes of all bodies together */

@@ -7,9 +7,9 @@ import { holdUntilAnswered } from './request-tracker.js'
 
 /** Reads request bodies within a budget. */
 
-/** Pieces in which one body may arrive: each costs time, and an honest sender's are far larger than 32 bytes. */
+/** Chunks in which one body may arrive: each costs time, and an honest sender's are far larger than 32 bytes. */
 export const maxBodyPieces = 8192
-/** What a body of unknown length reserves at first, in bytes. It doubles as more arrives. */
+/** First reservation for a body of unknown length, in bytes. It doubles as more arrives. */
 const firstBytes = 4096
 
 declare module 'fastify' {
@@ -63,7 +63,7 @@ class PendingBody {
     this.#grow = grow
   }
 
-  /** @returns the refusal of the whole body, if the piece does not fit */
+  /** @returns the refusal of the whole body, if the chunk does not fit */
   add(piece: Buffer): ApiError | undefined {
     const wanted = this.#length + piece.length
     if (wanted > this.#limit) return tooLarge(this.#limit)

@@ -11,7 +11,7 @@ const refusal = new ApiError(
 )
 
 /**
- * Refuses what needs a connection of the reserve, except for health and metrics. Such a connection carries one request.
+ * Refuses requests on connections of the reserve, except for health and metrics. Such a connection carries one request.
  * Warns when the limit is below what the sessions need.
  */
 export async function registerDescriptorGate(

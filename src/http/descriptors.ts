@@ -3,11 +3,14 @@ import { readdir } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 
 /**
- * File descriptors that no session gets, so that health checks on new connections are answered and the store can
+ * File descriptors reserved from sessions, so that health checks on new connections are answered and the store can
  * reconnect when the rest is used up.
  */
 export const reservedDescriptors = 32
-/** Connections that the reserve serves at once; the rest is for the process itself. At the bound the oldest one is closed. */
+/**
+ * Connections that the reserve serves at once; the rest is for the process itself. At the bound the oldest one is
+ * closed.
+ */
 const maxReservedSockets = reservedDescriptors / 2
 /** With more sockets than this, counting all descriptors takes milliseconds and is done less often. */
 const manySockets = 5000
@@ -23,7 +26,9 @@ export function readDescriptorLimit(): number | undefined {
   }
 }
 
-/** Counts the descriptors of `/proc/self/fd` without the one that reads it. @throws where the system does not show them */
+/**
+ * Counts the descriptors of `/proc/self/fd`, except the one that reads it. @throws where the system does not show them
+ */
 async function countDescriptors(): Promise<number> {
   return (await readdir('/proc/self/fd')).length - 1
 }
@@ -33,18 +38,18 @@ function endpointsOf({ remoteAddress, remotePort, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localPort}`
 }
 
-/** Which connections get what is left when the file descriptors run out. */
+/** Decides which connections use the reserve when file descriptors run out. */
 export class Descriptors {
   readonly limit: number
   readonly #reserve: number
   readonly #count: () => Promise<number>
   /** Open connections of the server. */
   #sockets = 0
-  /** Descriptors that are none of them, as counted last. */
+  /** Other open descriptors, as last counted. */
   #others = 0
   #samples = 0
   readonly #known = new WeakSet<Socket>()
-  /** Connections that only the reserve serves, in the order of their arrival. */
+  /** Connections served from the reserve, in order of arrival. */
   readonly #reserved = new Map<string, Socket>()
 
   /**
@@ -61,14 +66,14 @@ export class Descriptors {
     return this.#others + this.#sockets
   }
 
-  /** Connections beside what the process needs for itself. */
+  /** Connections available beside the needs of the process itself. */
   get maxSockets(): number {
     return Math.max(0, this.limit - this.#reserve - this.#others)
   }
 
   /** Counts a new connection of the server. */
   add(socket: Socket): void {
-    // A connection whose offer of an upgrade was ignored comes again.
+    // Already counted: the upgrade offer of its last request was ignored.
     if (this.#known.has(socket)) return
     this.#known.add(socket)
     this.#sockets++
@@ -96,7 +101,7 @@ export class Descriptors {
     return this.#reserved.size > 0 && this.#reserved.has(endpointsOf(socket))
   }
 
-  /** Counts what else is open. Call it about once a second. */
+  /** Counts other open descriptors. Call it about once a second. */
   async sample(): Promise<void> {
     if (this.limit === Number.POSITIVE_INFINITY) return
     if (this.#sockets > manySockets && this.#samples++ % manySocketsEvery !== 0) return
@@ -104,7 +109,7 @@ export class Descriptors {
       const before = this.#sockets
       this.#others = Math.max(0, (await this.#count()) - before)
     } catch {
-      // The last count stands: nothing is left to count with, or the system does not show descriptors.
+      // The last count stands: no descriptor is left to count with, or the system does not show descriptors.
     }
   }
 }

@@ -11,7 +11,7 @@ import {
 } from './unverified-sockets.js'
 import { VerifiedTokens } from './verified-tokens.js'
 
-/** What bounds the cost of peers that are not authenticated, before any route is reached. */
+/** Bounds the cost of unauthenticated peers, before any route is reached. */
 export interface HttpEdge {
   readonly sockets: UnverifiedSockets
   readonly budget: BodyBudget
@@ -19,26 +19,26 @@ export interface HttpEdge {
   readonly onPipelined: () => void
   /** Counts a socket that was cut without an answer. */
   readonly onCut: () => void
-  /** What a peer address counts by; undefined: not by address, as for a trusted proxy. */
+  /** The key that counts for a peer address; undefined: not counted by address, as for a trusted proxy. */
   readonly keyOf: (remoteAddress: string) => string | undefined
   readonly verifiedTokens: VerifiedTokens
   readonly descriptors: Descriptors
   /** Counts a request that was refused because no file descriptors are left for its connection. */
   readonly onDescriptors: () => void
-  /** Its bounds, as used and limit. */
+  /** Its bounds, with use and limit. */
   bounds(): readonly { readonly name: string; readonly used: number; readonly limit: number }[]
   /** Sockets that were refused or destroyed since the start, by reason. */
   readonly refusedSockets: Readonly<Record<SocketRefusal, number>>
 }
 
 /**
- * `address` and `total`: at a bound on unverified sockets. `pipelined`: too many requests in flight. `descriptors`: none left.
- * `unparsed`: its address is above its rate, and what it sends is no request.
+ * `address` and `total`: at a bound on unverified sockets. `pipelined`: too many requests in flight. `descriptors`:
+ * none left. `unparsed`: its address is above its rate and sends data that is not a request.
  */
 export type SocketRefusal = 'address' | 'total' | 'pipelined' | 'descriptors' | 'unparsed'
 
 export interface HttpEdgeOptions {
-  /** Whether counts by address apply. */
+  /** Whether limits by address apply. */
   readonly rateLimit: boolean
   /** Addresses or CIDR ranges: their sockets belong to many peers. */
   readonly trustProxy: readonly string[]
@@ -48,17 +48,17 @@ export interface HttpEdgeOptions {
   readonly workers: number
 }
 
-/** The least that one of many workers gets: one body of any size, and a burst of honest clients behind one address. */
+/** Minimum for one of many workers: one body of any size, and a burst of honest clients behind one address. */
 const leastBodyBytes = 8 * 1024 * 1024
 const leastUnverifiedPerAddress = 512
 const leastUnverifiedSockets = 2048
 
-/** A worker's part of what the machine has to give. Connections are dealt to the workers in turn. */
+/** A worker's share of the machine's resources. Connections are distributed to the workers in turn. */
 function shareOf(total: number, workers: number, least: number): number {
   return Math.max(Math.min(total, least), Math.floor(total / workers))
 }
 
-/** Answers whether an address is one of the proxies. */
+/** Returns a function that checks whether an address is one of the proxies. */
 function proxyCheck(trustProxy: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const entry of trustProxy) {

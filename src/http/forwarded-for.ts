@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { parseAddress } from '../auth/address.js'
 
-/** Hops that are read, from the nearest proxy on. A chain of trusted proxies is far shorter. */
+/** Hops that are read, starting at the nearest proxy. A chain of trusted proxies is far shorter. */
 export const maxForwardedHops = 32
 
 /**
- * Rewrites `x-forwarded-for` so that every entry is a canonical address without port, before anything reads it. An entry
- * that is no address ends the chain: what lies behind it was not reported by a trusted proxy, so the request counts for
- * the last proxy that is known.
+ * Rewrites `x-forwarded-for` so that every entry is a canonical address without port, before anything reads it. An
+ * invalid address ends the chain: no trusted proxy reported the entries before it, so the request counts for the last
+ * known proxy.
  */
 export function normalizeForwardedFor({ headers }: IncomingMessage): void {
   const header = headers['x-forwarded-for']

@@ -6,7 +6,7 @@ import { scanJsonText } from '../protocol/json-scan.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
 import type { ReadBody } from './body-reader.js'
 
-/** JSON bodies of the HTTP API: the same rules as for frames (PROTOCOL §2.3), where JSON.parse is more lenient. */
+/** JSON bodies of the HTTP API: they follow the rules of frames (PROTOCOL §2.3), which are stricter than JSON.parse. */
 
 function isByteOrderMark(body: Buffer): boolean {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf
@@ -35,7 +35,7 @@ export function parseJsonBody(body: Buffer, depth: number): unknown {
   }
 }
 
-/** Characters of a header's value that an error repeats. */
+/** Characters of a header's value that an error quotes. */
 const maxShownChars = 64
 const charsets = /;\s*charset\s*=\s*("[^"]*"|[^;\s]*)/gi
 
@@ -43,7 +43,7 @@ function unsupported(what: string, value: string, toDo: string): ApiError {
   return new ApiError('UNSUPPORTED_MEDIA_TYPE', `${what} ${value.slice(0, maxShownChars) || '(empty)'}: ${toDo}`)
 }
 
-/** Headers of the message itself that Node drops, because it has one of this name already. */
+/** Message headers that Node drops when they are repeated. */
 function isRepeated(name: string, rawHeaders: readonly string[]): boolean {
   let times = 0
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === name) times++
@@ -51,8 +51,7 @@ function isRepeated(name: string, rawHeaders: readonly string[]): boolean {
 }
 
 /**
- * Whether a body is what its parser takes it for: JSON in UTF-8, not compressed, and nothing that somebody between here
- * and the sender may read in another way.
+ * Refuses bodies that a proxy could parse differently from the gateway: only uncompressed JSON in UTF-8 is accepted.
  */
 function formFault({ headers, rawHeaders }: IncomingMessage): ApiError | undefined {
   const encoding = headers['content-encoding']
@@ -60,7 +59,7 @@ function formFault({ headers, rawHeaders }: IncomingMessage): ApiError | undefin
     return unsupported('content-encoding', encoding, 'send the body uncompressed')
   }
   const contentType = headers['content-type'] ?? ''
-  if (isRepeated('content-type', rawHeaders)) return unsupported('content-type', contentType, 'it is there twice')
+  if (isRepeated('content-type', rawHeaders)) return unsupported('content-type', contentType, 'sent twice')
   const found = [...contentType.matchAll(charsets)].map(([, charset = '']) => charset.replaceAll('"', ''))
   const foreign = found.find(charset => !/^utf-?8$/i.test(charset))
   if (foreign !== undefined) return unsupported('charset', foreign, 'send UTF-8')
@@ -76,7 +75,7 @@ export function readJsonBodies(app: FastifyInstance, readBody: ReadBody, depth: 
   // Fastify would parse text/plain, and the error would then concern the parsed text instead of the media type.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', (request, payload, done) => {
-    // The body of a request to a path that does not exist is never read.
+    // Reached only for a path that does not exist, whose body is never read.
     if (request.is404) return done(null, undefined)
     const fault = formFault(request.raw)
     if (fault !== undefined) return done(fault)

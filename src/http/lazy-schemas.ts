@@ -1,7 +1,7 @@
 import { AjvCompiler, type BuildCompilerFromPool } from '@fastify/ajv-compiler'
 import { type SerializerFactory, SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 
-/** Shared by all servers of a process: a schema that one has compiled, the next has too. */
+/** Shared by all servers of a process, so that each schema is compiled once. */
 const buildValidators = AjvCompiler()
 
 type CompileValidator = ReturnType<BuildCompilerFromPool>
@@ -17,8 +17,8 @@ function once<T>(create: () => T): () => T {
 }
 
 /**
- * Compile the schema of a request or a response when it is first used. A server has about 100 of them, and compiling all took
- * most of its start. One that does not compile is found by test/http/lazy-schemas.test.ts, not by the start.
+ * Compile the schema of a request or a response when it is first used. A server has about 100 schemas, and compiling
+ * them all took most of its start. Invalid schemas are found by test/http/lazy-schemas.test.ts instead of at the start.
  */
 export function createLazyCompilers(): {
   readonly buildValidator: BuildCompilerFromPool

@@ -9,7 +9,7 @@ export interface HttpMetricSources {
   readonly droppedLogLines: () => number
 }
 
-/** Adds what bounds the cost of unauthenticated peers, each as used and limit. */
+/** Adds the bounds on unauthenticated peers, with use and limit. */
 function addBounds(register: Registry, { sockets, budget }: HttpMetricSources['edge']): void {
   const registers = [register]
   new Gauge({
@@ -42,7 +42,7 @@ function addBounds(register: Registry, { sockets, budget }: HttpMetricSources['e
 
 /**
  * Adds the metrics of the HTTP server.
- * @returns counts a request that was refused, by the error code that was sent
+ * @returns a function that counts a refused request by the error code that was sent
  */
 export function addHttpMetrics(
   register: Registry,
@@ -50,7 +50,7 @@ export function addHttpMetrics(
 ): (code: string) => void {
   const registers = [register]
   addBounds(register, edge)
-  // The default one reads 0 when no descriptor is left to count with.
+  // The default metric reads 0 when no descriptor is left to count with.
   register.removeSingleMetric('process_open_fds')
   new Gauge({
     name: 'process_open_fds',

@@ -17,12 +17,12 @@ export interface ServerTimeouts {
   readonly headersMs: number
   /** For a whole request to arrive, from its first byte on. The response may take longer: the bridge holds polls. */
   readonly bodyMs: number
-  /** How often both are checked: they may end this much late. */
+  /** Interval of the checks of both: they may end this much late. */
   readonly checkEveryMs: number
 }
 
 export const defaultTimeouts: ServerTimeouts = { headersMs: 10_000, bodyMs: 20_000, checkEveryMs: 1000 }
-/** How long an idle socket is kept for the next request, in milliseconds. */
+/** Time for which an idle socket is kept for the next request, in milliseconds. */
 const keepAliveMs = 72_000
 /** Requests that one socket may carry before it is closed. */
 export const maxRequestsPerSocket = 10_000
@@ -71,9 +71,9 @@ export function createNodeServer(handler: RequestListener, options: NodeServerOp
       ? createHttpServer(settings, listener)
       : createHttpsServer({ ...settings, ...tls, handshakeTimeout: timeouts.headersMs }, listener)
   server.maxRequestsPerSocket = maxRequestsPerSocket
-  // Its last response had `connection: close`. Node itself would answer any number of further requests.
+  // Its last response had `connection: close`. Node itself would still answer further requests.
   server.on('dropRequest', (_request, socket) => socket.destroy())
-  // An expectation that nobody knows is ignored (RFC 9110 §10.1.1). Node would answer 417 outside of every limit.
+  // An unknown expectation is ignored (RFC 9110 §10.1.1). Node would answer 417 outside of every limit.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   server.on('connect', request => onConnect(request))
   upgradesOf.set(server, separateUpgrades(server, hasTrustedProxy ? normalizeForwardedFor : undefined))
@@ -87,7 +87,7 @@ export function createNodeServer(handler: RequestListener, options: NodeServerOp
 
 /**
  * `localhost` is 127.0.0.1 and ::1. Node listens on the first of them; this accepts connections on the others.
- * @param server  listens already
+ * @param server  already listening
  */
 export function listenOnAllLoopback(server: Server): void {
   const { address: first, port } = server.address() as AddressInfo

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { isListedOrigin, type OriginRule } from '../config/origins.js'
 
-/** Which pages may send requests. CORS covers neither WebSockets nor simple POSTs, so the gateway checks itself. */
+/**
+ * Checks the origins of requests. CORS covers neither WebSockets nor simple POSTs, so the gateway checks them itself.
+ */
 
 /** Hosts of pages on the developer's own machine. */
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -20,7 +22,7 @@ export function isOriginAllowed(rule: OriginRule, origin: string | undefined, ho
 }
 
 /**
- * Why a request comes from a page that may not send it.
+ * Why the page that sent a request may not do so.
  * @param host  the gateway's host as the browser addressed it
  * @returns undefined if it may
  */
@@ -35,5 +37,5 @@ export function foreignOrigin(rule: OriginRule, headers: IncomingHttpHeaders, ho
   return `the origin ${origin.slice(0, maxShownOrigin)} may not connect (COUNTERSIGN_ALLOWED_ORIGINS)`
 }
 
-/** Characters of an origin that an error repeats. */
+/** Characters of an origin that an error quotes. */
 const maxShownOrigin = 128

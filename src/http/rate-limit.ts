@@ -12,16 +12,16 @@ export const maxCountedAddresses = 20_000
 /** Requests of one address, or of one verified token, per minute to the HTTP API and to paths that do not exist. */
 export const requestsPerMinute = 3000
 /**
- * Requests of one socket per minute to each of the paths for health and metrics, apart from all others. Their answers are
- * shared and cheap, so a monitor is served on its own socket however much others behind its address ask.
+ * Requests of one socket per minute to each path for health and metrics, counted separately. Their answers are shared
+ * and cheap, so a monitor is served on its own socket whatever the load from others behind its address.
  */
 export const monitoringPerMinute = 1200
-/** Requests of pages of other origins, by address and minute. They count for nothing else. */
+/** Requests of pages of other origins, by address and minute. They are not counted elsewhere. */
 export const foreignPerMinute = 3000
 
 type RouteRate = RateLimitOptions & { readonly cache: number }
 
-/** A count of its own for one route. @param max  requests of one address in a minute */
+/** A separate count for one route. @param max  requests of one address in a minute */
 function perMinute(max: number): RouteRate {
   return { max, timeWindow: 60_000, cache: maxCountedAddresses }
 }
@@ -67,19 +67,19 @@ export async function registerRateLimit(
 }
 
 /**
- * Counts a request that no route counts.
+ * Counts a request that reaches no route.
  * @returns its refusal, if its address has sent too many
  */
 export type CountRequest = (request: FastifyRequest) => Promise<ApiError | undefined>
 
-/** Counts something of an address that is no request. @returns whether the address has sent too many */
+/** Counts an event of an address other than a request. @returns whether the address is above its rate */
 export type CountAddress = (remoteAddress: string) => Promise<boolean>
 
 /** The address counts as in {@link createRequestCount} without `max`. */
 export function createAddressCount(server: FastifyInstance): CountAddress {
   const count = createRequestCount(server)
   return async ip => {
-    // All that the count reads of a request.
+    // The members of a request that the count reads.
     const request = { ip, headers: {}, routeOptions: { config: {} } } as FastifyRequest
     return (await count(request)) !== undefined
   }

@@ -3,7 +3,7 @@ import type { RepeatedEvents } from '../log/repeated-events.js'
 
 /** Log lines about requests. */
 
-/** Why a request was refused. */
+/** The reason of a refusal. */
 export interface Refusal {
   /** The error code that was sent. */
   readonly code: string
@@ -13,7 +13,7 @@ export interface Refusal {
 
 const refusals = new WeakMap<object, Refusal>()
 
-/** Notes why a request is refused, for its log line and its metric. */
+/** Records why a request is refused, for its log line and its metric. */
 export function noteRefusal(request: FastifyRequest, refusal: Refusal): void {
   refusals.set(request, refusal)
 }
@@ -27,8 +27,9 @@ export function refusalOf(request: FastifyRequest, { statusCode }: FastifyReply)
 export const monitoringPaths: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz', '/metrics'])
 
 /**
- * Logs a request once, when its response is sent. Polls, starts of handshakes and monitors come by the thousand, so they are logged
- * at `debug`; refused requests, which anyone can repeat at will, at `info` up to a number of lines a minute.
+ * Logs a request once, when its response is sent. Polls, starts of handshakes and monitoring requests are frequent, so
+ * they are logged at `debug`. Refused requests, which anyone can repeat at will, are logged at `info`, up to a number
+ * of lines a minute.
  */
 export class RequestLog extends LogController {
   readonly #refused: RepeatedEvents

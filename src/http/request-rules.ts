@@ -5,7 +5,10 @@ import { ApiError } from '../errors.js'
 import { foreignOrigin } from './origin.js'
 import { createRequestCount, foreignPerMinute } from './rate-limit.js'
 
-/** Rules for every request. What they refuse has rates of its own, so that pages of other sites use up no other. */
+/**
+ * Rules for every request. Requests that they refuse have separate rates, so that pages of other sites cannot use up
+ * the others.
+ */
 
 const apiPrefix = '/v1/'
 
@@ -18,8 +21,8 @@ function isHostName(name: string | undefined): boolean {
 }
 
 /**
- * Two Host headers mean that a proxy and the gateway may each read another one. Node checks neither this nor the Host of
- * an upgrade.
+ * With two Host headers, a proxy and the gateway might each read a different one. Node checks neither this nor the Host
+ * of an upgrade.
  */
 function hostFault({ rawHeaders, headers, httpVersion }: FastifyRequest['raw']): ApiError | undefined {
   let hosts = 0
@@ -40,7 +43,7 @@ async function requestRules(app: FastifyInstance, { allowedOrigins }: RequestRul
   const count = createRequestCount(app)
   const countForeign = createRequestCount(app, foreignPerMinute)
   app.addHook('onRequest', (request, reply, done) => {
-    // Pages set their own afterwards.
+    // Pages set their own later.
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
     const refusal = hostFault(request.raw)
     if (refusal !== undefined) {
@@ -52,7 +55,7 @@ async function requestRules(app: FastifyInstance, { allowedOrigins }: RequestRul
     const reason = isForApi(request) ? foreignOrigin(allowedOrigins, headers, request.host) : undefined
     if (reason === undefined) return done()
     countForeign(request).then(refusal => {
-      // A flood has to pay for a new connection each time.
+      // Makes each request of a flood cost a new connection.
       if (refusal !== undefined) reply.header('connection', 'close')
       done(refusal ?? new ApiError('PERMISSION_DENIED', reason))
     }, done)

@@ -2,12 +2,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net'
 
 /**
- * Requests of one socket that may be unanswered at once. Browsers and proxies send one at a time, and a bridge client
- * has at most four exchanges in flight.
+ * Concurrent requests of one socket. Browsers and proxies send one at a time, and a bridge client has at most four
+ * exchanges in flight.
  */
 export const maxRequestsInFlight = 16
 
-/** Something that a request holds until it has ended. */
+/** A resource that a request holds until it has ended. */
 export interface Releasable {
   release(): void
 }
@@ -19,7 +19,7 @@ interface TrackedRequest {
   held: Releasable | undefined
 }
 
-// Members of the request and the socket: a WeakMap's entries cost the garbage collector several times as much.
+// Members of the request and the socket: entries of a WeakMap cost the garbage collector several times as much.
 const trackedRequest = Symbol('trackedRequest')
 const requestsInFlight = Symbol('requestsInFlight')
 const isRefused = Symbol('isRefused')
@@ -38,10 +38,10 @@ declare module 'node:net' {
   }
 }
 
-/** All that are not answered yet, the oldest first. */
+/** All unanswered requests, oldest first. */
 const openRequests = new Set<TrackedRequest>()
 
-/** How long the oldest request of this process has waited for its answer; held polls count. @returns milliseconds */
+/** Waiting time of the oldest unanswered request of this process, in milliseconds; held polls count. */
 export function oldestRequestMs(): number {
   for (const { startedAt } of openRequests) return performance.now() - startedAt
   return 0
@@ -87,8 +87,8 @@ function refuseLast(response: ServerResponse): void {
 }
 
 /**
- * Bounds the requests of a socket that are in flight. The first one above the bound is the socket's last: it gets 429 after
- * those ahead of it are answered. Nothing more is read meanwhile, and what was read already is ignored.
+ * Bounds the requests of a socket in flight. The first one above the bound is the socket's last: it gets 429 after
+ * those ahead of it are answered. Nothing more is read meanwhile, and data that was read already is ignored.
  * @param onExceeded  called once for each such socket
  */
 export function trackRequests(handler: RequestListener, onExceeded: () => void): RequestListener {
@@ -113,20 +113,20 @@ export function trackRequests(handler: RequestListener, onExceeded: () => void):
   }
 }
 
-/** Whether a request of this socket waits for its answer. */
+/** Whether a request of this socket is unanswered. */
 export function hasOpenRequests(socket: Socket): boolean {
   return (socket[requestsInFlight]?.length ?? 0) > 0
 }
 
-/** Whether a part of a response has left on this socket and the rest has not. */
+/** Whether a response on this socket was sent in part. */
 export function isAnswering(socket: Socket): boolean {
   for (const { response } of socket[requestsInFlight] ?? []) if (response.headersSent) return true
   return false
 }
 
 /**
- * Keeps something until the request's response has left or its socket is closed, whichever comes first.
- * @returns false if the request did not come from a socket: then nothing is kept
+ * Holds a resource until the request's response was sent or its socket is closed, whichever comes first.
+ * @returns false if the request did not come from a socket: nothing is held then
  */
 export function holdUntilAnswered(request: IncomingMessage, held: Releasable): boolean {
   const entry = request[trackedRequest]

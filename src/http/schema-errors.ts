@@ -2,7 +2,7 @@ import type { FastifySchemaValidationError } from 'fastify'
 
 /** Why a request does not match its schema, for a reader who does not know JSON Schema. */
 
-/** Characters of a member's name that an error repeats. */
+/** Characters of a member's name that an error quotes. */
 const maxNameChars = 64
 
 function textMember(of: unknown, name: string): string | undefined {
@@ -11,7 +11,7 @@ function textMember(of: unknown, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** What a value of this schema is, with an example, where the schema describes it. */
+/** Description of the values of this schema, with an example, if the schema has one. */
 function describe(schema: unknown): string {
   const described = textMember(schema, 'description')?.replace(/\.$/, '')
   const examples: unknown = typeof schema === 'object' && schema !== null ? Reflect.get(schema, 'examples') : undefined
@@ -32,7 +32,7 @@ function explain(error: FastifySchemaValidationError): string {
 }
 
 /**
- * Ajv's messages show a regular expression, or leave out which member is unknown. Needs ajv's option `verbose`.
+ * Ajv's own messages show a regular expression, or do not name the unknown member. Needs ajv's option `verbose`.
  * @param part  of the request: `body`, `params`, `querystring`
  */
 export function formatSchemaErrors(errors: readonly FastifySchemaValidationError[], part: string): Error {

@@ -18,14 +18,14 @@ const maxParamLength = 1024
 
 export interface ServerOptions {
   readonly host: string
-  /** Addresses or CIDR ranges of the proxies whose `x-forwarded-*` headers are believed. */
+  /** Addresses or CIDR ranges of the proxies whose `x-forwarded-*` headers are trusted. */
   readonly trustProxy: readonly string[]
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
   /** A pino logger; absent: nothing is logged. */
   readonly logger: FastifyBaseLogger | undefined
   /** Counts refused requests for the log, and peers that are above a rate. */
   readonly boundedLog: Pick<BoundedLog, 'requests' | 'floods'>
-  /** Called for each refusal that no route makes, with its error code. */
+  /** Called for each refusal outside of routes, with its error code. */
   readonly onRefused: (code: ApiErrorCode) => void
   readonly edge: HttpEdge
   /** Nesting levels of a JSON body. */
@@ -57,7 +57,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     return503OnClosing: false,
     frameworkErrors: refuseMalformedPath(options, () => server),
     clientErrorHandler: unparsed.clientError,
-    // Values are accepted as they are or refused: never coerced, never dropped.
+    // Values are accepted unchanged or refused: never coerced, never dropped.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false, verbose: true } },
     schemaController: { compilersFactory: createLazyCompilers() },
     schemaErrorFormatter: formatSchemaErrors
@@ -68,7 +68,10 @@ export function createServer(options: ServerOptions): FastifyInstance {
   return server
 }
 
-/** What never becomes a request of Fastify counts with the others of its address, once the rate limit is there. */
+/**
+ * Input that never becomes a request of Fastify is counted with the requests of its address, once the rate limit is
+ * installed.
+ */
 function refuseUnparsed(
   { edge, boundedLog, logger: log, onRefused }: ServerOptions,
   server: () => FastifyInstance
@@ -84,7 +87,7 @@ function refuseUnparsed(
   })
 }
 
-/** Fastify's own response would repeat the path. */
+/** Fastify's own response would quote the path. */
 function refuseMalformedPath({ refuseBridgePath, bridgePrefix }: ServerOptions, server: () => FastifyInstance) {
   let count: CountRequest | undefined
   return async (_error: Error, request: FastifyRequest, reply: FastifyReply) => {

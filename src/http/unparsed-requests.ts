@@ -7,14 +7,14 @@ import type { RepeatedEvents } from '../log/repeated-events.js'
 import type { CountAddress } from './rate-limit.js'
 import { hasOpenRequests, isAnswering } from './request-tracker.js'
 
-/** What arrives on a socket and never becomes a request: it is no HTTP, comes too late, or asks for a tunnel (CONNECT). */
+/** Input on a socket that never becomes a request: it is not HTTP, comes too late, or asks for a tunnel (CONNECT). */
 
 export interface UnparsedRequestOptions {
   /** Counts one with the requests of its address. */
   readonly count: CountAddress
-  /** What an address counts by; undefined: it is not counted, as for a trusted proxy. */
+  /** The key that counts for an address; undefined: not counted, as for a trusted proxy. */
   readonly keyOf: (remoteAddress: string) => string | undefined
-  /** Called for each that is answered, with the error code. */
+  /** Called for each answer, with the error code. */
   readonly onRefused: (code: ApiErrorCode) => void
   /** Called for each socket that is cut without an answer. */
   readonly onCut: () => void
@@ -36,7 +36,7 @@ const errorCodes: Readonly<Record<string, ApiErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE'
 }
-/** The peer is gone: there is nobody to count or to answer. */
+/** The peer is gone: nothing to count or to answer. */
 const lostConnections: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED'])
 /** Characters of a reason in the log. */
 const maxReasonChars = 128
@@ -49,13 +49,13 @@ function answer(socket: Socket, code: ApiErrorCode, message: string): void {
 }
 
 /**
- * Answers what never becomes a request, and closes its socket. An address that has sent too many is cut without an answer:
- * each of them costs it a new connection.
+ * Answers input that never becomes a request, and closes its socket. Sockets of an address above its rate are cut
+ * without an answer, so each attempt costs it a new connection.
  */
 export function createUnparsedRequests(options: UnparsedRequestOptions): UnparsedRequests {
   const { count, keyOf, onRefused, onCut, floods, refused, log } = options
 
-  /** @param text  the answer; undefined: there is none, because it would disturb another one */
+  /** @param text  the answer; undefined: none, because it would corrupt another response */
   async function refuse(socket: Socket, code: ApiErrorCode, reason: string, text: string | undefined): Promise<void> {
     const { remoteAddress } = socket
     const isCounted = remoteAddress !== undefined && keyOf(remoteAddress) !== undefined
@@ -85,7 +85,7 @@ export function createUnparsedRequests(options: UnparsedRequestOptions): Unparse
       }
       const code = errorCodes[error.code ?? ''] ?? 'BAD_REQUEST'
       const reason = (error.code ?? error.message).slice(0, maxReasonChars)
-      // In the middle of another response this one would be read as a part of it.
+      // Within another response this answer would be read as a part of it.
       const text = isAnswering(socket) ? undefined : apiErrors[code].message
       refuseAndClose(socket, code, reason, text, error)
     },

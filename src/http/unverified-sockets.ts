@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net'
 
 /**
- * Bounds the open sockets that have not carried a verified session or a valid token: per peer address and in total. At a
- * bound the oldest of them is closed for a new one: whoever holds many mute sockets loses them, and nobody who comes later
- * is kept out.
+ * Bounds the open sockets that have not carried a verified session or a valid token: per peer address and in total. At
+ * a bound the oldest of them is closed for a new one: a peer with many idle sockets loses them, and newcomers are never
+ * refused.
  */
 export interface UnverifiedSockets {
-  /** Open sockets that nobody has verified. */
+  /** Open unverified sockets. */
   readonly size: number
   readonly maxSize: number
   /** Counts a new socket. At a bound another one is destroyed. */
   add(socket: Socket): void
-  /** The TLS socket of a counted socket; it is the one that requests know. */
+  /** The TLS socket of a counted socket; requests refer to the TLS socket. */
   secured(tls: Socket): void
 }
 
 export interface UnverifiedSocketOptions {
-  /** What a peer address counts by; undefined: not by address, as for a trusted proxy. */
+  /** The key that counts for a peer address; undefined: not counted by address, as for a trusted proxy. */
   readonly keyOf: (remoteAddress: string) => string | undefined
   readonly maxPerAddress: number
   readonly maxTotal: number
@@ -36,7 +36,7 @@ interface Entry {
 
 const entries = new WeakMap<Socket, Entry>()
 
-/** Frees a socket's place among the unverified: it carries a session or a request with a valid token. */
+/** Releases a socket from the bounds: it carries a session or a request with a valid token. */
 export function markVerified(socket: Socket): void {
   const entry = entries.get(socket)
   if (entry === undefined) return
@@ -56,7 +56,7 @@ function oldestOf(sockets: Iterable<Entry> | undefined): Entry | undefined {
 
 export function createUnverifiedSockets(options: UnverifiedSocketOptions): UnverifiedSockets {
   const { keyOf, maxPerAddress, maxTotal, onRefused } = options
-  // In the order of their arrival.
+  // In order of arrival.
   const all = new Map<string, Entry>()
   const byAddress = new Map<string, Set<Entry>>()
 
@@ -86,7 +86,7 @@ export function createUnverifiedSockets(options: UnverifiedSocketOptions): Unver
     },
     maxSize: maxTotal,
     add(socket) {
-      // It comes again after a request whose upgrade was ignored.
+      // Already counted: the upgrade offer of its last request was ignored.
       if (entries.has(socket)) return
       const { remoteAddress } = socket
       const key = remoteAddress === undefined ? undefined : keyOf(remoteAddress)

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { hasOpenRequests } from './request-tracker.js'
 
-/** Headers that concern the connection alone, and so end with a request that is served without its upgrade. */
+/** Headers of the connection, dropped from a request that is served without its upgrade. */
 const droppedHeaders: ReadonlySet<string> = new Set(['upgrade', 'connection', 'http2-settings'])
 
 function isWebSocketUpgrade({ headers, method }: IncomingMessage): boolean {
@@ -12,7 +12,7 @@ function isWebSocketUpgrade({ headers, method }: IncomingMessage): boolean {
   return method === 'GET' && offered.some(token => token.trim().toLowerCase() === 'websocket')
 }
 
-/** The head of a request as it was sent, without its offer of an upgrade, and as the last one of its socket. */
+/** The head of a request as sent, without its upgrade offer, and marked as the last one of its socket. */
 function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -26,9 +26,9 @@ function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMe
 const isLast = new WeakSet<Duplex>()
 
 /**
- * Node stops parsing a socket whose request offers any upgrade. A server may ignore the offer (RFC 9110 §7.8), so a request
- * for another protocol than WebSocket goes back to the server without it. The server parses the socket from its beginning,
- * and knows neither the requests ahead nor their number: so it is the only one that may be open, and the last.
+ * Node stops parsing a socket whose request offers any upgrade. A server may ignore the offer (RFC 9110 §7.8), so a
+ * request for another protocol than WebSocket goes back to the server without it. The server parses the socket as a new
+ * one and does not know of earlier requests, so the request must be the only open one, and the last.
  */
 function serveWithoutUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   if (isLast.has(socket) || hasOpenRequests(request.socket)) {
@@ -42,15 +42,15 @@ function serveWithoutUpgrade(server: Server, request: IncomingMessage, socket: D
 
 /**
  * Separates WebSocket upgrades from all others.
- * @param prepare  gets each WebSocket upgrade before anybody else
- * @returns emits `upgrade`, as a server does, for WebSockets only
+ * @param prepare  receives each WebSocket upgrade first
+ * @returns an emitter of `upgrade`, like a server, for WebSockets only
  */
 export function separateUpgrades(server: Server, prepare?: (request: IncomingMessage) => void): EventEmitter {
   const webSockets = new EventEmitter()
   server.on('upgrade', (request, socket, head) => {
     if (isWebSocketUpgrade(request)) {
       prepare?.(request)
-      // A copy: the socket keeps what it gets, and `head` would keep the whole chunk that the request came in.
+      // A copy: the socket keeps it, and `head` would keep the whole chunk of the request alive.
       webSockets.emit('upgrade', request, socket, Buffer.from(head))
     } else serveWithoutUpgrade(server, request, socket, head)
   })

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 /** Tokens that are remembered. At the bound the least recently verified is forgotten. */
 export const maxVerifiedTokens = 10_000
 
-/** The token of an `authorization: Bearer` header; undefined if there is none. */
+/** The token of an `authorization: Bearer` header; undefined without one. */
 export function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
   return /^Bearer +([!-~]+)$/i.exec(authorization ?? '')?.[1]
 }
@@ -14,8 +14,8 @@ function digestOf(token: string): string {
 }
 
 /**
- * Tokens that were verified, as hashes. Their requests have a rate of their own, so that others behind the same address
- * cannot use it up.
+ * Tokens that were verified, as hashes. Their requests have a separate rate, which others behind the same address
+ * cannot use up.
  */
 export class VerifiedTokens {
   readonly #digests = new Set<string>()
@@ -34,7 +34,7 @@ export class VerifiedTokens {
     this.#digests.delete(oldest)
   }
 
-  /** What a request with a verified token counts by; undefined: it has none. */
+  /** The key that counts for a request with a verified token; undefined: it has none. */
   limiterKeyOf(headers: IncomingHttpHeaders): string | undefined {
     const token = bearerOf(headers)
     if (token === undefined) return undefined

@@ -1,4 +1,4 @@
-/** Waits for work, at most `limitMs`. */
+/** Waits for work, for at most `limitMs`. */
 export async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<void>(resolve => {

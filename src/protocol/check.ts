@@ -8,7 +8,7 @@ export interface Member {
   readonly required: boolean
   /** The expected value of an upstream member, for the error message to the peer. */
   readonly expected: string | undefined
-  /** The code for a string that does not fit. Default: INVALID_MESSAGE. */
+  /** The error code for an invalid string. Default: INVALID_MESSAGE. */
   readonly code: CodeName | undefined
   /** Whether an empty array counts as an empty object (PROTOCOL §2: `JSONEncode({})` in Luau is `[]`). */
   readonly isObject: boolean

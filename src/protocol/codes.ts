@@ -9,7 +9,7 @@ export interface Code {
   readonly close?: number
   /** HTTP status. */
   readonly status: number
-  /** Default text for the peer. Before a session the gateway sends no other. */
+  /** Default text for the peer. Before a session the gateway sends no other text. */
   readonly message: string
 }
 

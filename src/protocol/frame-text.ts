@@ -1,4 +1,4 @@
-/** A message whose members are encoded already, so that data keeps its text: it is neither parsed nor encoded again. */
+/** A message whose members are already encoded, so that data keeps its text: it is neither parsed nor encoded again. */
 export interface FrameText {
   readonly type: 'publication' | 'call' | 'called'
   /** Everything after `seq`, and the closing brace. */

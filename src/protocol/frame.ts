@@ -57,7 +57,7 @@ export function hasTail(frame: Uint8Array): boolean {
 /** Created with the first frame, because Jest's jsdom has none: this module must be importable there. */
 let decoder: TextDecoder | undefined
 
-/** Decodes bytes. @throws TypeError for what is not UTF-8 */
+/** Decodes bytes. @throws TypeError for bytes that are not UTF-8 */
 export type Utf8Decoder = (bytes: Uint8Array) => string
 
 /** The {@link Utf8Decoder} for any platform. */
@@ -100,7 +100,7 @@ export function hasValidSignature(mac: Mac, frame: Uint8Array): boolean {
 export function verifyFrame(mac: Mac, frame: Uint8Array, depth: number, decode = decodeUtf8): string {
   const end = findTail(frame)
   if (end < 0 || !constantTimeEqualHexAt(frame, end + tailStart.length, mac.ofClosedBytes(frame, end))) {
-    // Only a signature that is wrong can be malformed.
+    // Checked last: a valid signature implies a well-formed tail.
     if (!hasTail(frame)) throw new ProtocolError('PROTOCOL_ERROR', 'a frame must end with its signature')
     throw new ProtocolError('SIGNATURE_INVALID')
   }

@@ -77,12 +77,12 @@ function unescapeName(text: string, start: number, end: number): string {
   }
 }
 
-/** Characters of a member name that an error repeats. */
+/** Characters of a member name that an error quotes. */
 const maxShownName = 64
 
 /**
- * Checks any JSON text for what `JSON.parse` accepts in silence: duplicate members at any level, lone surrogate escapes,
- * numbers that are not finite, and nesting that would exhaust the stack. One pass without recursion.
+ * Checks any JSON text for faults that `JSON.parse` accepts silently: duplicate members at any level, lone surrogate
+ * escapes, numbers that are not finite, and nesting that would exhaust the stack. One pass without recursion.
  * @param depth  allowed nesting levels; the outermost value is the first
  * @throws ProtocolError PROTOCOL_ERROR
  */

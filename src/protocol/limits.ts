@@ -3,7 +3,7 @@
 export interface Limits {
   /** Bytes of a frame, signature included. */
   frameBytes: number
-  /** Bytes of the `data` of a publication, as the gateway encodes it. */
+  /** Bytes of the `data` of a publication, as encoded by the gateway. */
   dataBytes: number
   /** Nesting levels of a frame; its own object is the first. */
   depth: number
@@ -17,11 +17,11 @@ export interface Limits {
   channels: number
   /** Publications that a recovery can replay. */
   recover: number
-  /** Calls that a session has made, and calls to it, that are neither answered nor timed out. */
+  /** Open calls by a session, and open calls to it: neither answered nor timed out. */
   openCalls: number
   /** Bridge: seconds for which a poll can be held. */
   waitMax: number
-  /** Bytes of an answer that lists things. */
+  /** Bytes of an answer to a list request. */
   listBytes: number
   /** Publications that a `subscribe` with `last` can ask for. */
   last: number
@@ -74,7 +74,7 @@ export const presenceLimit = 100
 export const hwidBytes = 256
 export const licenseKeyBytes = 256
 
-/** The time that a caller gives for an answer, in milliseconds (PROTOCOL §16). */
+/** Timeout of a call, set by its caller, in milliseconds (PROTOCOL §16). */
 export const callTimeoutMs = { min: 100, default: 10_000, max: 30_000 } as const
 /** Characters of the message of a receiver's error (PROTOCOL §16). */
 export const callErrorCharacters = 512

@@ -13,7 +13,7 @@ const digestBytes = 32
 const blockWords = blockBytes / 4
 const closingBrace = 0x7d
 
-/** A buffer whose first block is also seen as words. */
+/** A buffer whose first block also has a view as words. */
 class BlockBuffer {
   readonly bytes: Buffer
   readonly block: Int32Array
@@ -34,7 +34,7 @@ function reserve(messageBytes: number): void {
   if (inner.bytes.length < needed) inner = new BlockBuffer(2 ** Math.ceil(Math.log2(needed)))
 }
 
-/** A session keeps two of these, so each holds nothing but its key: its pads take less time than a copy would. */
+/** A session keeps two of these, so each holds only its key: computing its pads takes less time than copying them. */
 class NodeMac implements Mac {
   /** The key, filled up with zeros to a block. */
   readonly #key: Int32Array
@@ -42,7 +42,7 @@ class NodeMac implements Mac {
   constructor(key: Uint8Array) {
     const bytes = new Uint8Array(blockBytes)
     bytes.set(key.length > blockBytes ? hash('sha256', key, 'buffer') : key)
-    // A copy: so small an array lies in the heap itself, a view would keep a buffer outside of it.
+    // A copy: so small an array lies in the heap itself, while a view would keep an external buffer.
     this.#key = Int32Array.from(new Int32Array(bytes.buffer))
   }
 

@@ -1,6 +1,6 @@
 import { type CodeName, codes } from './codes.js'
 
-/** A frame or message that the gateway refuses. Verifying and decoding throw no other error for a peer's input. */
+/** A frame or message that the gateway refuses. Verification and decoding throw no other error for a peer's input. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
   /** The code to answer with. */
@@ -15,9 +15,9 @@ export class ProtocolError extends Error {
   }
 }
 
-/** A request that would exceed what its client may use. The session goes on. */
+/** A request above a limit of its client. The session goes on. */
 export class RateLimited extends ProtocolError {
-  /** When to ask again, an integer of milliseconds. */
+  /** Retry delay, an integer of milliseconds. */
   readonly retryAfterMs: number
 
   constructor(message: string, retryAfterMs: number) {
@@ -26,7 +26,7 @@ export class RateLimited extends ProtocolError {
   }
 }
 
-/** A poll that the gateway refuses and whose number could be read: the refusal names it (PROTOCOL §9.3). */
+/** A refused poll whose number could be read: the refusal names it (PROTOCOL §9.3). */
 export class PollError extends ProtocolError {
   readonly poll: number
 

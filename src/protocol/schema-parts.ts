@@ -35,7 +35,7 @@ export const method = matching(
   '^[A-Za-z0-9_.:-]{1,64}$',
   'a method name: 1 to 64 of letters, digits, "_", ".", ":", "-"'
 )
-/** What a receiver answers instead of data. */
+/** The error that a receiver returns instead of data. */
 export const callError = Type.Object(
   {
     code: Type.String({ pattern: '^[A-Z][A-Z0-9_]{0,63}$' }),

@@ -61,7 +61,7 @@ function compress(state: Int32Array, view: DataView, at: number): void {
 }
 
 /**
- * Hashes what follows a state.
+ * Continues a hash from a state.
  * @param start   the state after `before` bytes, which are whole blocks; it does not change
  * @param parts   the rest of the message
  */

@@ -76,7 +76,7 @@ export const upstream = {
     seq,
     to: Type.Object(
       { sessionId: Type.Optional(sessionId), clientId: Type.Optional(identifier) },
-      // An unknown member is no reason to ignore it: it would change who is called, as `all` of `POST /v1/calls` does.
+      // Unknown members are refused: one could change the receiver of the call, as `all` of `POST /v1/calls` does.
       { minProperties: 1, maxProperties: 1, description: '{ sessionId } or { clientId }' }
     ),
     method,

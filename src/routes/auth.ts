@@ -22,18 +22,18 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The caller as the audit log names it. Empty before authentication. */
     actor: string
-    /** The token whose lists limit the request. Undefined: no limits (admin). */
+    /** The token whose lists restrict the request. Undefined: unrestricted (admin). */
     limitedBy: Token | undefined
   }
 }
 
-/** The holder of the admin token. It has no quotas: it could raise them. */
+/** The holder of the admin token. It has no quotas, since it could raise them. */
 export const adminActor = 'admin'
 
 export interface AuthOptions {
   readonly adminToken: string
   readonly tokens: Tokens
-  /** Remembers the tokens whose requests were accepted. */
+  /** Remembers the tokens of accepted requests. */
   readonly verified: VerifiedTokens
   /** Accept plain HTTP from other machines. */
   readonly allowInsecureHttp: boolean
@@ -44,7 +44,7 @@ export type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<vo
 
 /**
  * Makes a guard.
- * @param needed  scopes of which the token needs one; the scope `admin` always suffices
+ * @param needed  the token needs one of these scopes; `admin` always suffices
  */
 export type RequireScope = (needed: (request: FastifyRequest) => readonly Scope[]) => Guard
 

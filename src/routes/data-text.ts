@@ -3,7 +3,7 @@ import { scanFrameText } from '../protocol/json-scan.js'
 import type { Limits } from '../protocol/limits.js'
 import { ProtocolError } from '../protocol/protocol-error.js'
 
-/** JSON.parse turns 1e400 into Infinity, which JSON.stringify would write as null. */
+/** JSON.parse reads 1e400 as Infinity, which JSON.stringify would write as null. */
 function requireFinite(_name: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) {
     throw new ApiError('BAD_REQUEST', 'data contains a number that is too large for a double')

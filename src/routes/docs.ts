@@ -3,7 +3,7 @@ import swaggerUi, { type FastifySwaggerUiOptions } from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-/** `GET /docs`: the API reference, where a person can try requests. Every file comes from this gateway. */
+/** `GET /docs`: the API reference, where a person can try requests. This gateway serves every file. */
 
 /** `data:` is for the icons in Swagger UI's own style sheet. */
 const contentSecurityPolicy = [
@@ -37,14 +37,14 @@ function swaggerUiOptions(folder: URL): FastifySwaggerUiOptions {
       ]
     },
     uiConfig: {
-      // Without the top bar, which would load any other document.
+      // Without the top bar, which could load other documents.
       layout: 'BaseLayout',
       deepLinking: true,
       docExpansion: 'list',
       filter: true,
       displayRequestDuration: true,
       defaultModelsExpandDepth: 0,
-      // A token stays in the page's memory and is gone after a reload.
+      // A token is kept in the page's memory only, until a reload.
       persistAuthorization: false
     }
   }

@@ -10,7 +10,7 @@ import { ShareExceeded, StoreDamaged, StoreUnavailable } from '../store/store.js
 
 /** Sends every error of the HTTP API as `{code, message}` with its status. */
 
-/** Fastify's own error codes that a caller can act on. */
+/** Fastify's own error codes that are useful to a caller. */
 const fastifyCodes: Readonly<Record<string, ApiErrorCode>> = {
   FST_ERR_VALIDATION: 'BAD_REQUEST',
   FST_ERR_CTP_INVALID_JSON_BODY: 'BAD_REQUEST',
@@ -35,7 +35,7 @@ function responseFor(code: ApiErrorCode, message?: string, details: ApiErrorDeta
   return { status, body: { code, message: message ?? general, ...details } }
 }
 
-/** What is lost helps whoever lists; trying again does not. */
+/** The cause names what is lost, which helps the caller of a list; a retry does not. */
 function causeOf({ cause }: StoreDamaged): string | undefined {
   return cause instanceof Error ? cause.message : undefined
 }
@@ -54,7 +54,7 @@ function responseTo(error: FastifyFailure): ErrorResponse {
 function responseToFramework({ statusCode = 500, code = '', message }: FastifyFailure): ErrorResponse {
   if (statusCode === 429) return responseFor('RATE_LIMITED')
   const known = fastifyCodes[code]
-  // The message of Fastify does not name the type that is wanted.
+  // Fastify's message does not name the expected type.
   if (known === 'UNSUPPORTED_MEDIA_TYPE') return responseFor(known)
   if (known !== undefined) return responseFor(known, message)
   if (statusCode >= 500) return responseFor('INTERNAL')
@@ -71,7 +71,7 @@ export interface ErrorOptions {
 async function errors(app: FastifyInstance, { boundedLog, rateLimit }: ErrorOptions): Promise<void> {
   app.setErrorHandler((error: Error, request: FastifyRequest, reply: FastifyReply) => {
     const { status, body } = responseTo(error)
-    // What was not found is named in the answer only: it may be a hwid, or a secret by mistake.
+    // Only the answer quotes the path: it may be a hwid, or contain a secret by mistake.
     const reason = body.code === 'NOT_FOUND' ? undefined : body.message
     noteRefusal(request, { code: body.code, reason })
     if (error instanceof StoreUnavailable) boundedLog.storeFailed('requests', error)

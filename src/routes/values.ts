@@ -3,11 +3,11 @@ import { attributeNameBytes, attributeValueBytes } from '../protocol/limits.js'
 import type { RecordPage } from '../registry/records.js'
 import { defaultPageItems, maxPageItems, type PageQuery } from './common/schema.js'
 
-/** Conversion and validation of values, where JSON Schema is not enough. */
+/** Conversion and validation of values that JSON Schema cannot express. */
 
 /**
  * One page of a list, with `next` if there may be more items.
- * @param idOf    the value that the list is ordered by
+ * @param idOf    the sort key of an item
  * @param format  converts an item for the response
  * @throws ApiError BAD_REQUEST, StoreUnavailable
  */
@@ -25,7 +25,7 @@ export async function pageOf<Item, Formatted>(
 }
 
 /**
- * One page of records, with the ids of those that do not open.
+ * One page of records, with the ids of unreadable ones.
  * @param format  converts an item for the response
  * @throws ApiError BAD_REQUEST, StoreUnavailable
  */

@@ -3,7 +3,7 @@ import type { PresenceTracker } from '../../session/presence.js'
 import type { SessionEntry, Store } from '../../store/store.js'
 import type { Resource } from '../common/resource.js'
 
-/** What the routes under `/v1/admin` need. */
+/** Dependencies of the routes under `/v1/admin`. */
 export interface AdminDependencies {
   readonly registry: Registry
   readonly store: Pick<Store, 'sessions' | 'durable' | 'presence'>

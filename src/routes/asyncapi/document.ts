@@ -15,7 +15,7 @@ const signature = {
   pattern: '^[0-9a-f]{64}$',
   description: 'HMAC-SHA256 of all bytes before it and `}`. The last member.'
 }
-/** Before a session these come without a signature. */
+/** Without a signature before a session opens. */
 const mayBeUnsigned: ReadonlySet<string> = new Set(['challenge', 'error'])
 
 /** @param isNames  whether the object's members are names, not keywords */
@@ -127,7 +127,7 @@ const channels: JsonObject = {
 
 const inChannel = (channel: string, key: string) => refer(`#/channels/${channel}/messages/${key}`)
 
-/** The gateway's side of a request: it receives it, and replies. */
+/** The gateway's side of a request: it receives the request and replies. */
 function requestOf(channel: string, summary: string, received: readonly string[], replies: readonly string[]): Json {
   return {
     ...{ action: 'receive', channel: refer(`#/channels/${channel}`), summary },

@@ -1,13 +1,13 @@
 import type { downstream, upstream } from '../../protocol/schemas.js'
 
-/** What the document states of each message beside its members. A message without a row does not compile. */
+/** Documentation of each message besides its members. A message without a row does not compile. */
 
 type UpstreamType = keyof typeof upstream
 type DownstreamType = keyof typeof downstream
 
 interface UpstreamRow {
   readonly summary: string
-  /** The messages that answer it, beside `error`. */
+  /** The messages that answer it, besides `error`. */
   readonly answers: readonly DownstreamType[]
 }
 
@@ -37,7 +37,7 @@ export const upstreamRows: Readonly<Record<UpstreamType, UpstreamRow>> = {
 
 interface DownstreamRow {
   readonly summary: string
-  /** Whether the gateway sends it without a request. */
+  /** Whether the gateway sends it unrequested. */
   readonly isUnprompted?: true
 }
 

@@ -54,13 +54,13 @@ class HttpCall {
   constructor(dependencies: CallDependencies, actor: string, patterns: readonly string[] | undefined, body: CallBody) {
     this.#dependencies = dependencies
     this.#actor = actor
-    // No client has an id with a `:`, so the keys of tokens and of clients never meet.
+    // Client ids cannot contain `:`, so the keys of tokens and of clients never collide.
     this.#caller = { patterns, owners: actor === adminActor ? '' : actor }
     this.#body = body
     this.#data = body.data === undefined ? undefined : dataTextOf(body.data, dependencies.limits)
   }
 
-  /** @param perSession  makes the key hold for this session alone */
+  /** @param perSession  restricts the key to this session */
   #request(to: CallTarget, perSession = ''): CallRequest {
     const { method, timeoutMs = callTimeoutMs.default, idempotencyKey } = this.#body
     return createCallRequest({
@@ -85,7 +85,7 @@ class HttpCall {
     if (!mayCall(this.#caller, clientId, method)) throw new ApiError('PERMISSION_DENIED', denied(clientId, method))
     const { sessions, next } = await directory.list(clientId, '', maxCalledSessions)
     if (sessions.length === 0) throw new ApiError('NO_RECEIVER')
-    // Counted first: a failure after the calls were made would look as if they were not.
+    // Counted first: after the calls were made, a refusal would suggest that they were not.
     const truncated = next === undefined ? 0 : await this.#countAfter(clientId, next)
     const close = callers.begin(this.#actor, sessions.length)
     const outcomes = sessions.map(({ sessionId }) => ({
@@ -110,7 +110,7 @@ function denied(clientId: string, method: string): string {
   return `no call pattern of this token matches ${clientId}/${method}`
 }
 
-/** @throws ApiError, RateLimited for everything but an answer */
+/** @throws ApiError, RateLimited for any other outcome than an answer */
 function answerOf(outcome: CallOutcome): { readonly sessionId: string; readonly data?: unknown } {
   if (outcome.kind === 'answered') {
     const { sessionId, result } = outcome
@@ -137,7 +137,7 @@ function answerOf(outcome: CallOutcome): { readonly sessionId: string; readonly 
 
 async function* linesOf(answers: AsyncGenerator<CallAllLine>): AsyncGenerator<string> {
   for await (const line of answers) {
-    // Data is JSON text already.
+    // Data is already JSON text.
     const data = 'sessionId' in line ? line.data : undefined
     yield data === undefined
       ? `${JSON.stringify(line)}\n`

@@ -7,7 +7,7 @@ import { clientIdSchema, refer } from '../common/schema.js'
 
 /** `POST /v1/calls`: schemas and operation. */
 
-/** As on the wire: an id that no session has is no mistake of form. */
+/** As on the wire: an unknown id is well-formed. */
 const sessionIdSchema = Type.String({
   pattern: '^[A-Za-z0-9_-]{1,64}$',
   description: 'Id of the session.',

@@ -60,7 +60,7 @@ export const unreadable = {
 export const ofBody = [400, 413, 415] as const
 
 /**
- * Error responses of an operation, on top of those that every operation has.
+ * Error responses of an operation, in addition to the common ones.
  * @param reasons  the meaning of a status here, if the table of errors is too general
  */
 export function refusals<const More extends Status>(
@@ -89,7 +89,7 @@ export function noContent(description: string) {
 
 type Security = readonly { readonly [name: string]: readonly string[] }[]
 
-/** A token with any one of the scopes may call. */
+/** A token needs any one of the scopes. */
 export function needs(...scopes: Scope[]): Security {
   return scopes.map(scope => ({ bearer: [scope] }))
 }

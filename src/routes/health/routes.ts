@@ -17,7 +17,7 @@ export interface HealthDependencies {
     readonly contentType: string
     render(): Promise<string>
   }
-  /** What `/metrics` wants as its bearer token; undefined: nothing. */
+  /** The bearer token that `/metrics` requires; undefined: none. */
   readonly metricsToken: string | undefined
   isDraining(): boolean
   /** Unix milliseconds. */
@@ -31,7 +31,7 @@ function renderAtMostOnce({ metrics, now }: Pick<HealthDependencies, 'metrics' |
   let rendering: Promise<string> | undefined
   let renderedAt = 0
   return () => {
-    // A clock that was set back must not keep an old result.
+    // After a step back of the clock, an old result must not be kept.
     if (rendering === undefined || Math.abs(now() - renderedAt) >= renderEveryMs) {
       renderedAt = now()
       rendering = metrics.render()
@@ -40,7 +40,10 @@ function renderAtMostOnce({ metrics, now }: Pick<HealthDependencies, 'metrics' |
   }
 }
 
-/** A store that answers, and takes this long, is called slow. In milliseconds; a store that does not answer counts as gone. */
+/**
+ * A store that answers this slowly is reported as slow, in milliseconds; one that does not answer is reported as
+ * unavailable.
+ */
 export const slowStoreMs = 250
 
 interface StoreCheck {
@@ -49,7 +52,7 @@ interface StoreCheck {
   readonly isSlow: boolean
 }
 
-/** Whether small writes still work decides readiness: near its bound, a store refuses large publications only. */
+/** Readiness depends on small writes: near its bound, a store refuses only large publications. */
 const fullState = 'full: the store lately refused what needs memory, such as publications; revocations still work'
 
 async function checkStore({ store, damage }: HealthDependencies): Promise<StoreCheck> {
@@ -59,7 +62,7 @@ async function checkStore({ store, damage }: HealthDependencies): Promise<StoreC
     const tookMs = Math.round(performance.now() - askedAt)
     const isSlow = tookMs >= slowStoreMs
     const answered = isSlow ? `slow: answered after ${tookMs} ms` : 'ok'
-    // What can be read is served.
+    // A damaged store still serves readable records.
     const whole = damage.problem === undefined ? answered : `damaged: ${damage.problem}`
     return { state: store.isFull ? fullState : whole, isReady: true, isSlow }
   } catch (error) {
@@ -69,12 +72,12 @@ async function checkStore({ store, damage }: HealthDependencies): Promise<StoreC
 }
 
 async function checkIdentity({ identity }: HealthDependencies): Promise<string> {
-  // A store that does not answer is the other check's fault.
+  // The other check reports a store that does not answer.
   await identity.check().catch(() => {})
   return identity.problem?.message ?? 'ok'
 }
 
-/** Compares digests: neither the time nor the length of a token is revealed. */
+/** Compares digests, so that neither timing nor length of a token is revealed. */
 function createTokenCheck(token: string | undefined): (bearer: string | undefined) => boolean {
   if (token === undefined) return () => true
   const digest = (text: string) => createHash('sha256').update(text).digest()
@@ -86,10 +89,10 @@ function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
   const { metrics, metricsToken, isDraining } = dependencies
   const { channels } = dependencies.store
   const render = renderAtMostOnce(dependencies)
-  // A result is never older than its request, and a flood costs one call of the store at a time.
+  // A result is never older than its request, and concurrent requests share one call of the store.
   const check = shareReads(() => checkStore(dependencies))
   return async app => {
-    // Counts of their own: a flood of other requests from its address must not make a monitor blind.
+    // Separate counts: a flood of other requests from its address must not block a monitor.
     const config = { rateLimit: monitoringRate() }
 
     // Does not check the store: a restart would not repair it.

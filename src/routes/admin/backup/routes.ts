@@ -5,7 +5,7 @@ import { backupCalls, backupSchemas, backupTag, chunkBytes } from './schema.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The scope `read` is not enough although the call changes nothing. */
+    /** Scope `read` does not suffice, although the call changes nothing. */
     needsAdmin?: true
   }
 }
@@ -15,7 +15,7 @@ function routes({ registry }: AdminDependencies): FastifyPluginAsyncTypebox {
   return async app => {
     app.get('/backup', { config: { needsAdmin: true }, schema: backupCalls.backup }, async (request, reply) => {
       const pieces = Readable.from(await registry.backup(request.actor))
-      // The schema describes what the stream carries.
+      // The schema describes the contents of the stream.
       return reply.type('application/x-ndjson').send(pieces as unknown as string)
     })
 
@@ -43,5 +43,5 @@ function routes({ registry }: AdminDependencies): FastifyPluginAsyncTypebox {
   }
 }
 
-/** `/v1/admin/backup` and `/v1/admin/restore`: everything that lasts, as it is stored. */
+/** `/v1/admin/backup` and `/v1/admin/restore`: all durable data, as stored. */
 export const backupResource: AdminResource = { tags: [backupTag], schemas: backupSchemas, routes }

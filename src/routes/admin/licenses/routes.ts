@@ -23,7 +23,7 @@ function formatLicense(licenses: Licenses, license: License) {
   }
 }
 
-/** `null` removes a date and stays as it is. @throws ApiError BAD_REQUEST */
+/** `null` removes a date and is passed on unchanged. @throws ApiError BAD_REQUEST */
 function parsePatch({ startsAt, expiresAt, ...rest }: LicensePatchBody) {
   requireAttributes(rest.attributes)
   const parse = (text: string | null) => (text === null ? null : parseTime(text))
