@@ -2,14 +2,14 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomFillSync } from 'node
 
 /**
  * AES-256-GCM with a random 96-bit nonce for every text. NIST SP 800-38D §8.3 allows 2^32 texts under one key: above
- * that, two of them share a nonce with a probability of more than 2^-32. SECURITY.md states how long each key lasts.
+ * that, two of them share a nonce with a probability of more than 2^-32. SECURITY.md states the life of each key.
  */
 
 const keyBytes = 32
 const nonceBytes = 12
 const tagBytes = 16
 
-// Random bytes for many nonces at a time: asking for each alone would take a third of the time that sealing takes.
+// Random bytes for many nonces at a time: a separate request for each would take a third of the sealing time.
 const nonces = Buffer.alloc(256 * nonceBytes)
 let nonceAt = nonces.length
 
@@ -32,7 +32,7 @@ export class CannotUnseal extends Error {
   }
 }
 
-/** A key for one purpose (HKDF-SHA-256, RFC 5869): what is sealed or hashed for one purpose is void for another. */
+/** A key for one purpose (HKDF-SHA-256, RFC 5869): texts sealed or hashed for one purpose are invalid for another. */
 export function deriveKey(secret: Uint8Array, purpose: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', secret, '', `countersign ${purpose}`, keyBytes))
 }

@@ -2,11 +2,11 @@ import type { AuditHead, RecordKey } from '../store/store.js'
 import { type RecordAccess, RecordTable } from './records.js'
 
 /**
- * The newest entry that was cut from the audit log. It is sealed in a record of its own, so that nobody without the
- * master key can cut the log: the oldest entry that is kept follows it.
+ * The newest entry that was cut from the audit log. It is sealed in a record of its own, so that nobody can cut the log
+ * without the master key: the oldest kept entry follows it.
  */
 export interface AuditAnchor extends AuditHead {
-  /** When that entry was made, ISO 8601. */
+  /** Time of that entry, ISO 8601. */
   readonly at: string
 }
 

@@ -5,7 +5,7 @@ import type { Hasher } from './keyring.js'
 
 /**
  * One entry of the audit log. An entry contains the hash of the previous entry and a keyed hash of its own text, so
- * nobody without the master key can change, drop or add an entry undetected. In the store, members of `detail` that
+ * changing, dropping or adding an entry without the master key is detected. In the store, members of `detail` that
  * describe a person or a machine are sealed.
  */
 export interface AuditEntry {
@@ -19,10 +19,7 @@ export interface AuditEntry {
   /** The object of the action, e.g. `license:lic_…`. */
   readonly target: string
   readonly detail: Readonly<Record<string, unknown>>
-  /**
-   * The members of `detail` that are not readable in the store, as the store has them: the entry is stored, and hashed,
-   * with this instead of them.
-   */
+  /** The sealed members of `detail`, as stored: the entry is stored, and hashed, with this text in their place. */
   readonly sealed?: string
   /** Hash of the previous entry, '' for the first one. */
   readonly previous: string
@@ -36,14 +33,14 @@ export function sealEntry(body: Omit<AuditEntry, 'hash'>, hash: Hasher): { hash:
   return { hash: own, text: `${text.slice(0, -1)},"hash":"${own}"}` }
 }
 
-/** The entry if its own hash is valid. */
+/** The entry, if its own hash is valid. */
 export function openEntry(text: string, hash: Hasher): AuditEntry | undefined {
   const tail = /,"hash":"([0-9a-f]{64})"\}$/.exec(text)
   if (tail === null || hash(`${text.slice(0, tail.index)}}`) !== tail[1]) return undefined
   return JSON.parse(text) as AuditEntry
 }
 
-/** The entry if its hash and its link to `previous` are valid. */
+/** The entry, if its hash and its link to `previous` are valid. */
 export function checkEntry(text: string, previous: AuditHead, hash: Hasher): AuditEntry | undefined {
   const entry = openEntry(text, hash)
   return entry?.seq === previous.seq + 1 && entry.previous === previous.hash ? entry : undefined

@@ -9,7 +9,7 @@ import type { RegistryLog } from './unreadable.js'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
-/** Time to the next try after a failure, in milliseconds. */
+/** Retry delay after a failure, in milliseconds. */
 const retryMs = 60_000
 
 export interface AuditRetentionOptions {
@@ -19,13 +19,13 @@ export interface AuditRetentionOptions {
   readonly log: RegistryLog
   /** Unix milliseconds. */
   readonly now: () => number
-  /** Days for which entries are kept; 0: for ever. */
+  /** Retention of entries in days; 0: unlimited. */
   readonly days: number
 }
 
 /**
  * Cuts the audit log at the start and hourly. Each step removes old entries, moves the sealed anchor and adds an entry
- * `audit.cut`, all in one change. Of instances that cut at the same time one succeeds. Only entries whose chain is valid
+ * `audit.cut`, all in one change. If several instances cut concurrently, one succeeds. Only entries with a valid chain
  * are removed, so that a cut hides no forgery.
  */
 export class AuditRetention {
@@ -49,14 +49,14 @@ export class AuditRetention {
       do removed = await this.#cut(at - days * dayMs)
       while (removed === maxCutEntries)
     } catch (error) {
-      // The sealer has reported it.
+      // The sealer has already reported it.
       if (error instanceof UnreadableRecord) return
       this.#nextAt = at + retryMs
       throw error
     }
   }
 
-  /** @returns the number of entries that were removed */
+  /** @returns the number of removed entries */
   async #cut(before: number): Promise<number> {
     const { records, audit } = this.#options
     const { durable, sealer } = records
@@ -71,7 +71,7 @@ export class AuditRetention {
       cutAuditThrough: last.seq,
       isProtective: true
     })
-    // A conflict: another instance cuts.
+    // A conflict: another instance is cutting.
     return committed === 'conflict' ? 0 : entries
   }
 

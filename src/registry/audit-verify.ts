@@ -16,7 +16,7 @@ export interface ChainToVerify {
 
 const start: AuditHead = { seq: 0, hash: '' }
 
-/** Follows the chain from `last` on, to the end or to the first invalid entry. @param known  the head as it was before */
+/** Follows the chain after `last`, to the end or to the first invalid entry. @param known  the head as read before */
 async function follow({ durable, hash }: ChainToVerify, last: AuditHead, known: AuditHead) {
   let reached = last
   for (;;) {
@@ -54,7 +54,7 @@ export async function verifyChain(chain: ChainToVerify): Promise<AuditVerificati
       if (isIntact || newest === undefined || newest.seq <= last.seq || newest.seq < reached.seq) {
         return outcome(reached, cut, isIntact)
       }
-      // The log was cut while it was read: what is kept follows the new anchor.
+      // The log was cut during the read: the kept entries follow the new anchor.
       cut = newest
       last = newest
     }

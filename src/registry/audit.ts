@@ -11,11 +11,11 @@ import type { UnreadableReports } from './unreadable.js'
 
 /** Outcome of {@link AuditLog.verify}. */
 export interface AuditVerification {
-  /** Number of valid entries, counted from the first one that is kept. */
+  /** Number of valid entries, counted from the first kept one. */
   readonly entries: number
   /** Number of the first invalid entry. Absent when the whole log is valid. */
   readonly brokenAt?: number
-  /** Where the log was cut. Absent: all of it is kept. */
+  /** Where the log was cut. Absent: it was never cut. */
   readonly cut?: AuditAnchor
 }
 
@@ -25,25 +25,25 @@ export interface AuditLog {
    * @param detail  must not contain a secret; `hwid` and `attributes` are sealed
    */
   entry(actor: string, action: string, target: string, detail?: Readonly<Record<string, unknown>>): Change['audit']
-  /** Entries after number `after`, oldest first, at most `limit`. What is no entry is left out and reported. */
+  /** Entries after number `after`, oldest first, at most `limit`. Invalid entries are left out and reported. */
   list(after: number, limit: number): Promise<readonly AuditEntry[]>
   /**
-   * What the newest change with this event did, e.g. `client.delete`.
+   * The newest change with this event, e.g. `client.delete`.
    * @returns undefined if the log does not show it: there is no such change among the newest, or its entry was changed
    */
   lastAction(event: ChangeEvent): Promise<string | undefined>
-  /** Reads all that is kept of the log, from the anchor of its cut on, and checks every hash. */
+  /** Reads the kept log, from the anchor of its cut on, and checks every hash. */
   verify(): Promise<AuditVerification>
 }
 
-/** Members of `detail` that are not readable in the store: hwids, and what operators keep about their customers. */
+/** Sealed members of `detail`: hwids, and operators' data about their customers. */
 const privateMembers: readonly string[] = ['hwid', 'attributes']
 
 type Detail = AuditEntry['detail']
 
 /**
  * Seals private members under a key that follows from the pepper: a new master key leaves the log as it is. Each entry
- * with such members is one text under that key (see `aead.ts` for their safe number).
+ * with such members uses that key once (see `aead.ts` for the safe number of texts).
  */
 class DetailSealer {
   readonly #key: () => Uint8Array
@@ -61,7 +61,10 @@ class DetailSealer {
     return { detail: Object.fromEntries(open), sealed }
   }
 
-  /** Entries of earlier versions have no sealed members; those of an entry that was changed in the store stay sealed. */
+  /**
+   * Entries of earlier versions have no sealed members. The sealed members of an entry that was changed in the store
+   * stay sealed.
+   */
   open({ detail, sealed }: AuditEntry, context: string): Detail {
     if (sealed === undefined) return detail
     try {
@@ -77,7 +80,7 @@ function contextOf({ action, target }: Pick<AuditEntry, 'action' | 'target'>): s
   return `${action} ${target}`
 }
 
-/** @returns undefined for what is no entry: somebody changed it in the store */
+/** @returns undefined for a text that is not an entry: it was changed in the store */
 function parseEntry(text: string, seq: number): AuditEntry | undefined {
   try {
     const entry: Partial<AuditEntry> | null = JSON.parse(text)
@@ -95,7 +98,7 @@ export function createAuditHasher(pepper: Pepper): Hasher {
   return createHasher(pepper, 'audit')
 }
 
-/** Makes entries of a log, also of one that is not in the store yet: see {@link AuditLog.entry}. */
+/** Makes entries of a log, even of one that is not in the store yet: see {@link AuditLog.entry}. */
 export function createEntryMaker(pepper: Pepper, now: () => number): AuditLog['entry'] {
   const hash = createAuditHasher(pepper)
   const details = new DetailSealer(pepper)
@@ -106,7 +109,7 @@ export function createEntryMaker(pepper: Pepper, now: () => number): AuditLog['e
   }
 }
 
-/** @param reports  gets each entry that is none */
+/** @param reports  receives each invalid entry */
 export function createAuditLog(
   records: RecordAccess,
   pepper: Pepper,

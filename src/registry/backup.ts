@@ -11,11 +11,11 @@ import { RegistryError } from './records.js'
 import { currentSchema } from './schema-in-use.js'
 
 /**
- * A backup: lines of JSON. The first describes it and carries the store's identity, the last has the counts, a digest of
- * all lines between them, and a signature. Records and audit entries are as they are stored: sealed.
+ * A backup: lines of JSON. The first describes it and carries the store's identity, the last has the counts, a digest
+ * of all lines between them, and a signature. Records and audit entries are as stored: sealed.
  */
 
-/** Of the lines. A backup of another format is refused. */
+/** Format of the lines. A backup of another format is refused. */
 export const backupFormat = 1
 
 /** The first line. */
@@ -33,7 +33,7 @@ export interface BackupHeader {
 export interface BackupTrailer {
   readonly records: number
   readonly entries: number
-  /** SHA-256 of the lines between the first and the last one, each with its line notifier, in hex. */
+  /** SHA-256 of the lines between the first and the last one, each with its line feed, in hex. */
   readonly sha256: string
   /** Proves that a gateway with the master key wrote these counts and this digest, for this identity. */
   readonly signature: string
@@ -44,10 +44,10 @@ export type BackupLine =
   | { readonly entry: readonly [seq: number, text: string] }
   | { readonly end: BackupTrailer }
 
-/** Records and entries that are read from the store at once. */
+/** Records and entries per read from the store. */
 const pageRecords = 500
 
-/** What the signature of a trailer covers. */
+/** The signed text of a trailer. */
 export function signedTextOf(identity: string, { records, entries, sha256 }: Omit<BackupTrailer, 'signature'>): string {
   return `backup ${identity} ${records} ${entries} ${sha256}`
 }
@@ -62,8 +62,8 @@ export interface BackupDependencies {
 }
 
 /**
- * The order in which kinds are read. Imports come first: what is staged after its import was read as open stays
- * invisible, and of one that was read as committed every license is there.
+ * The order in which kinds are read. Imports come first: licenses staged after their import was read as open stay
+ * invisible, and an import that was read as committed has all its licenses.
  */
 const readOrder = ['import', ...recordKinds.filter(kind => kind !== 'import')] as const
 
@@ -73,7 +73,7 @@ async function* recordsOf({ durable }: BackupDependencies['store']): AsyncGenera
       const page = await durable.list(kind, after, pageRecords)
       const lost = page.find(({ isLost }) => isLost)
       if (lost !== undefined) throw new RecordLost(lost.key)
-      // The identity is in the first line, and it may change while this runs. The anchor of the log comes last.
+      // The identity is in the first line, and may change during the backup. The anchor of the log comes last.
       yield page.filter(({ key }) => key !== identityKey && key !== anchorKey)
       const last = page.at(-1)
       if (last === undefined || page.length < pageRecords) break
@@ -97,7 +97,7 @@ async function* entriesOf({ durable }: BackupDependencies['store']): AsyncGenera
 }
 
 /**
- * Begins a backup. A change that is made while it is read may be in it or not.
+ * Begins a backup. A change during the backup may be included or not.
  * @param actor  for the audit log
  * @returns the backup in pieces of bounded size; a failure of the store rejects the next piece
  * @throws RegistryError CONFLICT while the store has the schema of an earlier version; StoreDamaged, StoreUnavailable
@@ -111,7 +111,7 @@ export async function startBackup(dependencies: BackupDependencies, actor: strin
   }
   const damage = await store.durable.damage.find()
   if (lostParts(damage).length > 0) throw new StoreDamaged(damage)
-  // From the reserve: a store that is full is one to read out.
+  // From the reserve: a full store must still be readable.
   const entry = audit.entry(actor, 'store.backup', 'store')
   await store.durable.commit({ writes: [], audit: entry, isProtective: true })
   return writeBackup(dependencies, stored.text)
@@ -140,7 +140,7 @@ async function* writeBackup(
     counts.entries += page.length
     if (page.length > 0) yield textOf(page.map(({ seq, text }) => ({ entry: [seq, text] })))
   }
-  // After the entries: those that are kept follow it, also if the log was cut since.
+  // After the entries: the kept ones follow it, even if the log was cut meanwhile.
   const anchor = await store.durable.get(anchorKey)
   if (anchor !== undefined) {
     counts.records++

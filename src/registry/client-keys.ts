@@ -2,12 +2,12 @@ import { keysWithoutKeyId } from '../protocol/limits.js'
 import type { Keyring } from './keyring.js'
 import { createId, createSecret } from './secrets.js'
 
-/** Live keys of one client. A handshake without a keyId tries as many (PROTOCOL §4). */
+/** Live keys of one client. A handshake without a keyId tries all of them (PROTOCOL §4). */
 export const maxLiveKeys = keysWithoutKeyId
-/** Keys kept on a client's record, ended ones included. Above it the oldest ended keys are dropped. */
+/** Keys kept in a client's record, including ended ones. Above it the oldest ended keys are dropped. */
 export const maxKeptKeys = 16
 
-/** A client's key as operators see it. Times are unix milliseconds. */
+/** A client's key as shown to operators. Times are unix milliseconds. */
 export interface ClientKey {
   readonly keyId: string
   readonly createdAt: number

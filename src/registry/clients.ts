@@ -14,13 +14,13 @@ interface ClientFields extends Capabilities {
   readonly updatedAt: number
 }
 
-/** A client as it is stored. */
+/** A client as stored. */
 export interface ClientRecord extends ClientFields {
   /** Oldest first. */
   readonly keys: readonly SealedKey[]
 }
 
-/** A client as operators see it: no secret, sealed or not. */
+/** A client as shown to operators: without secrets, sealed or not. */
 export interface Client extends ClientFields {
   readonly keys: readonly ClientKey[]
 }
@@ -40,13 +40,13 @@ export interface IssuedKey {
 }
 
 export interface RotatedKey extends IssuedKey {
-  /** When the previous keys end at the latest, unix milliseconds. */
+  /** Latest end of the previous keys, in unix milliseconds. */
   readonly previousExpiresAt: number
 }
 
 interface ClientChange<R> {
   readonly write: ClientRecord | 'remove'
-  /** Goes to the audit log; must not contain a secret. */
+  /** Written to the audit log; must not contain a secret. */
   readonly detail?: Readonly<Record<string, unknown>>
   readonly result: R
   /** See `Change`. */
@@ -98,7 +98,7 @@ export class Clients {
     return record === undefined ? undefined : publicOf(record)
   }
 
-  /** Whether the audit log shows that a client which is not there was deleted. Otherwise the store may have lost it. */
+  /** Whether the audit log shows that a missing client was deleted. Otherwise the store may have lost it. */
   async wasDeleted(clientId: string): Promise<boolean> {
     return (await this.#audit.lastAction({ kind: 'client', id: clientId })) === 'client.delete'
   }

@@ -11,12 +11,12 @@ import type { UnreadableReports } from './unreadable.js'
 
 const decoyClientId = 'decoy'
 
-/** What a handshake may know of a client: one whose record does not open is refused, its tickets included. */
+/** The client's state for a handshake: if its record cannot be opened, it is refused, including its tickets. */
 type FoundClient = ClientRecord | 'unreadable' | undefined
 
 /**
- * Finds the credentials of a handshake. Decoys fill the list up to a fixed length, so an unknown client, a wrong key and
- * a revoked key cost the same time and look the same from outside.
+ * Finds the credentials of a handshake. Decoys fill the list up to a fixed length, so an unknown client, a wrong key
+ * and a revoked key take the same time and look the same from outside.
  */
 export class CredentialSource {
   readonly #records: RecordAccess
@@ -25,10 +25,10 @@ export class CredentialSource {
   readonly #now: () => number
   readonly #reports: UnreadableReports
   readonly #decoyKey: SealedKey
-  /** Stands in for a missing client, so that opening and parsing cost the same. */
+  /** Replaces a missing client, so that opening and parsing take the same time. */
   readonly #decoyRecord: StoredRecord
 
-  /** @param reports  gets each key that does not open */
+  /** @param reports  receives each key that cannot be opened */
   constructor(
     records: RecordAccess,
     tickets: Tickets,
@@ -53,7 +53,7 @@ export class CredentialSource {
   async find(clientId: string, keyId?: string): Promise<Credentials> {
     if (keyId === undefined || !isTicketId(keyId)) return this.#ofClient(await this.#read(clientId), clientId, keyId)
     const [ticket, client] = await Promise.all([this.#tickets.openOrExplain(clientId, keyId), this.#read(clientId)])
-    // Also for a ticket that is there, so that both cost the same.
+    // Also for a ticket that exists, so that both take the same time.
     const decoys = this.#ofClient(client, clientId, keyId)
     if (client === 'unreadable') return { ...decoys, fault: 'unreadable record' }
     if (client?.status === 'suspended') return { ...decoys, fault: 'suspended' }
@@ -85,7 +85,7 @@ export class CredentialSource {
     const fault = faultOf(found, keyId, this.#now())
     const usable = client === undefined ? [] : this.#usableKeys(client, keyId)
     const credentials = Array.from({ length: keyId === undefined ? maxLiveKeys : 1 }, (_, i): Credential => {
-      // The newest key first: it is the likeliest one.
+      // The newest key first: it is the most likely one.
       const key = usable[usable.length - 1 - i]
       return key === undefined ? this.#decoy() : this.#open(clientId, key)
     })
@@ -103,7 +103,7 @@ export class CredentialSource {
     return { keyId: this.#decoyKey.keyId, secret: this.#sealer.open(decoyClientId, this.#decoyKey), usable: false }
   }
 
-  /** A key that does not open is refused like an unknown one. */
+  /** A key that cannot be opened is refused like an unknown one. */
   #open(clientId: string, key: SealedKey): Credential {
     const { keyId, expiresAt } = key
     try {

@@ -2,9 +2,9 @@ import { type DamageCheck, lostParts } from '../store/store.js'
 import type { IdentityWatch } from './identity-watch.js'
 import type { RegistryLog } from './unreadable.js'
 
-/** Time between checks, in milliseconds. */
+/** Interval between checks, in milliseconds. */
 const checkEveryMs = 10_000
-/** Time between examinations of every key while the store is damaged, in milliseconds. */
+/** Interval between examinations of every key while the store is damaged, in milliseconds. */
 const findEveryMs = 60_000
 
 export interface DamageWatchOptions {
@@ -19,7 +19,7 @@ const whatToDo =
   'what can be read is served, but lists and backups are refused, since they would leave records out. Set ' +
   'maxmemory-policy noeviction, empty the store, and run `countersign restore FILE` with a backup'
 
-/** Notices that the store has lost an index or its audit log. Call {@link tick} about once a second. */
+/** Detects that the store has lost an index or its audit log. Call {@link tick} about once a second. */
 export class DamageWatch {
   readonly #options: DamageWatchOptions
   #problem: string | undefined
@@ -32,7 +32,7 @@ export class DamageWatch {
     options.identity.onBack(() => this.#checkAgain())
   }
 
-  /** What is lost, for people; undefined: nothing that is known. */
+  /** Description of the loss; undefined if none is known. */
   get problem(): string | undefined {
     return this.#problem
   }

@@ -6,7 +6,7 @@ import type { Pepper } from './pepper.js'
 import type { SchemaInUse } from './schema-in-use.js'
 import type { RegistryLog } from './unreadable.js'
 
-/** Why the store is not served from. */
+/** Why the store is not used. */
 export interface StoreProblem {
   readonly kind: 'missing' | 'foreign' | 'newer'
   readonly message: string
@@ -31,7 +31,7 @@ export interface IdentityWatchOptions {
 }
 
 /**
- * Decides whether the store is the one that this instance has used. While it is not, the pin rejects every call. Call
+ * Checks that the store is the one that this instance has used. While it is not, the pin rejects every call. Call
  * {@link check} about once a second.
  */
 export class IdentityWatch {
@@ -55,17 +55,17 @@ export class IdentityWatch {
     return this.#accepted.identity
   }
 
-  /** Undefined while the store is the one in use. */
+  /** Undefined while the store is the expected one. */
   get problem(): StoreProblem | undefined {
     return this.#problem
   }
 
-  /** Calls `listener` when the store is back after it was not served from, or when another one has replaced it. */
+  /** Calls `listener` when the store is usable again, or when another one has replaced it. */
   onBack(listener: () => void): void {
     this.#listeners.add(listener)
   }
 
-  /** Looks at the store's identity now. Concurrent calls share one look. @throws StoreUnavailable */
+  /** Checks the store's identity now. Concurrent calls share one check. @throws StoreUnavailable */
   check(): Promise<void> {
     this.#checking ??= this.#refresh().finally(() => {
       this.#checking = undefined
@@ -73,7 +73,7 @@ export class IdentityWatch {
     return this.#checking
   }
 
-  /** Uses another store from now on: one that this instance has restored. */
+  /** Switches to another store: one that this instance has restored. */
   accept(stored: StoredIdentity): void {
     const isReplaced = stored.text !== this.#accepted.text && this.#problem === undefined
     this.#accepted = stored

@@ -25,11 +25,11 @@ export interface StoreIdentity {
   readonly id: string
   readonly schemaVersion: number
   readonly pepper: Uint8Array
-  /** Ids of stores whose place this one took on purpose: instances that have used one of them accept this one. */
+  /** Ids of stores that this one replaced on purpose: instances that have used one of them accept this one. */
   readonly replaces: readonly string[]
 }
 
-/** The store cannot be used as it is. The message states what to do. */
+/** The store cannot be used. The message states what to do. */
 export class UnusableStore extends Error {
   override readonly name = 'UnusableStore'
 }
@@ -42,7 +42,7 @@ interface SealedIdentity {
   readonly replaces: readonly string[]
 }
 
-/** What the text of an identity begins with. */
+/** The beginning of an identity's text. */
 export function startOf({ id, schemaVersion }: Pick<StoreIdentity, 'id' | 'schemaVersion'>): string {
   return `${id}.${schemaVersion}.`
 }
@@ -71,7 +71,7 @@ export function decodeIdentity(keyring: Keyring, text: string): StoreIdentity {
   return { ...content, pepper: Buffer.from(content.pepper, 'base64') }
 }
 
-/** Whether the sealed part was made under another master key than the first one. */
+/** Whether the sealed part was made under another master key than the current one. */
 export function isStaleIdentity(keyring: Keyring, text: string): boolean {
   return keyring.isStale(splitIdentity(text).sealed)
 }
@@ -99,9 +99,9 @@ const pepperBytes = 32
 const lasting = ['client', 'license', 'token'] as const
 
 /**
- * Another instance may commit the identity between these reads: a store is called damaged only if it still has none
- * after records were seen.
- * @throws UnusableStore if the store holds something although it has neither an identity nor a pepper
+ * Another instance may commit the identity between these reads: a store counts as damaged only if it still has none
+ * after records were found.
+ * @throws UnusableStore if the store has records but neither an identity nor a pepper
  */
 async function requireEmpty(durable: DurableStore): Promise<void> {
   const lists = await Promise.all(lasting.map(kind => durable.list(kind, '', 1)))
@@ -114,7 +114,7 @@ async function requireEmpty(durable: DurableStore): Promise<void> {
   )
 }
 
-/** What a store without an identity gets: that of its pepper if it has one, else a new one. */
+/** The identity for a store without one: that of its pepper if it has one, otherwise a new one. */
 async function identityFor(
   durable: DurableStore,
   keyring: Keyring
@@ -148,7 +148,7 @@ export interface StoredIdentity {
 
 /**
  * Reads the identity of a store. An empty store gets a new one, and a store of a version without identities gets one
- * that keeps its pepper. Instances that start together agree on the one committed first.
+ * that keeps its pepper. Instances that start together agree on the first one committed.
  * @throws WrongMasterKey, UnusableStore, StoreUnavailable
  */
 export async function openIdentity(
@@ -186,7 +186,7 @@ async function restorePepper(
 }
 
 /**
- * Checks the master keys against a store and changes nothing.
+ * Checks the master keys against a store without changing it.
  * @returns its identity; undefined if it is empty, or of a version without identities
  * @throws WrongMasterKey, UnusableStore, StoreUnavailable
  */

@@ -10,13 +10,15 @@ export interface ImportRecord {
   readonly startedAt: number
 }
 
-/** Whether everyone sees a license, nobody yet (its import is open), or nobody any more (its import was aborted). */
+/**
+ * Visibility of a license: visible, not yet visible (its import is open), or never visible (its import was aborted).
+ */
 export type Visibility = 'visible' | 'pending' | 'abandoned'
 
-/** Committed imports that an instance remembers, so that their licenses cost no second read. */
+/** Committed imports that an instance remembers, to save a second read for their licenses. */
 const maxRemembered = 10_000
 
-/** Whether licenses are visible: an imported license is, after its import was committed. */
+/** Whether licenses are visible: an imported license is visible once its import was committed. */
 export class ImportStatus {
   readonly #table: RecordTable<ImportRecord>
   readonly #committed = new Set<string>()

@@ -11,7 +11,7 @@ export const maxChunkLicenses = 500
 /** Chunks read per round trip while clearing. */
 const clearBatch = 20
 
-/** The ids of the licenses that one chunk has staged. */
+/** The ids of the licenses staged by one chunk. */
 interface ChunkRecord {
   readonly licenseIds: readonly string[]
 }
@@ -21,7 +21,7 @@ interface OpenImport {
   readonly record: ImportRecord
 }
 
-/** A license of a chunk is refused. */
+/** A license of a chunk was refused. */
 export class ImportError extends RegistryError {
   /** Position in the chunk, from 0. */
   readonly index: number
@@ -32,7 +32,7 @@ export class ImportError extends RegistryError {
   }
 }
 
-/** Names the most recent import. */
+/** Key of the record that names the most recent import. */
 const currentKey: RecordKey = 'meta:import'
 
 function importKey(importId: string): RecordKey {
@@ -43,7 +43,7 @@ function licenseKey(licenseId: string): RecordKey {
   return `license:${licenseId}`
 }
 
-/** Chunks are listed by their import, in the order of their numbers. */
+/** Chunks are listed by their import, in order of their numbers. */
 function chunkKey(importId: string, chunk: number): RecordKey {
   return `staged:${importId}.${String(chunk).padStart(8, '0')}`
 }
@@ -55,7 +55,7 @@ function closed(importId: string): RegistryError {
 /**
  * Imports of many licenses, all or nothing. Chunks are written as invisible licenses, and one small change makes all of
  * them visible. One import is open at a time: starting one aborts the previous open import, e.g. after a crash, and
- * clears what it staged.
+ * removes its staged licenses.
  */
 export class Imports {
   readonly #durable: DurableStore
@@ -82,7 +82,7 @@ export class Imports {
 
   /**
    * @returns the import's id
-   * @throws RegistryError CONFLICT: another import was started at the same time
+   * @throws RegistryError CONFLICT: another import started concurrently
    */
   async start(actor: string): Promise<string> {
     const pointer = await this.#durable.get(currentKey)
@@ -101,7 +101,7 @@ export class Imports {
   }
 
   /**
-   * Stages a chunk of invisible licenses: all of it or nothing.
+   * Stages a chunk of invisible licenses, all or nothing.
    * @param wanted  at most {@link maxChunkLicenses}
    * @returns the number of licenses staged
    * @throws ImportError with the index of a license that exists already, or whose key's hash is refused; RegistryError NOT_FOUND, CONFLICT
@@ -133,7 +133,7 @@ export class Imports {
    */
   async commit(importId: string, actor: string): Promise<number> {
     const { licenses } = await this.#finish(importId, 'committed', actor)
-    // The import is done. Chunk records that remain are harmless, and the next import clears them.
+    // The import is done. Remaining chunk records are harmless, and the next import removes them.
     await this.#clear(importId, true).catch(() => {})
     return licenses
   }
@@ -157,7 +157,7 @@ export class Imports {
     return { key, expect, text: this.#sealer.seal(key, value) }
   }
 
-  /** An import whose records do not open stays as it is, and its licenses stay invisible. */
+  /** An import with unreadable records stays unchanged, and its licenses stay invisible. */
   async #endPrevious(pointer: StoredRecord, actor: string): Promise<void> {
     try {
       const { importId } = this.#sealer.open<{ importId: string }>(pointer)
@@ -181,7 +181,7 @@ export class Imports {
     return found
   }
 
-  /** @throws ImportError for the first license that exists already or comes twice in the chunk */
+  /** @throws ImportError for the first license that exists already or is repeated in the chunk */
   async #requireNew(
     importId: string,
     licenseIds: readonly string[],
@@ -197,7 +197,7 @@ export class Imports {
     }
   }
 
-  /** @throws ImportError if nobody knows, because a record does not open */
+  /** @throws ImportError if this is unknown, because a record cannot be opened */
   async #exists(importId: string, stored: StoredRecord, index: number): Promise<boolean> {
     try {
       const license = this.#sealer.open<License>(stored)
@@ -233,7 +233,7 @@ export class Imports {
     }
   }
 
-  /** What does not open stays: a license may be another one's, and lists name it. */
+  /** Unreadable records stay: a license may belong to another import, and lists name it. */
   async #removalsOf(importId: string, chunk: StoredRecord): Promise<readonly RecordWrite[]> {
     const licenseIds = openIfReadable<ChunkRecord>(this.#sealer, chunk)?.licenseIds ?? []
     const licenses = await Promise.all(licenseIds.map(licenseId => this.#durable.get(licenseKey(licenseId))))

@@ -43,7 +43,7 @@ export interface Registry {
    * @throws StoreUnavailable
    */
   credentials(clientId: string, keyId?: string): Promise<Credentials>
-  /** Seals what the store keeps of a bridge session, bound to it (PROTOCOL §12). */
+  /** Seals stored data of a bridge session, bound to the session (PROTOCOL §12). */
   sealSession(sessionId: string, text: string): string
   /** @throws CannotUnseal */
   unsealSession(sessionId: string, sealed: string): string
@@ -55,9 +55,12 @@ export interface Registry {
   readonly schema: Readonly<SchemaInUse>
   /** Whether the store is the one that this instance uses. */
   readonly identity: IdentityWatch
-  /** What the store has lost besides single records. */
+  /** Losses of the store other than single records. */
   readonly damage: Pick<DamageWatch, 'problem'>
-  /** Looks at the store's identity, and brings its schema up to date, and cuts the audit log. Call it about once a second. @throws StoreUnavailable */
+  /**
+   * Checks the store's identity, migrates its schema and trims the audit log. Call it about once a second. @throws
+   * StoreUnavailable
+   */
   tick(): Promise<void>
   /** See {@link startBackup}. @throws RegistryError, StoreUnavailable */
   backup(actor: string): Promise<AsyncGenerator<string>>
@@ -71,7 +74,7 @@ export interface Registry {
 const silentLog: RegistryLog = { warn() {} }
 
 /**
- * Checks the master keys against a store and changes nothing.
+ * Checks the master keys against a store without changing it.
  * @returns the store's identity; undefined if it is empty, or of a version without identities
  * @throws WrongMasterKey, UnusableStore, StoreUnavailable
  */
@@ -96,18 +99,18 @@ export function initializeStore(
 }
 
 export interface RegistryOptions {
-  /** Days for which audit entries are kept. Default 0: for ever. */
+  /** Retention of audit entries in days. Default 0: unlimited. */
   readonly auditDays?: number
-  /** Compared with that of other instances. */
+  /** Compared with the version of other instances. */
   readonly adminToken?: string
 }
 
 /**
- * Opens the registry over a store, and ties the store's calls to its identity. An empty store gets one. A store of an
+ * Opens the registry over a store, and binds the store's calls to its identity. An empty store gets one. A store of an
  * earlier version, with plain records, is migrated once no instance of that version uses it.
- * @param masterKeys  32 bytes each; the first one seals, every one unseals
+ * @param masterKeys  32 bytes each; the first one seals, all unseal
  * @param now         unix milliseconds
- * @param log         gets a line for what does not open
+ * @param log         receives a line for each record that cannot be opened
  * @throws WrongMasterKey, UnusableStore, StoreUnavailable
  */
 export async function openRegistry(
@@ -159,7 +162,7 @@ export async function openRegistry(
       await identity.check()
       if (identity.problem !== undefined) return
       await upgrade.tick()
-      // An earlier version cannot read a log that was cut.
+      // An earlier version cannot read a trimmed log.
       if (!schema.acceptsPlain) await retention.tick()
       await secrets.tick()
       await damage.tick()

@@ -4,33 +4,36 @@ import type { Pepper } from './pepper.js'
 import { currentForm, type SchemaInUse, writesPlain } from './schema-in-use.js'
 
 /**
- * Encryption of what the store keeps, under keys derived from the master key: one key per purpose, so that the texts of
- * one purpose neither open as another's nor count toward its safe number (`aead.ts`). The associated data is the text's
- * context, so a sealed text that was copied to another record does not open there.
+ * Encryption of stored data under keys derived from the master key. Each purpose has one key, so that its texts neither
+ * open as another's nor count toward another's safe number (`aead.ts`). The associated data is the text's context, so a
+ * sealed text that was copied to another record does not open there.
  *
  * A sealed text is `v2.<id of the master key>.<body>`. Texts of the form `v1` are from earlier versions, which had one
  * key for all purposes: they still open where durable data may hold them, and count as stale.
  */
 
-/** What is sealed. The names are part of the key derivation. */
+/** Purposes of sealing. The names are part of the key derivation. */
 const sealPurposes = ['client key', 'ticket', 'session', 'record', 'pepper', 'identity'] as const
 export type SealPurpose = (typeof sealPurposes)[number]
 
-/** What lasts of earlier versions. */
+/** Durable data of earlier versions. */
 const lastingOfV1: readonly SealPurpose[] = ['client key', 'pepper']
-/** What earlier versions seal as well; it opens while instances of them may run. */
+/** Other data sealed by earlier versions; it can be opened while their instances may run. */
 const ephemeralOfV1: readonly SealPurpose[] = ['ticket', 'session']
 
 export interface Keyring {
-  /** @param context  names the place, e.g. `client:<clientId>:<keyId>`; `unseal` needs the same one */
+  /** @param context  identifies the place, e.g. `client:<clientId>:<keyId>`; `unseal` needs the same one */
   seal(purpose: SealPurpose, text: string, context: string): string
-  /** The same in the current form, whatever the schema in use is. */
+  /** The same in the current form, regardless of the schema in use. */
   sealLatest(purpose: SealPurpose, text: string, context: string): string
   /** @throws CannotUnseal */
   unseal(purpose: SealPurpose, sealed: string, context: string): string
   /** Whether the text was sealed under a key other than the current one, or in the form of an earlier version. */
   isStale(sealed: string): boolean
-  /** Keyed hashes (HMAC-SHA-256) of what handshakes issue, challenges and session ids, one for each master key, the current one first. */
+  /**
+   * Keyed hashes (HMAC-SHA-256) for handshakes (challenges and session ids), one for each master key, the current one
+   * first.
+   */
   hashHandshake(text: string): readonly Uint8Array[]
   /** A keyed hash of the counts and the digest of a backup, in base64url. */
   signBackup(text: string): string
@@ -85,7 +88,7 @@ function hmac(key: Uint8Array, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest()
 }
 
-/** Whether one of the master keys signed a backup. */
+/** Whether any of the master keys signed a backup. */
 function isSignedByAny(keys: readonly MasterKey[], text: string, signature: string): boolean {
   const given = Buffer.from(signature, 'base64url')
   return keys.some(({ backup }) => {
@@ -95,7 +98,7 @@ function isSignedByAny(keys: readonly MasterKey[], text: string, signature: stri
 }
 
 /**
- * @param masterKeys  32 bytes each; the first one seals, every one unseals
+ * @param masterKeys  32 bytes each; the first one seals, all unseal
  * @param schema      the form in which texts are sealed. Default: the current one
  */
 export function createKeyring(masterKeys: readonly Uint8Array[], schema: SchemaInUse = currentForm()): Keyring {
@@ -129,7 +132,7 @@ export function createHasher(pepper: Pepper, purpose: string): Hasher {
   return text => createHmac('sha256', key()).update(text).digest('hex')
 }
 
-/** A key for one purpose that follows from the pepper. @returns the key of the pepper's present bytes */
+/** A key for one purpose that follows from the pepper. @returns the key for the pepper's current bytes */
 export function derivedFrom(pepper: Pepper, purpose: string): () => Uint8Array {
   let { bytes } = pepper
   let key = deriveKey(bytes, purpose)

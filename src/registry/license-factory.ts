@@ -14,7 +14,7 @@ export interface NewLicense {
   readonly attributes?: Attributes
 }
 
-/** A license of an import: with its key, or with the hash of its key as an export has it. */
+/** A license of an import: with its key, or with the hash of its key from an export. */
 export interface ImportedLicense
   extends Omit<NewLicense, 'key'>,
     Partial<Pick<License, 'status' | 'hwids' | 'bannedHwids'>> {
@@ -28,13 +28,13 @@ const idPrefix = 'lic_'
 const idChars = 32
 const shortChars = 8
 
-/** Makes the records of new licenses, and the ids by which they are found. */
+/** Makes the records and the ids of new licenses. */
 export class LicenseFactory {
   readonly #hash: Hasher
   readonly #exportHash: Hasher
   readonly #now: () => number
 
-  /** @param exportHash  keyed hash of what an export states beside the hash of a key */
+  /** @param exportHash  keyed hash that an export adds to the hash of a key */
   constructor(hash: Hasher, exportHash: Hasher, now: () => number) {
     this.#hash = hash
     this.#exportHash = exportHash
@@ -42,14 +42,14 @@ export class LicenseFactory {
   }
 
   /**
-   * The id is a keyed hash of service and key (128 bits of it): one read finds the license of a key, a key exists once
-   * per service, and the key itself is not stored. A serviceId cannot contain the separating space.
+   * The id is a keyed hash of service and key (128 bits of it): a license is found by its key in one read, a key is
+   * unique within its service, and the key itself is not stored. A serviceId cannot contain the separating space.
    */
   idOf(serviceId: string, key: string): string {
     return idPrefix + this.#hash(`${serviceId} ${key}`).slice(0, idChars)
   }
 
-  /** What stands for the key of a license in an export. Without the pepper it reveals nothing about the key. */
+  /** The representation of a license's key in an export. Without the pepper it reveals nothing about the key. */
   keyHashOf({ licenseId, serviceId }: Pick<License, 'licenseId' | 'serviceId'>): string {
     const hash = licenseId.slice(idPrefix.length)
     return `${this.#fingerprint()}.${hash}.${this.#checkOf(serviceId, hash)}`
@@ -59,7 +59,7 @@ export class LicenseFactory {
     return this.#create(this.idOf(rest.serviceId, key), rest)
   }
 
-  /** @throws RegistryError CONFLICT: the key's hash is that of another store, or of another service */
+  /** @throws RegistryError CONFLICT: the key's hash comes from another store, or belongs to another service */
   createImported({ by, ...rest }: ImportedLicense): License {
     const { serviceId } = rest
     return this.#create('key' in by ? this.idOf(serviceId, by.key) : this.#idOfHash(serviceId, by.keyHash), rest)
@@ -85,8 +85,8 @@ export class LicenseFactory {
     if (fingerprint !== this.#fingerprint()) {
       throw new RegistryError(
         'CONFLICT',
-        `keyHash: it was made under another pepper (${fingerprint}) than that of this store (${this.#fingerprint()}), so ` +
-          'no key would match it: import it into the store that exported it or one restored from its backup, or import the ' +
+        `keyHash: it comes from another store (pepper ${fingerprint}, this store has ${this.#fingerprint()}), so no key ` +
+          'would match it: import it into the store that exported it or one restored from its backup, or import the ' +
           'keys themselves'
       )
     }

@@ -1,21 +1,21 @@
 import type { ValidationCode } from '../protocol/codes.js'
 import type { Attributes } from '../protocol/messages.js'
 
-/** A lasting binding of a license to a piece of hardware, unlike a session slot, which ends with its session. */
+/** A permanent binding of a license to a piece of hardware, unlike a session slot, which ends with its session. */
 export interface HwidBinding {
   readonly hwid: string
   /** Unix milliseconds. */
   readonly boundAt: number
 }
 
-/** A license as it is stored and as operators see it. Its key is not part of it. Times are unix milliseconds. */
+/** A license as stored and as shown to operators. Its key is not part of it. Times are unix milliseconds. */
 export interface License {
   readonly licenseId: string
   readonly serviceId: string
   readonly status: 'active' | 'suspended' | 'revoked'
   /** Most hwid bindings. */
   readonly maxHwids: number
-  /** Most session slots, i.e. live sessions whose last validate of this license was VALID. Absent: unlimited. */
+  /** Most session slots: live sessions whose last validate of this license was VALID. Absent: unlimited. */
   readonly maxSessions?: number
   /** Inclusive. */
   readonly startsAt?: number
@@ -31,7 +31,7 @@ export interface License {
 }
 
 /**
- * Evaluates a license for a hwid, in the order of PROTOCOL §7, as far as the record alone decides. Compares hwids byte
+ * Evaluates a license for a hwid, in the order of PROTOCOL §7, as far as its record alone decides. Compares hwids byte
  * for byte as decoded, without Unicode normalisation.
  * @param now  unix milliseconds
  * @returns VALID if the hwid is bound; BIND if everything passes and the hwid can be bound

@@ -31,7 +31,7 @@ export interface Validation {
   readonly license?: License
 }
 
-/** What {@link Licenses.validate} checks. */
+/** Input of {@link Licenses.validate}. */
 export interface ValidationRequest {
   readonly serviceId: string
   readonly key: string
@@ -168,9 +168,9 @@ export class Licenses {
   }
 
   /**
-   * Validates a key on a hwid (PROTOCOL §7). Binds the hwid if everything else passes. The binding is committed together
-   * with its evaluation: of hwids that race for the last binding, exactly one gets it.
-   * @throws StoreUnavailable also if the license's record does not open: nothing is known of the license then
+   * Validates a key on a hwid (PROTOCOL §7). Binds the hwid if everything else passes. The binding is committed
+   * together with its evaluation: of several hwids that compete for the last binding, exactly one gets it.
+   * @throws StoreUnavailable also if the license's record cannot be opened: its state is then unknown
    */
   async validate(request: ValidationRequest): Promise<Validation> {
     try {
@@ -208,7 +208,7 @@ export class Licenses {
     return license !== undefined && (await this.#visibilityOf(license)) === 'visible' ? license : undefined
   }
 
-  /** @throws UnreadableRecord that names the license, also if the record of its import does not open */
+  /** @throws UnreadableRecord that names the license, also if the record of its import cannot be opened */
   async #visibilityOf(license: License): Promise<Visibility> {
     try {
       return await this.#imports.visibilityOf(license)

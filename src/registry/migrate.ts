@@ -12,15 +12,15 @@ import type { RegistryLog } from './unreadable.js'
 
 /** Records read per round trip. */
 const pageRecords = 500
-/** How long no instance of an earlier version must have been seen. Above the life of an instance's heartbeat. */
+/** Time without an instance of an earlier version before migration. Longer than the life of an instance's heartbeat. */
 export const quietMs = 30_000
-/** Time between looks for such instances, in milliseconds. */
+/** Interval between checks for such instances, in milliseconds. */
 const checkEveryMs = 5000
 
 /**
- * Seals every record of a store that an earlier version wrote. It can be interrupted and repeated, and several instances
- * may do it at the same time.
- * @returns the number of records that were sealed
+ * Seals every record of a store that an earlier version wrote. It can be interrupted, repeated, and run by several
+ * instances concurrently.
+ * @returns the number of sealed records
  * @throws StoreUnavailable
  */
 async function sealRecords({ durable, sealer }: RecordAccess, audit: AuditLog): Promise<number> {
@@ -53,8 +53,8 @@ export interface SchemaUpgradeOptions {
 }
 
 /**
- * Brings a store of an earlier version to the current schema, once no instance of that version uses it any more. Until
- * then this instance writes what the earlier version can read. Call {@link tick} about once a second.
+ * Migrates a store of an earlier version to the current schema once no instance of that version uses it. Until then
+ * this instance writes in a form that the earlier version can read. Call {@link tick} about once a second.
  */
 export class SchemaUpgrade {
   readonly #options: SchemaUpgradeOptions
@@ -66,7 +66,7 @@ export class SchemaUpgrade {
     this.#options = options
   }
 
-  /** Call it when the store was opened. @throws StoreUnavailable */
+  /** Call it after the store was opened. @throws StoreUnavailable */
   async start(): Promise<void> {
     await this.#readForm()
     await this.tick()
@@ -81,7 +81,7 @@ export class SchemaUpgrade {
     await this.#upgrade()
   }
 
-  /** Whether an instance of an earlier version uses the store, or did so lately. */
+  /** Whether an instance of an earlier version uses the store, or did recently. */
   async #isShared(): Promise<boolean> {
     const { store, log, now } = this.#options
     const announced = await store.announcements()
@@ -95,7 +95,7 @@ export class SchemaUpgrade {
 
   async #upgrade(): Promise<void> {
     const { records, audit, log } = this.#options
-    // First the identity: from now on no change of the earlier form is committed, also by other instances.
+    // The identity first: from now on no instance can commit a change in the earlier form.
     await this.#raiseSchema()
     const sealed = await sealRecords(records, audit)
     await this.#markSealed()
@@ -125,7 +125,7 @@ export class SchemaUpgrade {
     return new RecordTable({ durable: store.durable, sealer: createPepperSealer(keyring) }, 'meta')
   }
 
-  /** Notes that every record is sealed: from now on no instance accepts a plain one. */
+  /** Records that every record is sealed: from now on no instance accepts a plain one. */
   async #markSealed(): Promise<void> {
     const { audit, schema } = this.#options
     await this.#pepperTable().change<void>(pepperId, stored => {

@@ -4,8 +4,8 @@ import type { Keyring } from './keyring.js'
 import type { RecordSealer } from './records.js'
 
 /**
- * The pepper: 32 random bytes that key every hash in the store. It is created once, with the store, and is kept sealed in
- * the store's identity (`identity.ts`), so the master key can change while the hashes stay the same. Its own record is
+ * The pepper: 32 random bytes that key every hash in the store. It is created with the store and kept sealed in the
+ * store's identity (`identity.ts`), so the master key can change while the hashes stay the same. Its own record is
  * older than the identity: earlier versions need it, and it holds the format of the records.
  */
 
@@ -28,7 +28,7 @@ export interface PepperRecord {
 export const pepperId = 'pepper'
 export const pepperKey = `meta:${pepperId}` as const
 
-/** The pepper of the store in use. A restored backup brings its own. */
+/** The pepper of the store in use. A restored backup brings another one. */
 export class Pepper {
   #bytes: Uint8Array
 
@@ -41,13 +41,13 @@ export class Pepper {
     return this.#bytes
   }
 
-  /** Hashers and sealers that were made with it use the new bytes from now on. */
+  /** Replaces the bytes: existing hashers and sealers use the new ones from now on. */
   replace(bytes: Uint8Array): void {
     this.#bytes = bytes
   }
 }
 
-/** Whether a record has the form of earlier versions: JSON text, in which only secrets were sealed. */
+/** Whether a record has the form of earlier versions: JSON text with only secrets sealed. */
 export function isPlainRecord({ text }: Pick<StoredRecord, 'text'>): boolean {
   return text.startsWith('{')
 }

@@ -6,10 +6,10 @@ import { isPlainRecord } from './pepper.js'
 import { currentForm, type SchemaInUse, writesPlain } from './schema-in-use.js'
 import type { UnreadableReports } from './unreadable.js'
 
-/** Attempts at one change before it gives up. Every lost race means that another change of the record succeeded. */
+/** Attempts at one change. Each lost race means that another change of the record succeeded. */
 export const maxAttempts = 64
 
-/** The registry refuses a request: the record is missing, exists already, or may not be changed that way. */
+/** The registry refuses a request: the record is missing, exists already, or must not be changed that way. */
 export class RegistryError extends Error {
   override readonly name: string = 'RegistryError'
   readonly code: 'NOT_FOUND' | 'CONFLICT' | 'BAD_REQUEST'
@@ -20,7 +20,7 @@ export class RegistryError extends Error {
   }
 }
 
-/** A record does not open. Whoever reads it for a client treats it as missing; operators get this error. */
+/** A record cannot be opened. Reads for clients treat it as missing; operators get this error. */
 export class UnreadableRecord extends RegistryError {
   constructor(key: RecordKey) {
     super(
@@ -31,10 +31,10 @@ export class UnreadableRecord extends RegistryError {
   }
 }
 
-/** Seals records as a whole, each bound to its key: no member of it can be read, changed or moved to another record. */
+/** Seals whole records, each bound to its key: no member can be read, changed or moved to another record. */
 export interface RecordSealer {
   seal(key: RecordKey, value: unknown): string
-  /** The same in the current form, whatever the schema in use is. */
+  /** The same in the current form, regardless of the schema in use. */
   sealLatest(key: RecordKey, value: unknown): string
   /** Its shape is not checked: only the gateway can seal a record. @throws UnreadableRecord */
   open<T>(stored: StoredRecord): T
@@ -43,7 +43,7 @@ export interface RecordSealer {
 }
 
 /**
- * @param reports  gets each record that does not open
+ * @param reports  receives each record that cannot be opened
  * @param schema   the form in which records are written. Default: the current one
  */
 export function createRecordSealer(
@@ -72,7 +72,7 @@ export function createRecordSealer(
   }
 }
 
-/** @returns undefined for a record that does not open */
+/** @returns undefined if the record cannot be opened */
 export function openIfReadable<T>(sealer: RecordSealer, stored: StoredRecord): T | undefined {
   try {
     return sealer.open<T>(stored)
@@ -82,7 +82,7 @@ export function openIfReadable<T>(sealer: RecordSealer, stored: StoredRecord): T
   }
 }
 
-/** Where records are, and how they are sealed. */
+/** The location of records, and their sealer. */
 export interface RecordAccess {
   readonly durable: DurableStore
   readonly sealer: RecordSealer
@@ -96,7 +96,7 @@ export type Decision<T, R> =
 /** A page of records. */
 export interface RecordPage<T> {
   readonly items: readonly T[]
-  /** Ids of the records among them that do not open. They count for the limit. */
+  /** Ids of the records among them that cannot be opened. They count toward the limit. */
   readonly unreadable: readonly string[]
   /** The `after` of the next page. Absent on the last one. */
   readonly next?: string
@@ -126,10 +126,11 @@ export class RecordTable<T> {
   }
 
   /**
-   * Records in the order of their ids.
+   * Records in order of their ids.
    * @param after    '' or the `next` of the previous page
    * @param limit    most records of the page, at least 1
-   * @param isShown  whether a record is on the page; one for which it throws UnreadableRecord counts as unreadable
+   * @param isShown  whether a record belongs on the page; if it throws UnreadableRecord, the record counts as
+   *   unreadable
    */
   async list(
     after: string,
@@ -151,7 +152,7 @@ export class RecordTable<T> {
     }
   }
 
-  /** The record if it is on the page. */
+  /** The record, if it belongs on the page. */
   async #shownOf(stored: StoredRecord, isShown: (record: T) => Promise<boolean>): Promise<readonly T[] | 'unreadable'> {
     try {
       const record = this.#sealer.open<T>(stored)
@@ -163,9 +164,10 @@ export class RecordTable<T> {
   }
 
   /**
-   * Changes one record by optimistic concurrency: reads it, calls `decide`, and commits. Starts over when another
-   * change got in between, so `decide` may run more than once.
-   * @param decide  gets the current record or undefined; what it throws is passed on and nothing is written
+   * Changes one record by optimistic concurrency: reads it, calls `decide`, and commits. Starts over if another change
+   * came first, so `decide` may run more than once.
+   * @param decide  receives the current record or undefined; if it throws, nothing is written and the error is passed
+   *   on
    * @throws UnreadableRecord, StoreUnavailable
    */
   async change<R>(
@@ -186,10 +188,10 @@ export class RecordTable<T> {
   }
 
   /**
-   * Removes a record, and one that does not open or is lost as well: so an operator gets rid of it.
-   * @param remove     removes a record that opens
-   * @param unreadable the change that removes one that does not
-   * @throws what `remove` throws; StoreUnavailable
+   * Removes a record, even one that cannot be opened or is lost, so that an operator can delete it.
+   * @param remove     removes a readable record
+   * @param unreadable the change that removes an unreadable one
+   * @throws the errors of `remove`; StoreUnavailable
    */
   async removeEvenUnreadable(
     id: string,
@@ -213,7 +215,7 @@ export class RecordTable<T> {
     }
   }
 
-  /** 0: it is lost, so that nothing is there. */
+  /** 0 if the record is lost: its key is then absent. */
   async #versionOf(key: RecordKey): Promise<number | undefined> {
     try {
       return (await this.#durable.get(key))?.version

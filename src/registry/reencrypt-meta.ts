@@ -17,7 +17,7 @@ export interface MetaDependencies {
 
 /**
  * Seals the identity and the pepper under the current master key if another one sealed them.
- * @returns the number of records that were sealed again
+ * @returns the number of records sealed again
  * @throws WrongMasterKey, StoreUnavailable
  */
 export async function reencryptMeta(dependencies: MetaDependencies, actor: string): Promise<number> {
@@ -35,7 +35,7 @@ async function reencryptIdentity(
   const text = encodeIdentity(keyring, identity)
   const write = { key: identityKey, expect: stored.version, text } as const
   const entry = audit.entry(actor, 'store.reencrypt', 'store')
-  // A conflict: another instance did it.
+  // A conflict: another instance has done it.
   if ((await durable.commit({ writes: [write], audit: entry })) === 'conflict') return false
   watch.accept({ identity, text })
   return true
@@ -43,7 +43,7 @@ async function reencryptIdentity(
 
 async function reencryptPepper({ durable, keyring, audit, schema }: MetaDependencies, actor: string): Promise<boolean> {
   const record = await durable.get(pepperKey)
-  // An earlier version reads it only as it wrote it.
+  // An earlier version reads it only in its own form.
   if (record === undefined || writesPlain(schema) || !keyring.isStale(record.text)) return false
   const table = new RecordTable<PepperRecord>({ durable, sealer: createPepperSealer(keyring) }, 'meta')
   return table.change<boolean>(pepperId, stored =>

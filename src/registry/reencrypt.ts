@@ -9,12 +9,12 @@ import { type RecordAccess, RegistryError, UnreadableRecord } from './records.js
 import { rewriteRecords } from './rewrite.js'
 import type { Tickets } from './tickets.js'
 
-/** Completes a change of the master key: seals what older keys, or earlier versions, have sealed. */
+/** Completes a change of the master key: reseals texts of older keys and of earlier versions. */
 
 export interface ReencryptedPage {
   /** Records and tickets sealed again. */
   readonly resealed: number
-  /** Records, keys and tickets that do not open under any of the master keys. They stay as they are. Absent: none. */
+  /** Records, keys and tickets that none of the master keys opens. They stay unchanged. Absent: none. */
   readonly unreadable?: number
   /** The `after` of the next page. Absent on the last one. */
   readonly next?: string
@@ -25,12 +25,12 @@ export interface ReencryptDependencies {
   readonly keys: KeySealer
   readonly tickets: Tickets
   readonly audit: AuditLog
-  /** @returns how many records of the store itself were sealed again, which have a form of their own */
+  /** @returns the number of resealed records of the store itself, which have their own form */
   readonly reencryptMeta: (actor: string) => Promise<number>
 }
 
 const ticketSection = 'ticket'
-/** What is sealed, in the order of the pages. The first page also covers the records of the store itself (`meta`). */
+/** Sections, in order of the pages. The first page also covers the records of the store itself (`meta`). */
 const sections = [...recordKinds.filter(kind => kind !== 'meta'), ticketSection] as const
 type Section = (typeof sections)[number]
 /** The store itself has three: its identity, the pepper, and the name of the most recent import. */
@@ -58,7 +58,10 @@ class Page {
     this.#actor = actor
   }
 
-  /** Seals records after the id `after`, at most `limit`. @returns how many were read, and the `after` of what follows */
+  /**
+   * Seals records after the id `after`, at most `limit`. @returns the number of records read, and the next page's
+   * `after`
+   */
   async section(section: Section, after: string, limit: number): Promise<{ listed: number; next: string | undefined }> {
     if (section === ticketSection) {
       const { resealed, unreadable, listed, next } = await this.#dependencies.tickets.reencrypt(after, limit)
@@ -69,7 +72,7 @@ class Page {
     return this.#records(section, after, limit)
   }
 
-  /** Seals the identity, the pepper and what else belongs to no section. */
+  /** Seals the identity, the pepper and other records outside of sections. */
   async meta(): Promise<void> {
     this.#resealed += await this.#dependencies.reencryptMeta(this.#actor)
     await this.#records('meta', '', maxMetaRecords)
@@ -128,10 +131,10 @@ class Page {
 }
 
 /**
- * Seals one page of records and tickets, the pepper with the first one, where it is needed.
+ * Reseals one page of records and tickets where needed; the first page includes the pepper.
  * @param after  '' or the `next` of the previous page
  * @param limit  records and tickets that are read
- * @throws RegistryError BAD_REQUEST: `after` is no cursor; WrongMasterKey, StoreUnavailable
+ * @throws RegistryError BAD_REQUEST: `after` is not a cursor; WrongMasterKey, StoreUnavailable
  */
 export async function reencryptPage(
   dependencies: ReencryptDependencies,

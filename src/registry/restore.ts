@@ -12,9 +12,9 @@ import { createId } from './secrets.js'
 
 /** Most records and audit entries of one chunk. */
 export const maxChunkLines = 500
-/** Most records of a backup that is restored: the store moves them in one step, in which it serves nobody. */
+/** Most records of a restored backup: the store moves them in one step, which blocks all other calls. */
 export const maxRestoredRecords = 2_000_000
-/** Most audit entries of a backup that is restored. */
+/** Most audit entries of a restored backup. */
 export const maxRestoredEntries = 10_000_000
 
 export interface RestoreDependencies {
@@ -25,27 +25,27 @@ export interface RestoreDependencies {
   readonly now: () => number
 }
 
-/** What a restore brought back. */
+/** Counts of a restore. */
 export interface Restored {
   readonly storeId: string
   readonly records: number
   readonly entries: number
 }
 
-/** A line of a backup, without the first and the last one. */
+/** A line of a backup other than the first and the last. */
 export interface RestoredLines {
   readonly records: readonly { readonly key: string; readonly version: number; readonly text: string }[]
   readonly entries: readonly StoredAuditEntry[]
 }
 
 const notEmpty = 'the store has clients or licenses: restore into a store that has none'
-/** Kinds of records that work although no index lists them. */
+/** Kinds of records that work without an index. */
 const keptKinds: readonly string[] = ['client', 'license', 'token']
 const isOver = 'this restore is over, or another one was started'
 
 /**
- * Restores of a backup, all or nothing: start, add chunks, commit. They work on a store that has lost its identity, which
- * is where they are needed most. One restore is open at a time; any instance accepts its next step.
+ * Restores of a backup, all or nothing: start, add chunks, commit. They work even on a store that has lost its
+ * identity. One restore is open at a time; any instance accepts its next step.
  */
 export class Restores {
   readonly #dependencies: RestoreDependencies
@@ -61,7 +61,7 @@ export class Restores {
   async start(header: BackupHeader): Promise<string> {
     const { restore, durable } = this.#dependencies.store
     this.#openIdentity(header)
-    // Records that no index lists would stay, and be in force beside those of the backup.
+    // Records without an index would stay, and be valid beside those of the backup.
     const { unlisted } = await durable.damage.find()
     const inForce = { unlisted: unlisted.filter(kind => keptKinds.includes(kind)), isAuditLogLost: false }
     if (inForce.unlisted.length > 0) {
@@ -78,8 +78,8 @@ export class Restores {
 
   /**
    * @param lines  at most {@link maxChunkLines}
-   * @throws RegistryError CONFLICT: the restore is over, or larger than a store takes over in one step; BAD_REQUEST: a
-   *   record of no known kind
+   * @throws RegistryError CONFLICT: the restore is over, or exceeds the bounds of one step; BAD_REQUEST: a record of an
+   *   unknown kind
    */
   async stage(restoreId: string, { records, entries }: RestoredLines): Promise<void> {
     const checked = records.map(record => ({ ...record, key: checkedKey(record.key) }))
@@ -92,7 +92,7 @@ export class Restores {
   }
 
   /**
-   * Puts the backup in the place of everything that the store holds.
+   * Replaces the whole contents of the store by the backup.
    * @throws RegistryError CONFLICT: nothing was changed
    */
   async commit(restoreId: string, header: BackupHeader, trailer: BackupTrailer, actor: string): Promise<Restored> {
@@ -109,7 +109,7 @@ export class Restores {
     return { storeId: identity.id, records: trailer.records, entries: trailer.entries }
   }
 
-  /** Drops what this restore staged. */
+  /** Drops the staged lines of this restore. */
   abort(restoreId: string): Promise<void> {
     return this.#dependencies.store.restore.abort(restoreId)
   }
@@ -132,7 +132,7 @@ export class Restores {
     }
   }
 
-  /** Whether what is staged is the whole backup, and the backup is one that a gateway wrote. @throws RegistryError */
+  /** Checks that the staged lines are the whole backup, and that a gateway wrote it. @throws RegistryError */
   async #check({ identity: text }: BackupHeader, { signature, ...unsigned }: BackupTrailer): Promise<void> {
     const { store, keyring } = this.#dependencies
     if (!keyring.hasSignedBackup(signedTextOf(text, unsigned), signature)) {
@@ -151,8 +151,8 @@ export class Restores {
   }
 
   /**
-   * Instances that have used the store which is replaced accept the restored one: those of this one's store, and those
-   * that use what is there.
+   * Instances that have used the replaced store accept the restored one: those of this instance's store, and those of
+   * the store's current contents.
    */
   async #successor(restored: StoreIdentity): Promise<StoreIdentity> {
     const { store, identity } = this.#dependencies
@@ -160,7 +160,7 @@ export class Restores {
     return { ...restored, replaces: [...new Set(used)].filter(id => id !== restored.id) }
   }
 
-  /** Of an identity that a gateway sealed; whoever can write to the store could name any other one. */
+  /** The id of an identity that a gateway sealed: anyone who can write to the store could name another one. */
   #idOf(text: string | undefined): string[] {
     if (text === undefined) return []
     try {

@@ -7,7 +7,7 @@ const maxBatchChars = 1_048_576
 
 export interface Rewriting {
   readonly durable: DurableStore
-  /** The new text of a record; undefined: it stays as it is. Called again if the record changed meanwhile. */
+  /** Returns the new text of a record; undefined: unchanged. Called again if the record changed meanwhile. */
   readonly textOf: (stored: StoredRecord) => string | undefined
   /** The audit entry of a commit that rewrites this number of records. */
   readonly entry: (records: number) => Change['audit']
@@ -45,8 +45,8 @@ async function rewriteBatch(rewriting: Rewriting, batch: readonly StoredRecord[]
 }
 
 /**
- * Rewrites records of one page that need it, in commits of a bounded size.
- * @returns the number of records that were rewritten
+ * Rewrites the records of one page that need it, in commits of bounded size.
+ * @returns the number of rewritten records
  * @throws StoreUnavailable
  */
 export async function rewriteRecords(rewriting: Rewriting, page: readonly StoredRecord[]): Promise<number> {

@@ -1,6 +1,6 @@
-/** The form in which this instance writes, as the store's identity states it; shared by all that seal. */
+/** The form in which this instance writes, as the store's identity states it; shared by all sealers. */
 export interface SchemaInUse {
-  /** {@link plainSchema}: also for instances of an earlier version, which run beside this one. */
+  /** {@link plainSchema}: also readable for instances of an earlier version that run beside this one. */
   version: number
   /** Whether records in the form of the plain schema are still read. */
   acceptsPlain: boolean
@@ -15,7 +15,7 @@ export function currentForm(): SchemaInUse {
   return { version: currentSchema, acceptsPlain: false }
 }
 
-/** Whether records, keys, tickets and bridge sessions are written so that an earlier version can read them. */
+/** Whether records, keys, tickets and bridge sessions are written in a form that an earlier version can read. */
 export function writesPlain({ version }: SchemaInUse): boolean {
   return version === plainSchema
 }

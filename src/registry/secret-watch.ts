@@ -5,7 +5,7 @@ import type { RegistryLog } from './unreadable.js'
 
 type Digests = NonNullable<InstanceAnnouncement['secrets']>
 
-/** Time between looks, in milliseconds. */
+/** Interval between checks, in milliseconds. */
 const checkEveryMs = 10_000
 const digestChars = 16
 
@@ -31,8 +31,8 @@ const todo: Readonly<Record<keyof Digests, readonly [message: string, todo: stri
 }
 
 /**
- * Notices that instances on one store have different secrets. They announce digests that are keyed under the pepper of
- * the store, so that nobody without a master key can test a guess. Call {@link tick} about once a second.
+ * Detects instances on one store with different secrets. They announce digests keyed with the store's pepper, so that
+ * guesses cannot be tested without a master key. Call {@link tick} about once a second.
  */
 export class SecretWatch {
   readonly #options: SecretWatchOptions
@@ -45,7 +45,7 @@ export class SecretWatch {
     this.#hash = createHasher(options.pepper, 'secrets of an instance')
   }
 
-  /** What this instance announces. */
+  /** Announcement of this instance. */
   get digests(): Digests {
     const { masterKeys, adminToken } = this.#options
     const keys = masterKeys.map(key => Buffer.from(key).toString('base64')).sort()

@@ -32,12 +32,12 @@ export function isWellFormedSecret(text: string): boolean {
   return checksum(text.slice(0, -checksumLength)) === text.slice(-checksumLength)
 }
 
-/** Crockford's base32: without the letters that people misread. */
+/** Crockford's base32: without letters that are easily misread. */
 const licenseAlphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const licenseGroups = 5
 const licenseGroupLength = 5
 
-/** A license key that people can type: 125 random bits in five groups of five characters. */
+/** A license key for typing: 125 random bits in five groups of five characters. */
 export function createLicenseKey(): string {
   const group = () =>
     Array.from({ length: licenseGroupLength }, () => licenseAlphabet.charAt(randomInt(licenseAlphabet.length))).join('')

@@ -2,7 +2,7 @@ import type { Keyring } from './keyring.js'
 import { isPlainRecord } from './pepper.js'
 import { type SchemaInUse, writesPlain } from './schema-in-use.js'
 
-/** A ticket's members that sealing needs. */
+/** A ticket's members for sealing. */
 interface SealedTicket {
   readonly clientId: string
   readonly keyId: string
@@ -12,7 +12,7 @@ interface SealedTicket {
 /** Seals tickets as a whole, each bound to its keyId. */
 export interface TicketSealer<T extends SealedTicket> {
   seal(ticket: T): string
-  /** In the current form, whatever the schema in use is. */
+  /** In the current form, regardless of the schema in use. */
   sealLatest(ticket: T): string
   /** @throws CannotUnseal */
   unseal(keyId: string, text: string): T
@@ -20,12 +20,12 @@ export interface TicketSealer<T extends SealedTicket> {
   isStale(text: string): boolean
 }
 
-/** The client id is in the sealed text: tickets are sealed again by their keyIds alone. */
+/** The sealed text contains the client id: tickets are resealed by their keyIds alone. */
 function contextOf(keyId: string): string {
   return `ticket:${keyId}`
 }
 
-/** The context of a secret in the form of versions before sealed records, where only the secret was sealed. */
+/** The context of a secret in the form of versions before sealed records, which sealed the secret alone. */
 function plainContextOf({ clientId, keyId }: Pick<SealedTicket, 'clientId' | 'keyId'>): string {
   return `ticket:${clientId}:${keyId}`
 }

@@ -26,7 +26,7 @@ export interface Ticket extends Capabilities {
 /** Sealed as a whole before it is stored. */
 interface TicketRecord extends Ticket {
   readonly secret: string
-  /** Who created it, as the audit log names callers. Earlier versions stored none. */
+  /** The creator, as the audit log names callers. Earlier versions stored none. */
   readonly createdBy?: string
 }
 
@@ -34,7 +34,7 @@ export interface TicketWithSecret extends Ticket {
   readonly secret: string
 }
 
-/** A ticket as a handshake finds it. */
+/** A ticket for a handshake. */
 export interface OpenedTicket extends TicketWithSecret {
   readonly createdBy?: string
 }
@@ -53,10 +53,10 @@ export function isTicketId(keyId: string): boolean {
   return keyId.startsWith(`${ticketKind}_`)
 }
 
-/** Outcome of marking a ticket as revoked. `changed`: it was sealed again meanwhile. `unreadable`: it did not open. */
+/** Outcome of marking a ticket as revoked. `changed`: it was resealed meanwhile. `unreadable`: it cannot be opened. */
 type Marked = 'marked' | 'changed' | 'unreadable'
 
-/** What a ticket that is not there costs to open: as much as one that is. */
+/** Replaces a missing ticket, so that opening it takes as long as a real one. */
 const decoyRecord: TicketRecord = {
   ...{ clientId: 'decoy', keyId: 'tkt_decoy', ...capabilitiesOf({}), attributes: {} },
   ...{ createdAt: 0, expiresAt: 0, secret: createSecret('tk') }
@@ -65,7 +65,7 @@ const decoyRecord: TicketRecord = {
 /** Outcome of {@link Tickets.reencrypt}. */
 export interface ReencryptedTickets {
   readonly resealed: number
-  /** Tickets that do not open. They end by themselves. */
+  /** Tickets that cannot be opened. They expire by themselves. */
   readonly unreadable: number
   readonly listed: number
   /** The `after` of the next page. Absent on the last one. */
@@ -82,7 +82,7 @@ export class Tickets {
   readonly #reports: UnreadableReports
   readonly #decoy: string
 
-  /** @param reports  gets each ticket that does not open */
+  /** @param reports  receives each ticket that cannot be opened */
   constructor(
     store: TicketStore,
     durable: DurableStore,
@@ -101,7 +101,7 @@ export class Tickets {
   }
 
   /**
-   * @param actor  who creates it; each has an equal share of the live tickets when these are too many
+   * @param actor  the creator; each has an equal share of the live tickets when there are too many
    * @returns the ticket with its secret, which is returned only once
    * @throws StoreUnavailable also if too many tickets are live; ShareExceeded if the actor has more than its share of them
    */
@@ -117,7 +117,7 @@ export class Tickets {
     return { ...ticket, secret }
   }
 
-  /** The ticket, also a revoked one, unless it has expired. */
+  /** The ticket, even if revoked, unless it has expired. */
   async get(clientId: string, keyId: string): Promise<Ticket | undefined> {
     const record = await this.#read(clientId, keyId)
     if (record === undefined) return undefined
@@ -132,18 +132,18 @@ export class Tickets {
     return record.revokedAt === undefined ? record : 'revoked'
   }
 
-  /** The ticket with its secret, unless it has expired or was revoked, or does not open. */
+  /** The ticket with its secret, unless it has expired, was revoked, or cannot be opened. */
   open(clientId: string, keyId: string): Promise<OpenedTicket | undefined> {
     return this.#readValid(clientId, keyId)
   }
 
   /**
-   * Revokes a ticket and notifies its live sessions. Revoking it again changes nothing. A ticket that does not open is
-   * revoked for the client that is named: nobody can know whose it is.
+   * Revokes a ticket and notifies its live sessions. Revoking it again has no effect. An unreadable ticket is revoked
+   * for the given client, since its own client is unknown.
    * @throws RegistryError NOT_FOUND
    */
   async revoke(clientId: string, keyId: string, actor: string): Promise<void> {
-    // The ticket stays, marked, until it expires: if the commit below fails, the caller can revoke it again.
+    // The marked ticket stays until it expires: if the commit below fails, the caller can revoke it again.
     let marked: Marked = 'changed'
     while (marked === 'changed') marked = await this.#mark(clientId, keyId)
     const detail = marked === 'unreadable' ? { clientId, wasUnreadable: true } : { clientId }
@@ -160,7 +160,7 @@ export class Tickets {
       throw new RegistryError('NOT_FOUND', `the client ${clientId} has no key or ticket ${keyId}`)
     }
     const at = this.#now()
-    // The store removes it when the unreadable one would have ended.
+    // The store removes it when the unreadable one would have expired.
     const record = opened ?? {
       ...{ ...decoyRecord, clientId, keyId, secret: createSecret('tk') },
       ...{ createdAt: at, expiresAt: at + ticketSeconds.max * 1000 }
@@ -171,7 +171,7 @@ export class Tickets {
   }
 
   /**
-   * Seals one page of tickets under the current master key, where another one sealed them.
+   * Reseals one page of tickets under the current master key, where another key sealed them.
    * @param after  '' or the `next` of the previous page
    */
   async reencrypt(after: string, limit: number): Promise<ReencryptedTickets> {

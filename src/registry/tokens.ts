@@ -4,13 +4,13 @@ import type { Hasher } from './keyring.js'
 import { type RecordAccess, type RecordPage, RecordTable, RegistryError, UnreadableRecord } from './records.js'
 import { createSecret, isWellFormedSecret } from './secrets.js'
 
-/** What the holder of a token may do. `admin` includes all others. */
+/** Permissions of a token. `admin` includes all others. */
 export const scopes = ['admin', 'publish', 'tickets', 'calls', 'read'] as const
 export type Scope = (typeof scopes)[number]
 
 /**
- * An API token as it is stored and as operators see it. The token itself is not stored: its id is a keyed hash of it.
- * The capabilities limit those of the tickets that its holder creates, where its holder publishes, and what it calls.
+ * An API token as stored and as shown to operators. The token itself is not stored: its id is a keyed hash of it. The
+ * capabilities limit those of the tickets that its holder creates, and the channels and methods that its holder uses.
  */
 export interface Token extends Capabilities {
   readonly tokenId: string
@@ -67,7 +67,7 @@ export class Tokens {
     return this.#table.change(tokenId, () => ({ write: record, audit, result: { token, record } }))
   }
 
-  /** The record of a token, unless the token is unknown or has expired, or its record does not open. */
+  /** The record of a token, unless the token is unknown or has expired, or its record cannot be opened. */
   async find(token: string): Promise<Token | undefined> {
     if (!isWellFormedSecret(token)) return undefined
     const record = await this.#table.get(this.#idOf(token)).catch((error: unknown) => {
@@ -95,7 +95,7 @@ export class Tokens {
     return this.#table.removeEvenUnreadable(tokenId, remove, { audit: entry({ wasUnreadable: true }) })
   }
 
-  /** A keyed hash of the token (128 bits of it): one read finds the record. */
+  /** A keyed hash of the token (128 bits of it): its record is found in one read. */
   #idOf(token: string): string {
     return `tok_${this.#hash(token).slice(0, 32)}`
   }

@@ -3,12 +3,12 @@ export interface RegistryLog {
   warn(fields: object, message: string): void
 }
 
-/** Places that are reported in full, per process. Further ones are counted by one last line. */
+/** Places that are reported in full, per process. One last line covers further ones. */
 const maxReported = 1000
 
 /**
- * Reports what does not open: it was changed in the store, or its master key was removed. Each place gets one line per
- * process, however often it is read.
+ * Reports data that cannot be opened: it was changed in the store, or its master key was removed. Each place gets one
+ * line per process, however often it is read.
  */
 export class UnreadableReports {
   readonly #log: RegistryLog
@@ -18,7 +18,7 @@ export class UnreadableReports {
     this.#log = log
   }
 
-  /** @param place  where it is, in terms that operators know, e.g. `{clientId, keyId}` */
+  /** @param place  the location in terms that operators know, e.g. `{clientId, keyId}` */
   report(place: Readonly<Record<string, string>>): void {
     const name = JSON.stringify(place)
     if (this.#reported.size > maxReported || this.#reported.has(name)) return

@@ -4,8 +4,8 @@ import type { Log, SessionDependencies } from './dependencies.js'
 type StoreWork = Parameters<SessionDependencies['boundedLog']['storeFailed']>[0]
 
 /**
- * Logs background work that failed. An outage of the store fails it for every session, so that is counted instead.
- * @param log  where the line goes if the store is not the cause
+ * Logs background work that failed. A store outage fails it for every session, so outages are counted instead.
+ * @param log  destination of the line if the store is not the cause
  */
 export function reportBackgroundFailure(
   { boundedLog }: Pick<SessionDependencies, 'boundedLog'>,

@@ -11,7 +11,7 @@ export interface SessionCalls {
   make(seq: number, request: CallRequest): void
   /**
    * Answers a call to this session.
-   * @returns whether it had expired
+   * @returns whether the call had expired
    * @throws ProtocolError INVALID_MESSAGE for a call that this session did not get
    * @throws StoreUnavailable
    */

@@ -11,11 +11,11 @@ import { SessionIndex } from './session-index.js'
 import type { Heartbeat, SessionSource, TickTimes } from './session-source.js'
 
 /**
- * Milliseconds between a session's heartbeat timeout and its deadline in the store. Its own instance ends it within that
- * time; other instances reap it only when that instance is gone.
+ * Milliseconds between a session's heartbeat timeout and its deadline in the store. Its own instance ends it within
+ * that time; other instances reap it only if that instance is lost.
  */
 export const reapGraceMs = 10_000
-/** Sessions that are registered again concurrently after the store was away. */
+/** Sessions that are registered again concurrently after a store outage. */
 const reregisterBatch = 200
 
 /** Sessions that end with their connection: they live on this instance, and the store holds an entry for each. */
@@ -23,7 +23,7 @@ export class ConnectedSessions implements SessionSource, CallReceivers {
   readonly transport = 'ws'
   readonly #dependencies: SessionDependencies
   readonly #index = new SessionIndex<Session>()
-  /** Ends that the store has not confirmed yet. */
+  /** Ends not yet confirmed by the store. */
   readonly #endings = new Set<Promise<void>>()
 
   constructor(dependencies: SessionDependencies) {
@@ -47,7 +47,7 @@ export class ConnectedSessions implements SessionSource, CallReceivers {
     const { store, settings, observer } = this.#dependencies
     if (!(await store.sessions.open(this.#entryOf(session), settings.maxSessionsPerClient))) return false
     if (session.ended) {
-      // The connection closed while the store was asked.
+      // The connection closed during the store's call.
       await this.#unregister(session)
       return true
     }
@@ -131,7 +131,7 @@ export class ConnectedSessions implements SessionSource, CallReceivers {
   async expire({ sessionId, clientId, instanceId, transport }: SessionEntry): Promise<boolean> {
     if (this.#index.has(sessionId)) return true
     const { store, log, observer, settings } = this.#dependencies
-    // An instance that is alive expires its own sessions: it alone has heard their peers.
+    // A live instance expires its own sessions: only it receives from their peers.
     if (instanceId !== settings.instanceId && (await store.bridge.isAlive(instanceId))) return false
     await store.licenseSlots.releaseAll(sessionId)
     if (await store.sessions.end(sessionId)) {

@@ -16,14 +16,14 @@ import type { Transport } from './transport.js'
 export const maxQueuedFrames = 64
 
 export interface ConnectionPeer {
-  /** The challenge that the connection was sent. No other connection can use it. */
+  /** The challenge sent on this connection. No other connection can use it. */
   readonly challengeToken: string
   readonly remoteAddress: string
-  /** Called once, when the handshake has succeeded, and so opened a session, or failed. */
+  /** Called once, when the handshake failed, or succeeded and opened a session. */
   readonly onSettled: (hasSession: boolean) => void
 }
 
-/** What connections share. */
+/** Shared dependencies of connections. */
 export interface ConnectionServices {
   readonly dependencies: SessionDependencies
   readonly sessions: ConnectedSessions
@@ -129,7 +129,7 @@ export class Connection {
   /** @throws StoreUnavailable */
   async #open(session: Session): Promise<void> {
     const { dependencies, sessions } = this.#services
-    // Sockets without a session count for other bounds: they must not keep out those who prove themselves.
+    // Sockets without a session count for other bounds: they must not displace authenticated peers.
     if (sessions.size >= dependencies.settings.maxSessions) {
       this.refuse('UNAVAILABLE')
       return
@@ -160,7 +160,7 @@ export class Connection {
     const { remoteAddress } = this.#peer
     if (error instanceof StoreUnavailable) {
       dependencies.boundedLog.storeFailed('handshakes', error)
-      // The client never got a welcome, so it knows no session and no keys: its error is unsigned.
+      // The client never got a welcome, so it has no session and no keys: its error is unsigned.
       this.#session?.connectionLost()
       this.#session = undefined
       this.refuse('UNAVAILABLE')

@@ -19,7 +19,7 @@ export interface Log {
 
 /** Receives session events for metrics. Calls are synchronous and must not throw. */
 export interface SessionObserver {
-  /** A handshake ended with a session, or was refused with a code. */
+  /** A handshake opened a session, or was refused with a code. */
   handshake(result: 'welcome' | CodeName): void
   opened(transport: string): void
   /** `bye`: the client ended the session. `lost`: its connection closed. */
@@ -45,7 +45,9 @@ export interface SessionSettings {
   readonly limits: Limits
 }
 
-/** What sessions need from the rest of the gateway. Clock and randomness are injected, so that tests control them. */
+/**
+ * Dependencies of sessions on the rest of the gateway. Clock and randomness are injected, so that tests control them.
+ */
 export interface SessionDependencies {
   readonly settings: SessionSettings
   readonly store: Store
@@ -60,11 +62,11 @@ export interface SessionDependencies {
   readonly log: Log
   /** For lines that peers can cause at will, or that an outage repeats. */
   readonly boundedLog: BoundedLog
-  /** Unix milliseconds of the wall clock: for expiries, and for times that others see. */
+  /** Unix milliseconds of the wall clock: for expiries, and for times shown to others. */
   readonly now: () => number
-  /** Unix milliseconds of the steady clock: for who is silent, and for rates. */
+  /** Unix milliseconds of the steady clock: for silence of peers, and for rates. */
   readonly steadyNow: () => number
-  /** Whether no peer counts as silent yet, because this process was paused and could not hear them. */
+  /** Whether silence of peers is ignored, because this process was paused and received nothing. */
   readonly isGracePeriod: () => boolean
   /** Returns this number of random bytes in base64url. */
   readonly randomText: (bytes: number) => string

@@ -3,10 +3,10 @@ import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 
-/** How long a client should wait after UNAVAILABLE, in milliseconds. */
+/** Retry delay after UNAVAILABLE, in milliseconds. */
 const unavailableRetryMs = 1000
 
-/** The error that a client gets for a frame: in reply, and the session goes on; or as the last frame of its session. */
+/** The error that answers a frame: in reply, and the session goes on; or as the last frame of its session. */
 export type FrameError =
   | {
       readonly ends: false
@@ -15,7 +15,7 @@ export type FrameError =
       readonly code: CodeName
       readonly message: string
       readonly retryAfterMs?: number
-      /** With UNAVAILABLE: whether the message may have had its effect. */
+      /** With UNAVAILABLE: whether the message may have taken effect. */
       readonly outcome?: StoreUnavailable['outcome']
     }
   | { readonly ends: true; readonly seq: number | undefined; readonly code: EndingCode; readonly message: string }
@@ -25,10 +25,11 @@ function endingOf(code: CodeName): EndingCode | undefined {
 }
 
 /**
- * Turns what verifying, decoding or handling a frame threw into an error for the client, for any transport, and logs it.
+ * Turns an error from verifying, decoding or handling a frame into an error for the client, on any transport, and logs
+ * it.
  * @param error  ProtocolError and StoreUnavailable are expected; anything else becomes INTERNAL
  * @param seq    the frame's seq, if it was read; else the error's own seq counts
- * @param log    the session's own log, whose lines name it
+ * @param log    the session's log, whose lines name the session
  */
 export function frameErrorOf(
   error: unknown,
@@ -48,13 +49,13 @@ export function frameErrorOf(
   }
   const { code, message } = error
   const frameSeq = seq ?? error.seq
-  // Whoever limits a rate or a quota logs it, once a minute and client.
+  // Limiters of rates and quotas log their refusals themselves, once a minute and client.
   if (error instanceof RateLimited) {
     return { ends: false, seq: frameSeq, code, message, retryAfterMs: error.retryAfterMs }
   }
   boundedLog.frames.record(code, () => log.info({ code, reason: message, seq: frameSeq }, 'a frame was refused'))
   const ending = endingOf(code)
-  // PROTOCOL §7.1: these two codes end a session only when they come without `re`.
+  // PROTOCOL §7.1: these two codes end a session only without `re`.
   const isTemporary = (code === 'RATE_LIMITED' || code === 'UNAVAILABLE') && frameSeq !== undefined
   return ending === undefined || isTemporary
     ? { ends: false, seq: frameSeq, code, message }

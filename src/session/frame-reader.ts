@@ -23,7 +23,7 @@ export class FrameReader {
 
   /**
    * Checks the signature, then the text, then the seq (PROTOCOL §2, §5).
-   * @returns the message, or why it is refused without ending the session
+   * @returns the message, or the reason of a refusal that does not end the session
    * @throws ProtocolError for a frame that ends the session
    */
   read(frame: Uint8Array): DecodedUpstream {

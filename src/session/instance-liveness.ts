@@ -1,8 +1,10 @@
 import type { BridgeStore } from '../store/bridge.js'
 
-/** How long an answer of the store is used again, in milliseconds: an instance without a heartbeat for 5 s is dead. */
+/**
+ * Time for which an answer of the store is cached, in milliseconds: an instance without a heartbeat for 5 s is dead.
+ */
 export const livenessLifeMs = 1000
-/** Instances whose answers are kept. Above, the oldest answer is forgotten. */
+/** Instances with a cached answer. Above, the oldest answer is forgotten. */
 export const maxKnownInstances = 1000
 
 export interface InstanceLivenessOptions {
@@ -18,10 +20,10 @@ interface Asked {
   readonly isAlive: Promise<boolean>
 }
 
-/** Which instances are alive, asked from the store at most once per {@link livenessLifeMs} and instance. */
+/** Checks which instances are alive. Asks the store at most once per {@link livenessLifeMs} and instance. */
 export class InstanceLiveness {
   readonly #options: InstanceLivenessOptions
-  /** The oldest answer first. */
+  /** Oldest answer first. */
   readonly #asked = new Map<string, Asked>()
 
   constructor(options: InstanceLivenessOptions) {
@@ -39,7 +41,7 @@ export class InstanceLiveness {
     if (oldest !== undefined) this.#asked.delete(oldest)
     const asked = { at: now(), isAlive: store.isAlive(instanceId) }
     this.#asked.set(instanceId, asked)
-    // A failure is not kept: the next caller asks again.
+    // A failure is not cached: the next caller asks again.
     asked.isAlive.catch(() => {
       if (this.#asked.get(instanceId) === asked) this.#asked.delete(instanceId)
     })

@@ -3,14 +3,14 @@ import type { License } from '../registry/licenses.js'
 import type { LicenseSlotStore } from '../store/store.js'
 
 /**
- * The most licenses on which one session may hold a slot. A backend that validates for many others may need more: then
- * licenses without `maxSessions` are still validated, and those with one are refused with RATE_LIMITED.
+ * The most licenses on which one session may hold a slot. Above, licenses without `maxSessions` are still validated,
+ * and those with one are refused with RATE_LIMITED: this concerns backends that validate for many users.
  */
 export const maxLicenseSlotsPerSession = 10_000
 
 /**
- * A session's slots: it counts as using a license at the same time as others while its last validate of it was VALID
- * (PROTOCOL §7, TOO_MANY_SESSIONS). A hwid binding is another thing: it lasts.
+ * A session's slots. It holds a slot of a license while its last validate of it was VALID (PROTOCOL §7,
+ * TOO_MANY_SESSIONS). A hwid binding, by contrast, outlasts the session.
  */
 export interface LicenseSlots {
   /**
@@ -22,13 +22,13 @@ export interface LicenseSlots {
   acquire(license: Pick<License, 'licenseId' | 'maxSessions'>): Promise<boolean>
   /** Releases a slot, if the session holds it. @throws StoreUnavailable */
   release(licenseId: string): Promise<void>
-  /** Releases all slots, for a session that ends. @throws StoreUnavailable */
+  /** Releases all slots when the session ends. @throws StoreUnavailable */
   releaseAll(): Promise<void>
 }
 
 export interface LicenseSlotOwner {
   readonly sessionId: string
-  /** When the slots end by themselves, Unix milliseconds: not before the session does. */
+  /** When the slots expire, in Unix milliseconds: not before the session does. */
   readonly endsAt: number
   /** Whether the session has ended meanwhile. */
   readonly hasEnded: () => boolean
@@ -36,7 +36,10 @@ export interface LicenseSlotOwner {
   readonly now: () => number
 }
 
-/** The slots of a session that one instance serves: it knows which it holds, and asks the store only about those. */
+/**
+ * The slots of a session that one instance serves. It knows the slots that it holds, and asks the store only about
+ * those.
+ */
 export class TrackedLicenseSlots implements LicenseSlots {
   readonly #store: LicenseSlotStore
   readonly #owner: LicenseSlotOwner
@@ -53,7 +56,7 @@ export class TrackedLicenseSlots implements LicenseSlots {
       if (maxSessions === undefined) return true
       throw new ProtocolError('RATE_LIMITED', `a session holds slots on at most ${maxLicenseSlotsPerSession} licenses`)
     }
-    // Recorded before the store is asked: an end meanwhile releases what is recorded.
+    // Recorded before the store is asked: an end meanwhile releases recorded slots.
     this.#held.add(licenseId)
     const acquired = await acquireSlot(this.#store, this.#owner, licenseId, maxSessions)
     if (!acquired && !wasHeld) this.#held.delete(licenseId)
@@ -71,7 +74,10 @@ export class TrackedLicenseSlots implements LicenseSlots {
   }
 }
 
-/** The slots of a session that any instance may serve: only the store knows which it holds, so each call asks it. */
+/**
+ * The slots of a session that any instance may serve. Only the store knows the slots that it holds, so each call asks
+ * it.
+ */
 export class StoredLicenseSlots implements LicenseSlots {
   readonly #store: LicenseSlotStore
   readonly #owner: LicenseSlotOwner

@@ -1,13 +1,16 @@
 import { RateLimited } from '../protocol/protocol-error.js'
 
-/** Bytes of lists in the answers of one exchange: they must fit into the outbox beside what waits there already. */
+/**
+ * Bytes of lists in the answers of one exchange: they must fit into the outbox beside the frames that already wait
+ * there.
+ */
 export const maxExchangeListBytes = 262_144
-/** A list is begun only if it may have this number of bytes: one entry always fits. */
+/** Minimum budget to begin a list: one entry always fits. */
 const leastListBytes = 40_960
-/** When a client may ask again, in milliseconds: its next exchange has a budget of its own. */
+/** Retry delay, in milliseconds: the client's next exchange has a new budget. */
 const retryMs = 100
 
-/** The bytes that answers with lists may take: on the bridge the answers of one exchange share them (PROTOCOL §11). */
+/** Bytes for answers with lists: on the bridge the answers of one exchange share them (PROTOCOL §11). */
 export class ListBudget {
   readonly #listBytes: number
   #left = maxExchangeListBytes

@@ -12,14 +12,14 @@ import type { WantedCall } from '../store/calls.js'
 import type { SessionCalls } from './calls.js'
 import type { Outgoing } from './outbox.js'
 
-/** When to make a call again while too many are open, in milliseconds. */
+/** Retry delay while too many calls are open, in milliseconds. */
 const retryAfterMs = 1000
-/** Calls to a session that are remembered until they expire, answered ones included. */
+/** Received calls that are remembered until they expire, including answered ones. */
 export const maxRememberedCalls = 4096
 /** Bytes of a frame beside its data, estimated. */
 const frameOverheadBytes = 400
 
-/** What calls need of their session. */
+/** The session of these calls. */
 export interface CallsOwner {
   readonly peer: { readonly sessionId: string }
   readonly ended: boolean
@@ -79,10 +79,10 @@ export class LiveCalls implements SessionCalls {
     this.#owner.send(outcomeMessage(seq, outcome))
   }
 
-  /** Brings a call to the client. */
+  /** Delivers a call to the client. */
   receive({ callId, from, method, data, expiresAt, reply }: IncomingCall): Delivered {
     if (this.#owner.ended) return 'missing'
-    // The text of another instance may be repeated by whoever can write to the store.
+    // Anyone who can write to the store may repeat the text of another instance.
     if (this.#received.has(callId)) return 'delivered'
     if (this.#isFull) this.#forgetExpired()
     if (this.#isFull) return 'full'
@@ -131,7 +131,7 @@ export class LiveCalls implements SessionCalls {
     this.#open += isAnswered ? -1 : 1
   }
 
-  /** Forgets calls that have expired, and sends outcomes that did not fit before. */
+  /** Forgets expired calls, and sends outcomes that did not fit before. */
   tick(): void {
     this.#forgetExpired()
     for (const [seq, call] of this.#waiting) {
@@ -164,7 +164,7 @@ function bytesOf(outcome: CallOutcome): number {
   return (data?.length ?? 0) + frameOverheadBytes + tailBytes
 }
 
-/** The frame that brings a call to its receiver. @param data  JSON text; undefined: none */
+/** The frame that delivers a call to its receiver. @param data  JSON text; undefined: none */
 export function callFrame(members: Omit<IncomingCall, 'sessionId' | 'data'>, data: string | undefined): FrameText {
   const text = JSON.stringify(members).slice(1, -1)
   return { type: 'call', members: `${text}${data === undefined ? '' : `,"data":${data}`}}` }

@@ -15,8 +15,8 @@ export interface ContextOwner extends CallsOwner {
 }
 
 /**
- * What the handlers of one live session may read and change. Most sessions are idle: what few of them need is made when
- * it is first used.
+ * The part of one live session that its handlers may read and change. Most sessions are idle, so rarely needed parts
+ * are created at their first use.
  */
 export class LiveContext implements HandlerContext {
   readonly dependencies: SessionDependencies
@@ -58,7 +58,7 @@ export class LiveContext implements HandlerContext {
     return this.#licenseSlots
   }
 
-  /** Releases all slots, for a session that ends. @throws StoreUnavailable */
+  /** Releases all slots when the session ends. @throws StoreUnavailable */
   async releaseLicenseSlots(): Promise<void> {
     await this.#licenseSlots?.releaseAll()
   }

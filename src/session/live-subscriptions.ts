@@ -13,7 +13,7 @@ type SubscriptionServices = Pick<SessionDependencies, 'channels' | 'presence' | 
 /** Why the gateway ends a subscription. */
 export type UnsubscribedCode = 'INSUFFICIENT_STATE' | 'PERMISSION_DENIED'
 
-/** How a session sends what happens in its channels. */
+/** Sends a session's frames about its channels. */
 export interface SubscriptionSink extends Pick<PresenceWatcher, 'presenceChanged'> {
   /** @param members  see `publicationMembers` */
   publication(members: string): void
@@ -29,12 +29,12 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
   readonly #channels: ChannelBroker
   readonly #presence: PresenceTracker
   readonly #notifier: PresenceNotifier
-  /** Made for the first channel whose changes of presence are wanted. */
+  /** Created for the first channel whose changes of presence are wanted. */
   #watcher: PresenceWatcher | undefined
   readonly #sink: SubscriptionSink
   readonly #own: readonly string[]
   readonly #joined = new Set<string>()
-  /** Joined channels whose `subscribed` has not been sent: nothing of theirs may be sent before it. */
+  /** Joined channels whose `subscribed` has not been sent: none of their frames may precede it. */
   readonly #unannounced = new Set<string>()
   #peer: Peer
   #closed = false
@@ -62,7 +62,7 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
   }
 
   async join(channel: string, from?: JoinPoint, owners?: string, withPresence = false): Promise<Joined> {
-    // First: nothing may change unseen between the answer and the first change that is sent.
+    // First, so that no change is lost between the answer and the first change that is sent.
     if (withPresence) await this.#notifier.watch(channel, this.#getWatcher())
     const joined = await this.#joinChannel(channel, from, owners)
     if (!withPresence || this.#closed) this.#unwatch(channel)
@@ -95,7 +95,7 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     if (this.#watcher !== undefined) this.#notifier.unwatch(channel, this.#watcher)
   }
 
-  /** The session's capabilities may have been narrowed while the store was asked. */
+  /** The session's capabilities may have been narrowed during the store's call. */
   #requireStillPermitted(channel: string): void {
     if (maySubscribe(this.#peer, channel)) return
     this.leave(channel)
@@ -113,7 +113,7 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     if (this.#joined.delete(channel)) this.#presence.left(this.#peer, channel)
   }
 
-  /** Sends what was published since `join`. Call it when the `subscribed` or `welcome` with the channel has been sent. */
+  /** Sends the publications since `join`. Call it when the `subscribed` or `welcome` with the channel was sent. */
   release(channel: string): void {
     if (!this.#unannounced.delete(channel)) return
     if (!maySubscribe(this.#peer, channel)) {
@@ -146,7 +146,7 @@ export class LiveSubscriptions implements Subscriptions, Subscriber {
     this.#sink.unsubscribed(channel, 'PERMISSION_DENIED')
   }
 
-  /** Leaves all channels, for a session that ends. */
+  /** Leaves all channels when the session ends. */
   close(): void {
     this.#closed = true
     for (const channel of this.#joined) this.leave(channel)

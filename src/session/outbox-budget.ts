@@ -1,12 +1,12 @@
-/** Bytes that sessions have sent and the network has not taken yet: of one session, as last counted. */
+/** Sent bytes of a session that the network has not accepted yet, as last counted. */
 export interface OutboxAccount {
   countedBytes: number
 }
 
 /**
- * Bounds the outboxes of all sessions of this process together: many sessions that read nothing would fill its memory,
- * each within its own bound (PROTOCOL §11). Counts are taken when a session sends and at every tick, so they are at most
- * a second too high.
+ * Bounds the outboxes of all sessions of this process together: many sessions that do not read would fill its memory,
+ * each within its own bound (PROTOCOL §11). Counts are taken when a session sends and at every tick, so they are at
+ * most a second too high.
  */
 export class OutboxBudget {
   readonly maxBytes: number
@@ -27,7 +27,7 @@ export class OutboxBudget {
     return { name: 'outbox_bytes', used: this.#usedBytes, limit: this.maxBytes }
   }
 
-  /** Counts what a session has unsent now; 0 when it has ended. */
+  /** Sets a session's unsent bytes; 0 when it has ended. */
   count(account: OutboxAccount, bytes: number): void {
     const before = account.countedBytes
     if (before === bytes) return
@@ -37,7 +37,7 @@ export class OutboxBudget {
     account.countedBytes = bytes
   }
 
-  /** Whether the total is above its bound and this session has more than an equal part of it. */
+  /** Whether the total is above its bound and this session exceeds an equal share of it. */
   isOverShare({ countedBytes }: OutboxAccount): boolean {
     return this.#usedBytes > this.maxBytes && countedBytes * this.#holders > this.maxBytes
   }

@@ -13,7 +13,7 @@ export type Outgoing = WithoutSeq<Downstream>
 
 /** Numbers, signs and sends the downstream frames of one session. */
 export class Outbox implements OutboxAccount {
-  /** Of {@link OutboxBudget}. */
+  /** Maintained by {@link OutboxBudget}. */
   countedBytes = 0
   readonly #transport: Transport
   readonly #signer: Mac
@@ -27,7 +27,7 @@ export class Outbox implements OutboxAccount {
     this.#budget = budget
   }
 
-  /** @returns whether the client has left more unread than it may, see {@link refresh} */
+  /** @returns whether the client's unread data is above its bounds, see {@link refresh} */
   send(message: Outgoing | FrameText): boolean {
     const seq = ++this.#sent
     this.#transport.send(
@@ -45,20 +45,20 @@ export class Outbox implements OutboxAccount {
     return this.refresh()
   }
 
-  /** Whether a frame of this size stays within what the client may leave unread. */
+  /** Whether a frame of this size stays within the bounds on unread data. */
   mayQueue(bytes: number): boolean {
     const { bufferedBytes, bufferedFrames } = this.#transport
     return bufferedBytes + bytes <= outboxBytes && bufferedFrames < outboxFrames
   }
 
-  /** Counts what is unsent. @returns whether the client has left more unread than it may (PROTOCOL §11) */
+  /** Counts unsent data. @returns whether the client's unread data is above its bounds (PROTOCOL §11) */
   refresh(): boolean {
     const { bufferedBytes, bufferedFrames } = this.#transport
     this.#budget.count(this, bufferedBytes)
     return bufferedBytes > outboxBytes || bufferedFrames > outboxFrames || this.#budget.isOverShare(this)
   }
 
-  /** The session has ended: its connection is cut soon, whatever it has unread. */
+  /** The session has ended: its connection is cut soon, whatever is unread. */
   release(): void {
     this.#budget.count(this, 0)
   }

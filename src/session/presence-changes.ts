@@ -3,8 +3,8 @@ import type { Presence } from '../store/presence.js'
 import type { Outgoing } from './outbox.js'
 
 /**
- * Changes of presence travel between instances as publications of a channel beside the one that they are about. No client
- * can name it. It exists while somebody wants the changes.
+ * Changes of a channel's presence travel between instances as publications of a second channel. No client can name that
+ * channel. It exists while its changes are watched.
  */
 const prefix = '@presence:'
 
@@ -20,18 +20,18 @@ export function subjectOf(name: string): string | undefined {
 type Who = Pick<Presence, 'sessionId' | 'clientId'>
 export type PresenceChanged = Extract<Outgoing, { type: 'presenceChanged' }>
 
-/** Sessions of each kind that wait for the next message. Further ones are left out of it; its count includes them. */
+/** Sessions of each kind that wait for the next message. Further ones are omitted; its count includes them. */
 export const maxWaitingChanges = 1000
-/** Least time between two messages about one channel to one session, in milliseconds (PROTOCOL §10.7). */
+/** Minimum interval between two messages about one channel to one session, in milliseconds (PROTOCOL §10.7). */
 export const presenceIntervalMs = 1000
 
-/** What changed in one channel since the last message: who came and left at once is in neither list. */
+/** Changes in one channel since the last message. A session that joined and left in between is in neither list. */
 export class PresenceDelta {
   /** Sessions in the channel, as of the last change. */
   count = 0
   readonly #joined = new Map<string, Who>()
   readonly #left = new Map<string, Who>()
-  /** Whether it has a count that corrects an earlier one. */
+  /** Whether its count corrects an earlier one. */
   #isCorrection = false
 
   get isEmpty(): boolean {
@@ -48,7 +48,7 @@ export class PresenceDelta {
     this.#left.set(sessionId, { sessionId, clientId })
   }
 
-  /** Adds what {@link encode} made. */
+  /** Adds changes encoded by {@link encode}. */
   add(text: string): void {
     const { count, joined, left }: Omit<PresenceChanged, 'type' | 'channel'> = JSON.parse(text)
     this.count = count
@@ -57,14 +57,14 @@ export class PresenceDelta {
     for (const who of joined) this.join(who)
   }
 
-  /** As the data of a publication. Of an empty one: a correction of the count. */
+  /** Encodes the changes as the data of a publication. Without any, it is a correction of the count. */
   encode(count: number): string {
     const [joined, left] = [this.#joined, this.#left].map(list => [...list.values()].slice(0, presenceLimit))
     return JSON.stringify({ count, joined, left })
   }
 
   /**
-   * The message to a session; undefined if nobody but itself came or left, and the count that it knows is right.
+   * The message to a session; undefined if only the session itself joined or left, and its known count is right.
    * @param statedCount  of the last message to it, if that is known: if it is wrong now, the lists may be empty
    */
   messageFor(channel: string, ownSessionId: string, statedCount?: number): PresenceChanged | undefined {

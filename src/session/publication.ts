@@ -1,7 +1,7 @@
 import type { StoredPublication } from '../store/channels.js'
 import { publisherOf } from '../store/owners.js'
 
-/** Publications as text (PROTOCOL §10.2). Data keeps the text that it has in the store. */
+/** Publications as text (PROTOCOL §10.2). Data keeps its text of the store. */
 
 // Fan-out sends one publication to many sessions in a row, so its text is built once.
 let lastPublication: StoredPublication | undefined

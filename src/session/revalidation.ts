@@ -12,17 +12,17 @@ export interface RevalidationDependencies {
   readonly now: () => number
 }
 
-/** What a session's key or ticket allows now. `lost`: nobody knows, see {@link revalidate}. */
+/** Permissions of a session's key or ticket now. `lost`: unknown, see {@link revalidate}. */
 type Found = Authorization | 'lost' | undefined
 
 /** A session's client, as far as the store knows it. */
 type FoundClient =
   | { readonly kind: 'known'; readonly client: Client }
-  /** Suspended, deleted, or its record does not open: it may be suspended. */
+  /** Suspended, deleted, or its record cannot be opened: it may be suspended. */
   | { readonly kind: 'refused' }
-  /** There was never such a client, or the store has lost it without any trace. */
+  /** The client never existed, or the store has lost every trace of it. */
   | { readonly kind: 'unknown' }
-  /** It is not there, and the audit log does not show that it was deleted. */
+  /** Its record is missing, and the audit log does not show a deletion. */
   | { readonly kind: 'lost' }
 
 /** @throws StoreUnavailable */
@@ -63,7 +63,7 @@ async function authorizationOf(
   if (found.kind === 'refused') return undefined
   if (found.kind === 'lost') return 'lost'
   if (!isTicketId(peer.keyId)) return authorizationOfKey(registry, found, peer)
-  // A revoked ticket stays until it ends, so that one which is not there was lost.
+  // A revoked ticket stays until it ends, so a missing one was lost.
   return (await registry.tickets.get(peer.clientId, peer.keyId)) ?? 'lost'
 }
 
@@ -79,8 +79,8 @@ async function applyDecision(session: LiveSession, current: Found, now: number):
 
 /**
  * Compares sessions of one client with the registry, and ends or narrows those whose permissions changed.
- * @param clientChanged  whether the client's own record changed: if the audit log shows that it was deleted, that ends its
- *   tickets' sessions too. A ticket by itself needs no client record.
+ * @param clientChanged  whether the client's own record changed: if the audit log shows its deletion, sessions of its
+ *   tickets end too, although a ticket needs no client record
  * @throws StoreUnavailable
  */
 export async function revalidateSessions(
@@ -96,8 +96,8 @@ export async function revalidateSessions(
 }
 
 /**
- * Revalidates one session that was just opened or loaded, because the revocation watcher did not know it when it read
- * earlier changes; or one whose credential was not found.
+ * Revalidates one session that was just opened or loaded, because the revocation watcher read earlier changes without
+ * it; or one whose credential was not found.
  * @throws StoreUnavailable
  */
 export function revalidateSession(dependencies: RevalidationDependencies, session: LiveSession): Promise<void> {

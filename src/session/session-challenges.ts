@@ -16,11 +16,11 @@ import type { Outgoing } from './outbox.js'
 import { revalidateSession } from './revalidation.js'
 import type { LiveSession, TickTimes } from './session-source.js'
 
-/** The session that is challenged and pinged. */
+/** The session to challenge and ping. */
 export interface ChallengedSession extends LiveSession {
   /** Unix milliseconds of the steady clock. */
   readonly lastSeenAt: number
-  /** Whether the client has its welcome, and the session goes on. */
+  /** Whether the client has its welcome, and the session has not ended. */
   readonly welcomed: boolean
   readonly log: Log
   send(message: Outgoing): void
@@ -35,7 +35,7 @@ export class SessionChallenges {
   #state: FreshChallengeState
   #isIssuing = false
   readonly #pingAfterMs: number
-  /** The `lastSeenAt` for which a ping was sent: one ping is outstanding at a time. */
+  /** The `lastSeenAt` that a ping was sent for: one ping is outstanding at a time. */
   #pingedFor: number | undefined
 
   constructor(dependencies: SessionDependencies, session: ChallengedSession) {

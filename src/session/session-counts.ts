@@ -1,12 +1,14 @@
 import type { SessionCounts } from '../store/store.js'
 
-/** Counts what a session sends, for operators who look for a flood. Nothing is allocated until the counts are written. */
+/**
+ * Counts a session's traffic, for operators who search for a flood. Nothing is allocated until the counts are written.
+ */
 export class SessionCounter {
   #frames = 0
   #bytes = 0
   #refused = 0
 
-  /** @param frames  more than one where an exchange of the bridge carries several */
+  /** @param frames  more than one if an exchange of the bridge has several */
   received(bytes: number, frames = 1): void {
     this.#frames += frames
     this.#bytes += bytes
@@ -16,12 +18,12 @@ export class SessionCounter {
     this.#refused++
   }
 
-  /** Whether {@link consume} has something to return. */
+  /** Whether {@link consume} would return counts. */
   get isPending(): boolean {
     return this.#frames > 0 || this.#refused > 0
   }
 
-  /** What was counted since the last call; undefined if nothing was. */
+  /** Returns the counts since the last call; undefined if there are none. */
   consume(): SessionCounts | undefined {
     if (!this.isPending) return undefined
     const counts = { frames: this.#frames, bytes: this.#bytes, refused: this.#refused }
@@ -31,7 +33,7 @@ export class SessionCounter {
     return counts
   }
 
-  /** Returns counts that could not be written, for the next write. */
+  /** Adds back counts that could not be written, for the next write. */
   putBack({ frames, bytes, refused }: SessionCounts): void {
     this.#frames += frames
     this.#bytes += bytes

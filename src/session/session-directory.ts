@@ -1,7 +1,7 @@
 import type { SessionEntry, SessionStore } from '../store/ephemeral.js'
 import { InstanceLiveness, type InstanceLivenessOptions } from './instance-liveness.js'
 
-/** A live session as others may see it (PROTOCOL §15). Times are in unix milliseconds. */
+/** A live session as shown to others (PROTOCOL §15). Times are in Unix milliseconds. */
 export interface ListedSession {
   readonly sessionId: string
   readonly clientId: string
@@ -12,46 +12,46 @@ export interface ListedSession {
   readonly attributes: SessionEntry['attributes']
 }
 
-/** A live session, with the instance that serves it: what the gateway itself needs. */
+/** A live session with the instance that serves it, for use within the gateway. */
 export interface FoundSession extends ListedSession {
   readonly instanceId: string
 }
 
 export interface SessionPage {
-  /** In the order of their ids. */
+  /** In order of their ids. */
   readonly sessions: readonly ListedSession[]
   /** The `after` of the next page. Absent on the last one. */
   readonly next?: string
 }
 
 /**
- * The live sessions of all instances, by client. A session whose instance died is left out 6 s later at most; on the bridge it
- * lives on, because other instances serve it.
+ * The live sessions of all instances, by client. A session on a socket disappears at most 6 s after its instance died;
+ * a bridge session lives on, because other instances serve it.
  */
 export interface SessionDirectory {
   /** The answer may have ended within the last second, see {@link forget}. @throws StoreUnavailable */
   get(sessionId: string): Promise<FoundSession | undefined>
   /**
-   * Sessions of a client, in the order of their ids.
+   * Sessions of a client, in order of their ids.
    * @param after  a session id; the list begins after it
    * @param limit  most sessions
    * @throws StoreUnavailable
    */
   list(clientId: string, after: string, limit: number): Promise<SessionPage>
   /**
-   * The session of a client that was seen last, to within 2 s; undefined if it has none. The answer may have ended within the
-   * last second: {@link forget} makes the next call read again.
+   * The most recently seen session of a client, to within 2 s; undefined if it has none. The answer may have ended
+   * within the last second: {@link forget} makes the next call read again.
    * @throws StoreUnavailable
    */
   mostRecentlySeen(clientId: string): Promise<FoundSession | undefined>
   forget(clientId: string): void
 }
 
-/** How long {@link SessionDirectory.get} and `mostRecentlySeen` give the same answer, in milliseconds. */
+/** Time for which {@link SessionDirectory.get} and `mostRecentlySeen` cache an answer, in milliseconds. */
 export const seenLifeMs = 1000
-/** Answers that are kept, by session or client. Above, the oldest is forgotten. */
+/** Cached answers, by session or client. Above, the oldest is forgotten. */
 export const maxSeenClients = 10_000
-/** Sessions of a client that are compared for the one that was seen last. */
+/** Sessions of a client that are compared to find the most recently seen. */
 export const maxSeenSessions = 10_000
 /** Sessions per read of the store. */
 const readItems = 1000
@@ -77,7 +77,7 @@ interface Seen {
 export class StoredSessionDirectory implements SessionDirectory {
   readonly #options: SessionDirectoryOptions
   readonly #instances: InstanceLiveness
-  /** The oldest answer first. */
+  /** Oldest answer first. */
   readonly #seen = new Map<string, Seen>()
 
   constructor(options: SessionDirectoryOptions) {
@@ -121,7 +121,7 @@ export class StoredSessionDirectory implements SessionDirectory {
     const drop = () => {
       if (this.#seen.get(key) === seen) this.#seen.delete(key)
     }
-    // Neither a failure nor an absence is kept: a session may open at any moment.
+    // Neither a failure nor an absence is cached: a session may open at any moment.
     seen.session.then(session => session === undefined && drop(), drop)
     return seen.session
   }

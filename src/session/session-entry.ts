@@ -9,7 +9,7 @@ interface EntrySession {
   readonly expiresAt: number
 }
 
-/** A session as the store keeps it. */
+/** A session as stored. */
 export function sessionEntryOf(
   { peer, openedAt, expiresAt }: EntrySession,
   place: Pick<SessionEntry, 'instanceId' | 'transport' | 'deadline'>

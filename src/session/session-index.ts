@@ -17,7 +17,7 @@ export class SessionIndex<S extends { readonly peer: Pick<Peer, 'sessionId' | 'c
     else siblings.add(session)
   }
 
-  /** Removes a session. Does nothing when another session took its id, or when it is not in the index. */
+  /** Removes a session. Has no effect if another session has its id, or if it is not in the index. */
   delete(session: S): void {
     const { sessionId, clientId } = session.peer
     if (this.#byId.get(sessionId) === session) this.#byId.delete(sessionId)

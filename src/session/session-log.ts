@@ -2,8 +2,8 @@ import type { Peer } from '../auth/peer.js'
 import type { Log } from './dependencies.js'
 
 /**
- * The log of one session: each line names it. A child logger of pino would be most of what an idle session keeps in
- * memory, and would keep the level of its beginning.
+ * The log of one session: each line names it. A child logger of pino would be the largest part of an idle session in
+ * memory, and would keep the log level of its creation.
  */
 export class SessionLog implements Log {
   readonly #log: Log

@@ -2,7 +2,7 @@ import type { PresenceEntry } from '../store/presence.js'
 import type { SessionEntry } from '../store/store.js'
 import type { Heartbeat, LiveSession, SessionSource } from './session-source.js'
 
-/** All sessions that this instance serves, whatever their transport. Each transport plugs in as one source. */
+/** All sessions that this instance serves, of any transport. Each transport adds itself as one source. */
 export class SessionRegistry {
   readonly #sources = new Map<SessionEntry['transport'], SessionSource>()
 
@@ -21,12 +21,12 @@ export class SessionRegistry {
     return this.#sources.get(transport)
   }
 
-  /** Sessions of a client at this moment, on all transports. */
+  /** Sessions of a client now, on all transports. */
   ofClient(clientId: string): readonly LiveSession[] {
     return [...this.#sources.values()].flatMap(source => [...source.ofClient(clientId)])
   }
 
-  /** Clients that have a session here at this moment. */
+  /** Clients that have a session here now. */
   clientIds(): ReadonlySet<string> {
     return new Set([...this.#sources.values()].flatMap(source => [...source.clientIds()]))
   }

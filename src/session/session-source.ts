@@ -22,7 +22,7 @@ export interface LiveSession {
   end(code: EndingCode): void
 }
 
-/** The moment of a tick, the same for all sessions. */
+/** The time of a tick, the same for all sessions. */
 export interface TickTimes {
   /** Unix milliseconds of the wall clock. */
   readonly now: number
@@ -32,20 +32,20 @@ export interface TickTimes {
   readonly isGracePeriod: boolean
 }
 
-/** What the store learns of a session that was active. */
+/** The heartbeat of an active session, for the store. */
 export interface Heartbeat {
   readonly sessionId: string
   /** The session's next deadline, Unix milliseconds of the steady clock. */
   readonly deadline: number
-  /** What it has sent since the last heartbeat; undefined: nothing. */
+  /** Traffic since the last heartbeat; undefined: none. */
   readonly counts?: SessionCounts | undefined
-  /** Gets the counts back if they could not be written. */
+  /** Receives the counts back if they could not be written. */
   readonly counter?: SessionCounter
 }
 
 /**
- * The sessions of one transport, as the parts that treat all sessions alike see them: instance heartbeat, reaper,
- * revocation watcher, presence.
+ * The sessions of one transport, for the parts that treat all sessions alike: instance heartbeat, reaper, revocation
+ * watcher, presence.
  */
 export interface SessionSource {
   readonly transport: SessionEntry['transport']
@@ -60,22 +60,23 @@ export interface SessionSource {
   revoke(sessionId: string): boolean
   /** Sessions that were active since then, with their next deadlines. @param since  Unix milliseconds */
   heartbeatsSince(since: number): Iterable<Heartbeat>
-  /** Who is in which channel. @param since  Unix milliseconds: sessions that only the store holds count if active since */
+  /**
+   * Presence entries of these sessions. @param since  Unix milliseconds: sessions that only the store holds count if
+   * active since
+   */
   presenceSince(since: number): Iterable<PresenceEntry>
   /**
    * Ends a session whose deadline in the store has passed, unless this instance serves it.
-   * @returns whether this instance serves it: the store then has an old deadline, and the session goes on
+   * @returns whether this instance serves it: the store's deadline is then outdated, and the session goes on
    * @throws StoreUnavailable
    */
   expire(entry: SessionEntry): Promise<boolean>
   /**
-   * Registers sessions in the store again after the store was away: it may have lost them, or another instance may have
-   * reaped them.
+   * Registers sessions again after a store outage: the store may have lost them, or another instance may have reaped
+   * them.
    * @throws StoreUnavailable
    */
   reregister(): Promise<void>
-  /**
-   * Does what is due: called about once a second, and never while the previous call still runs.
-   */
+  /** Does periodic work. Call it about once a second, never while the previous call still runs. */
   tick(times: TickTimes): void | Promise<void>
 }

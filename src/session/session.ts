@@ -27,12 +27,12 @@ import type { Transport } from './transport.js'
 
 const noChannels: readonly Subscription[] = []
 
-/** Why a session ended: a code that was sent to the client, the client's own `bye`, or a closed connection. */
+/** Why a session ended: a code sent to the client, the client's own `bye`, or a closed connection. */
 export type Ending = EndingCode | 'bye' | 'lost'
 
 /**
- * One session on a transport that keeps order. It verifies, counts, rate-limits and answers one frame after another, and
- * signs what it sends. It ends once, and sends the reason before the transport closes.
+ * One session on a transport that keeps order. It verifies, counts, rate-limits and answers one frame after another,
+ * and signs its own frames. It ends once, and sends the reason before the transport closes.
  */
 export class Session implements LiveSession, ContextOwner, SubscriptionSink {
   readonly log: Log
@@ -132,7 +132,7 @@ export class Session implements LiveSession, ContextOwner, SubscriptionSink {
     this.#ownChannels = await this.context.subscriptions.joinOwn()
   }
 
-  /** Sends the first frame. Until then the client does not know the session, and nothing else is sent. */
+  /** Sends the first frame. Until then the client does not know the session, and no other frame is sent. */
   welcome(): void {
     this.#welcomed = true
     const { heartbeatIntervalSeconds, heartbeatTimeoutSeconds } = this.#dependencies.settings
@@ -146,7 +146,7 @@ export class Session implements LiveSession, ContextOwner, SubscriptionSink {
     this.#ownChannels = noChannels
   }
 
-  /** Whether the client has received its welcome, and the session goes on. */
+  /** Whether the client has its welcome, and the session has not ended. */
   get welcomed(): boolean {
     return this.#welcomed && !this.#ended
   }
@@ -203,7 +203,7 @@ export class Session implements LiveSession, ContextOwner, SubscriptionSink {
     }
   }
 
-  /** Sends the error for a frame that failed. Some errors end the session. @param frameSeq  where it was read */
+  /** Sends the error for a frame that failed. Some errors end the session. @param frameSeq  if it was read */
   #refuse(error: unknown, frameSeq?: number): void {
     if (this.#ended) return
     const refusal = frameErrorOf(error, frameSeq, this.log, this.#dependencies.boundedLog)

@@ -8,8 +8,8 @@ export interface Subscriptions {
   /**
    * Joins a channel, or moves the position of a joined one.
    * @param from    a position to continue from, or the newest publications to begin with
-   * @param owners  whose quotas count the channel if it is created, see store/owners.ts
-   * @param withPresence  whether the session wants the changes of presence of the channel
+   * @param owners  owners whose quotas count the channel if it is created, see store/owners.ts
+   * @param withPresence  whether the session watches the presence of the channel
    * @throws StoreUnavailable, RateLimited
    */
   join(channel: string, from?: JoinPoint, owners?: string, withPresence?: boolean): Promise<Joined>

@@ -77,7 +77,7 @@ t.test('refuses the hashes of another store, or of another service, and imports 
     return cli(['licenses', 'import', file, '--url', url], { env })
   }
   const foreign = await importOf(other.url, `serviceId,keyHash\nsvc,${keyHash}\n`)
-  t.match(foreign, { code: 1, err: /line 2: keyHash: it was made under another pepper .+Nothing was imported/s })
+  t.match(foreign, { code: 1, err: /line 2: keyHash: it comes from another store \(pepper .+Nothing was imported/s })
   t.same((await other.admin('GET', '/licenses')).body.items, [])
   const moved = await importOf(gateway.url, `serviceId,keyHash\nanother,${keyHash}\n`)
   t.match(moved, { code: 1, err: /line 2: keyHash: it was changed, or belongs to another serviceId/ })

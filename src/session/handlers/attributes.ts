@@ -4,7 +4,7 @@ import { isTicketId } from '../../registry/tickets.js'
 import { StoreUnavailable } from '../../store/store.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 
-/** The attributes that the session's ticket carries: its client cannot change them. @throws StoreUnavailable */
+/** The attributes of the session's ticket, which its client cannot change. @throws StoreUnavailable */
 async function fixedAttributes({ dependencies, peer }: HandlerContext): Promise<Attributes> {
   if (!isTicketId(peer.keyId)) return {}
   const ticket = await dependencies.registry.tickets.get(peer.clientId, peer.keyId)
@@ -16,7 +16,7 @@ async function fixedAttributes({ dependencies, peer }: HandlerContext): Promise<
 export const attributes: Handler<UpstreamMessages['attributes']> = async (context, message): Promise<Reply> => {
   const { dependencies, peer } = context
   const merged = mergeAttributes(message.attributes, await fixedAttributes(context), 'INVALID_MESSAGE')
-  // First here: whoever registers the session again registers the new ones.
+  // Updated here first, so that another registration of the session uses the new ones.
   context.changeAttributes(merged)
   await dependencies.store.sessions.setAttributes(peer.sessionId, merged)
   return { type: 'ack' }

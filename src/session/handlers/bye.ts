@@ -3,9 +3,9 @@ import { StoreUnavailable } from '../../store/store.js'
 import type { Handler, Reply } from './handler.js'
 
 /**
- * PROTOCOL §7. The session ends after this reply, and releases what it holds before it: a client that has read the `ack`
- * finds its license slots and its place among the client's sessions free. Without a store the session ends all the same,
- * and the reaper releases the rest later.
+ * PROTOCOL §7. The session ends after this reply, but releases its license slots and its place in the client's session
+ * count before it, so both are free once the client has read the `ack`. If the store is unavailable, the session still
+ * ends, and the reaper releases the rest later.
  */
 export const bye: Handler<UpstreamMessages['bye']> = async ({ dependencies, peer, licenseSlots }): Promise<Reply> => {
   const { store, boundedLog } = dependencies

@@ -16,13 +16,13 @@ function targetOf({ to }: UpstreamMessages['call']): CallTarget {
   throw new ProtocolError('INVALID_MESSAGE', 'to: expected { sessionId } or { clientId }')
 }
 
-/** A key that the client gave holds for all its sessions. Without one, a message that is handled twice is one call. */
+/** A key from the client covers all its sessions. Without one, a message that is handled twice is one call. */
 function recordOf({ peer }: HandlerContext, { seq, idempotencyKey }: UpstreamMessages['call']): string {
   if (idempotencyKey !== undefined) return recordIdOf(`c:${peer.clientId}`, idempotencyKey)
   return recordIdOf(`s:${peer.sessionId}`, `${seq}`)
 }
 
-/** PROTOCOL §16: a request to another session. The answer comes as a message of its own. */
+/** PROTOCOL §16: a request to another session. The answer is a separate message. */
 export const call: Handler<UpstreamMessages['call']> = (context, message) => {
   const { dependencies, peer, calls } = context
   const { seq, method, timeoutMs = callTimeoutMs.default } = message

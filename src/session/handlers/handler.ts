@@ -21,7 +21,10 @@ export type Reply =
 /** A publication that is sent right after a reply. */
 export type FollowUp = Omit<DownstreamMessages['publication'], 'seq'>
 
-/** A reply alone, or with the publications that must precede newer ones (PROTOCOL §10.3). `later`: the reply comes as a message of its own. */
+/**
+ * A reply alone, or with the publications that must precede newer ones (PROTOCOL §10.3). `later`: the reply is a
+ * separate message.
+ */
 export type Answer = Reply | readonly [Reply, ...FollowUp[]] | 'later'
 
 /** The part of a session that handlers may read and change. */
@@ -33,9 +36,9 @@ export interface HandlerContext {
   /** Whether a message may be handled twice, after a crash: its effects then need an idempotency key. */
   readonly mayRunAgain: boolean
   readonly licenseSlots: LicenseSlots
-  /** Replaces the attributes that this instance keeps of the peer. The caller changes those in the store. */
+  /** Replaces this instance's copy of the peer's attributes. The caller updates the store. */
   changeAttributes(attributes: Attributes): void
-  /** Bytes that an answer with a list may have now (PROTOCOL §11). @throws RateLimited */
+  /** Bytes left for an answer with a list (PROTOCOL §11). @throws RateLimited */
   listBytes(): number
   /** Closes the open fresh challenge (PROTOCOL §6). @returns whether the answer was correct */
   answerChallenge(challengeToken: string, challengeSignature: string): boolean

@@ -11,14 +11,17 @@ const defaultLimit = 20
 /** Publications of each further read for one page. The bytes of a history bound the number of these reads. */
 const readOnLimit = 512
 
-/** The most bytes that a `history` without publications has. */
+/** Most bytes of a `history` without publications. */
 function bareBytes(channel: string, epoch: string): number {
   const number = Number.MAX_SAFE_INTEGER
   const bare = { type: 'history', seq: number, re: number, channel, epoch, publications: [], more: false }
   return Buffer.byteLength(JSON.stringify(bare)) + tailBytes
 }
 
-/** PROTOCOL §10.6: the newest publications that are still kept, or those just before a position. It joins nothing. */
+/**
+ * PROTOCOL §10.6: the newest publications that are still kept, or those just before a position. Does not join the
+ * channel.
+ */
 export const history: Handler<UpstreamMessages['history']> = async (context, message): Promise<Reply> => {
   const { channel, before, limit = defaultLimit } = message
   const { dependencies, peer } = context
@@ -33,8 +36,8 @@ export const history: Handler<UpstreamMessages['history']> = async (context, mes
     dependencies.channels.readPage(channel, { before, limit: most, maxBytes }, owners)
   let page = await read(before, limit)
   let fitting = parsed(page.publications).filter(each => isWithinDepth(each, limits.depth))
-  // Data that nests too deep for a list is left out: only a `publication` can carry it. A page without any other would
-  // leave its reader no position to go on from.
+  // Data nested too deep for a list is left out: only a `publication` can hold it. An empty page would give its reader
+  // no position to continue from.
   for (let first = page.publications[0]; fitting.length === 0 && page.more && first !== undefined; ) {
     page = await read({ offset: first.offset, epoch: page.top.epoch }, readOnLimit)
     fitting = parsed(page.publications).filter(each => isWithinDepth(each, limits.depth))

@@ -1,4 +1,4 @@
-/** The first entries that fit into a number of bytes as JSON, at least one if there is any. */
+/** The first entries that fit into a number of bytes as JSON; at least one, unless the list is empty. */
 export function firstWithin<Entry>(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
   let left = maxBytes
   for (const [i, entry] of entries.entries()) {

@@ -5,11 +5,11 @@ import { ProtocolError } from '../../protocol/protocol-error.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 import { firstWithin } from './list-entries.js'
 
-/** The most bytes that a `presence` without entries has, its signature included. */
+/** Most bytes of a `presence` without entries, including its signature. */
 const bareBytes = 320
 
 /**
- * Requires that the session may see who is in a channel, then that this is known of the channel (PROTOCOL §10.7).
+ * Requires that the session may see the presence of a channel, then that presence is kept for it (PROTOCOL §10.7).
  * @throws ProtocolError PERMISSION_DENIED, INVALID_CHANNEL
  */
 export function requirePresence({ dependencies, peer }: HandlerContext, channel: string): void {
@@ -35,7 +35,7 @@ export const presence: Handler<UpstreamMessages['presence']> = async (context, m
   const entries = await store.sessions.getMany(present.map(({ sessionId }) => sessionId))
   const attributesOf = new Map(entries.map(({ sessionId, attributes }) => [sessionId, attributes]))
   const sessions = present.map(({ sessionId, clientId }) => {
-    // One that has just ended is still present for a moment.
+    // A session that has just ended is still present for a moment.
     return { sessionId, clientId, attributes: attributesOf.get(sessionId) ?? {} }
   })
   return { type: 'presence', channel, count, sessions: [...firstWithin(sessions, maxBytes - bareBytes)] }

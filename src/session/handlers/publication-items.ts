@@ -31,7 +31,7 @@ export function itemOf({ publication, data }: ParsedPublication): PublicationIte
   return { offset, data, publishedAt, ...(publisher === undefined ? {} : { publisher }) }
 }
 
-/** The most bytes that one item adds to a frame. */
+/** Most bytes that one item adds to a frame. */
 export function itemBytes(publication: StoredPublication): number {
   return Buffer.byteLength(publication.data) + JSON.stringify(itemOf({ publication, data: 0 })).length
 }
@@ -39,11 +39,11 @@ export function itemBytes(publication: StoredPublication): number {
 /** Whether a list may hold the item. @param depth  levels that a frame may have (PROTOCOL §11) */
 export function isWithinDepth({ publication, data }: ParsedPublication, depth: number): boolean {
   const most = depth - levelsAboveData
-  // Text this short cannot nest too deep, so most data is not walked.
+  // Text this short cannot nest too deep, so most data is not scanned.
   return publication.data.length < most || depthOf(data) <= most
 }
 
-/** The newest that fit into a number of bytes, at least one if there is any. */
+/** The newest that fit into a number of bytes; at least one, unless the list is empty. */
 export function newestWithin(
   publications: readonly StoredPublication[],
   maxBytes: number

@@ -8,13 +8,13 @@ import { dataTextOf } from './data-text.js'
 import type { Handler, HandlerContext, Reply } from './handler.js'
 
 /**
- * The key that identifies a repeat. A key that the client gave holds for all its sessions. Without one, only a transport
- * on which a message may be handled twice needs a key (PROTOCOL §9.4 c).
+ * The key that identifies a repeat. A key from the client covers all its sessions. Without one, only a transport on
+ * which a message may be handled twice needs a key (PROTOCOL §9.4 c).
  */
 function requestOf({ peer, mayRunAgain }: HandlerContext, seq: number, given: string | undefined): PublishRequest {
   const { clientId, sessionId } = peer
   const owners = ownersOfSession(clientId, peer.ticketOwner)
-  // The first letter keeps the two kinds apart. No id contains a `:`.
+  // The first letter separates the two kinds. Ids contain no `:`.
   if (given !== undefined) return { idempotencyKey: `c:${clientId}:${given}`, owners }
   if (!mayRunAgain) return { idempotencyKey: '', owners }
   return { idempotencyKey: `s:${sessionId}:${seq}`, owners, sessionId }
@@ -34,7 +34,7 @@ export const publish: Handler<UpstreamMessages['publish']> = (context, message) 
       throw new ProtocolError('INVALID_MESSAGE', 'idempotencyKey: already used with other data')
     }
     const { offset, epoch, duplicate } = published
-    // A client that gave no key did not repeat anything, even if its message was handled twice.
+    // Without a key from the client it is not a repeat, even if its message was handled twice.
     const isRepeat = duplicate && idempotencyKey !== undefined
     return { type: 'published', channel, offset, epoch, ...(isRepeat ? { duplicate: true } : {}) }
   })

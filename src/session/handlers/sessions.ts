@@ -5,7 +5,7 @@ import type { Handler, Reply } from './handler.js'
 import { firstWithin } from './list-entries.js'
 
 const defaultLimit = 50
-/** The most bytes that a `sessions` without entries has, its signature and `next` included. */
+/** Most bytes of a `sessions` without entries, including its signature and `next`. */
 const bareBytes = 256
 
 /** PROTOCOL §15: the live sessions of a client, on all instances. */

@@ -11,14 +11,14 @@ import { isWithinDepth, itemBytes, itemOf, newestWithin, type ParsedPublication,
 
 type Subscribe = UpstreamMessages['subscribe']
 
-/** The most bytes that a `subscribed` without publications has. */
+/** Most bytes of a `subscribed` without publications. */
 function bareBytes(channel: string, epoch: string): number {
   const number = Number.MAX_SAFE_INTEGER
   const bare = { type: 'subscribed', seq: number, re: number, channel, offset: number, epoch, recovered: true }
   return Buffer.byteLength(JSON.stringify({ ...bare, publications: [] })) + tailBytes
 }
 
-/** How many publications, from the first on, fit into one frame (PROTOCOL §10.3). */
+/** Number of publications, from the first on, that fit into one frame (PROTOCOL §10.3). */
 function countFitting(publications: readonly ParsedPublication[], bytes: number, depth: number): number {
   let left = bytes
   for (const [i, each] of publications.entries()) {
@@ -65,12 +65,12 @@ export const subscribe: Handler<Subscribe> = async (context, message): Promise<A
   }
   const maxBytes =
     (last === undefined ? limits.frameBytes : limits.listBytes) - bareBytes(channel, joined.position.epoch)
-  // A recovery is complete: what does not fit follows. Of the newest, those that do not fit are left out.
+  // A recovery is complete: the rest follows. Of the newest publications, those that do not fit are left out.
   const publications = last === undefined ? joined.publications : newestWithin(joined.publications, maxBytes)
   return answerOf(channel, { ...joined, publications }, maxBytes, limits.depth)
 }
 
-/** The publications that fit into the frame inside it, the others after it. */
+/** Puts the publications that fit into the frame, and returns the others to follow it. */
 function answerOf(channel: string, joined: Joined, maxBytes: number, depth: number): Answer {
   const { epoch } = joined.position
   const all = parsed(joined.publications)

@@ -42,7 +42,7 @@ export function dispatch<Type extends Upstream['type']>(
   return handler(context, message)
 }
 
-/** Answers a message that has no effect, and whose answer depends on the clock alone; undefined: another message. */
+/** Answers a message that has no effect, and whose answer depends on the clock alone; undefined for other messages. */
 export function answerStateless(context: Pick<HandlerContext, 'dependencies'>, message: Upstream): Reply | undefined {
   return message.type === 'heartbeat' ? heartbeat(context) : undefined
 }

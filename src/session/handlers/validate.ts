@@ -8,7 +8,7 @@ function licenseMembers({ licenseId, expiresAt, maxHwids, hwids }: License) {
   return { licenseId, ...(expiresAt === undefined ? {} : { expiresAt }), maxHwids, boundHwids: hwids.length }
 }
 
-/** PROTOCOL §7: whether a license key is good on a hardware id now. A valid license keeps a session slot. */
+/** PROTOCOL §7: whether a license key is valid on a hardware id now. A valid license keeps a session slot. */
 export const validate: Handler<UpstreamMessages['validate']> = async (context, message): Promise<Reply> => {
   const { dependencies, peer, licenseSlots } = context
   const { serviceId, key, hwid } = message
