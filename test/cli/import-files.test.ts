@@ -166,7 +166,26 @@ shop,${'k'.repeat(257)},two,,,,${'v'.repeat(129)}
   const lone = { serviceId: 'a', key: '\ud800' }
   t.match(faultsOf(JSON.stringify(lone), 'ndjson'), [/^1: key/], 'half of a surrogate pair')
   const pairs = Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`a${i}`, '']))
-  t.match(faultsOf(JSON.stringify({ ...lone, key: 'k', attributes: pairs }), 'ndjson'), ['1: attributes: at most 16'])
+  t.match(faultsOf(JSON.stringify({ ...lone, key: 'k', attributes: pairs }), 'ndjson'), [
+    '1: attributes: an object of at most 16'
+  ])
+})
+
+t.test('bug: a file that the HTTP API refuses in the middle of the upload passed the check', async t => {
+  const license = { serviceId: 'shop', key: 'K' }
+  const bound = { hwid: 'a', boundAt: '2030-01-31T00:00:00Z' }
+  const faultOf = (members: object) => faultsOf(JSON.stringify({ ...license, ...members }), 'ndjson')
+  t.same(faultOf({ hwids: [bound, { ...bound, hwid: 'b' }], bannedHwids: ['a'] }), [])
+  t.same(faultOf({ hwids: [bound, bound] }), ['1: hwids: the same hwid twice'])
+  t.same(faultOf({ bannedHwids: ['a', 'b', 'a'] }), ['1: bannedHwids: the same hwid twice'])
+  const badHwids = /^1: hwids: a JSON array of at most 1000 objects \{hwid, boundAt\}/
+  t.match(faultOf({ hwids: [{ ...bound, note: 1 }] }), [badHwids], 'an unknown member')
+  for (const boundAt of ['2030-01-31', '2030-02-31T00:00:00Z', '1969-12-31T23:59:59Z'])
+    t.match(faultOf({ hwids: [{ ...bound, boundAt }] }), [badHwids], boundAt)
+  t.match(faultOf({ hwids: [{ ...bound, hwid: 'é'.repeat(129) }] }), [/^1: hwids: 258 bytes; the limit is 256/])
+  const secret = { attributes: { ['n'.repeat(10)]: 'é'.repeat(65) } }
+  t.match(faultOf(secret), [/^1: attributes: an object/])
+  t.notMatch(faultOf(secret).join(), 'nnn', 'names no attribute')
 })
 
 t.test('shows twenty faults of a file and sends nothing', async t => {

@@ -10,7 +10,7 @@ import { importsOf, moduleOf, read, sources } from './files.js'
 const mayImport: Record<string, readonly string[]> = {
   server: ['cli'],
   index: ['app', 'config', 'store'],
-  cli: ['app', 'metrics', 'steady-clock', 'config', 'log', 'store', 'registry', 'client', 'protocol'],
+  cli: ['app', 'routes', 'metrics', 'steady-clock', 'config', 'log', 'store', 'registry', 'client', 'protocol'],
   // biome-ignore format: one line is one layer
   app: [
     'session-layer', 'routes', 'ws', 'bridge',
@@ -76,6 +76,13 @@ t.test('imports go one way', async t => {
       // The form of a secret is no internal: it finds typing errors before anything is sent.
       if (target === 'src/registry/secrets.ts') continue
       t.notOk(gateway.includes(moduleOf(target)), `${file} imports ${target}`)
+    }
+  }
+  // `licenses import` applies the rules of the HTTP API before it sends anything; they come with the schemas.
+  for (const file of sources.filter(each => moduleOf(each) === 'cli')) {
+    for (const { target } of importsOf(file)) {
+      if (moduleOf(target) !== 'routes') continue
+      t.match(`${file} ${target}`, /^src\/cli\/import\/check.ts src\/routes\/admin\/licenses\/(rules|schema).ts$/)
     }
   }
   const clients = ['client-session', 'connect', 'subscribe'].map(name => `src/cli/${name}.ts`)

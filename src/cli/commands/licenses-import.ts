@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { CommandSpec, Invocation, Io } from '../command.js'
 import { Failure, UsageError } from '../errors.js'
-import { checkRows } from '../import/check.js'
 import { type Fault, formatOf, formats, readRows } from '../import/read.js'
 import { upload } from '../import/upload.js'
 import { gatewayOptions, text, toggle } from '../options.js'
@@ -61,9 +60,10 @@ async function importLicenses({ io, args, options, gateway }: Invocation): Promi
   const { file = '' } = args
   const format = formats.find(each => each === options.format) ?? formatOf(file)
   if (format === undefined) throw new UsageError(`option '--format' is missing: ${formats.join(', ')}`)
-  const { licenses, faults, trimmedLines } = checkRows(
-    readRows(file === '-' ? await readStdin(io) : readFile(file), format)
-  )
+  const rows = readRows(file === '-' ? await readStdin(io) : readFile(file), format)
+  // Only this command needs the schemas of the HTTP API.
+  const { checkRows } = await import('../import/check.js')
+  const { licenses, faults, trimmedLines } = checkRows(rows)
   if (faults.length > 0) throw new Failure(describeFaults(faults))
   if (licenses.length === 0) throw new Failure(`${file === '-' ? 'stdin' : file} holds no license`)
   if (trimmedLines.length > 0) await note(io, describeTrimmed(trimmedLines))

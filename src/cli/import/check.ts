@@ -1,11 +1,7 @@
-import {
-  attributeNameBytes,
-  attributePairs,
-  attributeValueBytes,
-  hwidBytes,
-  licenseKeyBytes
-} from '../../protocol/limits.js'
-import { isRecord } from '../output.js'
+import { Compile } from 'typebox/compile'
+import { attributeNameBytes, attributePairs, attributeValueBytes, licenseKeyBytes } from '../../protocol/limits.js'
+import { licenseRules } from '../../routes/admin/licenses/rules.js'
+import { type ImportedLicenseBody, importedLicenseSchema, licenseLimits } from '../../routes/admin/licenses/schema.js'
 import { parseTime } from '../times.js'
 import { invisibleIn, trimKey } from './key-text.js'
 import { listNames } from './names.js'
@@ -16,97 +12,47 @@ import { type Fault, ignoredMembers, type Row, type Rows } from './read.js'
  * are mixed up, any of them may be a key. Names of members are shown beside known ones only.
  */
 
-export interface CheckedLicense {
-  readonly line: number
-  readonly license: Readonly<Record<string, unknown>>
-}
-
 /** Licenses per file, bounded by memory. */
 export const maxImportLicenses = 1_000_000
 
-// The limits of POST /v1/admin/licenses.
-const serviceIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
-const maxHwids = 1000
-const maxBanned = 1000
-const keyHashPattern = /^[0-9a-f]{8}[.][0-9a-f]{32}[.][0-9a-f]{8}$/
-const statuses: readonly unknown[] = ['active', 'suspended', 'revoked']
-const maxSessions = 1_000_000
-
-function isText(value: unknown, maxBytes: number): value is string {
-  return typeof value === 'string' && Buffer.byteLength(value) <= maxBytes && value.isWellFormed()
-}
-
-function isCount(value: unknown, max: number): boolean {
-  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max
-}
-
-function isHwid(value: unknown): boolean {
-  return isText(value, hwidBytes) && value !== ''
-}
-
-function isList(value: unknown, max: number, isItem: (item: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.length <= max && value.every(isItem)
-}
-
-function isTime(value: unknown): boolean {
-  return typeof value === 'string' && parseTime(value) !== undefined
-}
-
-function isAttribute([name, value]: [string, unknown]): boolean {
-  return name !== '' && isText(name, attributeNameBytes) && isText(value, attributeValueBytes)
-}
-
-interface Rule {
-  readonly isValid: (value: unknown) => boolean
-  /** What the value must be. */
-  readonly text: string
-}
-
 const timeText = 'a time like 2030-01-31 or 2030-01-31T12:00:00Z, with its zone'
 
-/** Rules by the member that they apply to. A missing member is not checked. */
-const rules: Readonly<Record<string, readonly Rule[]>> = {
-  serviceId: [
-    {
-      isValid: value => typeof value === 'string' && serviceIdPattern.test(value),
-      text: '1 to 64 letters, digits, dots, dashes and underscores, starting with a letter or digit'
-    }
-  ],
-  key: [
-    {
-      isValid: value => isText(value, licenseKeyBytes) && trimKey(value) !== '',
-      text: `a text of 1 to ${licenseKeyBytes} bytes`
-    }
-  ],
-  keyHash: [
-    {
-      isValid: value => typeof value === 'string' && keyHashPattern.test(value),
-      text: 'the keyHash of a license in `licenses export`'
-    }
-  ],
-  status: [{ isValid: value => statuses.includes(value), text: 'active, suspended or revoked' }],
-  hwids: [
-    {
-      isValid: value =>
-        isList(value, maxHwids, item => isRecord(item) && isHwid(item['hwid']) && isTime(item['boundAt'])),
-      text: `a JSON array of at most ${maxHwids} objects {hwid, boundAt}`
-    }
-  ],
-  bannedHwids: [
-    { isValid: value => isList(value, maxBanned, isHwid), text: `a JSON array of at most ${maxBanned} hwids` }
-  ],
-  maxHwids: [{ isValid: value => isCount(value, maxHwids), text: `an integer from 1 to ${maxHwids}` }],
-  maxSessions: [{ isValid: value => isCount(value, maxSessions), text: `an integer from 1 to ${maxSessions}` }],
-  startsAt: [{ isValid: isTime, text: timeText }],
-  expiresAt: [{ isValid: isTime, text: timeText }],
-  attributes: [
-    { isValid: isRecord, text: 'an object of texts' },
-    { isValid: value => Object.keys(Object(value)).length <= attributePairs, text: `at most ${attributePairs}` },
-    {
-      isValid: value => Object.entries(Object(value)).every(isAttribute),
-      text: `names of at most ${attributeNameBytes} bytes, texts of at most ${attributeValueBytes}`
-    }
-  ]
+/** What the value of each member must be. */
+const texts: Readonly<Record<keyof ImportedLicenseBody, string>> = {
+  serviceId: '1 to 64 letters, digits, dots, dashes and underscores, starting with a letter or digit',
+  key: `a text of 1 to ${licenseKeyBytes} bytes`,
+  keyHash: 'the keyHash of a license in `licenses export`',
+  maxHwids: `an integer from 1 to ${licenseLimits.maxHwids}`,
+  maxSessions: `an integer from 1 to ${licenseLimits.maxSessions}`,
+  startsAt: timeText,
+  expiresAt: timeText,
+  attributes:
+    `an object of at most ${attributePairs} texts: names of at most ${attributeNameBytes} bytes, ` +
+    `texts of at most ${attributeValueBytes}`,
+  status: 'active, suspended or revoked',
+  hwids: `a JSON array of at most ${licenseLimits.maxHwids} objects {hwid, boundAt}`,
+  bannedHwids: `a JSON array of at most ${licenseLimits.bannedHwids} hwids`
+}
+
+const members = Object.entries(texts).map(([name, text]) => ({
+  name,
+  text,
+  schema: Compile(importedLicenseSchema.properties[name as keyof ImportedLicenseBody])
+}))
+
+/** @returns what is wrong with one member that is there, without its value */
+function checkMember({ name, text, schema }: (typeof members)[number], license: Row['license']): string[] {
+  const value = license[name]
+  if (value === undefined) return []
+  if (!schema.Check(value)) return [`${name}: ${text}`]
+  try {
+    licenseRules[name]?.({ [name]: value })
+    return []
+  } catch (error) {
+    // Other messages than those that begin with the member repeat an attribute's name, or a time.
+    const why = error instanceof Error && error.message.startsWith(`${name}: `) ? error.message : `${name}: ${text}`
+    return [why]
+  }
 }
 
 function checkKey({ key }: Row['license']): string[] {
@@ -119,32 +65,27 @@ function checkRow({ line, license }: Row): Fault[] {
   if (license['key'] === undefined && license['keyHash'] === undefined) missing.push('key is missing')
   if (license['key'] !== undefined && license['keyHash'] !== undefined)
     missing.push('key and keyHash: give one of them')
-  const names = Object.keys(license).filter(name => !ignoredMembers.includes(name))
-  const unknown = names.filter(name => !Object.hasOwn(rules, name))
-  const wrong = Object.entries(rules).flatMap(([name, rulesOfMember]) => {
-    const value = license[name]
-    const broken = value === undefined ? undefined : rulesOfMember.find(({ isValid }) => !isValid(value))
-    return broken === undefined ? [] : [`${name}: ${broken.text}`]
-  })
-  const members = `${unknown.length} unknown members${listNames(unknown, unknown.length < names.length)}`
-  const texts = [...missing, ...(unknown.length > 0 ? [members] : []), ...wrong, ...checkKey(license)]
-  return texts.map(text => ({ line, text }))
+  const names = Object.keys(license)
+  const unknown = names.filter(name => !Object.hasOwn(texts, name))
+  const listed = `${unknown.length} unknown members${listNames(unknown, unknown.length < names.length)}`
+  const wrong = members.flatMap(member => checkMember(member, license))
+  const found = [...missing, ...(unknown.length > 0 ? [listed] : []), ...wrong, ...checkKey(license)]
+  return found.map(text => ({ line, text }))
 }
 
-/** A license as the API accepts it, with dates converted to times. */
-function normalize({ line, license }: Row): CheckedLicense {
-  const times = ['startsAt', 'expiresAt'].flatMap(name => {
-    const value = license[name]
-    return typeof value === 'string' ? [[name, parseTime(value)]] : []
-  })
-  const { key } = license
-  const trimmed = typeof key === 'string' ? { key: trimKey(key) } : {}
+/** A license as it is sent: without what the gateway sets by itself, with dates converted to times. */
+function normalize({ line, license }: Row): Row {
   const sent = Object.entries(license).filter(([name]) => !ignoredMembers.includes(name))
-  return { line, license: { ...Object.fromEntries(sent), ...trimmed, ...Object.fromEntries(times) } }
+  const converted = sent.map(([name, value]) => {
+    if (typeof value !== 'string') return [name, value]
+    if (name === 'key') return [name, trimKey(value)]
+    return [name, ['startsAt', 'expiresAt'].includes(name) ? (parseTime(value) ?? value) : value]
+  })
+  return { line, license: Object.fromEntries(converted) }
 }
 
 export interface CheckedRows {
-  readonly licenses: readonly CheckedLicense[]
+  readonly licenses: readonly Row[]
   readonly faults: readonly Fault[]
   /** Lines whose keys had invisible characters around them, which are not sent. */
   readonly trimmedLines: readonly number[]
@@ -155,8 +96,9 @@ export function checkRows({ rows, faults }: Rows): CheckedRows {
   const found = [...faults]
   const trimmedLines: number[] = []
   const firstLines = new Map<string, number>()
-  for (const row of rows) {
-    found.push(...checkRow(row))
+  const licenses = rows.map(normalize)
+  for (const [i, row] of rows.entries()) {
+    found.push(...checkRow(licenses[i] ?? row))
     const { serviceId, keyHash } = row.license
     const key = row.license['key'] ?? keyHash
     if (typeof serviceId !== 'string' || typeof key !== 'string') continue
@@ -170,5 +112,5 @@ export function checkRows({ rows, faults }: Rows): CheckedRows {
   if (rows.length > maxImportLicenses) {
     found.push({ line: rows.at(-1)?.line ?? 0, text: `more than ${maxImportLicenses} licenses: split the file` })
   }
-  return { licenses: rows.map(normalize), faults: found.sort((a, b) => a.line - b.line), trimmedLines }
+  return { licenses, faults: found.sort((a, b) => a.line - b.line), trimmedLines }
 }

@@ -3,11 +3,11 @@ import { Failure, Interrupted } from '../errors.js'
 import { type Gateway, Refused } from '../gateway.js'
 import type { Progress } from '../progress.js'
 import { chunkChars, chunkItems, StagedUpload } from '../staged-upload.js'
-import type { CheckedLicense } from './check.js'
+import type { Row } from './read.js'
 
 /** Sends checked licenses in chunks and commits them at the end, so that all of them exist or none. */
 
-function nextChunk(licenses: readonly CheckedLicense[], from: number): readonly CheckedLicense[] {
+function nextChunk(licenses: readonly Row[], from: number): readonly Row[] {
   let chars = 0
   let end = from
   while (end < licenses.length && end - from < chunkItems) {
@@ -18,7 +18,7 @@ function nextChunk(licenses: readonly CheckedLicense[], from: number): readonly 
   return licenses.slice(from, end)
 }
 
-async function sendChunk(staged: StagedUpload, chunk: readonly CheckedLicense[]): Promise<void> {
+async function sendChunk(staged: StagedUpload, chunk: readonly Row[]): Promise<void> {
   const body = { licenses: chunk.map(({ license }) => license) }
   try {
     const { accepted } = await staged.send('/licenses', body)
@@ -33,12 +33,7 @@ async function sendChunk(staged: StagedUpload, chunk: readonly CheckedLicense[])
  * @returns the number of licenses, as the gateway reports it
  * @throws Failure if nothing was imported, or if the outcome is unknown; its message states which
  */
-export async function upload(
-  io: Io,
-  gateway: Gateway,
-  licenses: readonly CheckedLicense[],
-  progress: Progress
-): Promise<unknown> {
+export async function upload(io: Io, gateway: Gateway, licenses: readonly Row[], progress: Progress): Promise<unknown> {
   const staged = await StagedUpload.start(gateway, '/v1/admin/imports', 'importId')
   try {
     for (let at = 0, chunk = nextChunk(licenses, 0); chunk.length > 0; chunk = nextChunk(licenses, at)) {

@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ApiError } from '../../../errors.js'
-import { hwidBytes, licenseKeyBytes } from '../../../protocol/limits.js'
+import { hwidBytes } from '../../../protocol/limits.js'
 import type { ImportedLicense } from '../../../registry/license-factory.js'
 import type { License } from '../../../registry/licenses.js'
 import { formatTime, parseTime, recordPageOf, requireAttributes, requireText } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { licenseCalls, licenseTag } from './calls.js'
+import { requireLicenseRules } from './rules.js'
 import { type ImportedLicenseBody, type LicensePatchBody, licenseSchemas, type NewLicenseBody } from './schema.js'
 
 type Licenses = AdminDependencies['registry']['licenses']
@@ -38,9 +39,9 @@ function parsePatch({ startsAt, expiresAt, ...rest }: LicensePatchBody) {
  * Checks the limits that JSON Schema cannot express, and converts times to unix milliseconds.
  * @throws ApiError BAD_REQUEST
  */
-export function parseNewLicense({ startsAt, expiresAt, ...rest }: NewLicenseBody) {
-  requireAttributes(rest.attributes)
-  if (rest.key !== undefined) requireText('key', rest.key, licenseKeyBytes)
+export function parseNewLicense(license: NewLicenseBody) {
+  requireLicenseRules(license)
+  const { startsAt, expiresAt, ...rest } = license
   return {
     ...rest,
     ...(startsAt === undefined ? {} : { startsAt: parseTime(startsAt) }),
@@ -49,13 +50,12 @@ export function parseNewLicense({ startsAt, expiresAt, ...rest }: NewLicenseBody
 }
 
 /** As {@link parseNewLicense}, for a license of an import. @throws ApiError BAD_REQUEST */
-export function parseImportedLicense({ key, keyHash, hwids, ...rest }: ImportedLicenseBody): ImportedLicense {
+export function parseImportedLicense(license: ImportedLicenseBody): ImportedLicense {
+  const { key, keyHash, hwids, ...rest } = license
   if ((key === undefined) === (keyHash === undefined)) {
     throw new ApiError('BAD_REQUEST', 'either key or keyHash is needed, and not both')
   }
-  if (key !== undefined) requireText('key', key, licenseKeyBytes)
-  requireHwids('hwids', hwids?.map(({ hwid }) => hwid) ?? [])
-  requireHwids('bannedHwids', rest.bannedHwids ?? [])
+  requireLicenseRules(license)
   const bound = hwids?.map(({ hwid, boundAt }) => ({ hwid, boundAt: parseTime(boundAt) }))
   return {
     ...parseNewLicense(rest),
@@ -64,12 +64,6 @@ export function parseImportedLicense({ key, keyHash, hwids, ...rest }: ImportedL
     ...(bound === undefined ? {} : { hwids: bound }),
     by: keyHash === undefined ? { key: key ?? '' } : { keyHash }
   }
-}
-
-/** @throws ApiError BAD_REQUEST */
-function requireHwids(name: string, hwids: readonly string[]): void {
-  for (const hwid of hwids) requireText(name, hwid, hwidBytes)
-  if (new Set(hwids).size < hwids.length) throw new ApiError('BAD_REQUEST', `${name}: the same hwid twice`)
 }
 
 function routes({ registry: { licenses } }: AdminDependencies): FastifyPluginAsyncTypebox {
