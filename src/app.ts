@@ -75,7 +75,7 @@ async function registerTransports(
   config: Config
 ): Promise<void> {
   const { dependencies, connected, limiter, drain } = layer
-  await server.register(ws, { dependencies, sessions: connected, config, limiter, isDraining: drain.isDraining })
+  await server.register(ws, { dependencies, sessions: connected, limiter, isDraining: drain.isDraining })
   await server.register(bridge, {
     ...{ prefix: bridgePrefix, dependencies, limiter, drain },
     settings: layer.bridgeSettings,

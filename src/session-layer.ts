@@ -23,6 +23,7 @@ import { ConnectedSessions } from './session/connected-sessions.js'
 import type { Log, SessionDependencies } from './session/dependencies.js'
 import { OutboxBudget } from './session/outbox-budget.js'
 import { presenceLifeMs } from './session/presence.js'
+import { SessionCapacity } from './session/session-capacity.js'
 import { StoredSessionDirectory } from './session/session-directory.js'
 import { SessionRegistry } from './session/session-registry.js'
 import { createCapacityWatcher, createQuotas } from './session-layer/quotas.js'
@@ -103,6 +104,7 @@ async function createDependencies(
     registry,
     calls,
     channels,
+    sessionCapacity: new SessionCapacity(config.maxSessions),
     outboxes: new OutboxBudget(shareOfHeap(outboxShare, maxOutboxBytes)),
     presence,
     presenceNotifier: new ChannelPresenceNotifier({ channels, presence, log, now: steadyNow }),
@@ -223,10 +225,9 @@ export async function createSessionLayer(options: SharedOptions): Promise<Sessio
     ...capacity.bounds(),
     { name: 'quota_owners', used: quotas.size, limit: maxQuotaOwners },
     dependencies.outboxes.bound,
-    { name: 'sessions', used: connected.size, limit: config.maxSessions },
+    dependencies.sessionCapacity.bound,
     httpCallers.bound,
     dependencies.calls.bound,
-    { name: 'bridge_sessions', used: bridgeSessions.size, limit: config.maxSessions },
     ...edge.bounds()
   ]
   return {

@@ -12,6 +12,7 @@ import type { CodeName } from '../protocol/codes.js'
 import { signMessage } from '../protocol/frame.js'
 import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
 import type { SessionDependencies } from '../session/dependencies.js'
+import { NoSessionCapacity } from '../session/session-capacity.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
 import type { BridgeLifecycle } from './lifecycle.js'
@@ -31,12 +32,10 @@ export interface HandshakeContext {
   readonly remoteAddress: string
 }
 
-/** @throws ProtocolError DRAINING, RateLimited; StoreUnavailable */
-function requireCapacity({ dependencies, sessions, lifecycle, limiter, remoteAddress }: HandshakeContext): void {
+/** @throws ProtocolError DRAINING, NoSessionCapacity, RateLimited */
+function requireCapacity({ dependencies, lifecycle, limiter, remoteAddress }: HandshakeContext): void {
   if (lifecycle.isDraining) throw new ProtocolError('DRAINING')
-  if (sessions.size >= dependencies.settings.maxSessions) {
-    throw new StoreUnavailable(new Error(`this instance already serves ${sessions.size} bridge sessions`))
-  }
+  if (dependencies.sessionCapacity.isFull) throw new NoSessionCapacity()
   const waitMs = limiter.retryAfterMs(remoteAddress)
   if (waitMs > 0) throw new RateLimited(limiter.refusal, waitMs)
 }
@@ -101,6 +100,7 @@ async function refusalOf(context: HandshakeContext, error: unknown): Promise<[co
     return ['RATE_LIMITED', error.retryAfterMs]
   }
   const { code } = error
+  if (error instanceof NoSessionCapacity) return [code, retryAfterMs]
   if (code === 'RATE_LIMITED' || code === 'DRAINING') return [code, retryAfterMs]
   if (!(error instanceof AuthenticationFault)) {
     logHandshakeFailure(dependencies, 'a handshake was malformed', error.message, { remoteAddress }, code)

@@ -13,8 +13,9 @@ import type { WakeReason } from './held-poll.js'
 import { NotificationListener } from './notification-listener.js'
 import { PolledCalls } from './polled-calls.js'
 import type { Positions } from './positions.js'
+import { registerSession } from './register-session.js'
 import { BridgeSession, type BridgeSessionParams } from './session.js'
-import { decodeRecord, encodeRecord, isPlainSession, type SessionRecord } from './session-record.js'
+import { decodeRecord, isPlainSession, type SessionRecord } from './session-record.js'
 import type { BridgeSettings } from './settings.js'
 import { StoredEndings } from './stored-endings.js'
 
@@ -54,6 +55,7 @@ export class BridgeSessions implements SessionSource {
     this.announcer = new InstanceAnnouncer(dependencies)
     this.calls = new PolledCalls(dependencies, sessionId => this.find(sessionId))
     const listener = new NotificationListener(dependencies, this.#index)
+    dependencies.sessionCapacity.count(this)
     this.#stopListening = store.bridge.listen(dependencies.settings.instanceId, listener)
   }
 
@@ -76,24 +78,24 @@ export class BridgeSessions implements SessionSource {
    * Opens a session.
    * @param own channels that it joins from the start
    * @returns undefined when its client has too many sessions
-   * @throws StoreUnavailable
+   * @throws NoSessionCapacity, StoreUnavailable
    */
-  async open({ peer, keys, expiresAt }: Authenticated, own: readonly string[]): Promise<OpenedSession | undefined> {
-    const { store, registry, channels, presence, observer, settings, now, steadyNow } = this.#dependencies
+  async open(authenticated: Authenticated, own: readonly string[]): Promise<OpenedSession | undefined> {
+    const { registry, presence, observer, sessionCapacity, now, steadyNow } = this.#dependencies
     const openedAt = now()
-    const times = { openedAt, expiresAt, lastSeenAt: steadyNow() }
-    const session = this.#create({ peer, keys, ...times, isPlain: writesPlain(registry.schema) })
-    if (!(await store.sessions.open(this.#entryOf(session), settings.maxSessionsPerClient))) return undefined
-    const tops = await channels.tops(own)
-    const positions = new Map(own.flatMap((channel, i) => (tops[i] === undefined ? [] : [[channel, tops[i]]])))
-    await store.bridge.open({
-      sessionId: peer.sessionId,
-      info: encodeRecord(registry, { peer, keys, openedAt, expiresAt }),
-      positions,
-      challengeAt: steadyNow() + settings.freshChallengeMs
-    })
-    this.#index.add(session)
-    for (const channel of own) presence.joined(peer, channel)
+    const times = { openedAt, lastSeenAt: steadyNow() }
+    const session = this.#create({ ...authenticated, ...times, isPlain: writesPlain(registry.schema) })
+    const entry = this.#entryOf(session)
+    sessionCapacity.reserve()
+    let positions: Positions | undefined
+    try {
+      positions = await registerSession(this.#dependencies, { authenticated, openedAt, entry, ownChannels: own })
+      if (positions === undefined) return undefined
+      this.#index.add(session)
+    } finally {
+      sessionCapacity.release()
+    }
+    for (const channel of own) presence.joined(session.peer, channel)
     observer.opened(this.transport)
     await this.#revalidate(session)
     return { session, positions }
@@ -167,12 +169,6 @@ export class BridgeSessions implements SessionSource {
     return activity.deadline(this.#dependencies.steadyNow(), this.#settings.heartbeatTimeoutSeconds * 1000)
   }
 
-  *#activeSince(since: number): Iterable<BridgeSession> {
-    for (const session of this.#index.values()) {
-      if (session.ending === undefined && session.activity.isActiveSince(since)) yield session
-    }
-  }
-
   ofClient(clientId: string): Iterable<BridgeSession> {
     return this.#index.ofClient(clientId)
   }
@@ -203,7 +199,8 @@ export class BridgeSessions implements SessionSource {
   }
 
   *presenceSince(since: number): Iterable<PresenceEntry> {
-    for (const session of this.#activeSince(since)) {
+    for (const session of this.#index.values()) {
+      if (session.ending !== undefined || !session.activity.isActiveSince(since)) continue
       const { sessionId, clientId } = session.peer
       const deadline = this.#deadlineOf(session)
       for (const channel of session.state.channels) yield { channel, sessionId, clientId, deadline }

@@ -130,7 +130,7 @@ export const settingsSchema = Type.Object({
     'Seconds between challenges in a session; 0 turns them off.'
   ),
   COUNTERSIGN_FRAME_BYTES: integer(4096, 1_048_576, 65_536, 'Largest frame, in bytes.'),
-  COUNTERSIGN_MAX_SESSIONS: integer(1, 1_000_000, 100_000, 'Live sessions on one instance.'),
+  COUNTERSIGN_MAX_SESSIONS: integer(1, 1_000_000, 100_000, 'Live sessions on one instance, of both transports.'),
   COUNTERSIGN_MAX_SESSIONS_PER_CLIENT: integer(
     1,
     1_000_000,

@@ -19,7 +19,6 @@ export function sessionSettingsOf(config: Config, instanceId: string): SessionSe
     heartbeatTimeoutSeconds: config.heartbeatTimeoutSeconds,
     freshChallengeMs: config.freshChallengeMs,
     framesPerSecond: config.rateLimit ? config.framesPerSecond : 0,
-    maxSessions: config.maxSessions,
     maxSessionsPerClient: config.rateLimit ? config.maxSessionsPerClient : Number.MAX_SAFE_INTEGER,
     limits: limitsOf(config)
   }

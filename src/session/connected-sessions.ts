@@ -28,6 +28,7 @@ export class ConnectedSessions implements SessionSource, CallReceivers {
 
   constructor(dependencies: SessionDependencies) {
     this.#dependencies = dependencies
+    dependencies.sessionCapacity.count(this)
   }
 
   get size(): number {
@@ -41,9 +42,19 @@ export class ConnectedSessions implements SessionSource, CallReceivers {
   /**
    * Registers a new session.
    * @returns false when its client has too many sessions: the session is then not registered
-   * @throws StoreUnavailable
+   * @throws NoSessionCapacity, StoreUnavailable
    */
   async add(session: Session): Promise<boolean> {
+    const { sessionCapacity } = this.#dependencies
+    sessionCapacity.reserve()
+    try {
+      return await this.#register(session)
+    } finally {
+      sessionCapacity.release()
+    }
+  }
+
+  async #register(session: Session): Promise<boolean> {
     const { store, settings, observer } = this.#dependencies
     if (!(await store.sessions.open(this.#entryOf(session), settings.maxSessionsPerClient))) return false
     if (session.ended) {

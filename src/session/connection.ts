@@ -9,6 +9,7 @@ import type { ConnectedSessions } from './connected-sessions.js'
 import type { SessionDependencies } from './dependencies.js'
 import { revalidateSession } from './revalidation.js'
 import { Session } from './session.js'
+import { NoSessionCapacity } from './session-capacity.js'
 import type { TickTimes } from './session-source.js'
 import type { Transport } from './transport.js'
 
@@ -126,14 +127,9 @@ export class Connection {
     }
   }
 
-  /** @throws StoreUnavailable */
+  /** @throws NoSessionCapacity, StoreUnavailable */
   async #open(session: Session): Promise<void> {
     const { dependencies, sessions } = this.#services
-    // Sockets without a session count for other bounds: they must not displace authenticated peers.
-    if (sessions.size >= dependencies.settings.maxSessions) {
-      this.refuse('UNAVAILABLE')
-      return
-    }
     if (!(await sessions.add(session))) {
       logHandshakeFailure(dependencies, 'a handshake was refused', tooManySessions, session.peer)
       this.refuse('RATE_LIMITED')
@@ -158,6 +154,10 @@ export class Connection {
   async #refuseHandshake(error: unknown): Promise<void> {
     const { dependencies, limiter } = this.#services
     const { remoteAddress } = this.#peer
+    if (error instanceof NoSessionCapacity) {
+      this.refuse(error.code)
+      return
+    }
     if (error instanceof StoreUnavailable) {
       dependencies.boundedLog.storeFailed('handshakes', error)
       // The client never got a welcome, so it has no session and no keys: its error is unsigned.

@@ -7,6 +7,7 @@ import type { Registry } from '../registry/index.js'
 import type { Store } from '../store/store.js'
 import type { OutboxBudget } from './outbox-budget.js'
 import type { PresenceNotifier, PresenceTracker } from './presence.js'
+import type { SessionCapacity } from './session-capacity.js'
 import type { SessionDirectory } from './session-directory.js'
 
 /** The part of a pino logger that sessions use. */
@@ -39,8 +40,6 @@ export interface SessionSettings {
   readonly freshChallengeMs: number
   /** Sustained rate of a session; 0: unlimited. */
   readonly framesPerSecond: number
-  /** Sessions of this instance. */
-  readonly maxSessions: number
   readonly maxSessionsPerClient: number
   readonly limits: Limits
 }
@@ -53,6 +52,7 @@ export interface SessionDependencies {
   readonly store: Store
   readonly registry: Registry
   readonly channels: ChannelBroker
+  readonly sessionCapacity: SessionCapacity
   readonly outboxes: OutboxBudget
   readonly presence: PresenceTracker
   readonly presenceNotifier: PresenceNotifier

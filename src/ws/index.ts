@@ -4,7 +4,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
 import { issueChallenge } from '../auth/handshake.js'
 import type { HandshakeLimiter } from '../auth/handshake-limiter.js'
-import type { Config } from '../config/load.js'
 import { ApiError } from '../errors.js'
 import { markVerified } from '../http/unverified-sockets.js'
 import { closeUnsupportedData } from '../protocol/codes.js'
@@ -20,7 +19,6 @@ import { createWsTransport } from './transport.js'
 export interface WsOptions {
   readonly dependencies: SessionDependencies
   readonly sessions: ConnectedSessions
-  readonly config: Pick<Config, 'maxSessions'>
   readonly limiter: HandshakeLimiter
   /** Whether this instance is stopping. */
   readonly isDraining: () => boolean
@@ -40,17 +38,13 @@ declare module 'fastify' {
 }
 
 /** Refuses a connection before its upgrade. @throws ApiError */
-function admit(
-  { sessions, config, limiter, isDraining }: WsOptions,
-  request: FastifyRequest,
-  reply: FastifyReply
-): void {
+function admit({ dependencies, limiter, isDraining }: WsOptions, request: FastifyRequest, reply: FastifyReply): void {
   if (isDraining()) throw new ApiError('DRAINING')
   const offered = request.headers['sec-websocket-protocol']
   if (offered !== undefined && !offered.split(',').some(each => each.trim() === protocolName)) {
     throw new ApiError('UNSUPPORTED_PROTOCOL')
   }
-  if (sessions.size >= config.maxSessions) {
+  if (dependencies.sessionCapacity.isFull) {
     throw new ApiError('UNAVAILABLE', 'this instance has no capacity for another session', { outcome: 'unsent' })
   }
   const waitMs = limiter.retryAfterMs(request.ip)

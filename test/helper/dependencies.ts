@@ -9,6 +9,7 @@ import { defaultLimits } from '../../src/protocol/limits.js'
 import { openRegistry } from '../../src/registry/index.js'
 import type { Log, SessionDependencies } from '../../src/session/dependencies.js'
 import { OutboxBudget } from '../../src/session/outbox-budget.js'
+import { SessionCapacity } from '../../src/session/session-capacity.js'
 import { StoredSessionDirectory } from '../../src/session/session-directory.js'
 import { createClock } from './clock.js'
 import { stores } from './stores.js'
@@ -31,7 +32,7 @@ export async function createTestDependencies(t: Test): Promise<SessionDependenci
   return {
     settings: {
       ...{ instanceId: 'i', heartbeatIntervalSeconds: 15, heartbeatTimeoutSeconds: 45, freshChallengeMs: 0 },
-      ...{ framesPerSecond: 0, maxSessions: 10, maxSessionsPerClient: 10, limits: defaultLimits }
+      ...{ framesPerSecond: 0, maxSessionsPerClient: 10, limits: defaultLimits }
     },
     store,
     registry,
@@ -40,6 +41,7 @@ export async function createTestDependencies(t: Test): Promise<SessionDependenci
       ...{ isAlive: store.bridge.isAlive, mac: registry.hashCall, charge() {}, onFailure() {} }
     }),
     channels,
+    sessionCapacity: new SessionCapacity(100),
     outboxes: new OutboxBudget(Number.MAX_SAFE_INTEGER),
     presence,
     presenceNotifier: new ChannelPresenceNotifier({ channels, presence, log, now }),

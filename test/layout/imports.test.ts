@@ -25,7 +25,7 @@ const mayImport: Record<string, readonly string[]> = {
     'store', 'protocol'
   ],
   routes: ['session', 'calls', 'http', 'auth', 'channels', 'registry', 'errors', 'log', 'store', 'protocol'],
-  ws: ['session', 'http', 'auth', 'config', 'errors', 'protocol'],
+  ws: ['session', 'http', 'auth', 'errors', 'protocol'],
   // biome-ignore format: one line is one layer
   bridge: [
     'session', 'cluster', 'calls', 'http',

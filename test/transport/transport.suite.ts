@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { capacitySuite } from './capacity.suite.js'
 import { challengeSuite } from './challenges.suite.js'
 import { clockSuite } from './clocks.suite.js'
 import { frameSuite } from './frames.suite.js'
@@ -13,6 +14,7 @@ import { validateSuite } from './validate.suite.js'
 
 const suites = [
   handshakeSuite,
+  capacitySuite,
   challengeSuite,
   frameSuite,
   logSuite,
