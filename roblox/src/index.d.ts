@@ -11,6 +11,7 @@ declare namespace Countersign {
   type Position = shapes.Position
   type Presence = shapes.Presence
   type PresenceChange = shapes.PresenceChange
+  type PresentMember = shapes.PresentMember
   type Publication<T = unknown> = shapes.Publication<T>
   type Published = shapes.Published
   type SessionInfo = shapes.SessionInfo

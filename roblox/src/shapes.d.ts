@@ -53,7 +53,6 @@ export interface Publication<T = unknown> {
 }
 
 export interface History<T = unknown> {
-  channel: string
   /** Oldest first. */
   publications: Publication<T>[]
   /** Of the newest one in the list. */
@@ -66,6 +65,10 @@ export interface History<T = unknown> {
 export interface Member {
   sessionId: string
   clientId: string
+}
+
+/** A session in the list of a channel's sessions. */
+export interface PresentMember extends Member {
   attributes: Record<string, string>
 }
 
@@ -73,7 +76,7 @@ export interface Presence {
   channel: string
   /** Of all sessions in the channel; above the length of the list if not all fit into it. */
   count: number
-  sessions: Member[]
+  sessions: PresentMember[]
 }
 
 export interface SessionInfo {
@@ -108,7 +111,7 @@ export interface Position {
 /** The receiver of a call. With `clientId` the gateway picks one live session of that client. */
 export type Target = { sessionId: string } | { clientId: string }
 
-/** At most one a second for a channel: a hint and no log. The members' attributes are empty. */
+/** At most one a second for a channel: a hint and no log. */
 export interface PresenceChange {
   channel: string
   count: number

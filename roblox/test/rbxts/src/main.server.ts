@@ -28,7 +28,7 @@ client.Subscribe<Chat>('chat', data => print(data.text), { last: 1, onPresence: 
 const [history] = client.HistoryAsync<Chat>('chat', 20, { offset: 5, epoch: 'e' })
 print(history?.publications[0]?.data.text, history?.publications[0]?.publisher, history?.more)
 const [presence] = client.PresenceAsync('chat', { limit: 0 })
-print(presence?.count, presence?.sessions)
+print(presence?.count, presence?.sessions[0]?.attributes)
 const handling = client.Handle<{ player: string }>('kick', (data, info) => {
   print(data.player, info.from, info.expiresAt)
   return { kicked: true }
