@@ -14,7 +14,7 @@ import { SessionEnded } from './session-ended.js'
 
 export type Accepted = Extract<ExchangeOutcome, { kind: 'accepted' }>
 
-/** Upper bound of a `polled` with its signature and line notifier, in bytes: it counts as part of the answer. */
+/** Upper bound of a `polled` with its signature and line feed, in bytes: it counts as part of the answer. */
 const polledBytes = 192
 
 /** @param holdMs how long the poll is held when nothing waits; 0: it is answered at once */

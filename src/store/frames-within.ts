@@ -1,4 +1,4 @@
-/** @returns the first frames that fit, at least one. A frame costs one byte more, for its line notifier. */
+/** @returns the first frames that fit, at least one. A frame costs one byte more, for its line feed. */
 export function framesWithin(frames: readonly string[], maxBytes: number): readonly string[] {
   let remainingBytes = maxBytes
   for (const [i, frame] of frames.entries()) {

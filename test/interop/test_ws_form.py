@@ -115,7 +115,7 @@ class Form(InteropTest):
         for name, spoil in {
             "128 bits": lambda frame: frame[:-34] + '"}',
             "white space in the tail": lambda frame: frame[:-1] + " }",
-            "a line notifier after it": lambda frame: frame + "\n",
+            "a line feed after it": lambda frame: frame + "\n",
             "signature first": lambda frame: f"{{{frame[-79:-1]},{frame[1:-80]}}}",
             "empty": lambda frame: "",
             "only a signature": lambda frame: "{" + frame[-79:],
