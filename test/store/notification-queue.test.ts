@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { openRedisStore } from '../../src/store/redis/index.js'
@@ -26,6 +28,30 @@ t.test('bounds the queue: drops, counts and reports messages above it in their p
   t.equal(queue.dropped, 3)
   queue.enqueue(9, 1)
   await until('and on', () => seen.includes(9))
+})
+
+t.test('bug: messages stayed in memory until the queue was empty', async t => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage: () => void = runInNewContext('gc')
+  let handled = 0
+  let first: WeakRef<object> | undefined
+  let isCollected: boolean | undefined
+  const queue = new NotificationQueue<object>(
+    () => {
+      if (++handled !== 2) return
+      collectGarbage()
+      isCollected = first?.deref() === undefined
+    },
+    () => t.fail('no message is dropped')
+  )
+  function enqueue(): void {
+    const message = {}
+    first ??= new WeakRef(message)
+    queue.enqueue(message, 1)
+  }
+  for (let i = 0; i < 3; i++) enqueue()
+  await until('all are handled', () => handled === 3)
+  t.equal(isCollected, true, 'while others wait')
 })
 
 t.test('drops and counts a burst above the bound, and asks to verify positions', async t => {

@@ -1,14 +1,14 @@
-/** Messages that wait. */
-const defaultMaxWaiting = 20_000
-/** Bytes of messages that wait. */
-const defaultMaxWaitingBytes = 64 * 1024 * 1024
+/** Notifications of publications that wait. */
+export const maxNotifications = 20_000
+/** Bytes of notifications that wait. */
+export const maxNotificationBytes = 64 * 1024 * 1024
 /** Handling yields to reading after this time, in milliseconds. */
 const sliceMs = 10
 
 interface NotificationQueueOptions {
-  /** Most messages. Default 20,000. */
+  /** Default: {@link maxNotifications}. */
   readonly maxWaiting?: number
-  /** Most bytes. Default 64 MiB. */
+  /** Default: {@link maxNotificationBytes}. */
   readonly maxWaitingBytes?: number
 }
 
@@ -21,7 +21,8 @@ export class NotificationQueue<Message> {
   readonly #onGap: () => void
   readonly #maxWaiting: number
   readonly #maxWaitingBytes: number
-  #messages: { message: Message; bytes: number }[] = []
+  /** Those before `#next` are handled, and no longer referenced. */
+  #messages: ({ readonly message: Message; readonly bytes: number } | undefined)[] = []
   #next = 0
   #bytes = 0
   #dropped = 0
@@ -36,8 +37,8 @@ export class NotificationQueue<Message> {
   constructor(handle: (message: Message) => void, onGap: () => void, options: NotificationQueueOptions = {}) {
     this.#handle = handle
     this.#onGap = onGap
-    this.#maxWaiting = options.maxWaiting ?? defaultMaxWaiting
-    this.#maxWaitingBytes = options.maxWaitingBytes ?? defaultMaxWaitingBytes
+    this.#maxWaiting = options.maxWaiting ?? maxNotifications
+    this.#maxWaitingBytes = options.maxWaitingBytes ?? maxNotificationBytes
   }
 
   /** Messages that were dropped so far. */
@@ -92,7 +93,7 @@ export class NotificationQueue<Message> {
         this.#schedule()
         return
       }
-      this.#next++
+      this.#messages[this.#next++] = undefined
       this.#bytes -= first.bytes
       if (this.#beforeGap !== undefined) this.#beforeGap--
       this.#handle(first.message)
