@@ -3,8 +3,10 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/index.js'
 import { bothFormsMs, PublicationForms } from '../../src/store/redis/pubsub/publication-forms.js'
-import type { Store } from '../../src/store/store.js'
+import { PublicationReceiver } from '../../src/store/redis/pubsub/publication-receiver.js'
+import { type Store, StoreUnavailable } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
+import { startRedis } from '../helper/redis-server.js'
 import { redisUrl } from '../helper/stores.js'
 import { until } from '../helper/until.js'
 import { lapseKeys, publish, record } from './channel-helpers.js'
@@ -139,4 +141,27 @@ t.test('a user without the sharded form: states it once, and passes the suite', 
     }
     return { channels: await openAnother(), another: openAnother, lapse: ms => lapseKeys([admin], prefix, ms) }
   })
+})
+
+t.test('bug: publications before a late connection for an earlier version were missed', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const { now } = createClock()
+  const forms = new PublicationForms(true, now)
+  const receiver = new PublicationReceiver({
+    ...{ forms, shards: { isCluster: false, owners: () => [], refresh: async () => {} } },
+    open: () => new Redis(server.url, { retryStrategy: () => null }),
+    nameOf: channel => `cs:channel:{${channel}}`,
+    ...{ probePrefix: 'probe', probe: async () => {}, onError() {} }
+  })
+  t.teardown(() => receiver.close())
+  let missed = 0
+  receiver.onPublication({ publication() {}, mayHaveMissed: () => void missed++ })
+  await t.rejects(receiver.listen(['a']), StoreUnavailable, 'no node has the sharded form')
+  process.kill(server.pid, 'SIGSTOP')
+  forms.learn([{ isSharded: false }])
+  await t.rejects(receiver.followForms(), StoreUnavailable)
+  t.equal(missed, 0)
+  process.kill(server.pid, 'SIGCONT')
+  await until('the connection is there, and positions are verified', () => missed === 1)
 })

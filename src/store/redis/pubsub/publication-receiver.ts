@@ -5,9 +5,9 @@ import { keySlot } from '../key-slot.js'
 import { defaultSilenceMs } from './liveness-probe.js'
 import { NotificationQueue } from './notification-queue.js'
 import type { PublicationForms } from './publication-forms.js'
-import { ReceivingConnection } from './receiving-connection.js'
+import { ReceivingConnection, type ReceivingConnectionOptions } from './receiving-connection.js'
 import { type Shard, ShardConnections, type Shards } from './shard-connections.js'
-import { plainForm, type SubscriptionForm, shardedForm, shardedFormOfOne } from './subscription-form.js'
+import { plainForm, shardedForm, shardedFormOfOne } from './subscription-form.js'
 
 /** Checks of the liveness probe per interval of silence. */
 const checksPerSilence = 5
@@ -31,6 +31,13 @@ export interface PublicationReceiverOptions {
   /** See `NotificationQueue`. */
   readonly maxWaiting?: number
   readonly onError: (error: Error) => void
+}
+
+/** How one connection differs from the others. */
+interface ConnectionOptions extends Pick<ReceivingConnectionOptions, 'form' | 'hasMissed' | 'onMoved'> {
+  readonly probeChannel: string
+  /** See `Shards`; undefined: any node. */
+  readonly node?: string
 }
 
 interface Notification {
@@ -63,7 +70,7 @@ export class PublicationReceiver {
       const open = (node: string, onMoved: () => void) => this.#openShard(node, onMoved)
       this.#sharded = new ShardConnections({ shards, open, onGap, onError })
     }
-    if (forms.isPlain) this.#plain = this.#openPlain()
+    if (forms.isPlain) this.#plain = this.#openPlain(false)
     this.started = Promise.all(this.#connections.map(({ started }) => started)).then(() => {})
     this.#checkTimer = setInterval(() => this.#check(), silenceMs / checksPerSilence)
     this.#checkTimer.unref()
@@ -103,9 +110,8 @@ export class PublicationReceiver {
       this.#plain?.close()
       this.#plain = undefined
     } else if (this.#plain === undefined) {
-      this.#plain = this.#openPlain()
+      this.#plain = this.#openPlain(true)
       await this.#plain.subscribe([...this.#listening].map(nameOf))
-      this.#onGap()
     }
   }
 
@@ -124,8 +130,9 @@ export class PublicationReceiver {
     this.#listener?.mayHaveMissed()
   }
 
-  #openPlain(): ReceivingConnection {
-    return this.#openConnection(plainForm, this.#options.probePrefix, undefined, () => {})
+  #openPlain(hasMissed: boolean): ReceivingConnection {
+    const { probePrefix: probeChannel } = this.#options
+    return this.#openConnection({ form: plainForm, probeChannel, hasMissed, onMoved() {} })
   }
 
   #openShard(node: string, onMoved: () => void): Shard {
@@ -135,19 +142,14 @@ export class PublicationReceiver {
     let probeChannel = `${probePrefix}-0`
     for (let i = 1; owners[slotOf(probeChannel)] !== node; i++) probeChannel = `${probePrefix}-${i}`
     const form = shards.isCluster ? shardedForm : shardedFormOfOne
-    const connection = this.#openConnection(form, probeChannel, node, onMoved)
+    const connection = this.#openConnection({ form, probeChannel, node, onMoved })
     return { connection, probeSlot: slotOf(probeChannel) }
   }
 
-  #openConnection(
-    form: SubscriptionForm,
-    probeChannel: string,
-    node: string | undefined,
-    onMoved: () => void
-  ): ReceivingConnection {
+  #openConnection({ node, probeChannel, ...own }: ConnectionOptions): ReceivingConnection {
     const { open, nameOf, probe, silenceMs = defaultSilenceMs, onError } = this.#options
     return new ReceivingConnection({
-      ...{ form, silenceMs, onMoved, onError },
+      ...{ ...own, silenceMs, onError },
       open: attempt => open(attempt, node),
       probeName: nameOf(probeChannel),
       probe: () => probe(probeChannel),

@@ -19,6 +19,8 @@ export interface ReceivingConnectionOptions {
   readonly onGap: () => void
   /** See `Subscriber`. */
   readonly onMoved: (names: readonly string[]) => void
+  /** Whether messages may have been lost before the first connection, too. Default: false. */
+  readonly hasMissed?: boolean
   /** The connection was replaced because it received nothing. */
   readonly onRestart: () => void
   readonly onError: (error: Error) => void
@@ -32,11 +34,12 @@ export class ReceivingConnection {
   readonly #subscriber: Subscriber
   readonly #probe: LivenessProbe
   readonly #lag: LagProbe
-  #wasUp = false
+  #mayHaveMissed: boolean
 
   constructor(options: ReceivingConnectionOptions) {
     this.#options = options
     const { probe, silenceMs, probeName, onError } = options
+    this.#mayHaveMissed = options.hasMissed ?? false
     const now = () => performance.now()
     this.#probe = new LivenessProbe({ silenceMs, now, probe, restart: () => this.#restart() })
     this.#lag = new LagProbe(now, probe)
@@ -92,8 +95,9 @@ export class ReceivingConnection {
   #changeUp(isUp: boolean): void {
     this.#probe.changeConnection(isUp)
     this.#lag.arrived(true)
-    if (isUp && this.#wasUp) this.#options.onGap()
-    this.#wasUp ||= isUp
+    if (!isUp) return
+    if (this.#mayHaveMissed) this.#options.onGap()
+    this.#mayHaveMissed = true
   }
 
   #restart(): void {
