@@ -39,16 +39,25 @@ export class InstanceHeartbeat {
     const heartbeats = [...registry.heartbeatsSince(since)]
     try {
       await sessions.touch(heartbeats)
-      if (this.#needsReregistration) {
-        this.#needsReregistration = false
-        await registry.reregister()
-      }
     } catch (error) {
       this.#writtenAt = since
       // If the store did write them, an outage counts them twice.
       for (const { counter, counts } of heartbeats) if (counts !== undefined) counter?.putBack(counts)
       this.#needsReregistration = true
       reportBackgroundFailure(this.#options, 'upkeep', error, log, 'could not write session heartbeats')
+      return
+    }
+    if (this.#needsReregistration) await this.#reregister()
+  }
+
+  async #reregister(): Promise<void> {
+    const { registry, log } = this.#options
+    this.#needsReregistration = false
+    try {
+      await registry.reregister()
+    } catch (error) {
+      this.#needsReregistration = true
+      reportBackgroundFailure(this.#options, 'upkeep', error, log, 'could not register sessions again')
     }
   }
 }

@@ -11,7 +11,7 @@ function start() {
   const calls: string[] = []
   const warnings: string[] = []
   const log = { info() {}, warn: (_fields: object, message: string) => void warnings.push(message) }
-  const state = { isAway: false }
+  const state = { isAway: false, isFull: false }
   const counter = new SessionCounter()
   const heartbeat = new InstanceHeartbeat({
     now: clock.now,
@@ -27,6 +27,7 @@ function start() {
       heartbeatsSince: since => [{ sessionId: `since ${since}`, deadline: 1, counts: counter.consume(), counter }],
       async reregister() {
         calls.push('reregister')
+        if (state.isFull) throw new StoreUnavailable()
       }
     }
   })
@@ -69,6 +70,20 @@ t.test('counts that could not be written are written with the next heartbeat', a
   await heartbeat.write()
   t.notOk(counter.isPending)
   t.equal(calls.length, 2)
+})
+
+t.test('bug: counts were written again and again while sessions could not be registered', async t => {
+  const { clock, calls, state, heartbeat, counter } = start()
+  counter.received(10)
+  state.isFull = true
+  heartbeat.requestReregistration()
+  clock.advance(1000)
+  await heartbeat.write()
+  t.notOk(counter.isPending, 'they are in the store')
+  clock.advance(1000)
+  state.isFull = false
+  await heartbeat.write()
+  t.same(calls, ['touch since 0', 'reregister', 'touch since 1000', 'reregister'])
 })
 
 t.test('registers all sessions again on request, once', async t => {
