@@ -15,7 +15,7 @@ export type CallAllLine =
 /**
  * Yields the answers of sessions that were called together, in order of arrival, then a summary. A session that does
  * not answer has no line. A session whose call was refused has one, but does not count as answered.
- * @param outcomes   one for each session
+ * @param outcomes   one for each session; none rejects
  * @param truncated  sessions that were not called, because there are too many
  */
 export async function* answersOf(
@@ -37,8 +37,6 @@ export async function* answersOf(
           lines.push({ sessionId, error: { code, message } })
         }
       })
-      // An outcome rejects only on internal errors, which the session must not see.
-      .catch(() => {})
       .finally(() => {
         left--
         notify()

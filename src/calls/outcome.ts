@@ -46,6 +46,16 @@ export function refusalOf(delivered: 'full' | 'missing'): CallOutcome {
 
 /** The outcome of a call that failed on its way. @throws unexpected errors */
 export function outcomeOf(error: unknown): CallOutcome {
+  const outcome = expectedOutcome(error)
+  if (outcome === undefined) throw error
+  return outcome
+}
+
+/** The outcome of a call after a fault of the gateway. */
+export const failed: CallOutcome = { kind: 'refused', code: 'UNAVAILABLE', outcome: 'unknown', retryAfterMs }
+
+/** @returns undefined if the error is unexpected */
+export function expectedOutcome(error: unknown): CallOutcome | undefined {
   if (error instanceof ShareExceeded) return tooManyCalls('too many results of calls are kept')
   if (error instanceof StoreUnavailable) {
     return { kind: 'refused', code: 'UNAVAILABLE', outcome: error.outcome, retryAfterMs }
@@ -53,7 +63,7 @@ export function outcomeOf(error: unknown): CallOutcome {
   if (error instanceof RateLimited) {
     return { kind: 'refused', code: 'RATE_LIMITED', message: error.message, retryAfterMs: error.retryAfterMs }
   }
-  throw error
+  return undefined
 }
 
 type ErrorMessage = Omit<DownstreamMessages['error'], 'seq'>

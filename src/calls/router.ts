@@ -6,7 +6,7 @@ import type { CallOrder } from './call-order.js'
 import { CallCarrier, type CallReceivers, type OutcomeReceivers } from './carrier.js'
 import { CallDispatcher, type DispatcherOptions, resultLifeMs } from './dispatcher.js'
 import { readOutcome, writeOutcome } from './mailbox.js'
-import { type CallOutcome, outcomeOf, refusalOf, timedOut } from './outcome.js'
+import { type CallOutcome, expectedOutcome, failed, refusalOf, timedOut } from './outcome.js'
 import { maxPendingCalls, PendingCalls } from './pending-calls.js'
 import type { CallRequest } from './request.js'
 
@@ -55,11 +55,11 @@ export class CallRouter {
   }
 
   /**
-   * Makes a call whose outcome comes back to this process. Every call gets an outcome.
+   * Makes a call whose outcome comes back to this process. Every call gets an outcome. Reports unexpected errors.
    * @param order  of the caller's calls
    */
   async call(request: CallRequest, order: CallOrder): Promise<CallOutcome> {
-    const { now } = this.#options
+    const { now, onFailure } = this.#options
     try {
       return await this.#pending.wait(
         request.expiresAt - now(),
@@ -67,7 +67,9 @@ export class CallRouter {
         () => this.outcomeOf(request)
       )
     } catch (error) {
-      return outcomeOf(error)
+      const outcome = expectedOutcome(error)
+      if (outcome === undefined) onFailure(error)
+      return outcome ?? failed
     }
   }
 

@@ -28,6 +28,8 @@ interface Setup {
   request(data?: string): CallRequest
   /** Ids of the calls that were delivered. */
   readonly callIds: string[]
+  /** What failed in the background. */
+  readonly failures: string[]
 }
 
 interface SetupOptions {
@@ -44,6 +46,7 @@ async function setUp(t: Test, openStore: OpenStoreForTest, options: SetupOptions
   const store = (await openStore(t, clock.now)).store.calls
   const left = [...sessions]
   const callIds: string[] = []
+  const failures: string[] = []
   const found = (): Receiver | undefined =>
     left[0] === undefined ? undefined : { sessionId: left[0], clientId: 'game', instanceId: 'i', transport: 'bridge' }
   const router = new CallRouter({
@@ -53,7 +56,7 @@ async function setUp(t: Test, openStore: OpenStoreForTest, options: SetupOptions
     isAlive: async () => true,
     mac: text => createHmac('sha256', 'key').update(text).digest('hex').slice(0, 32),
     charge() {},
-    onFailure() {},
+    onFailure: error => void failures.push(String(error)),
     now: clock.now
   })
   const polled: CallReceivers & OutcomeReceivers = {
@@ -71,7 +74,7 @@ async function setUp(t: Test, openStore: OpenStoreForTest, options: SetupOptions
       ...{ caller: { clientId: 'panel', patterns: undefined, owners: 'panel' }, to: { clientId: 'game' } },
       ...{ method: 'kick', data, expiresAt: clock.now() + 10_000, recordId: 'r'.repeat(22), isKeyed: true }
     })
-  return { router, store, request, call: data => router.call(request(data), new CallOrder()), callIds }
+  return { router, store, request, call: data => router.call(request(data), new CallOrder()), callIds, failures }
 }
 
 const answer = (data: string): CallOutcome => ({ kind: 'answered', sessionId: 's', result: { data } })
@@ -112,6 +115,25 @@ for (const [kind, openStore] of Object.entries(stores)) {
     const drop = () => Promise.reject(new StoreUnavailable(undefined, 'unsent'))
     const { call } = await setUp(t, openStore, { ...refuses, change: () => ({ drop }) })
     t.match(await call(), { code: 'UNAVAILABLE', outcome: 'unknown' }, 'the key may be bound')
+  })
+
+  t.test(`bug: an unexpected error of a call left its caller without an answer, ${kind}`, async t => {
+    const { router, failures, request } = await setUp(t, openStore, {
+      change: () => ({
+        open() {
+          throw new TypeError('broken')
+        }
+      })
+    })
+    const sent: unknown[] = []
+    const peer = { sessionId: 'caller' }
+    const calls = new LiveCalls(router, { peer, ended: false, mayQueue: () => true, send: each => sent.push(each) }, 1)
+    for (const seq of [2, 3]) {
+      calls.make(seq, request())
+      await until('it has an answer', () => sent.length > 0)
+      t.match(sent.splice(0), [{ type: 'error', re: seq, code: 'UNAVAILABLE', outcome: 'unknown' }])
+    }
+    t.match(failures, [/broken/, /broken/], 'and it is reported')
   })
 
   t.test(`bug: a call that the store refused to deliver does not bind its key, ${kind}`, async t => {
