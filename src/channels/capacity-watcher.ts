@@ -1,4 +1,4 @@
-import type { StoreBound, StoreMemory } from '../store/store.js'
+import { type StoreBound, type StoreMemory, StoreUnavailable } from '../store/store.js'
 import type { OwnerLimits } from './quotas.js'
 
 /** Interval between reads of the store's memory limit, in milliseconds: an operator or a failover may change it. */
@@ -42,7 +42,7 @@ export class CapacityWatcher {
 
   /** Call it at the start, and about once a second. It never rejects. */
   async tick(): Promise<void> {
-    const { store, now } = this.#options
+    const { store, now, log } = this.#options
     this.#reportFull()
     if (store.memory === undefined || now() - this.#readAt < readEveryMs) return
     this.#readAt = now()
@@ -52,6 +52,7 @@ export class CapacityWatcher {
     } catch (error) {
       // The previous reading stays valid while the store is unavailable.
       if (this.#logged === undefined) this.#apply(undefined, error)
+      else if (!(error instanceof StoreUnavailable)) log.error({ err: error }, 'could not adapt quotas to the store')
     }
   }
 

@@ -1,6 +1,7 @@
 import { type Dropped, publishedLifeMs, unpublishedLifeMs } from '../store/channels.js'
 import { isTicketsOwner, ownersOf } from '../store/owners.js'
 import type { QuotaStore } from '../store/quotas.js'
+import { StoreUnavailable } from '../store/store.js'
 import type { QuotaOwner } from './quota-owner.js'
 import { QuotaOwners } from './quota-owners.js'
 import { type QuotaLog, QuotaRefusals } from './quota-refusals.js'
@@ -152,11 +153,24 @@ export class ClientQuotas {
     for (const owner of this.#use(owners)) this.#owners.add(owner, 'channels', 1, this.#options.now() + lifeMs)
   }
 
-  /** Counts a ticket. @param endsAt  unix milliseconds. @throws RateLimited; nothing is counted then */
-  chargeTicket(owners: string, endsAt: number): void {
-    for (const owner of this.#use(owners)) {
-      this.#require(owner, 'tickets', 1)
-      this.#owners.add(owner, 'tickets', 1, endsAt)
+  /**
+   * Creates a ticket that counts for its owners, unless it certainly was not created.
+   * @param endsAt  unix milliseconds
+   * @throws RateLimited, StoreUnavailable, and what `create` throws
+   */
+  async createTicket<Ticket>(owners: string, endsAt: number, create: () => Promise<Ticket>): Promise<Ticket> {
+    await this.readUnknown(owners, { tickets: 1 })
+    const charged = this.#use(owners)
+    for (const owner of charged) this.#require(owner, 'tickets', 1)
+    const add = (amount: 1 | -1) => {
+      for (const owner of charged) this.#owners.add(owner, 'tickets', amount, endsAt)
+    }
+    add(1)
+    try {
+      return await create()
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable && error.outcome === 'unknown')) add(-1)
+      throw error
     }
   }
 

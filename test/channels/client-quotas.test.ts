@@ -3,7 +3,7 @@ import { ClientQuotas } from '../../src/channels/client-quotas.js'
 import { QuotaLedger } from '../../src/channels/quota-ledger.js'
 import { maxQuotaOwners } from '../../src/channels/quota-owners.js'
 import type { RateLimited } from '../../src/protocol/protocol-error.js'
-import { StoreUnavailable } from '../../src/store/errors.js'
+import { ShareExceeded, StoreUnavailable } from '../../src/store/errors.js'
 import type { QuotaStore, QuotaUpdate } from '../../src/store/quotas.js'
 import { createClock } from '../helper/clock.js'
 
@@ -98,8 +98,9 @@ t.test('logs one line per owner, quota and minute, and counts every refusal', as
   const { clock, publish, quotas, lines, refused } = start()
   publish('a', 10_000)
   for (let i = 0; i < 50; i++) t.throws(() => publish('a', 1), refusal)
-  for (let i = 0; i < 3; i++) quotas.chargeTicket('token:t', clock.now() + 3_600_000 * Math.min(i, 1)) // the first has ended
-  t.throws(() => quotas.chargeTicket('token:t', clock.now() + 1000), refusal)
+  const ticket = (ms: number) => quotas.createTicket('token:t', clock.now() + ms, async () => {})
+  for (const ms of [0, 3_600_000, 3_600_000]) await ticket(ms) // the first has ended
+  await t.rejects(ticket(1000), refusal)
   t.match(lines, [
     { clientId: 'a', quota: 'history_bytes', limit: 10_000 },
     { actor: 'token:t', quota: 'tickets', limit: 2 }
@@ -206,4 +207,18 @@ t.test('remembers a bounded number of owners, those that use nothing last', asyn
   for (let i = 0; i < maxQuotaOwners; i++) publish(`o${i}`, 0)
   t.equal(quotas.size, maxQuotaOwners)
   t.throws(() => publish('busy', 1), refusal, 'it is still known')
+})
+
+t.test('bug: a ticket that was not created counted until its end', async t => {
+  const { clock, quotas } = start()
+  const createFailing = (error: Error) =>
+    t.rejects(
+      quotas.createTicket('token:t', clock.now() + 60_000, () => Promise.reject(error)),
+      error
+    )
+  await createFailing(new ShareExceeded('tickets', 1))
+  await createFailing(new StoreUnavailable(undefined, 'unsent'))
+  t.equal(quotas.used('token:t', 'tickets'), 0)
+  await createFailing(new StoreUnavailable(undefined, 'unknown'))
+  t.equal(quotas.used('token:t', 'tickets'), 1, 'it may exist')
 })

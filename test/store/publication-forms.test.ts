@@ -152,7 +152,8 @@ t.test('bug: publications before a late connection for an earlier version were m
     ...{ forms, shards: { isCluster: false, owners: () => [], refresh: async () => {} } },
     open: () => new Redis(server.url, { retryStrategy: () => null }),
     nameOf: channel => `cs:channel:{${channel}}`,
-    ...{ probePrefix: 'probe', probe: async () => {}, onError() {} }
+    ...{ probePrefix: 'probe', probe: async () => {}, onError() {} },
+    silenceMs: 600_000
   })
   t.teardown(() => receiver.close())
   let missed = 0

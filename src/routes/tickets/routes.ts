@@ -12,7 +12,7 @@ import { ticketCalls, ticketSchemas, ticketTag } from './schema.js'
 
 export interface TicketDependencies {
   readonly tickets: Pick<Tickets, 'create'>
-  readonly quotas: Pick<ClientQuotas, 'chargeTicket' | 'readUnknown'>
+  readonly quotas: Pick<ClientQuotas, 'createTicket'>
   /** Unix milliseconds. */
   readonly now: () => number
   /** Requires the scope `tickets`. */
@@ -40,9 +40,10 @@ function routes({ tickets, quotas, now, guard }: TicketDependencies): FastifyPlu
       if (request.limitedBy !== undefined) requireWithin(request.limitedBy, rest)
       const wanted = { ...rest, ...(ttl === undefined ? {} : { ttlSeconds: ttl }) }
       const { actor } = request
-      if (actor !== adminActor) await quotas.readUnknown(actor, { tickets: 1 })
-      if (actor !== adminActor) quotas.chargeTicket(actor, now() + (ttl ?? ticketSeconds.default) * 1000)
-      const { clientId, keyId, secret, expiresAt } = await tickets.create(wanted, actor)
+      const create = () => tickets.create(wanted, actor)
+      const endsAt = now() + (ttl ?? ticketSeconds.default) * 1000
+      const ticket = actor === adminActor ? await create() : await quotas.createTicket(actor, endsAt, create)
+      const { clientId, keyId, secret, expiresAt } = ticket
       request.log.info({ clientId, keyId, actor }, 'ticket created')
       return reply
         .code(201)
