@@ -66,9 +66,9 @@ async function printAnswer({ io, options }: Invocation, line: Answer, elapsed: s
   const { sessionId, error, done } = line
   if (done === true) {
     const { answered, missing, truncated } = line
-    const rest = truncated === true ? '; there are more sessions than one request calls' : ''
+    const rest = truncated === undefined ? '' : `; ${truncated} more sessions were not called`
     await note(io, `${answered} answered, ${missing} did not${rest}`)
-    return missing === 0 && truncated !== true
+    return missing === 0 && truncated === undefined
   }
   if (!options.json) {
     const shown = error === undefined ? shownData(line) : textOfError(error)

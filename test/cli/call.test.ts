@@ -104,3 +104,13 @@ t.test('reports an answer that ends early', async t => {
   t.match(await ask(args), { code: 1, err: /the answer ended early/ })
   t.match(await ask(args), { code: 1, err: /no JSON object/ })
 })
+
+t.test('bug: sessions above the bound of one request were not called, in silence', async t => {
+  const url = await serveHttp(t, async (request, response) => {
+    request.resume()
+    await once(request, 'end')
+    response.end('{"sessionId":"a","data":1}\n{"done":true,"answered":1,"missing":0,"truncated":500}\n')
+  })
+  const called = await ask(['call', '--to-client', 'game', '--all', 'echo', '--url', url])
+  t.match(called, { code: 1, err: '1 answered, 0 did not; 500 more sessions were not called\n' })
+})
