@@ -18,6 +18,8 @@ export interface WorkerCounts {
 export interface MetricsCollectorOptions {
   readonly workers: () => readonly ReadableWorker[]
   readonly counts: () => WorkerCounts
+  /** The counters of a worker that has ended could not be added: they are missing from then on. */
+  readonly onError: (error: unknown) => void
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
   readonly setTimer: (call: () => void, ms: number) => unknown
@@ -68,8 +70,17 @@ export class MetricsCollector {
   ended(pid: number): void {
     const metrics = this.#latest.get(pid)
     this.#latest.delete(pid)
-    if (metrics !== undefined) this.#ended = this.#ended.then(ended => sumMetrics([countersOf(metrics), ended]))
+    if (metrics !== undefined) this.#ended = this.#ended.then(ended => this.#add(metrics, ended))
     if (this.#missing.delete(pid)) this.#onAnswer()
+  }
+
+  async #add(metrics: readonly MetricValues[], ended: readonly MetricValues[]): Promise<readonly MetricValues[]> {
+    try {
+      return await sumMetrics([countersOf(metrics), ended])
+    } catch (error) {
+      this.#options.onError(error)
+      return ended
+    }
   }
 
   async #collect(): Promise<string> {

@@ -49,15 +49,17 @@ async function claimPort({ host, port }: Config): Promise<number> {
 function createPool({ sources, log, count, resources }: PrimaryOptions, port: number): WorkerPool {
   const { logger } = log
   const spawn = createSpawn(heapOptions(count, resources, [...process.execArgv, process.env['NODE_OPTIONS'] ?? '']))
+  const onError = (error: unknown) => logger.error({ err: error }, 'could not add the metrics of workers')
   const metrics = new MetricsCollector({
-    ...timers,
+    ...{ ...timers, onError },
     workers: () => pool.serving.map(({ pid, send }) => ({ pid, readMetrics: round => send({ type: 'read', round }) })),
     counts: () => ({ configured: count, replaced: pool.replaced })
   })
 
   function received(worker: WorkerProcess, message: ToPrimary): void {
     if (message.type === 'metrics') metrics.received(worker.pid, message.round, message.metrics)
-    if (message.type === 'render') void metrics.render().then(text => worker.send({ type: 'rendered', text }))
+    if (message.type !== 'render') return
+    metrics.render().then(text => worker.send({ type: 'rendered', text }), onError)
   }
 
   const pool: WorkerPool = new WorkerPool({

@@ -29,12 +29,14 @@ function answer(n: number): MetricValues[] {
 function createCollector(pids: number[]) {
   const timers = createTimers()
   const asked: { pid: number; round: number }[] = []
+  const errors: unknown[] = []
   const collector = new MetricsCollector({
     ...timers,
     workers: () => pids.map(pid => ({ pid, readMetrics: round => void asked.push({ pid, round }) })),
-    counts: () => ({ configured: 3, replaced: 7 })
+    counts: () => ({ configured: 3, replaced: 7 }),
+    onError: error => void errors.push(error)
   })
-  return { collector, timers, asked, pids }
+  return { collector, timers, asked, pids, errors }
 }
 
 const settle = () => new Promise<void>(resolve => setImmediate(resolve))
@@ -103,6 +105,21 @@ t.test('counters of workers that have ended stay', async t => {
   const text = await rendered
   t.match(text, /^handshakes_total\{result="welcome"\} 6$/m, 'one that ends during a round is not waited for')
   t.match(text, /^sessions 1$/m)
+})
+
+t.test('bug: after counters that cannot be added nobody got metrics', async t => {
+  const { collector, pids, errors } = createCollector([11, 12])
+  collector.received(
+    12,
+    0,
+    answer(1).map(metric => ({ ...metric, aggregator: 'none' as 'sum' }))
+  )
+  pids.pop()
+  collector.ended(12)
+  const rendered = collector.render()
+  collector.received(11, 1, answer(2))
+  t.match(await rendered, /^handshakes_total\{result="welcome"\} 2$/m)
+  t.equal(errors.length, 1)
 })
 
 t.test('scrapes within a second share a round', async t => {
