@@ -11,7 +11,8 @@ export const maxBundleBytes = 16 * 1024
 
 /**
  * What a browser does without: statuses and texts of codes, what the bridge alone receives, checks of `seq`, which a session
- * counts itself, which rule of JSON a gateway broke, and the checks of the items of its lists. A signature covers both.
+ * counts itself, `[]` in place of `{}`, which no gateway sends, which rule of JSON a gateway broke, and the checks of the items
+ * of its lists. A signature covers both.
  */
 const slim = {
   name: 'slim',
@@ -37,6 +38,7 @@ const slim = {
         .replace(/(?<=^export const upstreamMembers =) \{.*?^\}/ms, ' {}')
         .replace(/^export const callResultRequest = \[[^\]]*\]/m, rows => rows.replace(/, expected\d+/g, ''))
         .replace(/ && v\.every\(check\d+\)/g, '')
+        .replace(/\bobjectMember\((.*)\)/g, '$1')
         .replace(/^ {2}polled: \[\n[^\]]*\],\n/m, '')
         .replace(/^ *(?:required|optional)\('(?:seq|poll|expectedSeq)', .*\n/gm, '')
     }))
@@ -53,18 +55,19 @@ const slim = {
  */
 export const internalMembers = [
   ...['accept', 'acceptOld', 'answerChallenge', 'begin', 'buffered', 'byeSeq', 'catchUp', 'catchUpAll', 'catchUpSeq'],
-  ...['caughtUp', 'cause', 'causeOfNoSession', 'clearAll', 'clearTimer', 'clientKey', 'connections', 'createMac'],
-  ...['current', 'cursor', 'denied', 'discard', 'dispatch', 'dispatcher', 'done', 'drop', 'emit', 'encoded', 'endAll'],
-  ...['endIdle', 'endWithBye', 'expected', 'expectRestart', 'failed', 'failures', 'fallBehind', 'fault', 'finish'],
-  ...['handlerOf', 'handlers', 'hasListeners', 'hasUnsent', 'heard', 'hintedMs', 'isActive', 'isBehind', 'isBusy'],
-  ...['isCurrent', 'isJoined', 'isLasting', 'isNew', 'isObject', 'isOf', 'isOver', 'isRunning', 'isSent', 'isStale'],
-  ...['isUsable', 'joinLast', 'joinPending', 'joinSeq', 'mayHaveRun', 'newIdempotencyKey'],
-  ...['ofClosedBytes', 'ofText', 'onAck', 'onAnswer', 'onChannelMessage', 'onClose', 'onClosed', 'onDropped'],
-  ...['onEnded', 'onFrame', 'onLost', 'onMessage', 'onReconnect', 'onRefused', 'onSent', 'onSettled', 'onState'],
-  ...['onStopped', 'onTrouble', 'onWake', 'onWelcome', 'opened', 'openSocket', 'probe', 'proceed', 'purpose'],
-  ...['receive', 'refusal', 'refuse', 'rejectAll', 'repeatTimer', 'reportFault', 'restart', 'retryJoinsAfter'],
-  ...['sendBye', 'sendFrame', 'sendNow', 'sendRequest', 'served', 'serverKey', 'sessionLost', 'sessionOpened'],
-  ...['setTimer', 'settle', 'signer', 'signRequest', 'succeeded', 'verifier', 'wanted', 'wasWoken']
+  ...['caughtUp', 'cause', 'causeOfNoSession', 'channelStates', 'clearAll', 'clearTimer', 'clientChannels'],
+  ...['clientKey', 'connections', 'createMac', 'current', 'cursor', 'denied', 'discard', 'dispatch', 'dispatcher'],
+  ...['done', 'drop', 'emit', 'encoded', 'endAll', 'endIdle', 'endWithBye', 'expected', 'expectRestart', 'failed'],
+  ...['failures', 'fallBehind', 'fault', 'finish', 'handlerOf', 'handlers', 'hasListeners', 'hasUnsent', 'heard'],
+  ...['hintedMs', 'host', 'isBehind', 'isBusy', 'isCurrent', 'isJoined', 'isLasting', 'isNew', 'isObject', 'isOf'],
+  ...['isOver', 'isRunning', 'isSent', 'isStale', 'isUsable', 'joinLast', 'joinPending', 'joinSeq', 'mayHaveRun'],
+  ...['memberText', 'newIdempotencyKey', 'nonce', 'ofClosedBytes', 'ofText', 'onAck', 'onAnswer', 'onChannelMessage'],
+  ...['onClose', 'onClosed', 'onDropped', 'onEnded', 'onFrame', 'onLost', 'onMessage', 'onReconnect', 'onRefused'],
+  ...['onSent', 'onSettled', 'onState', 'onStopped', 'onTrouble', 'onWake', 'onWelcome', 'opened', 'openSocket'],
+  ...['probe', 'proceed', 'purpose', 'receive', 'refusal', 'refuse', 'reject', 'rejectAll', 'remove', 'repeatTimer'],
+  ...['reportFault', 'required', 'restart', 'retryJoinsAfter', 'sendBye', 'sendFrame', 'sendNow', 'sendRequest'],
+  ...['served', 'serverKey', 'sessionLost', 'sessionOpened', 'setTimer', 'settle', 'signer', 'signRequest'],
+  ...['succeeded', 'timer', 'verifier', 'wanted', 'wasWoken']
 ]
 
 /** Of what is written for browsers. */
@@ -75,6 +78,8 @@ const options = {
   bundle: true,
   minify: true,
   mangleProps: new RegExp(`^(?:${internalMembers.join('|')})$`),
+  // No member is named like Array's `at`, which Safari 15.0 lacks.
+  mangleCache: { at: false },
   target: browserTarget,
   plugins: [slim],
   legalComments: 'none',

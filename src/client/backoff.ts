@@ -41,7 +41,7 @@ export class Backoff {
   /** A session was opened. Until it has lasted, sessions that end at once still count. */
   opened(): void {
     this.#tries = 0
-    for (const kind of [...this.#failures.keys()]) if (kind !== 'session') this.#failures.delete(kind)
+    for (const kind of this.#failures.keys()) if (kind !== 'session') this.#failures.delete(kind)
   }
 
   /** The session has lasted. */

@@ -72,10 +72,6 @@ export class ChannelHandler {
     return this.#last
   }
 
-  get isActive(): boolean {
-    return this.#isActive
-  }
-
   get isBehind(): boolean {
     return this.#buffered !== undefined
   }

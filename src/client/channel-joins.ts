@@ -35,7 +35,7 @@ function refusalOf({ channel }: ChannelState, code: string): RequestError {
 
 export class ChannelJoins {
   protected readonly host: ChannelsHost
-  protected readonly channels = new Map<string, ChannelState>()
+  protected readonly channelStates = new Map<string, ChannelState>()
   /** Names of the channels that the gateway joins at the start of the session. */
   #serverJoined: readonly string[] = []
 
@@ -64,7 +64,7 @@ export class ChannelJoins {
 
   #addHandler(added: ChannelHandler): void {
     const { channel, cursor, last, wanted } = added
-    const known = this.channels.get(channel)
+    const known = this.channelStates.get(channel)
     const state = known ?? this.#add(channel, cursor)
     state.handlers.add(added)
     if (known === undefined) this.join(state)
@@ -82,15 +82,14 @@ export class ChannelJoins {
 
   #add(channel: string, position?: Position): ChannelState {
     const state = createChannelState(channel, position)
-    this.channels.set(channel, state)
+    this.channelStates.set(channel, state)
     return state
   }
 
   #unsubscribe(handler: ChannelHandler): void {
     const { channel } = handler
-    if (!handler.isActive) return
     handler.stop(new RequestError('CLOSED', `unsubscribed from ${channel}`))
-    const state = this.channels.get(channel)
+    const state = this.channelStates.get(channel)
     if (state?.handlers.delete(handler) !== true) return
     // Switches presence off.
     const isQuiet = state.handlers.size > 0 && handler.wanted.presence && !wantsPresence(state)
@@ -101,7 +100,7 @@ export class ChannelJoins {
   /** Leaves a channel without handlers. */
   #leaveUnused({ channel, handlers }: ChannelState): void {
     if (handlers.size > 0 || this.#serverJoined.includes(channel)) return
-    this.channels.delete(channel)
+    this.channelStates.delete(channel)
     this.host.send('unsubscribe', { channel })
   }
 
@@ -125,11 +124,11 @@ export class ChannelJoins {
     const left = this.#serverJoined
     this.#serverJoined = subscriptions.map(({ channel }) => channel)
     for (const name of left) if (!this.#serverJoined.includes(name)) this.#leaveOwn(name)
-    for (const state of this.channels.values()) rewind(state)
+    for (const state of this.channelStates.values()) rewind(state)
     for (const { channel, ...rest } of subscriptions) {
       const position = positionOf(rest)
       const { offset, epoch } = position
-      const state = this.channels.get(channel) ?? this.#add(channel, position)
+      const state = this.channelStates.get(channel) ?? this.#add(channel, position)
       state.position ??= position
       state.isJoined = state.position.offset === offset && state.position.epoch === epoch
       if (state.isJoined) for (const handler of state.handlers) this.#enterOwn(handler, position)
@@ -145,15 +144,15 @@ export class ChannelJoins {
 
   /** An own channel of another session, or of another client: nobody else may join it. */
   #leaveOwn(channel: string): void {
-    const state = this.channels.get(channel)
+    const state = this.channelStates.get(channel)
     if (state === undefined) return
-    if (state.handlers.size === 0) this.channels.delete(channel)
+    if (state.handlers.size === 0) this.channelStates.delete(channel)
     else this.remove(state, 'PERMISSION_DENIED', false)
   }
 
   /** Joins the channels that are neither joined nor pending. */
   joinPending(): void {
-    for (const state of this.channels.values()) {
+    for (const state of this.channelStates.values()) {
       if (!state.isJoined && state.joinSeq === undefined) this.join(state)
       else if (state.isJoined) this.catchUpAll(state)
     }
@@ -172,7 +171,7 @@ export class ChannelJoins {
 
   protected remove(state: ChannelState, code: string, isReported = true): void {
     const { channel, handlers } = state
-    this.channels.delete(channel)
+    this.channelStates.delete(channel)
     const error = refusalOf(state, code)
     for (const handler of handlers) handler.stop(error)
     this.host.emit('unsubscribed', { channel, code })
@@ -181,6 +180,6 @@ export class ChannelJoins {
 
   /** The client was closed: what waits for a join fails, and the channels are joined again after the next `connect`. */
   close(error: RequestError): void {
-    for (const { handlers } of this.channels.values()) for (const handler of handlers) handler.fail(error)
+    for (const { handlers } of this.channelStates.values()) for (const handler of handlers) handler.fail(error)
   }
 }

@@ -12,7 +12,7 @@ const retryMs = 1000
 /** The channels of a client over all its sessions, and what arrives on them (PROTOCOL §10.3, §10.4). */
 export class ClientChannels extends ChannelJoins {
   receive(message: ChannelMessage): void {
-    const state = this.channels.get(message.channel)
+    const state = this.channelStates.get(message.channel)
     if (state === undefined) return
     switch (message.type) {
       case 'publication': {
@@ -99,7 +99,7 @@ export class ClientChannels extends ChannelJoins {
   /** An error answers the request `re`. @returns whether that was a subscribe */
   onRefused(re: number | undefined, code: string, retryAfterMs = retryMs): boolean {
     if (re === undefined) return false
-    for (const state of this.channels.values()) {
+    for (const state of this.channelStates.values()) {
       const handler = [...state.handlers].find(({ catchUpSeq }) => catchUpSeq === re)
       if (state.joinSeq !== re && handler === undefined) continue
       if (state.joinSeq === re) state.joinSeq = undefined

@@ -83,7 +83,7 @@ export class CountersignClient extends LastingVerbs {
       this.#leave()
       this.dispatcher.discard()
       this.#closed = manager.close()
-      this.channels.close(new RequestError('CLOSED', 'the client was closed', { outcome: 'unsent' }))
+      this.clientChannels.close(new RequestError('CLOSED', 'the client was closed', { outcome: 'unsent' }))
       this.#setState('disconnected')
       return this.#closed
     })
@@ -107,8 +107,8 @@ export class CountersignClient extends LastingVerbs {
         this.onWelcome(welcome)
         this.emit('welcome', welcome)
       },
-      onChannelMessage: message => this.channels.receive(message),
-      onRefused: (re, code, retryAfterMs) => this.channels.onRefused(re, code, retryAfterMs),
+      onChannelMessage: message => this.clientChannels.receive(message),
+      onRefused: (re, code, retryAfterMs) => this.clientChannels.onRefused(re, code, retryAfterMs),
       handlerOf: method => this.handlers.get(method),
       dispatch: (call, onDropped) => this.dispatcher.push(call, onDropped),
       fault: this.fault,
@@ -154,7 +154,7 @@ export class CountersignClient extends LastingVerbs {
 
   /** @internal */
   protected override retryJoinsAfter(ms: number): void {
-    this.#manager?.retryJoinsAfter(ms, () => this.channels.joinPending())
+    this.#manager?.retryJoinsAfter(ms, () => this.clientChannels.joinPending())
   }
 
   protected override reportFault(error: unknown, source: string): void {

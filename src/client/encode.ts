@@ -43,7 +43,7 @@ export type RequestType = keyof typeof requestMembers
 export interface Encoded {
   readonly type: RequestType
   /** The members after `type` and `seq` as JSON, each behind a comma. */
-  readonly members: string
+  readonly memberText: string
   readonly bytes: number
   /** Nesting levels of the frame. */
   readonly depth: number
@@ -89,14 +89,14 @@ export function encodeRequest(
     depth = Math.max(depth, encoded.depth)
     if (name === 'data') dataBytes = byteLength(encoded.text)
   }
-  const encoded = { type, members: text, bytes: byteLength(text), depth, dataBytes }
+  const encoded = { type, memberText: text, bytes: byteLength(text), depth, dataBytes }
   if (limits !== undefined) requireWithin(encoded, limits, 1)
   return encoded
 }
 
 /** The text of a frame before its signature. */
-export function unsignedText({ type, members }: Encoded, seq: number): string {
-  return `{"type":"${type}","seq":${seq}${members}}`
+export function unsignedText({ type, memberText }: Encoded, seq: number): string {
+  return `{"type":"${type}","seq":${seq}${memberText}}`
 }
 
 /**

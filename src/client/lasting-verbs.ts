@@ -29,7 +29,7 @@ function wantedOf({ recover, last, presence = false, onPresence }: SubscribeOpti
 /** What a client keeps over all its sessions: its channels, its attributes, and its handlers of calls. */
 export abstract class LastingVerbs extends Verbs {
   /** @internal */
-  protected readonly channels: ClientChannels
+  protected readonly clientChannels: ClientChannels
   /** By method. They outlive a `close`. @internal */
   protected readonly handlers = new Map<string, CallHandler<never>>()
   /**
@@ -47,7 +47,7 @@ export abstract class LastingVerbs extends Verbs {
     if (attributes !== undefined) encodeRequest('attributes', { attributes }, undefined)
     this.attributes = attributes && { ...attributes }
     this.#newAttributes = this.attributes
-    this.channels = new ClientChannels({
+    this.clientChannels = new ClientChannels({
       send: (type, members) => this.sendNow(encodeRequest(type, { ...members }, undefined)),
       emit: (name, event, onDropped) => this.emit(name, event, onDropped),
       dispatch: (call, onDropped) => this.dispatcher.push(call, onDropped),
@@ -100,7 +100,7 @@ export abstract class LastingVerbs extends Verbs {
     return this.dispatcher.run(() => {
       const { recover, last, presence } = wanted
       const refusal = this.#refusalOf('subscribe', { channel, recover, last, presence })
-      return this.channels.subscribe(String(channel), handler, wanted, refusal)
+      return this.clientChannels.subscribe(String(channel), handler, wanted, refusal)
     })
   }
 
@@ -143,7 +143,7 @@ export abstract class LastingVerbs extends Verbs {
 
   /** A session was opened: joins the channels, and sends attributes that no session has accepted in time. */
   protected onWelcome(welcome: Welcome): void {
-    this.channels.restart(welcome)
+    this.clientChannels.restart(welcome)
     const attributes = this.#newAttributes
     if (attributes !== undefined && attributes !== this.attributes) this.#sendAttributes(attributes).catch(() => {})
   }

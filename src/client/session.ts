@@ -48,7 +48,7 @@ export class ClientSession {
     this.#attributes = attributes
   }
 
-  /** Signs a message as the next frame. */
+  /** Signs a message as the next frame. Undefined members are left out. */
   sign({ type, ...members }: { readonly type: string; readonly [member: string]: unknown }): SignedFrame {
     return this.#signNext(seq => JSON.stringify({ type, seq, ...members }))
   }
@@ -136,11 +136,11 @@ export class ClientSession {
       type: 'authenticate',
       protocol: protocolName,
       clientId,
-      ...(keyId === undefined ? {} : { keyId }),
+      keyId,
       challengeToken,
       challengeSignature,
       clientNonce: this.#nonce,
-      ...(this.#attributes === undefined ? {} : { attributes: this.#attributes })
+      attributes: this.#attributes
     }).frame
   }
 }
