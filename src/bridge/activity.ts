@@ -1,6 +1,6 @@
 import { SessionCounter } from '../session/session-counts.js'
 
-/** What one session does on this instance: exchanges in flight, what it has sent, and its last sign of life. */
+/** Activity of one session on this instance: exchanges in flight, counts, and its last sign of life. */
 export class SessionActivity {
   readonly counter = new SessionCounter()
   #inFlight = 0
@@ -12,12 +12,12 @@ export class SessionActivity {
     this.#lastSeenAt = lastSeenAt
   }
 
-  /** Exchanges that this instance has received and not answered, verified or not. */
+  /** Received exchanges that are unanswered, verified or not. */
   get inFlight(): number {
     return this.#inFlight
   }
 
-  /** When an exchange with a new poll number or a new seq was last answered, unix milliseconds. */
+  /** When an exchange with a new poll number or a new seq was last answered, in unix milliseconds. */
   get lastSeenAt(): number {
     return this.#lastSeenAt
   }
@@ -27,7 +27,7 @@ export class SessionActivity {
     return this.#serving > 0 || this.#lastSeenAt >= since
   }
 
-  /** When the session is dead unless another sign of life comes. A held poll counts as alive. */
+  /** When the session times out without another sign of life. A held poll counts as alive. */
   deadline(now: number, timeoutMs: number): number {
     return (this.#serving > 0 ? now : this.#lastSeenAt) + timeoutMs
   }
@@ -40,7 +40,7 @@ export class SessionActivity {
     this.#inFlight--
   }
 
-  /** The store accepted the exchange as new. A stale one is no sign of life (PROTOCOL §5.2). */
+  /** The store accepted the exchange as new. A stale exchange does not count as activity (PROTOCOL §5.2). */
   beginServing(): void {
     this.#serving++
   }

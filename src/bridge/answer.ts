@@ -3,7 +3,7 @@ import { signMessage, signText } from '../protocol/frame.js'
 import type { Mac } from '../protocol/mac.js'
 import type { StoreOutcome } from '../store/store.js'
 
-/** The answer to a request of the bridge: signed wherever a session's keys are at hand (PROTOCOL §9.2, §9.3). */
+/** The answer to a request of the bridge: signed wherever a session's keys are available (PROTOCOL §9.2, §9.3). */
 export interface ExchangeAnswer {
   readonly status: number
   /** The error code of a refusal. */
@@ -60,7 +60,7 @@ export function refusedAnswer(signer: Mac, params: RefusalParams): ExchangeAnswe
   return { status: codes[code].status, code, body: `${frame}\n`, ...retry.header }
 }
 
-/** A refusal before a session exists, or where its keys are out of reach. */
+/** A refusal before a session exists, or where its keys are unavailable. */
 export function unsignedAnswer(code: CodeName, retryAfterMs?: number, outcome?: StoreOutcome): ExchangeAnswer {
   const { status, message } = codes[code]
   const retry = retryAfter(retryAfterMs)

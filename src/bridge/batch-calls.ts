@@ -9,10 +9,10 @@ import type { PendingCommit } from './pending-commit.js'
 import type { RegisteredCall } from './polled-calls.js'
 import type { BridgeSession } from './session.js'
 
-/** When to make a call again while too many are open, in milliseconds. */
+/** Retry delay while too many calls are open, in milliseconds. */
 const retryAfterMs = 1000
 
-/** The calls of a bridge session while one batch runs. A call is sent once the session's commit has it. */
+/** The calls of a bridge session while one batch runs. A call is sent once the session's commit includes it. */
 export class BatchCalls implements SessionCalls {
   readonly #dependencies: SessionDependencies
   readonly #session: BridgeSession

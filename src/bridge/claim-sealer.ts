@@ -2,8 +2,8 @@ import type { SessionKeys } from '../protocol/handshake.js'
 import { deriveKey, openText, sealText } from '../registry/aead.js'
 
 /**
- * Seals the messages that the store keeps with their claims, where a `validate` holds a license key and a hwid, and the
- * open fresh challenge.
+ * Seals the messages that the store keeps with their claims, where a `validate` contains a license key and a hwid, and
+ * the open fresh challenge.
  */
 export interface ClaimSealer {
   seal(seq: number, text: string): string
@@ -15,7 +15,7 @@ export interface ClaimSealer {
 export const plainClaims: ClaimSealer = { seal: (_seq, text) => text, open: (_seq, text) => text }
 
 /**
- * Seals under a key of the session's own, which follows from its session keys. Its messages are far fewer than one key
+ * Seals under a key of the session's own, which follows from its session keys. It has far fewer messages than one key
  * may seal (`registry/aead.ts`): at 200 a second, a session of 24 h has 2^24.
  */
 export function createClaimSealer(sessionId: string, { clientKey, serverKey }: SessionKeys): ClaimSealer {

@@ -1,6 +1,6 @@
 type Run<Message> = [Message, ...Message[]]
 
-/** Splits messages wherever a seq is missing between two of them. @param messages  ordered by seq */
+/** Splits messages at gaps between their seqs. @param messages  ordered by seq */
 export function consecutiveRuns<Message extends { readonly seq: number }>(
   messages: readonly Message[]
 ): readonly Readonly<Run<Message>>[] {

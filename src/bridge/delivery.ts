@@ -6,7 +6,7 @@ export type Delivery = 'inAnswer' | 'wakeHeldPoll'
 
 /**
  * Issued by an exchange with its messages, and open for as long as the exchange waits for their answers. The client may
- * disconnect meanwhile, so whoever commits the answers reads `delivery` once, after the messages ran.
+ * disconnect meanwhile, so the committer of the answers reads `delivery` once, after the messages ran.
  */
 export class DeliveryTicket {
   #isOpen: boolean
@@ -16,7 +16,7 @@ export class DeliveryTicket {
     this.#isOpen = isOpen
   }
 
-  /** The exchange no longer waits: it has its answers, timed out, or lost its client. */
+  /** Ends the wait: the exchange has its answers, timed out, or lost its client. */
   close(): void {
     this.#isOpen = false
   }

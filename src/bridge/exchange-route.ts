@@ -17,7 +17,7 @@ export interface ExchangeRouteOptions {
   readonly settings: BridgeSettings
   readonly sessions: BridgeSessions
   readonly lifecycle: BridgeLifecycle
-  /** Counts requests that did not verify. */
+  /** Counts unverified requests. */
   readonly unverified: AddressLimiter
   /** Bounds the log lines about refused exchanges. */
   readonly refused: RepeatedEvents
@@ -32,8 +32,8 @@ export function bodyOf({ body }: FastifyRequest): Uint8Array {
 }
 
 /**
- * Decides about an exchange before a byte of its body is read: refuses one for an unknown session, so that nobody without
- * a session makes the gateway hold bodies. For a session that this instance knows it calls back at once.
+ * Refuses an exchange for an unknown session before its body is read, so that the gateway buffers no bodies of clients
+ * without a session. For a session that this instance knows it calls back at once.
  * @param done  receives an internal error, or the refusal, or neither
  */
 export function admitExchange(
@@ -55,7 +55,7 @@ export function admitExchange(
   }, done)
 }
 
-/** Answers an exchange that was admitted; unsigned where the session's keys are out of reach. */
+/** Answers an admitted exchange; unsigned where the session's keys are unavailable. */
 export function answerExchange(
   options: ExchangeRouteOptions,
   request: ExchangeRequest,
@@ -84,7 +84,7 @@ export function answerExchange(
   )
 }
 
-/** The session, or the answer to a request for it while it cannot be found. */
+/** The session, or the answer to a request while the session cannot be found. */
 async function findSession(
   options: ExchangeRouteOptions,
   request: ExchangeRequest
@@ -101,8 +101,8 @@ async function findSession(
 }
 
 /**
- * Loads a session that this instance does not know. From an address with too many unverified requests it asks the store
- * for ids only that a gateway has made.
+ * Loads a session that this instance does not know. For an address with too many unverified requests it asks the store
+ * only for ids made by a gateway.
  */
 async function loadSession(
   { dependencies, sessions, unverified }: ExchangeRouteOptions,

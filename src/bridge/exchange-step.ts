@@ -7,11 +7,13 @@ import type { BatchMessage, ExchangeBody } from './request.js'
 import type { BridgeSession } from './session.js'
 import { answerTo, signOutgoing } from './sign-outgoing.js'
 
-/** The step of an exchange in the store: it claims the messages, or commits their answers at once where those are ready. */
+/**
+ * The step of an exchange in the store: claims the messages, or commits their answers at once where those are ready.
+ */
 
 type StoredMessage = ExchangeRequest['messages'][number]
 
-/** When the stored state is another one than expected, the messages are claimed. */
+/** The messages are claimed if the stored state differs from the expected one. */
 export type StepOutcome = Exclude<ExchangeOutcome, { kind: 'changed' }>
 
 /** @throws StoreUnavailable */
@@ -68,9 +70,9 @@ function requestOf(
 }
 
 /**
- * The answers to a batch of which every message has no effect and can be answered without the store, for a client that has
- * all frames: the next seq follows the one that it has acknowledged.
- * @returns undefined if the batch is another one, or this instance knows of frames or messages that are open
+ * The answers to a batch whose messages all have no effect and need no store, for a client that has all frames: the
+ * next seq follows its last acknowledged one.
+ * @returns undefined for other batches, or if this instance knows of open frames or messages
  */
 function answersAhead(
   dependencies: SessionDependencies,
@@ -89,19 +91,19 @@ function answersAhead(
   return answers
 }
 
-/** Whether frames are not acknowledged, or messages up to `seq` were accepted already. Another instance may know more. */
+/** Whether frames are unacknowledged, or messages up to `seq` were accepted already. Another instance may know more. */
 function mayBeOpen({ sent, received, claims }: BridgeState, ack: number, seq: number): boolean {
   return sent > ack || received >= seq || claims.length > 0
 }
 
-/** The messages as the store keeps them with their claims. One that was claimed before is only named. */
+/** The messages as stored with their claims. A message claimed before has only its seq. */
 function sealMessages({ claims, state }: BridgeSession, messages: ExchangeBody['messages']): readonly StoredMessage[] {
   if (claims === plainClaims || messages.length === 0) return messages
   const received = state.latest?.received ?? 0
   return messages.map(({ seq, text }) => ({ seq, text: seq > received ? claims.seal(seq, text) : '' }))
 }
 
-/** Messages that a live session needs to stay alive, and those that free something; none takes lasting memory. */
+/** Messages that keep a live session alive, and messages that free memory; none allocates lasting memory. */
 const frugalTypes: ReadonlySet<string> = new Set(['heartbeat', 'challengeResponse', 'unsubscribe', 'bye'])
 
 function keepsAliveOrEnds({ decoded }: BatchMessage): boolean {

@@ -20,13 +20,13 @@ import {
   retryAfterMs
 } from './settings.js'
 
-/** What an exchange needs besides its body. */
+/** Everything about an exchange besides its body. */
 export interface ExchangeContext {
   readonly dependencies: SessionDependencies
   readonly settings: BridgeSettings
   readonly session: BridgeSession
   readonly lifecycle: InstanceLifecycle
-  /** Counts requests that did not verify. */
+  /** Counts unverified requests. */
   readonly unverified: AddressLimiter
   /** Bounds the log lines about refused exchanges. */
   readonly refused: RepeatedEvents
@@ -37,9 +37,9 @@ export interface ExchangeContext {
   readonly onDisconnect: (listener: () => void) => void
 }
 
-/** How far this instance is on its way to a stop; read at the moment of a decision. */
+/** The progress of this instance's shutdown; read at the moment of a decision. */
 export interface InstanceLifecycle {
-  /** Polls are held for a moment only, so that clients move to another instance. */
+  /** Polls are held only briefly, so that clients move to another instance. */
   readonly isDraining: boolean
   /** Exchanges are refused. */
   readonly isClosing: boolean

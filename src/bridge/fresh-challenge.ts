@@ -16,9 +16,9 @@ import type { BridgeSession } from './session.js'
 
 /** Fresh challenges of the bridge: the store keeps their state with the session, so that any instance checks answers. */
 
-/** What an open challenge is sealed as. No message of a session has this seq. */
+/** The seq under which an open challenge is sealed. No message of a session has this seq. */
 const challengeSeq = 0
-/** Stands for a challenge that was changed in the store: nothing answers it, and its time is over. */
+/** Replaces a challenge that was changed in the store: nothing answers it, and it is overdue. */
 const unreadable: OpenChallenge = { token: '', expected: '', endsAt: 0 }
 
 export function decodeChallenge({ nextAt, open }: ChallengeState, sealer: ClaimSealer): FreshChallengeState {
@@ -46,8 +46,8 @@ export function isDue({ nextAt, open }: ChallengeState, now: number, intervalMs:
 }
 
 /**
- * Commits the next challenge for the answer of the exchange that is being served: its 60 s start now (PROTOCOL §6.2).
- * Ends the session when its key is no longer usable.
+ * Commits the next challenge for the answer of the current exchange: its 60 s start now (PROTOCOL §6.2). Ends the
+ * session when its key is no longer usable.
  * @throws SessionEnded, StoreUnavailable
  */
 export async function sendFreshChallenge(dependencies: SessionDependencies, session: BridgeSession): Promise<void> {
@@ -67,7 +67,7 @@ export async function sendFreshChallenge(dependencies: SessionDependencies, sess
     positions: new Map(),
     challenge: encodeChallenge(issued, session.claims)
   }
-  // Another exchange, here or on another instance, may have sent one meanwhile: one is open at a time.
+  // Another exchange, here or on another instance, may have sent one meanwhile: only one may be open.
   const build = ({ challenge }: { readonly challenge: ChallengeState }) =>
     challenge.open === undefined ? pending : undefined
   await session.outbox.commit(build, { delivery: 'inAnswer', withPublications: false })

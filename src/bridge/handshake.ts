@@ -74,7 +74,7 @@ export function openSession(context: HandshakeContext, body: Uint8Array): Promis
   })
 }
 
-/** Refusals before a session are unsigned, and the same for every cause (PROTOCOL §4.4). */
+/** Refusals before a session are unsigned, and equal for all causes (PROTOCOL §4.4). */
 async function answerHandshake(
   context: HandshakeContext,
   handshake: () => Promise<ExchangeAnswer>

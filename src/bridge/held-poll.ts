@@ -4,8 +4,8 @@ import type { Position } from '../store/channels.js'
 /**
  * Why a held poll stops waiting.
  * - `publications`: a channel may have publications after the session's position
- * - `frames`: a commit added frames that no other answer carries
- * - `call`: the same, and they must not wait for more
+ * - `frames`: a commit added frames that no other answer delivers
+ * - `call`: the same, and they must not wait for further frames
  * - `channels`: the session joined or left a channel, or made a call
  * - `superseded`: a newer poll is held
  * - `ended`: the session ended
@@ -24,10 +24,10 @@ export type WakeReason =
   | 'disconnected'
   | 'draining'
 
-/** Terminal reasons. They override earlier ones; the first of them counts. */
+/** Terminal reasons. They override earlier ones; the first one counts. */
 const terminalReasons: ReadonlySet<WakeReason> = new Set(['superseded', 'ended', 'disconnected', 'draining'])
 
-/** What a reason makes the poll do includes what those before it do; of terminal reasons the first counts. */
+/** Each reason includes the effects of those before it; of terminal reasons the first counts. */
 const ranks: readonly WakeReason[] = ['publications', 'channels', 'frames', 'call']
 
 function rankOf(reason: WakeReason): number {
@@ -46,7 +46,7 @@ export class HeldPoll {
     this.poll = poll
   }
 
-  /** Whether it waits; before that, its own messages are answered. */
+  /** Whether it waits; before, the poll's own messages are answered. */
   get isWaiting(): boolean {
     return this.#isWaiting
   }
@@ -98,8 +98,8 @@ export class HeldPoll {
   }
 
   /**
-   * Wakes on publications after these positions; replaces the positions that it watched before.
-   * @param waitMs  milliseconds until those of a channel may be sent
+   * Wakes on publications after these positions, which replace the watched ones.
+   * @param waitMs  milliseconds until publications of a channel may be sent
    */
   watch(
     channels: ChannelBroker,
@@ -128,7 +128,7 @@ export class HeldPoll {
   }
 }
 
-/** The place of a session's held poll on this instance: the newest poll has it (PROTOCOL §9.4 f). */
+/** The slot for a session's held poll on this instance: the newest poll has it (PROTOCOL §9.4 f). */
 export class HeldPollSlot {
   #held: HeldPoll | undefined
   /** The strongest reason since the last exchange asked the store. */
@@ -143,8 +143,8 @@ export class HeldPollSlot {
   }
 
   /**
-   * To be called before an exchange asks the store: what was committed up to now, it shows. What another instance commits
-   * after that, its notification shows, which may come before the reply of the store does.
+   * Call it before an exchange asks the store: the reply shows all earlier commits. Later commits of other instances
+   * arrive as notifications, possibly before the store's reply.
    */
   beginExchange(): void {
     this.#missed = undefined

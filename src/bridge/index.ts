@@ -25,7 +25,7 @@ export interface BridgeOptions {
   readonly limiter: HandshakeLimiter
   readonly drain: Drain
   readonly settings: BridgeSettings
-  /** Whether requests that do not verify are limited by address. */
+  /** Whether unverified requests are limited by address. */
   readonly rateLimit: boolean
   readonly readBody: ReadBody
   /** Bounds the log lines about refused exchanges. */
@@ -35,7 +35,7 @@ export interface BridgeOptions {
 /** Bodies are read to a little more than the limit, so that a batch slightly above it gets a signed answer. */
 const bodySlackBytes = 4096
 
-/** Answers a path below the bridge's prefix that cannot be routed: it holds no valid session id. */
+/** Answers a path below the bridge's prefix that cannot be routed: it contains no valid session id. */
 export function refuseBridgePath(reply: FastifyReply): FastifyReply {
   return sendAnswer(reply, unsignedAnswer('SESSION_NOT_FOUND'))
 }
@@ -72,7 +72,7 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
   }
 
   const handshake = {
-    // Limited by how the handshake ends: a start costs no more than a refusal, and others share its address.
+    // Limited by the outcome of the handshake: a start costs no more than a refusal, and others share its address.
     config: { rateLimit: false },
     bodyLimit: authenticateBytes + bodySlackBytes
   }
@@ -86,7 +86,7 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
   app.post(
     '/sessions/:sessionId/exchange',
     {
-      // Limited per session once it verified, since game servers share addresses.
+      // Limited per session after verification, since game servers share addresses.
       config: { rateLimit: false },
       bodyLimit: batchBytes + bodySlackBytes,
       onRequest: (request: ExchangeRequest, reply, done) =>
@@ -99,7 +99,10 @@ export default async function bridge(app: FastifyInstance, options: BridgeOption
   )
 }
 
-/** What every body counts as. Without a parser of its own a type is parsed again for each request, the absent one too. */
+/**
+ * The content type that every body is treated as. A type without a parser, or a missing one, is parsed again for each
+ * request.
+ */
 const contentType = 'application/octet-stream'
 
 /** Bodies are read as bytes, whatever their content type; a content encoding is refused. */

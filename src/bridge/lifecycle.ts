@@ -2,7 +2,7 @@ import type { DrainParticipant } from '../cluster/drain.js'
 import type { WakeReason } from './held-poll.js'
 import { drainIdleMs } from './settings.js'
 
-/** The way of this instance to its stop, as far as the bridge is concerned. */
+/** The shutdown of this instance, as far as the bridge is concerned. */
 export class BridgeLifecycle implements DrainParticipant {
   readonly #wakeHeldPolls: (reason: WakeReason) => void
   #isDraining = false
@@ -14,7 +14,7 @@ export class BridgeLifecycle implements DrainParticipant {
     this.#wakeHeldPolls = wakeHeldPolls
   }
 
-  /** Whether clients should move to another instance: polls are held for a moment only, handshakes are refused. */
+  /** Whether clients should move to another instance: polls are held only briefly, handshakes are refused. */
   get isDraining(): boolean {
     return this.#isDraining
   }
@@ -28,7 +28,7 @@ export class BridgeLifecycle implements DrainParticipant {
     this.#lastExchangeAt = performance.now()
   }
 
-  /** Answers held polls at once; later ones are held for a moment only. */
+  /** Answers held polls at once; later ones are held only briefly. */
   begin(): void {
     this.#isDraining = true
     this.#wakeHeldPolls('draining')

@@ -14,19 +14,19 @@ interface Batch {
   readonly firstSeq: number
   /** `performance.now()` of its arrival. */
   readonly enqueuedAt: number
-  /** Of the exchange that brought the messages; undefined: they were taken over. */
+  /** Of the exchange with the messages; undefined: they were taken over. */
   readonly ticket: DeliveryTicket | undefined
 }
 
 /**
  * Runs the messages of one session that this instance has claimed, in the order of their seqs and after all lower ones,
- * also those that other instances have claimed (PROTOCOL §9.4 c). It is independent of the exchanges: answers that are
- * not ready in time go out with a later exchange.
+ * including those that other instances have claimed (PROTOCOL §9.4 c). It is independent of the exchanges: answers that
+ * are not ready in time go out with a later exchange.
  */
 export class MessageProcessor {
   readonly #dependencies: SessionDependencies
   readonly #session: BridgeSession
-  /** Batches that wait, ordered by seq. */
+  /** Waiting batches, ordered by seq. */
   readonly #queue: Batch[] = []
   /** Seqs that wait or run here. */
   readonly #owned = new Set<number>()
@@ -43,9 +43,9 @@ export class MessageProcessor {
   }
 
   /**
-   * Runs messages that this instance claimed, in order, also if others have claimed messages between them. The session's
-   * state changes when they are answered.
-   * @param ticket of the exchange that waits for the answers, if one does
+   * Runs messages that this instance claimed, in order, even if others have claimed messages between them. The
+   * session's state changes when they are answered.
+   * @param ticket of the exchange that waits for the answers, if any
    */
   enqueue(messages: readonly ClaimedMessage[], ticket?: DeliveryTicket): void {
     const added = messages.filter(({ seq }) => !this.#owned.has(seq))
@@ -61,7 +61,7 @@ export class MessageProcessor {
     this.#process().catch((error: unknown) => this.#report(error))
   }
 
-  /** Watches claims of other instances until they are answered, and takes them over if their owner is gone. */
+  /** Watches claims of other instances until they are answered, and takes over those of lost instances. */
   watchClaims(): void {
     if (this.#isWatchingClaims || this.#lowestForeignClaim() === undefined) return
     this.#isWatchingClaims = true
@@ -124,7 +124,7 @@ export class MessageProcessor {
     }
     // Decided here, after the messages ran: the exchange may have stopped waiting meanwhile.
     const delivery = ticket?.delivery ?? 'wakeHeldPoll'
-    // A bye ends the session with the answer that carries its ack; without such an answer it ends right away.
+    // A `bye` ends the session with the answer that contains its ack; without such an answer it ends right away.
     if (ending === 'bye' && delivery === 'inAnswer') this.#session.leaveWithNextAnswer()
     return whenReady(this.#commit(pending, delivery), isCommitted => {
       if (isCommitted && calls.length > 0) this.#session.calls.dispatch(this.#session, calls)
@@ -137,7 +137,7 @@ export class MessageProcessor {
   }
 
   /**
-   * Retries while the store is away. The outbox reloads first, so that no answer is committed twice.
+   * Retries while the store is unavailable. The outbox reloads first, so that no answer is committed twice.
    * @returns false if another instance owns the claims, or the outcome of an earlier try was the commit itself
    */
   #commit(
@@ -162,7 +162,7 @@ export class MessageProcessor {
     return claims.some(claim => claim.seq === seq && claim.owner === instanceId)
   }
 
-  /** The lowest claim whose message neither waits nor runs here. */
+  /** The lowest claim whose message is neither waiting nor running here. */
   #lowestForeignClaim(): number | undefined {
     return this.#session.state.current.claims.find(({ seq }) => !this.#owned.has(seq))?.seq
   }

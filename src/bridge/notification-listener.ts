@@ -33,7 +33,7 @@ export class NotificationListener implements BridgeListener {
       })
   }
 
-  /** Held polls reload at random moments, so that they do not all ask the store at once. */
+  /** Held polls reload at random times, to spread the load on the store. */
   mayHaveMissed(): void {
     for (const session of this.#sessions.values()) {
       session.state.notifyWaiting()

@@ -23,7 +23,7 @@ import { maxCommitAttempts } from './settings.js'
 import { signOutgoing } from './sign-outgoing.js'
 import { type CommittedChanges, stateAfter } from './state-after.js'
 
-/** What the outbox needs of its session. */
+/** The outbox's session. */
 export interface OutboxOwner {
   readonly peer: Peer
   readonly signer: Mac
@@ -35,9 +35,9 @@ export interface OutboxOwner {
 
 export interface CommitOptions {
   readonly delivery: Delivery
-  /** Whether the commit also brings the publications after the session's positions. */
+  /** Whether the commit also includes the publications after the session's positions. */
   readonly withPublications: boolean
-  /** What happens when the frames exceed the outbox: the session ends (PROTOCOL §11), or nothing is committed. Default: it ends. */
+  /** If the frames exceed the outbox: the session ends (PROTOCOL §11; the default), or nothing is committed. */
   readonly ifFull?: 'endSession' | 'refuse'
   /** Whether a held poll must not wait for more frames. Default false. */
   readonly urgent?: boolean
@@ -50,10 +50,10 @@ export type NotCommitted = 'lost' | 'full'
 export class Outbox {
   readonly #dependencies: SessionDependencies
   readonly #owner: OutboxOwner
-  /** The last commit, until it has ended. */
+  /** The last commit, while it runs. */
   #lastCommit: Promise<void> | undefined
   #isCut = false
-  /** Of the changes of presence that the session wants. */
+  /** Paces the changes of presence that the session watches. */
   readonly pacer: PresencePacer
 
   constructor(dependencies: SessionDependencies, owner: OutboxOwner) {
@@ -62,7 +62,7 @@ export class Outbox {
     this.#owner = owner
   }
 
-  /** Whether publications may be pending. When false, none are, as far as this instance receives them. */
+  /** Whether publications may be pending. False: none are, as far as this instance receives them. */
   get mayHavePublications(): boolean {
     const { latest, isUncertain } = this.#owner.state
     if (isUncertain || latest === undefined) return true
@@ -72,7 +72,7 @@ export class Outbox {
     return false
   }
 
-  /** Whether the last commit left publications behind that did not fit. */
+  /** Whether publications did not fit into the last commit. */
   get hasMore(): boolean {
     return this.#isCut && this.mayHavePublications
   }
@@ -123,7 +123,7 @@ export class Outbox {
     )
   }
 
-  /** @param mayBeOld  whether another instance may have changed the session since this one has seen the state */
+  /** @param mayBeOld  whether another instance may have changed the session after the state was read */
   #commitOn(
     state: BridgeState,
     mayBeOld: boolean,
@@ -148,7 +148,7 @@ export class Outbox {
     return claims.some(claim => claim.seq === seq && claim.owner === this.#dependencies.settings.instanceId)
   }
 
-  /** What does not fit beside the waiting frames stays in its channel until there is space. */
+  /** Publications that do not fit beside the waiting frames stay in their channel until there is space. */
   #readPending(state: BridgeState, { positions, outgoing }: PendingCommit): MaybePromise<PendingFrames> {
     const { channels, settings, presence } = this.#dependencies
     const waitingBytes = state.frames.reduce((sum, frame) => sum + frame.length, 0)
@@ -181,7 +181,7 @@ export class Outbox {
     const positions = isUnmoved ? pending.positions : new Map([...pending.positions, ...publications.positions])
     const moves = joinsAndLeaves(state.positions, positions)
     const wakes = frames.length > 0 && options.delivery === 'wakeHeldPoll'
-    // A held poll waits until the first outcome that it knows of is due.
+    // A held poll waits until the first known outcome is due.
     const isNews = moves.length > 0 || makesCalls(pending)
     const notify = wakes ? (options.urgent === true ? 'call' : 'frames') : isNews ? 'channels' : undefined
     known.markUncertain()
@@ -221,7 +221,7 @@ export class Outbox {
       case 'full':
       case 'busy':
         if (ifFull === 'endSession') return this.#endSlowConsumer()
-        // Nothing was committed, so the state is what it was, unless a later step showed another one.
+        // Nothing was committed, so the state is unchanged, unless a later step returned another one.
         if (known.latest === state) known.apply(state)
         return 'full'
       case 'gone':
@@ -229,7 +229,7 @@ export class Outbox {
     }
   }
 
-  /** Applies the state that this commit made, unless a later step already showed a newer one. */
+  /** Applies the state of this commit, unless a later step already returned a newer one. */
   #advance(state: BridgeState, changes: CommittedChanges): void {
     const latest = this.#owner.state.latest ?? state
     if (latest.version <= state.version) this.#owner.state.apply(stateAfter(state, latest, changes))

@@ -12,18 +12,18 @@ import { emptyCommit, type PendingCommit } from './pending-commit.js'
 import type { BridgeSession } from './session.js'
 import { SessionEnded } from './session-ended.js'
 
-/** A call that a commit of its session has registered, so that it can be sent. */
+/** A call that was registered by a commit of its session, and can now be sent. */
 export interface RegisteredCall {
   readonly seq: number
   readonly request: CallRequest
 }
 
-/** How a commit of calls and outcomes reaches the client: nothing else has to share the answer. */
+/** Delivery of calls and outcomes: nothing else has to share the answer. */
 const atOnce = { delivery: 'wakeHeldPoll', withPublications: false, ifFull: 'refuse', urgent: true } as const
 
 /**
- * Calls of bridge sessions. The stored session has each call that it awaits, and each that it has not answered, so any
- * instance brings the outcome, and declares the time-out.
+ * Calls of bridge sessions. The stored session has each awaited and each unanswered call, so any instance can deliver
+ * the outcome and declare the timeout.
  */
 export class PolledCalls implements CallReceivers, OutcomeReceivers {
   readonly #dependencies: SessionDependencies
@@ -51,7 +51,7 @@ export class PolledCalls implements CallReceivers, OutcomeReceivers {
     }
   }
 
-  /** Sends calls that their session awaits by now, in order. */
+  /** Sends calls that their session now awaits, in order. */
   dispatch(session: BridgeSession, calls: readonly RegisteredCall[]): void {
     const order = this.#orders.get(session) ?? new CallOrder()
     this.#orders.set(session, order)
@@ -95,14 +95,14 @@ export class PolledCalls implements CallReceivers, OutcomeReceivers {
     }, atOnce)
   }
 
-  /** When the session is to get the outcome of a call at the latest, unix milliseconds. */
+  /** Latest time for the session to get the outcome of a call, in unix milliseconds. */
   nextDeadline({ awaited }: BridgeState): number {
     let next = Number.POSITIVE_INFINITY
     for (const { deadline } of awaited.values()) if (deadline > 0) next = Math.min(next, deadline)
     return next
   }
 
-  /** Brings the outcomes that are due, and those that did not fit before. @throws SessionEnded, StoreUnavailable */
+  /** Delivers due outcomes, and those that did not fit before. @throws SessionEnded, StoreUnavailable */
   bringDue(session: BridgeSession): MaybePromise<void> {
     return session.state.current.awaited.size === 0 ? undefined : this.#bringDue(session)
   }

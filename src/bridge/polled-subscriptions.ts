@@ -5,8 +5,8 @@ import type { Position } from '../store/channels.js'
 import { applyChanges, type PositionChanges, type Positions } from './positions.js'
 
 /**
- * The channels of a bridge session while one batch runs: positions, which its commit stores. Publications are read when
- * a poll asks for them.
+ * The channels of a bridge session while one batch runs: its positions, which the batch's commit stores. Publications
+ * are read when a poll asks for them.
  */
 export class PolledSubscriptions implements Subscriptions {
   readonly #channels: ChannelBroker
@@ -27,7 +27,7 @@ export class PolledSubscriptions implements Subscriptions {
     this.#positions = positions
   }
 
-  /** What differs from the stored session. */
+  /** Differences from the stored session. */
   get changes(): PositionChanges {
     return this.#changes
   }
@@ -52,7 +52,7 @@ export class PolledSubscriptions implements Subscriptions {
     return joined
   }
 
-  /** Where the changes of presence begin: none before the subscribe is sent. */
+  /** Start of the changes of presence: none are sent before the `subscribed`. */
   async #topOfPresence(channel: string, owners: string | undefined): Promise<Position> {
     const options = { fresh: true, ...(owners === undefined ? {} : { owners }) }
     return (await this.#channels.readAfter(presenceChannelOf(channel), undefined, 0, options)).top
@@ -77,7 +77,7 @@ export class PolledSubscriptions implements Subscriptions {
     return { position: top, recovered: false, publications }
   }
 
-  /** Sets the position that the answer states, which may be before the one that `join` found. */
+  /** Sets the position stated in the answer, which may be before the one returned by `join`. */
   moveTo(channel: string, position: Position): void {
     this.#set(channel, position)
   }

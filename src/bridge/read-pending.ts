@@ -9,14 +9,14 @@ import type { MaybePromise } from '../store/maybe-promise.js'
 import { noChanges, type PositionChanges, type Positions } from './positions.js'
 import type { PresencePacer } from './presence-pacer.js'
 
-/** A publication's frame without its beginning, see `publicationMembers`. */
+/** The end of a publication's frame, see `publicationMembers`. */
 export type PublicationText = string
 
 /** Publications after a session's positions, as frames to be signed, and the positions behind them. */
 export interface PendingFrames {
   readonly outgoing: readonly (Outgoing | PublicationText)[]
   readonly positions: PositionChanges
-  /** More publications are pending than fitted. */
+  /** More publications are pending than fit. */
   readonly isCut: boolean
 }
 
@@ -34,7 +34,7 @@ export class HistoryGap extends Error {
 /** Bytes of a publication's frame besides its data, estimated. */
 const frameOverheadBytes = 400
 
-/** The session that reads, as far as its changes of presence depend on it. */
+/** The reading session, as far as its changes of presence depend on it. */
 export interface PendingReader {
   readonly sessionId: string
   readonly pacer: PresencePacer
@@ -103,7 +103,7 @@ interface PresenceRead {
   readonly moved?: Position
 }
 
-/** All changes since the position, as one message. A gap is passed over: changes are a hint (PROTOCOL §10.7). */
+/** All changes since the position, as one message. A gap is skipped: changes are a hint (PROTOCOL §10.7). */
 async function readPresence(
   channels: ChannelBroker,
   name: string,

@@ -32,12 +32,12 @@ export interface ClaimedMessage {
   readonly decoded: DecodedUpstream | { readonly error: StoreUnavailable }
 }
 
-/** What a batch leaves to commit, and whether it ends the session. */
+/** The result of a batch, and whether it ends the session. */
 export interface BatchResult {
   readonly pending: PendingCommit
   /** `bye` ends the session once `pending` is committed; any other code ends it at once. */
   readonly ending: BridgeEnding | undefined
-  /** With which it ran. */
+  /** The capabilities that it ran with. */
   readonly capabilities: Capabilities
   /** To be sent once `pending` is committed. */
   readonly calls: readonly RegisteredCall[]
@@ -48,7 +48,7 @@ const maxRecoveredBytes = 131_072
 
 const noCalls: readonly RegisteredCall[] = []
 
-/** Answers that list things. */
+/** Answers with lists. */
 const listTypes: ReadonlySet<string> = new Set<Reply['type']>(['history', 'sessions', 'presence'])
 
 /** Opens a message that this instance took over with its claim. */
@@ -66,7 +66,7 @@ export function decodeClaimed(
 
 /**
  * Runs claimed messages one after another, in the order of their seqs. Their effects use `sessionId:seq` as idempotency
- * key, so that another instance can repeat a batch whose answers were lost with its instance (PROTOCOL §9.4 c).
+ * key, so that another instance can repeat a batch if its instance is lost before the answers (PROTOCOL §9.4 c).
  */
 export function runBatch(
   dependencies: SessionDependencies,
@@ -77,7 +77,7 @@ export function runBatch(
   return whenReady(batch.run(messages), () => batch.result)
 }
 
-/** One batch while it runs, and what its handlers get to see of the session. */
+/** One running batch, and the part of the session that its handlers see. */
 class Batch implements HandlerContext {
   readonly dependencies: SessionDependencies
   readonly peer: Peer
@@ -86,7 +86,7 @@ class Batch implements HandlerContext {
   readonly #lists: ListBudget
   readonly #answered: number[] = []
   readonly #outgoing: Outgoing[] = []
-  // Made when a message needs them: most need none.
+  // Created when a message needs them: most need none.
   #subscriptions: PolledSubscriptions | undefined
   #calls: BatchCalls | undefined
   #slots: LicenseSlots | undefined
@@ -144,7 +144,7 @@ class Batch implements HandlerContext {
     return this.#slots
   }
 
-  /** Any instance may serve the next exchange: the store alone has those that change. */
+  /** Any instance may serve the next exchange, so only the store has changed attributes. */
   changeAttributes(): void {}
 
   listBytes(): number {

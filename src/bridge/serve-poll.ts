@@ -17,7 +17,7 @@ export type Accepted = Extract<ExchangeOutcome, { kind: 'accepted' }>
 /** Upper bound of a `polled` with its signature and line feed, in bytes: it counts as part of the answer. */
 const polledBytes = 192
 
-/** @param holdMs how long the poll is held when nothing waits; 0: it is answered at once */
+/** @param holdMs how long the poll is held while no frames wait; 0: it is answered at once */
 export function servePoll(
   context: ExchangeContext,
   body: ExchangeBody,
@@ -57,7 +57,7 @@ function answerPoll(
   })
 }
 
-/** Ends a session that expired, left a fresh challenge unanswered, or avoids one. @throws SessionEnded */
+/** Ends a session that expired, did not answer a fresh challenge, or avoids one. @throws SessionEnded */
 function endIfDue(
   { dependencies, session }: ExchangeContext,
   messages: ExchangeBody['messages'],
@@ -66,7 +66,7 @@ function endIfDue(
   const { now, steadyNow, isGracePeriod, settings } = dependencies
   if (now() >= session.expiresAt) session.end('SESSION_EXPIRED')
   const { challenge, claims } = session.state.current
-  // Only the answer to a new poll carries a challenge: a client that sends messages with old polls alone avoids it.
+  // Only answers to new polls contain challenges: a client that sends messages only with old polls avoids them.
   const isAvoided = !isNewPoll && isDue(challenge, steadyNow() - challengeSeconds * 1000, settings.freshChallengeMs)
   const isUnanswered =
     challenge.open !== undefined &&
@@ -76,7 +76,7 @@ function endIfDue(
   session.requireLive()
 }
 
-/** A message that was answered before proves nothing again: only one that still has its claim can be the response. */
+/** A message that was already answered proves nothing: only a message that still has its claim can be the response. */
 function mayRespond(message: BatchMessage, claims: readonly Claim[]): boolean {
   return answersChallenge(message) && claims.some(({ seq }) => seq === message.seq)
 }
@@ -140,7 +140,7 @@ async function deliver(context: ExchangeContext): Promise<void> {
   session.requireLive()
 }
 
-/** The waiting frames from the first on, as many as fit and at least one (PROTOCOL §9.4 e). */
+/** The waiting frames from the first on, as many as fit, at least one (PROTOCOL §9.4 e). */
 function compose({ dependencies, session }: ExchangeContext, poll: number): ExchangeAnswer {
   const { frames, sent, ack } = session.state.current
   let bytesLeft = dependencies.settings.limits.answerBytes - polledBytes
@@ -154,10 +154,10 @@ function compose({ dependencies, session }: ExchangeContext, poll: number): Exch
   return answer
 }
 
-/** Reasons that frames were committed for; the others need a look at the channels only. */
+/** Reasons with committed frames; the others only require a check of the channels. */
 const bringsFrames: ReadonlySet<string> = new Set(['frames', 'call', 'outcomes'])
 
-/** Holds the poll until frames wait for it, its time is up, or it is terminated. */
+/** Holds the poll until frames wait for it, it times out, or it is terminated. */
 async function waitForFrames(context: ExchangeContext, { held, holdMs }: Hold): Promise<ExchangeAnswer> {
   const { dependencies, settings, session, onDisconnect } = context
   const { state } = session
@@ -181,7 +181,7 @@ async function waitForFrames(context: ExchangeContext, { held, holdMs }: Hold): 
       case 'draining':
         return compose(context, held.poll)
       case 'outcomes':
-        // Another instance may have brought them meanwhile.
+        // Another instance may have committed them meanwhile.
         await state.reload()
         await session.calls.bringDue(session)
         break

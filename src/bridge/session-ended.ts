@@ -6,7 +6,7 @@ export type BridgeEnding = EndingCode | 'bye'
 /** The session has ended, here or on another instance. */
 export class SessionEnded extends Error {
   override readonly name = 'SessionEnded'
-  /** The code that the store keeps; undefined when the store does not know the session. */
+  /** The stored code; undefined if the store does not know the session. */
   readonly ending: string | undefined
 
   constructor(ending: string | undefined) {

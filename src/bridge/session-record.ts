@@ -5,7 +5,7 @@ import type { Attributes } from '../protocol/messages.js'
 import type { Registry } from '../registry/index.js'
 import { writesPlain } from '../registry/schema-in-use.js'
 
-/** What is fixed when a session opens. The store keeps it sealed as a whole and bound to the session's id. */
+/** The fixed part of a session. The store keeps it sealed as a whole and bound to the session's id. */
 export interface SessionRecord {
   readonly peer: Peer
   readonly keys: SessionKeys
@@ -31,7 +31,9 @@ interface StoredRecord extends Capabilities {
   readonly serverKey: string
 }
 
-/** The form of versions before sealed records, for instances of them that run beside this one: only the keys are sealed. */
+/**
+ * The form of versions before sealed records, for their instances that run beside this one: only the keys are sealed.
+ */
 interface PlainRecord extends Omit<StoredRecord, 'clientKey' | 'serverKey'> {
   /** Both keys, one after the other, in base64. */
   readonly sealed: string

@@ -8,8 +8,8 @@ function isOlder(a: BridgeState, b: BridgeState): boolean {
 }
 
 /**
- * A state that a commit made before the reply of an earlier exchange settled: what the exchange claimed and acknowledged
- * stays true, since the commit did not know of it.
+ * A state that a commit made before the reply of an earlier exchange settled: the claims and the `ack` of the exchange
+ * stay valid, since the commit did not include them.
  */
 function withExchange(latest: BridgeState, { received, ack, claims }: BridgeState): BridgeState {
   return {
@@ -21,7 +21,9 @@ function withExchange(latest: BridgeState, { received, ack, claims }: BridgeStat
   }
 }
 
-/** One session as the last step of the store showed it to this instance. Other instances may have changed it since. */
+/**
+ * One session as the last step of the store returned it to this instance. Other instances may have changed it since.
+ */
 export class SessionState {
   readonly #store: BridgeStore
   readonly #sessionId: string
@@ -59,8 +61,8 @@ export class SessionState {
   }
 
   /**
-   * Sets what a step of the store showed. Redis answers the steps of one instance in order, but the promises of two
-   * replies that arrive together may settle in another one: an older state adds only what a commit cannot have known.
+   * Applies the result of a step. Redis answers the steps of one instance in order, but the promises of replies that
+   * arrive together may settle in another order: an older state adds only changes that a commit cannot include.
    */
   apply(state: BridgeState): void {
     const latest = this.#latest
@@ -101,7 +103,7 @@ export class SessionState {
     })
   }
 
-  /** Resolves every `changed`: those who wait for claims check them again. */
+  /** Resolves every `changed`, so that waiters check claims again. */
   notifyWaiting(): void {
     for (const done of this.#waiting) done()
   }

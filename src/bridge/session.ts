@@ -19,7 +19,7 @@ import type { PolledCalls } from './polled-calls.js'
 import { type BridgeEnding, SessionEnded } from './session-ended.js'
 import { SessionState } from './session-state.js'
 
-/** A session when this instance opens or loads it. */
+/** A session that this instance opens or loads. */
 export interface BridgeSessionParams {
   readonly peer: Peer
   readonly keys: SessionKeys
@@ -29,11 +29,11 @@ export interface BridgeSessionParams {
   readonly expiresAt: number
   /** Unix milliseconds; 0 when this instance has not seen it yet. */
   readonly lastSeenAt: number
-  /** Instances of an earlier version may share the session: what the store keeps of its messages is not sealed. */
+  /** Instances of an earlier version may share the session: its stored messages are not sealed. */
   readonly isPlain?: boolean
   /** Set when the session has ended already: it is loaded only to sign the 410. */
   readonly ending?: string
-  /** Of all sessions of the bridge. */
+  /** Shared by all sessions of the bridge. */
   readonly calls: PolledCalls
 }
 
@@ -48,10 +48,10 @@ export class BridgeSession implements LiveSession, OutboxOwner {
   readonly log: Log
   readonly verifier: Mac
   readonly signer: Mac
-  /** Seals what leaves this process with a claim. */
+  /** Seals data stored with a claim. */
   readonly claims: ClaimSealer
   readonly openedAt: number
-  /** What the bodies of its requests count for. */
+  /** The key that bodies of its requests count for. */
   readonly bodyOwner: string
   readonly state: SessionState
   readonly outbox: Outbox
@@ -91,7 +91,7 @@ export class BridgeSession implements LiveSession, OutboxOwner {
     return this.#peer
   }
 
-  /** When the session ends at the latest, unix milliseconds. */
+  /** Latest end of the session, in unix milliseconds. */
   get expiresAt(): number {
     return this.#expiresAt
   }
@@ -120,7 +120,7 @@ export class BridgeSession implements LiveSession, OutboxOwner {
     this.#notifyEnd()
   }
 
-  /** The session was ended by another instance. */
+  /** Ends the session here: another instance has ended it. */
   markEnded(ending: string): void {
     this.#ending ??= ending
     this.#notifyEnd()
@@ -137,7 +137,7 @@ export class BridgeSession implements LiveSession, OutboxOwner {
     this.#isLeaving = true
   }
 
-  /** To be called when an answer with the waiting frames was composed. */
+  /** Call it when an answer with the waiting frames was composed. */
   answerComposed(): void {
     if (this.#isLeaving) this.end('bye')
   }
@@ -203,7 +203,7 @@ export class BridgeSession implements LiveSession, OutboxOwner {
 }
 
 function leaveForbidden(peer: Peer, { positions }: BridgeState): PendingCommit | undefined {
-  // The changes of presence of a channel end with it.
+  // The changes of presence of a channel end with the subscription.
   const left = [...positions.keys()].filter(channel => !maySubscribe(peer, subjectOf(channel) ?? channel))
   const forbidden = left.filter(channel => subjectOf(channel) === undefined)
   if (left.length === 0) return undefined

@@ -22,7 +22,7 @@ import { StoredEndings } from './stored-endings.js'
 /** A session without an exchange on this instance for this number of heartbeat timeouts is forgotten here. */
 const idleTimeouts = 2
 
-/** Sessions that were seen at all: those that were only loaded have 0. */
+/** Least `lastSeenAt` of a session that was active here; sessions that were only loaded have 0. */
 const firstSeenAt = 1
 
 export interface OpenedSession {
@@ -32,8 +32,8 @@ export interface OpenedSession {
 }
 
 /**
- * The bridge's sessions that this instance served lately. The store has all of them, so any instance can load any
- * session (PROTOCOL §9.1).
+ * Bridge sessions that this instance served recently. The store has all of them, so any instance can load any session
+ * (PROTOCOL §9.1).
  */
 export class BridgeSessions implements SessionSource {
   readonly transport = 'bridge'
@@ -44,7 +44,7 @@ export class BridgeSessions implements SessionSource {
   readonly #endings: StoredEndings
   readonly calls: PolledCalls
   readonly #stopListening: () => void
-  /** Without its heartbeat other instances take over the claims of this one. */
+  /** Without a heartbeat, other instances take over the claims of this one. */
   readonly announcer: InstanceAnnouncer
 
   constructor(dependencies: SessionDependencies, settings: BridgeSettings) {
@@ -101,7 +101,7 @@ export class BridgeSessions implements SessionSource {
     return { session, positions }
   }
 
-  /** The session if this instance served it lately. */
+  /** The session, if this instance served it recently. */
   known(sessionId: string): BridgeSession | undefined {
     return this.#loading.has(sessionId) ? undefined : this.#index.get(sessionId)
   }
@@ -121,7 +121,7 @@ export class BridgeSessions implements SessionSource {
     const stored = await this.#dependencies.store.bridge.info(sessionId)
     const record = stored === undefined ? undefined : this.#unseal(sessionId, stored.info)
     if (stored === undefined || record === undefined) return undefined
-    // A request for a session is no sign of life until it verifies (PROTOCOL §5.2).
+    // An unverified request does not count as activity of its session (PROTOCOL §5.2).
     const ending = stored.ended === undefined ? {} : { ending: stored.ended }
     const session = this.#create({ ...record, lastSeenAt: 0, isPlain: isPlainSession(stored.info), ...ending })
     this.#index.add(session)
@@ -184,7 +184,7 @@ export class BridgeSessions implements SessionSource {
     return session !== undefined
   }
 
-  /** A session that only sends what is refused is not active; what it sends is counted all the same. */
+  /** A session is not active if all its messages are refused; its traffic is counted all the same. */
   *heartbeatsSince(since: number): Iterable<Heartbeat> {
     for (const session of this.#index.values()) {
       const { counter } = session.activity
@@ -217,7 +217,7 @@ export class BridgeSessions implements SessionSource {
     return false
   }
 
-  /** Renews deadlines only: a bridge session that the store lost does not exist any more. */
+  /** Renews deadlines only: a bridge session lost by the store no longer exists. */
   async reregister(): Promise<void> {
     await this.#dependencies.store.sessions.touch([...this.heartbeatsSince(firstSeenAt)])
   }
@@ -232,7 +232,7 @@ export class BridgeSessions implements SessionSource {
 
   #isForgettable({ ending, activity, processor, peer }: BridgeSession, steadyNow: number): boolean {
     if (activity.inFlight > 0 || !processor.isIdle || this.#loading.has(peer.sessionId)) return false
-    // What it has sent is still to be written.
+    // Its counts have yet to be written.
     if (ending === undefined && activity.counter.isPending) return false
     const idleMs = steadyNow - activity.lastSeenAt
     return ending !== undefined || idleMs > idleTimeouts * this.#settings.heartbeatTimeoutSeconds * 1000

@@ -8,7 +8,7 @@ import type { PublicationText } from './read-pending.js'
 /** A frame without seq and signature. */
 export type Unsigned = Outgoing | FrameText | PublicationText
 
-/** A reply as the answer to the message with this seq, before it has one of its own. */
+/** A reply to the message with this seq, before it has a seq itself. */
 export function answerTo(seq: number, reply: Reply): Outgoing {
   return Object.assign({ type: reply.type, re: seq }, reply) as Outgoing
 }

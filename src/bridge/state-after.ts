@@ -4,7 +4,7 @@ import { applyChanges, type PositionChanges } from './positions.js'
 
 const noAwaited: ReadonlyMap<number, AwaitedCall | undefined> = new Map()
 
-/** What a commit made of a session. */
+/** The state of a session after a commit. */
 export interface CommittedChanges {
   readonly pending: PendingCommit
   readonly frames: readonly string[]
@@ -12,9 +12,9 @@ export interface CommittedChanges {
 }
 
 /**
- * The state that a commit made.
- * @param state   the one that it was based on
- * @param latest  the one that was seen last: an exchange changes it without a new version
+ * Computes the state after a commit.
+ * @param state   the base of the commit
+ * @param latest  the last known state: exchanges change it without a new version
  */
 export function stateAfter(
   state: BridgeState,

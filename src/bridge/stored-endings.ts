@@ -7,7 +7,7 @@ import { endedRetentionMs } from './settings.js'
 /** Ends sessions in the store. */
 export class StoredEndings {
   readonly #dependencies: SessionDependencies
-  /** Writes that the store has not confirmed yet. */
+  /** Writes not yet confirmed by the store. */
   readonly #pending = new Set<Promise<void>>()
 
   constructor(dependencies: SessionDependencies) {
@@ -35,7 +35,7 @@ export class StoredEndings {
     this.#pending.add(write)
   }
 
-  /** No instance may serve the session at the moment, so every instance ends it in the store. */
+  /** A session that no instance may be serving: every instance ends it in the store. */
   revokeInBackground(sessionId: string): void {
     this.#revoke(sessionId).catch((error: unknown) => {
       const failed = `could not revoke the session ${sessionId}`

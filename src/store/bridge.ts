@@ -3,27 +3,28 @@ import type { Position } from './channels.js'
 import type { MaybePromise } from './maybe-promise.js'
 
 /**
- * Bridge sessions in the store (PROTOCOL §9). Any instance serves any request, so the store holds the whole state of a
- * session. Each method is one atomic step; `docs/model/` verifies that these steps lose no message and run none twice.
+ * Bridge sessions in the store (PROTOCOL §9). Any instance serves any request, so the store has the whole state of a
+ * session. Each method is one atomic step; `docs/model/` verifies that these steps neither lose a message nor run one
+ * twice.
  *
- * Upstream, a message is *claimed* before it runs, and the commit of its answer removes the claim; where its answer needs no more than the state, one step does both. Downstream, that
- * commit assigns frames their `seq` and adds them to the *outbox*, where they stay until they are acknowledged. A commit
- * names the version that it is based on: if two instances sign the next frame, one commit succeeds and the other
- * instance reads the state again.
+ * Upstream, a message is *claimed* before it runs, and the commit of its answer removes the claim. One step does both
+ * if the answer depends on the state alone. Downstream, that commit assigns each frame its `seq` and adds it to the
+ * *outbox*, where it stays until it is acknowledged. A commit states its base version: if two instances sign the next
+ * frame, one commit succeeds and the other instance reads the state again.
  */
 
-/** What is fixed when a session opens. */
+/** The fixed part of a session. */
 export interface NewBridgeSession {
   readonly sessionId: string
   /** Opaque to the store: the peer, and the session's keys, sealed. */
   readonly info: string
-  /** The positions of the channels that are joined from the start. */
+  /** Positions in the channels that are joined from the start. */
   readonly positions: ReadonlyMap<string, Position>
   /** When the next fresh challenge is due, unix milliseconds. */
   readonly challengeAt: number
 }
 
-/** A message that was accepted and has no answer yet. */
+/** An accepted message without an answer. */
 export interface Claim {
   readonly seq: number
   /** The instance that runs it. */
@@ -38,20 +39,23 @@ export interface ChallengeState {
   readonly open?: string
 }
 
-/** A call that the session made, and whose outcome it has not got yet (PROTOCOL §16). */
+/** A call by the session that awaits its outcome (PROTOCOL §16). */
 export interface AwaitedCall extends WantedCall {
-  /** When the session gets an outcome at the latest, unix milliseconds; 0: there is one, and it did not fit into the outbox. */
+  /**
+   * Latest time for the session to get an outcome, in unix milliseconds; 0: the outcome exists, and did not fit into
+   * the outbox.
+   */
   readonly deadline: number
 }
 
-/** A call to the session, whose frame a commit brings. */
+/** A call to the session, whose frame the commit adds. */
 export interface ReceivedCall {
   readonly callId: string
   /** Unix milliseconds. */
   readonly expiresAt: number
   /** Unix milliseconds: calls that have expired by then are forgotten. */
   readonly now: number
-  /** Most calls that the session has not answered; above, the commit is `busy`. */
+  /** Most unanswered calls to the session; above, the commit is `busy`. */
   readonly maxOpen: number
 }
 
@@ -68,7 +72,7 @@ export interface BridgeState {
   /** The frames after `ack`, in order: as many as fit into the requested bytes, at least one. */
   readonly frames: readonly string[]
   readonly positions: ReadonlyMap<string, Position>
-  /** In the order of their seqs. */
+  /** In order of their seqs. */
   readonly claims: readonly Claim[]
   readonly challenge: ChallengeState
   /** By the seq of the call. */
@@ -90,18 +94,18 @@ export interface ExchangeRequest {
   /** Long-term rate of messages and polls per second, with a burst of {@link burstSeconds}; 0 is unlimited. */
   readonly perSecond: number
   /**
-   * The exchange only keeps the session alive or lets something end, so a store without memory for more runs it from its
-   * reserve. Default false.
+   * The exchange only keeps the session alive or frees memory, so a full store runs it from its reserve. Default false.
    */
   readonly mayUseReserve?: boolean
   /**
-   * The state that the caller has seen last: where nothing but this exchange has changed it since, the store need not read
-   * it again. The outcome is the same without it.
+   * The last state known to the caller: if only this exchange changes it, the store need not read it again. It does not
+   * affect the outcome.
    */
   readonly known?: BridgeState | undefined
   /**
-   * One frame per message, from seq `ack + 1` on: its answer. The step then claims nothing and commits the answers, or
-   * does nothing if they are not the next frames, or an earlier message is open. For messages that have no other effect.
+   * One frame per message, from seq `ack + 1` on: its answer. The step then claims nothing and commits the answers. It
+   * has no effect if they are not the next frames, or if an earlier message is open. Only for messages without any
+   * other effect.
    */
   readonly answers?: readonly string[] | undefined
 }
@@ -112,7 +116,7 @@ export function leavesNothingOpen({ claims, sent }: BridgeState, ack: number): b
 }
 
 export type ExchangeOutcome =
-  /** Unknown session. `isRewound`: it is from before the store was rewound (PROTOCOL §10.5); so are all others. */
+  /** Unknown session. `isRewound`: its state is from before the store was rewound (PROTOCOL §10.5), like all others. */
   | { readonly kind: 'missing'; readonly isRewound: boolean }
   | { readonly kind: 'ended'; readonly code: string }
   /** The batch begins above the next seq; nothing was changed. */
@@ -125,7 +129,7 @@ export type ExchangeOutcome =
   | {
       readonly kind: 'accepted'
       readonly isNewPoll: boolean
-      /** The number of messages, the last of the batch, that this call claimed; 0 if it answered them. */
+      /** Number of messages, the last of the batch, that this call claimed; 0 if it answered them. */
       readonly claimed: number
       readonly state: BridgeState
     }
@@ -142,15 +146,15 @@ export interface BridgeCommit {
   /** New positions of channels; undefined: the channel was left. */
   readonly positions: ReadonlyMap<string, Position | undefined>
   readonly challenge?: ChallengeState | undefined
-  /** Calls that the session made; undefined: it has the outcome. By the seq of the call. */
+  /** Calls by the session; undefined: it has the outcome. By the seq of the call. */
   readonly awaited?: ReadonlyMap<number, AwaitedCall | undefined> | undefined
   readonly receives?: ReceivedCall | undefined
-  /** Ids of calls to the session that it has answered. */
+  /** Ids of answered calls to the session. */
   readonly answeredCalls?: readonly string[] | undefined
   /**
-   * Sent to the instance of a held poll, if that is another one: `channels` if a channel was joined or left, `frames`
-   * unless the answer to this instance's own exchange delivers the frames (rule g), `call` if the frames must not wait
-   * for more.
+   * Sent to the instance of a held poll, if it is another instance: `channels` if a channel was joined or left,
+   * `frames` unless the answer to this instance's own exchange delivers the frames (rule g), `call` if the frames must
+   * not wait for more.
    */
   readonly notify?: 'frames' | 'channels' | 'call' | undefined
   /** Most frames in the outbox (PROTOCOL §11). */
@@ -169,7 +173,7 @@ export type CommitOutcome = 'done' | 'changed' | 'full' | 'gone' | 'busy'
 export type BridgeNotification =
   /** Frames were committed that no exchange delivers. */
   | 'frames'
-  /** The same, and they must not wait for more. */
+  /** The same, and they must not wait for further frames. */
   | 'call'
   /** A channel was joined or left. */
   | 'channels'
@@ -191,7 +195,7 @@ export interface ClaimedMessage {
   readonly text: string
 }
 
-/** What a live instance announces with its heartbeat. */
+/** The announcement of a live instance, sent with its heartbeat. */
 export interface InstanceAnnouncement {
   /** The newest schema that it can read. */
   readonly schemaVersion: number
@@ -203,7 +207,7 @@ export interface InstanceAnnouncement {
 
 export interface EndedBridgeSession {
   readonly code: string
-  /** Ids of calls. Empty if the session had ended before. */
+  /** Ids of calls. Empty if the session had already ended. */
   readonly openCalls: readonly string[]
 }
 
@@ -218,20 +222,20 @@ export interface BridgeStore {
   /** Moves the claims of a dead instance to another. @returns their messages, in order */
   takeOver(sessionId: string, from: string, to: string): Promise<readonly ClaimedMessage[]>
   /**
-   * Ends a session: its outbox is dropped; its info and the code are kept for `keptMs`. The first call decides the code.
-   * @returns the code that was decided, and the calls to the session that it has not answered; undefined if the session
-   *   is unknown
+   * Ends a session: its outbox is dropped; its info and its code are kept for `keptMs`. The first call determines the
+   * code.
+   * @returns the code, and the unanswered calls to the session; undefined if the session is unknown
    */
   end(sessionId: string, code: string, keptMs: number): Promise<EndedBridgeSession | undefined>
   /**
    * Marks an instance as alive for `lifeMs`.
-   * @param announcement  what other instances can read of it
+   * @param announcement  its data for other instances
    */
   heartbeat(instanceId: string, lifeMs: number, announcement: InstanceAnnouncement): Promise<void>
   isAlive(instanceId: string): Promise<boolean>
-  /** Sets the listener for an instance's notifications. @returns removes it */
+  /** Sets the listener for an instance's notifications. @returns a function that removes it */
   listen(instanceId: string, listener: BridgeListener): () => void
 }
 
-/** A burst may use this many seconds of the rate in advance. */
+/** A burst may use the rate of this number of seconds in advance. */
 export const burstSeconds = 2

@@ -1,4 +1,4 @@
-/** What a change of durable state concerns, so that every instance revalidates the sessions that it affects. */
+/** The object of a change of durable state, so that every instance revalidates the affected sessions. */
 export interface ChangeEvent {
   /** `client`: the client or its keys; `ticket`: one of the client's tickets; `session`: the session is revoked. */
   readonly kind: ChangeKind
@@ -8,9 +8,9 @@ export interface ChangeEvent {
 
 /** A change event as the store lists it. */
 export interface SequencedChange {
-  /** The number of the audit entry that was written with it. */
+  /** Number of its audit entry. */
   readonly seq: number
-  /** Undefined if a newer version of the gateway wrote an event of a kind that this version does not know. */
+  /** Undefined if a newer version of the gateway wrote an event of a kind unknown to this version. */
   readonly event: ChangeEvent | undefined
 }
 

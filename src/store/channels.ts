@@ -1,11 +1,11 @@
 import type { MaybePromise } from './maybe-promise.js'
 
 /**
- * Channels in the store (PROTOCOL §10): offsets, a bounded history, and notifications to every instance that listens.
+ * Channels in the store (PROTOCOL §10): offsets, a bounded history, and notifications to every listening instance.
  *
- * **The fence.** An offset never goes back under one epoch. A store that was rewound (an older snapshot, a failover that
- * lost writes) has another identity. A channel that was written under another identity gets a new epoch when it is next
- * touched, so that a reader sees a break and never a silent gap (PROTOCOL §10.5).
+ * **The fence.** An offset never goes back under one epoch. A store that was rewound (an older snapshot, a failover
+ * that lost writes) has another identity. A channel written under another identity gets a new epoch at its next use, so
+ * that a reader sees a break and never a silent gap (PROTOCOL §10.5).
  */
 
 /** A place in a channel. `offset` 0 is before the first publication. */
@@ -20,7 +20,7 @@ export interface StoredPublication {
   readonly data: string
   /** Unix milliseconds. */
   readonly publishedAt: number
-  /** Whose quotas count it, see owners.ts. Absent: nobody's, or an earlier version stored it. */
+  /** Owners whose quotas count it, see owners.ts. Absent: none, or an earlier version stored it. */
   readonly owners?: string
 }
 
@@ -29,9 +29,9 @@ export interface Published extends Position {
   readonly duplicate: boolean
 }
 
-/** A publication that a history no longer keeps. */
+/** A publication dropped from a history. */
 export interface Dropped {
-  /** Whose quotas counted it, see owners.ts; '' if that is unknown. */
+  /** Owners whose quotas counted it, see owners.ts; '' if unknown. */
   readonly owners: string
   /** As {@link ChannelStore.bytesOf} counts them. */
   readonly bytes: number
@@ -39,7 +39,7 @@ export interface Dropped {
   readonly publishedAt: number
 }
 
-/** A channel as one read found it. */
+/** The state of a channel at one read. */
 export interface ChannelState {
   /** The position of the newest publication. */
   readonly top: Position
@@ -50,7 +50,7 @@ export interface ChannelState {
   readonly publications?: readonly StoredPublication[]
 }
 
-/** Which publications {@link ChannelStore.newest} returns. */
+/** Range of {@link ChannelStore.newest}. */
 export interface PageRequest {
   /** They end just before this one. Absent: they end with the newest. */
   readonly before?: Position | undefined
@@ -60,13 +60,13 @@ export interface PageRequest {
   readonly maxBytes: number
 }
 
-/** Publications that a channel still keeps, the newest that fit into a request. */
+/** The newest publications kept in a channel, as many as fit into the request. */
 export interface ChannelPage {
   /** The position of the newest publication, as of this read. */
   readonly top: Position
   /** Oldest first, without a gap; none if `before` has another epoch. */
   readonly publications: readonly StoredPublication[]
-  /** Whether older ones are still kept. */
+  /** Whether the history has older ones. */
   readonly more: boolean
 }
 
@@ -87,7 +87,9 @@ export interface PublishOptions {
   readonly sessionId?: string | undefined
 }
 
-/** How long a publication's result is kept for repeats with its idempotency key, in milliseconds (PROTOCOL §7). */
+/**
+ * Time for which a publication's result is kept for repeats with its idempotency key, in milliseconds (PROTOCOL §7).
+ */
 export const idempotencyLifeMs = 5 * 60 * 1000
 /** The same for a message of a bridge session, in milliseconds: a claim runs again within 15 s (PROTOCOL §9.4 c). */
 export const sessionResultLifeMs = 60 * 1000
@@ -95,23 +97,23 @@ export const sessionResultLifeMs = 60 * 1000
 export const historyBytes = 4 * 1024 * 1024
 /** A publication that is older than the history's life is dropped by the next one, this number at once. */
 export const maxAgedDrops = 64
-/** A channel that was never published to is forgotten this long after its last use, in milliseconds. */
+/** Life of a channel that was never published to, after its last use, in milliseconds. */
 export const unpublishedLifeMs = 10 * 60 * 1000
-/** Any other channel. It comes back with another epoch. In milliseconds. */
+/** Life of any other channel after its last use, in milliseconds. It returns with another epoch. */
 export const publishedLifeMs = 60 * 60 * 1000
 
-/** What a store keeps of each channel, beside {@link historyBytes}. */
+/** Bounds of each channel besides {@link historyBytes}. */
 export interface HistoryBounds {
   /** Most publications; older ones are dropped first. */
   readonly size: number
-  /** How long a publication is kept, in milliseconds. Older ones go with the next publication, or all together. */
+  /** Life of a publication, in milliseconds. Older ones go with the next publication, or all together. */
   readonly lifeMs: number
 }
 
 export const defaultHistory: HistoryBounds = Object.freeze({ size: 1024, lifeMs: 300_000 })
 
 /**
- * How long a channel is kept after its last use, in milliseconds: always longer than its history.
+ * Life of a channel after its last use, in milliseconds: always longer than its history.
  * @param historyLifeMs  see {@link HistoryBounds}
  */
 export function channelLifeMs(isPublished: boolean, historyLifeMs: number): number {
@@ -120,13 +122,13 @@ export function channelLifeMs(isPublished: boolean, historyLifeMs: number): numb
 
 /** Called synchronously, one call at a time. Neither method may throw. */
 export interface ChannelListener {
-  /** A publication of a channel that is listened to. In order per channel, but any may be missing or come twice. */
+  /** A publication of a watched channel. Ordered per channel, but any may be missing or duplicated. */
   publication(channel: string, epoch: string, publication: StoredPublication): void
   /** Notifications may have been lost: the connection broke, or a bounded queue overflowed. Verify all positions. */
   mayHaveMissed(): void
 }
 
-/** Faults on the way of publications to this instance, since it started. */
+/** Delivery faults of publications to this instance, since its start. */
 export interface ChannelCounts {
   /** Publications that were dropped because the queue was full. */
   dropped: number
@@ -139,8 +141,8 @@ export interface ChannelStore {
    * Publishes in one atomic step: idempotency, offset, history and the notification of listeners.
    * @param data  JSON text
    * @returns the publication's position; `conflict` if the key was used with other data
-   * @throws StoreUnavailable; `outcome` states whether the publication may have been made. ShareExceeded if the owner
-   *         has more than its share of the results of idempotency keys, and there is no capacity for more
+   * @throws StoreUnavailable; `outcome` states whether the publication may have been made. ShareExceeded if the results
+   *         of idempotency keys are at their bound and the owner exceeds its share
    */
   publish(channel: string, data: string, options: PublishOptions): MaybePromise<Published | 'conflict'>
   /**
@@ -151,46 +153,46 @@ export interface ChannelStore {
   /** Bytes that a publication costs the store while it is in a history. @param data  JSON text. @param owners  default '' */
   bytesOf(data: string, owners?: string): number
   /**
-   * Sets a listener for the publications that a call of this instance drops from a history, by a bound or with their
-   * channel; others that are dropped for their age or with the store's state may be left out. To be called once. It is
-   * called synchronously, before the call is answered, and may not throw.
+   * Sets a listener for publications that a call of this instance drops from a history, by a bound or with their
+   * channel. Publications dropped for their age or with the store's state may be left out. Call it once. The listener
+   * is called synchronously, before the call is answered, and must not throw.
    */
   onDrop(listener: (dropped: Dropped) => void): void
   /**
-   * Reads a channel's top and, given `after`, all that was published after it. An unknown channel is created with a new
-   * epoch and offset 0.
+   * Reads a channel's top and, given `after`, all publications after it. An unknown channel is created with a new epoch
+   * and offset 0.
    * @param limit    most publications; if there are more, none is returned
-   * @param created  gets the channel's name if this call created it
+   * @param created  receives the channel's name if this call created it
    */
   read(channel: string, after: Position | undefined, limit: number, created?: Set<string>): Promise<ChannelState>
   /**
-   * Reads the newest publications that are still kept, or those just before a position. An unknown channel is created.
-   * @param created  gets the channel's name if this call created it
+   * Reads the newest kept publications, or those just before a position. An unknown channel is created.
+   * @param created  receives the channel's name if this call created it
    * @throws StoreUnavailable
    */
   newest(channel: string, request: PageRequest, created?: Set<string>): Promise<ChannelPage>
   /**
    * The tops of many channels, in their order, in few round trips. Unknown channels are created.
-   * @param created  gets the names of those
+   * @param created  receives the names of created ones
    */
   tops(channels: readonly string[], created?: Set<string>): Promise<readonly Position[]>
-  /** Whether the channel is known, so that using it creates nothing. */
+  /** Whether the channel is known, so that its use creates nothing. */
   exists(channel: string): Promise<boolean>
-  /** Frees some of what has ended by time. To be called about once a second; Redis does it by itself. */
+  /** Frees part of the expired data. Call it about once a second; Redis expires keys by itself. */
   removeExpired(): void
   /**
    * Resolves when publications of these channels are received: each one after that arrives, or `mayHaveMissed` is
-   * called. Concurrent calls are batched. If it rejects, the channels stay requested and are received as soon as that is
+   * called. Concurrent calls are batched. If it rejects, the channels stay requested and are received as soon as
    * possible; `unlisten` withdraws the request.
    * @throws StoreUnavailable
    */
   listen(channels: readonly string[]): Promise<void>
   unlisten(channels: readonly string[]): void
-  /** Sets the listener. To be called once, before the first `listen`. */
+  /** Sets the listener. Call it once, before the first `listen`. */
   onPublication(listener: ChannelListener): void
   /** False while the subscriber's connection is down, or receives nothing although a probe was published. */
   readonly isReceiving: boolean
   readonly counts: Readonly<ChannelCounts>
-  /** Milliseconds that publications take from this instance back to its subscriber, as measured last. */
+  /** Last measured time for publications from this instance back to its subscriber, in milliseconds. */
   readonly lagMs: number
 }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 
 const digestChars = 22
 
-/** Compares the data of a repeated publication: 128 bits of SHA-256, against collisions made on purpose. */
+/** Identifies the data of a repeated publication: 128 bits of SHA-256, against deliberate collisions. */
 export function dataDigest(data: string): string {
   return hash('sha256', data, 'base64url').slice(0, digestChars)
 }

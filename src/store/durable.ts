@@ -5,11 +5,11 @@ export type RecordKey = `${string}:${string}`
 
 export interface StoredRecord {
   readonly key: RecordKey
-  /** The number of the audit entry that wrote it. It rises with each change, and no two states of a record share one. */
+  /** Number of the audit entry written with it. It rises with each change, and no two states of a record share one. */
   readonly version: number
   /** The record's JSON text. */
   readonly text: string
-  /** Whether the store has lost it: it is listed, but is not there. Then `text` is empty. Absent: it is there. */
+  /** Whether the store has lost it: it is listed but missing. `text` is then empty. Absent: it exists. */
   readonly isLost?: true
 }
 
@@ -23,8 +23,8 @@ export interface RecordWrite {
 }
 
 /**
- * Change events that are kept, the newest. Instances read them every second. The sessions of one that falls this far
- * behind have timed out.
+ * Change events that are kept, the newest. Instances read them every second. An instance this far behind has lost its
+ * sessions to timeouts.
  */
 export const maxChangeEvents = 100_000
 
@@ -44,50 +44,50 @@ export interface Change {
   readonly writes: readonly RecordWrite[]
   /**
    * Makes the audit entry that is written in the same transaction. It may be called more than once, each time with the
-   * log's head at that moment.
+   * current head of the log.
    */
   readonly audit: (head: AuditHead) => { readonly hash: string; readonly text: string }
   /** Announced to every instance after the change. */
   readonly event?: ChangeEvent
-  /** Audit entries up to this number are removed in the same transaction. At most {@link maxCutEntries} are. */
+  /** Removes audit entries up to this number in the same transaction, at most {@link maxCutEntries}. */
   readonly cutAuditThrough?: number
   /**
-   * The change revokes, suspends or removes something, or only records that everything was read. A store that refuses
-   * everything else for lack of memory or disk commits it from its reserve. Default false.
+   * The change revokes, suspends or removes something, or only records a complete read. A store without memory or disk
+   * space commits it from its reserve. Default false.
    */
   readonly isProtective?: boolean
 }
 
-/** What a store has lost besides single records. */
+/** Losses of a store other than single records. */
 export interface Damage {
   /** Kinds with records that their index does not list. */
   readonly unlisted: readonly string[]
   readonly isAuditLogLost: boolean
 }
 
-/** @returns what is lost, one part each, e.g. `the index of its client records`; empty: nothing */
+/** @returns the lost parts, e.g. `the index of its client records`; empty: none */
 export function lostParts({ unlisted, isAuditLogLost }: Damage): readonly string[] {
   return [...unlisted.map(kind => `the index of its ${kind} records`), ...(isAuditLogLost ? ['its audit log'] : [])]
 }
 
-/** Finds what a store has lost besides single records. */
+/** Detects losses of a store other than single records. */
 export interface DamageCheck {
-  /** Whether {@link find} may find something new. Cheap; the first call asks about stores that lack what most have. */
+  /** Whether {@link find} may find something new. Cheap; the first call is true for stores that lack usual parts. */
   isSuspect(): Promise<boolean>
   /**
-   * Examines every key, whatever store this is. From then on a list of records that are not all listed is rejected with
-   * StoreDamaged.
+   * Examines every key, regardless of the store's identity. From then on, lists of kinds with unlisted records are
+   * rejected with StoreDamaged.
    * @throws StoreUnavailable
    */
   find(): Promise<Damage>
 }
 
-/** Clients, licenses and the audit log: what outlives a restart. */
+/** Clients, licenses and the audit log: data that outlives a restart. */
 export interface DurableStore {
   /** The record; undefined if it does not exist. @throws RecordLost, StoreReplaced, StoreUnavailable */
   get(key: RecordKey): Promise<StoredRecord | undefined>
   /**
-   * Records of one kind in the order of their ids, lost ones included.
+   * Records of one kind in order of their ids, including lost ones.
    * @param after  an id; the list begins after it
    * @param limit  most records
    * @throws StoreDamaged, StoreReplaced, StoreUnavailable
@@ -99,17 +99,20 @@ export interface DurableStore {
    * @throws StoreUnavailable
    */
   commit(change: Change): Promise<number | 'conflict'>
-  /** Audit entries after number `after`, oldest first, at most `limit`. Those that were cut are left out. */
+  /** Audit entries after number `after`, oldest first, at most `limit`. Removed entries are left out. */
   auditAfter(after: number, limit: number): Promise<readonly { readonly seq: number; readonly text: string }[]>
   auditHead(): Promise<AuditHead>
   /**
-   * Events after audit number `after`, oldest first, at most `limit`. Of equal events only the newest is kept. A
-   * listener whose notification was lost finds the event here.
+   * Events after audit number `after`, oldest first, at most `limit`. Of equal events only the newest is kept.
+   * Listeners read events here whose notifications were lost.
    */
   changesAfter(after: number, limit: number): Promise<readonly SequencedChange[]>
-  /** The audit number of the newest change with this event; undefined if there is none among those that are kept. */
+  /** The audit number of the newest change with this event; undefined if none is kept. */
   lastChange(event: ChangeEvent): Promise<number | undefined>
-  /** Calls `listener` soon after a change with an event, by any instance. Calls may be lost. @returns stops listening */
+  /**
+   * Calls `listener` soon after a change with an event, by any instance. Calls may be lost. @returns a function that
+   * stops listening
+   */
   onChange(listener: () => void): () => void
   readonly damage: DamageCheck
 }

@@ -1,16 +1,16 @@
-/** Upper bounds of the buckets, in seconds. From 0.25 s on `/readyz` calls a store slow. */
+/** Upper bounds of the buckets, in seconds. `/readyz` calls a store slow from 0.25 s on. */
 export const durationBounds: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
-/** Verbs that are counted apart: far more than there are. Any more share `other`. */
+/** Verbs that are counted separately: far more than exist. Any more share `other`. */
 export const maxVerbs = 200
 
-/** How long the calls of one verb took. */
+/** Durations of the calls of one verb. */
 export interface VerbDurations {
-  /** Calls up to each of {@link durationBounds}, not cumulative; the last count is of those above all bounds. */
+  /** Calls up to each of {@link durationBounds}, not cumulative; the last count is for calls above all bounds. */
   readonly counts: Float64Array
   sumSeconds: number
 }
 
-/** How long the calls of a store take, by verb. Recording one allocates nothing once its verb is known. */
+/** Durations of a store's calls, by verb. Recording a call of a known verb allocates nothing. */
 export class StoreDurations {
   readonly #verbs = new Map<string, VerbDurations>()
 
@@ -24,7 +24,7 @@ export class StoreDurations {
     durations.sumSeconds += seconds
   }
 
-  /** Records how long a call takes. @returns its own promise */
+  /** Records the duration of a call. @returns the call's promise */
   async time<T>(verb: string, call: Promise<T>): Promise<T> {
     const startedAt = performance.now()
     try {

@@ -3,22 +3,22 @@
 /** Marks of used challenges. Challenges themselves are not stored (see `auth/challenge-token.ts`). */
 export interface ChallengeStore {
   /**
-   * The fence: a text that becomes another one when marks may have been lost, by a restart, a rewind, or because the store
-   * was emptied. Challenges are issued under it, so that one from before is refused.
+   * The fence: a text that changes when marks may have been lost, by a restart, a rewind or an emptied store.
+   * Challenges are issued under it, so that earlier ones are refused.
    * @throws StoreUnavailable
    */
   fence(): Promise<string>
   /**
-   * Marks a challenge as used. Of concurrent calls one succeeds.
-   * @param fence   under which the challenge was checked
-   * @param lifeMs  how long the mark is kept
-   * @returns false if it was marked before, or the fence is another one now
+   * Marks a challenge as used. Of concurrent calls, one succeeds.
+   * @param fence   the fence that the challenge was checked under
+   * @param lifeMs  life of the mark
+   * @returns false if it was marked before, or the fence has changed
    * @throws StoreUnavailable
    */
   use(token: string, fence: string, lifeMs: number): Promise<boolean>
 }
 
-/** A live session as every instance sees it. Times are in unix milliseconds. */
+/** A live session as shown to all instances. Times are in unix milliseconds. */
 export interface SessionEntry {
   readonly sessionId: string
   readonly clientId: string
@@ -27,15 +27,15 @@ export interface SessionEntry {
   readonly transport: 'ws' | 'bridge'
   readonly openedAt: number
   readonly expiresAt: number
-  /** When the session counts as dead unless it is touched before. */
+  /** The session counts as dead after this time, unless it is touched. */
   readonly deadline: number
   readonly remoteAddress: string
   readonly attributes: Readonly<Record<string, string>>
 }
 
-/** What a session has sent since it began. */
+/** Traffic of a session since it began. */
 export interface SessionCounts {
-  /** Verified frames; on the bridge each poll is one too. */
+  /** Verified frames; on the bridge each poll counts as one. */
   readonly frames: number
   readonly bytes: number
   /** Frames and exchanges that were answered with an error. */
@@ -51,35 +51,35 @@ export type CountedSession = SessionEntry & { readonly counts: SessionCounts }
 export interface TouchedSession {
   readonly sessionId: string
   readonly deadline: number
-  /** What it has sent since it was last touched; absent: nothing. */
+  /** Traffic since it was last touched; absent: none. */
   readonly counts?: SessionCounts | undefined
 }
 
 export interface SessionStore {
   /** @returns false if the client already has `maxPerClient` live sessions; the session is then not kept */
   open(entry: SessionEntry, maxPerClient: number): Promise<boolean>
-  /** Moves deadlines forward and adds counts, any number of sessions in one call. Unknown sessions are skipped. */
+  /** Extends deadlines and adds counts, for any number of sessions in one call. Unknown sessions are skipped. */
   touch(sessions: readonly TouchedSession[]): Promise<void>
-  /** Replaces the attributes of a session. @returns whether the session was there */
+  /** Replaces the attributes of a session. @returns whether the session exists */
   setAttributes(sessionId: string, attributes: SessionEntry['attributes']): Promise<boolean>
-  /** @returns whether the session was there */
+  /** @returns whether the session existed */
   end(sessionId: string): Promise<boolean>
   get(sessionId: string): Promise<SessionEntry | undefined>
-  /** Sessions in the order of their ids here; unknown ones are left out. */
+  /** Sessions in the order of the given ids; unknown ones are left out. */
   getMany(sessionIds: readonly string[]): Promise<readonly SessionEntry[]>
   /**
-   * Sessions in the order of their ids.
+   * Sessions in order of their ids.
    * @param after     a session id; the list begins after it
    * @param limit     most sessions
    * @param clientId  lists only this client's sessions
    */
   list(after: string, limit: number, clientId?: string): Promise<readonly CountedSession[]>
-  /** Sessions with the most frames, those with the most first. @param limit  most sessions */
+  /** Sessions with the most frames, in descending order. @param limit  most sessions */
   top(limit: number): Promise<readonly CountedSession[]>
   count(): Promise<number>
   /**
-   * Leases sessions whose deadline has passed, each to exactly one caller, who must end it. A session that was not ended
-   * is leased again after `leaseMs`, since its caller may have died.
+   * Leases overdue sessions, each to exactly one caller, who must end it. A session that was not ended is leased again
+   * after `leaseMs`, since its caller may have died.
    * @param now    unix milliseconds
    * @param limit  most sessions
    */
@@ -87,14 +87,14 @@ export interface SessionStore {
 }
 
 /**
- * The sessions that use a license concurrently: those whose last `validate` of it was VALID. Whoever ends or reaps a
+ * The sessions that use a license concurrently: those whose last `validate` of it was VALID. Ending or reaping a
  * session releases its slots; `endsAt` is the backstop.
  */
 export interface LicenseSlotStore {
   /**
    * Acquires a slot, or keeps the one that the session has.
    * @param max     most sessions that may use the license
-   * @param endsAt  when the slot ends by itself, unix milliseconds: the end of the session
+   * @param endsAt  expiry of the slot, unix milliseconds: the end of the session
    * @param now     unix milliseconds
    * @returns false if `max` other sessions have a slot at `now`
    */
@@ -106,19 +106,19 @@ export interface LicenseSlotStore {
 /** Short-lived credentials (PROTOCOL §3), each kept as a text until it ends. */
 export interface TicketStore {
   /**
-   * @param owner  who creates the ticket, e.g. a token
-   * @throws StoreUnavailable also if there are too many tickets; ShareExceeded if its owner has more of them than its share
+   * @param owner  creator of the ticket, e.g. a token
+   * @throws StoreUnavailable also if there are too many tickets; ShareExceeded if its owner exceeds its share
    */
   put(keyId: string, text: string, lifeMs: number, owner: string): Promise<void>
   get(keyId: string): Promise<string | undefined>
   /**
-   * Tickets in no particular order; one that is there throughout the pages is on at least one of them.
+   * Tickets in no particular order. A ticket that exists during the whole listing is on at least one page.
    * @param after  '' or the `next` of the previous page
    * @param limit  about how many tickets
    */
   list(after: string, limit: number): Promise<TicketPage>
   /**
-   * Replaces a text without changing when it ends. It works also when there is no capacity for more.
+   * Replaces a text without changing its end. Also works at the capacity limit.
    * @returns false if the ticket has another text meanwhile, or ended
    */
   replace(keyId: string, expected: string, text: string): Promise<boolean>
@@ -130,14 +130,14 @@ export interface TicketPage {
   readonly next?: string
 }
 
-/** Rates that all instances count together, by the generic cell rate algorithm: no window has an edge. */
+/** Rates counted jointly by all instances, by the generic cell rate algorithm, which has no window edges. */
 export interface RateLimitStore {
   /**
    * Consumes `cost` of a rate.
-   * @param name       what is limited
+   * @param name       identifies the rate
    * @param cost       0 only checks whether 1 is available
    * @param perMinute  the long-term rate; the burst has the same size
-   * @returns 0 if there was enough; otherwise the milliseconds until there is, and nothing was consumed
+   * @returns 0 if there was enough; otherwise nothing was consumed, and the milliseconds until there is enough
    */
   consume(name: string, cost: number, perMinute: number): Promise<number>
 }

@@ -4,7 +4,7 @@ const processBytes = 9
 const processPrefix = randomBytes(processBytes).toString('base64url')
 let count = 0
 
-/** A unique epoch. It is cheap, because every publication carries one in case its channel begins a new epoch. */
+/** A unique epoch. It is cheap to create: every publication gets one in case its channel begins a new epoch. */
 export function newEpoch(): string {
   return processPrefix + (count++).toString(36)
 }

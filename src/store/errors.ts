@@ -1,6 +1,6 @@
 /**
- * What is known of a failed call. `unsent`: it certainly had no effect, because it never reached the store or because
- * the store refused it. `unknown`: it may have taken effect.
+ * Outcome of a failed call. `unsent`: it certainly had no effect, because it never reached the store or because the
+ * store refused it. `unknown`: it may have taken effect.
  */
 export type StoreOutcome = 'unknown' | 'unsent'
 
@@ -9,16 +9,16 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
   readonly outcome: StoreOutcome
 
-  /** @param outcome  `unsent` only where that is certain */
+  /** @param outcome  `unsent` only if that is certain */
   constructor(cause?: unknown, outcome: StoreOutcome = 'unknown') {
     super('the store does not answer', { cause })
     this.outcome = outcome
   }
 }
 
-/** The store has no capacity left for things of this kind, and the owner of this one has more than its share of them. */
+/** The store's capacity for this kind of object is used up, and the object's owner exceeds its share. */
 export class ShareExceeded extends StoreUnavailable {
-  /** What there are too many of, e.g. `tickets`. */
+  /** The kind of object, e.g. `tickets`. */
   readonly what: string
 
   constructor(what: string, limit: number) {
@@ -27,7 +27,7 @@ export class ShareExceeded extends StoreUnavailable {
   }
 }
 
-/** The files of the data folder, or its disk, do not let the store open. The message states what to do. */
+/** The store cannot be opened because of the data folder's files or its disk. The message states what to do. */
 export class DataDirUnusable extends Error {
   override readonly name = 'DataDirUnusable'
 }

@@ -1,10 +1,10 @@
 import type { ChannelPage, StoredPublication } from './channels.js'
 import { publicationBytes } from './memory-cost.js'
 
-/** Bytes that many buffers hold together. */
+/** Bytes of many buffers together. */
 export interface HistoryBudget {
   bytes: number
-  /** A buffer drops its oldest publications while all of them together hold more. */
+  /** A buffer drops its oldest publications while all of them together exceed this. */
   readonly maxBytes: number
 }
 
@@ -14,17 +14,17 @@ export interface HistoryBufferOptions {
   /** Most bytes, as `publicationBytes` counts them. */
   readonly maxBytes: number
   readonly budget: HistoryBudget
-  /** Called for each publication that is dropped, for whatever reason. @param bytes  as `publicationBytes` counts them */
+  /** Called for each dropped publication, for any reason. @param bytes  as `publicationBytes` counts them */
   readonly onDrop?: (publication: StoredPublication, bytes: number) => void
 }
 
-/** Places of dropped publications that an array keeps before it is copied. */
+/** Slots of dropped publications in an array before it is copied. */
 const maxDroppedPlaces = 32
 
 /** The newest publications of one channel, without a gap, bounded in number and bytes. */
 export class HistoryBuffer {
   readonly #options: HistoryBufferOptions
-  // A dropped publication leaves undefined, so that its text is freed at once.
+  // Dropped publications are set to undefined, so that their texts are freed at once.
   #publications: (StoredPublication | undefined)[] = []
   #first = 0
   #bytes = 0
@@ -78,14 +78,14 @@ export class HistoryBuffer {
     this.#options.onDrop?.(oldest, bytes)
   }
 
-  /** Copies the array once per as many drops as it holds publications, instead of shifting it each time. */
+  /** Copies the array once per as many drops as it has publications, instead of shifting it each time. */
   #compact(): void {
     if (this.#first <= maxDroppedPlaces || this.#first < this.count) return
     this.#publications = this.#publications.slice(this.#first)
     this.#first = 0
   }
 
-  /** The newest `count`, oldest first; undefined if the buffer does not hold that many. */
+  /** The newest `count`, oldest first; undefined if the buffer has fewer. */
   newest(count: number): readonly StoredPublication[] | undefined {
     if (count > this.count) return undefined
     return this.#publications.slice(this.#publications.length - count) as StoredPublication[]

@@ -1,17 +1,20 @@
 /**
- * A value that is there at once or comes later. The embedded store answers at once, and each `await` on the way of a
- * message would cost a turn of the microtask queue.
+ * A value that is available now or later. The embedded store answers synchronously, and each `await` would cost a
+ * message a turn of the microtask queue.
  */
 export type MaybePromise<T> = T | Promise<T>
 
-/** Continues with a value as soon as it is there. @returns the result of `next`, at once if the value was there */
+/**
+ * Continues with a value as soon as it is available. @returns the result of `next`, synchronously if the value was
+ * available
+ */
 export function whenReady<T, R>(value: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
 
 /**
- * Runs an operation that fails at once or later.
- * @param onError  returns what counts in place of its result, or throws
+ * Runs an operation that may fail, synchronously or later.
+ * @param onError  returns a replacement for its result, or throws
  */
 export function recoverFrom<T, R>(
   operation: () => MaybePromise<T>,
@@ -25,7 +28,7 @@ export function recoverFrom<T, R>(
   }
 }
 
-/** Runs an operation that ends at once or later, then `onEnd`, whether or not it failed. */
+/** Runs an operation that ends synchronously or later, then `onEnd`, whether or not it failed. */
 export function whenEnded<T>(operation: () => MaybePromise<T>, onEnd: () => void): MaybePromise<T> {
   let result: MaybePromise<T>
   try {

@@ -1,18 +1,18 @@
 import { Gauge, Histogram, type Registry } from 'prom-client'
 import { durationBounds, type StoreDurations } from './durations.js'
 
-/** What is shown of a store. */
+/** Metrics of a store. */
 export interface StoreMetricSources {
   readonly durations: StoreDurations
   readonly channels: { readonly lagMs: number }
 }
 
-/** What prom-client's types leave out. */
+/** Members missing in prom-client's types. */
 interface Rendered {
   getForPromString(): ReturnType<Histogram<'verb' | 'le'>['get']>
 }
 
-/** Shows what StoreDurations counted: prom-client's own histogram hashes the labels of every observation. */
+/** Shows the counts of StoreDurations: prom-client's own histogram hashes the labels of every observation. */
 class DurationHistogram extends Histogram<'verb' | 'le'> {
   readonly #durations: StoreDurations
 
@@ -27,12 +27,12 @@ class DurationHistogram extends Histogram<'verb' | 'le'> {
     this.#durations = durations
   }
 
-  /** What another process gets. */
+  /** The form for other processes. */
   override get() {
     return this.getForPromString()
   }
 
-  /** What the registry renders. */
+  /** The form that the registry renders. */
   async getForPromString() {
     const described = await (Histogram.prototype as unknown as Rendered).getForPromString.call(this)
     const values: typeof described.values = []
@@ -50,7 +50,7 @@ class DurationHistogram extends Histogram<'verb' | 'le'> {
   }
 }
 
-/** Adds how long the store takes. */
+/** Adds the durations of the store. */
 export function addStoreMetrics(register: Registry, { durations, channels }: StoreMetricSources): void {
   new DurationHistogram(register, durations)
   new Gauge({

@@ -15,17 +15,17 @@ export interface StoreChoice {
   readonly history: HistoryBounds
 }
 
-/** What happens to the store while it is used, for the log. */
+/** Events of the store in use, for the log. */
 export interface StoreEvents {
   /** A connection failed; the store reconnects by itself. */
   connectionFailed?(error: Error): void
-  /** Redis is there and refuses connections; the texts state why and what to do. At most once a minute. */
+  /** Redis is reachable and refuses connections; the texts state why and what to do. At most once a minute. */
   connectionRefused?(cause: string, todo: string): void
-  /** The value of a key is not one that a gateway wrote. Called once for each key. */
+  /** No gateway wrote the value of a key. Called once for each key. */
   valueUnreadable?(key: string): void
   /** Redis lacks sharded publications, or this user may not use them. Called once, at the start. */
   publishesPlain?(reason: string): void
-  /** Writes to the disk begin to fail. The message states why. */
+  /** Writes to the disk start failing. The message states why. */
   writesFail?(error: Error): void
   /** Writes to the disk work again. */
   writesWork?(): void
@@ -54,7 +54,7 @@ export function redisConnectionOf({ url, caFile, sentinelPassword }: RedisChoice
 
 /**
  * Opens the store that the configuration names.
- * @param now  unix milliseconds of a clock that decides what has ended
+ * @param now  unix milliseconds of the clock for expiries
  * @throws DataDirInUse, DataDirUnusable, StoreMisconfigured, StoreUnavailable
  */
 export async function openStore(

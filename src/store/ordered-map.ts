@@ -1,10 +1,10 @@
 /**
- * A Map that gives its oldest entry at a cost that does not grow with the number of entries. The iterators of a Map begin
- * by skipping what was removed at its front, so `map.keys().next()` is O(n) in a Map from which the oldest go.
+ * A Map with constant-time access to its oldest entry. The iterators of a Map skip entries removed at its front, so
+ * `map.keys().next()` is O(n) in a Map whose oldest entries are removed.
  */
 export class OrderedMap<K, V> implements Iterable<readonly [K, V]> {
   readonly #map = new Map<K, V>()
-  /** Stands behind the oldest entry. */
+  /** An iterator past the oldest entry. */
   #cursor = this.#map.keys()
   /** Of a key that may itself be undefined. */
   #oldest: { readonly key: K } | undefined
@@ -21,7 +21,7 @@ export class OrderedMap<K, V> implements Iterable<readonly [K, V]> {
     return this.#map.has(key)
   }
 
-  /** A key that is there keeps its place, as in a Map. */
+  /** An existing key keeps its place, as in a Map. */
   set(key: K, value: V): void {
     this.#map.set(key, value)
   }
@@ -44,7 +44,7 @@ export class OrderedMap<K, V> implements Iterable<readonly [K, V]> {
     if (oldest !== undefined) this.delete(oldest[0])
   }
 
-  /** What the cursor has passed is removed, or is the oldest entry. At its end it does not see what comes later. */
+  /** Entries that the cursor has passed are removed, or the oldest. At its end it does not see later entries. */
   #next(): { readonly key: K } | undefined {
     let step = this.#cursor.next()
     if (step.done) {

@@ -1,12 +1,12 @@
 /**
- * Whose quotas count a publication, as one text that is stored with it: owners separated by commas, none of which
- * contains one. The client that published comes first: its id has no `:`, unlike the name of any other owner. Examples:
- * `game-1`; `web-1,tickets:tok_1` for a session with a ticket; `token:tok_1` for `POST /v1/publish`; `` for nobody.
+ * Owners whose quotas count a publication, as one text that is stored with it, separated by commas. The publishing
+ * client comes first: its id has no `:`, unlike the name of any other owner. Examples: `game-1`; `web-1,tickets:tok_1`
+ * for a session with a ticket; `token:tok_1` for `POST /v1/publish`; `` for none.
  */
 
 const separator = ','
 
-/** The owner of what a token publishes itself, and the caller's name in the audit log. */
+/** The owner of a token's own publications, and the caller's name in the audit log. */
 export function tokenOwner(tokenId: string): string {
   return `token:${tokenId}`
 }
@@ -15,7 +15,7 @@ const tokenPrefix = tokenOwner('')
 const ticketsPrefix = 'tickets:'
 
 /**
- * The owner of what all tickets of one token use together.
+ * The owner that counts all tickets of one token together.
  * @param creator  of the ticket, as the audit log names it
  * @returns undefined if the creator has no quotas: it holds the admin token
  */
@@ -34,7 +34,9 @@ export function describeOwner(owner: string): object {
   return owner.startsWith(tokenPrefix) ? { actor: owner } : { clientId: owner }
 }
 
-/** The owners of what a session does. @param ticketOwner  see {@link ticketsOwner}; undefined for a client with a key */
+/**
+ * The owners of a session's actions. @param ticketOwner  see {@link ticketsOwner}; undefined for a client with a key
+ */
 export function ownersOfSession(clientId: string, ticketOwner: string | undefined): string {
   return ticketOwner === undefined ? clientId : clientId + separator + ticketOwner
 }
@@ -44,13 +46,13 @@ export function ownersOf(owners: string): readonly string[] {
   return owners.includes(separator) ? owners.split(separator) : [owners]
 }
 
-/** The first of them, which shares with others what has no quota per owner. */
+/** The first of them, which counts for resources without quotas per owner. */
 export function firstOwnerOf(owners: string): string {
   const end = owners.indexOf(separator)
   return end === -1 ? owners : owners.slice(0, end)
 }
 
-/** The client whose session published; undefined if it was no session. */
+/** The client whose session published; undefined if it was not a session. */
 export function publisherOf(owners: string): string | undefined {
   const first = firstOwnerOf(owners)
   return first === '' || first.includes(':') ? undefined : first

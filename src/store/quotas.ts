@@ -1,10 +1,10 @@
-/** What clients use, added up over all instances. */
+/** Clients' use of quotas, added up over all instances. */
 
 /** An amount of one owner that counts until its bucket of time is over. */
 export interface QuotaAmount {
   /** A quota and a bucket of time, e.g. `channels:23525946`. */
   readonly field: string
-  /** Added to what the field has; negative if something was freed. */
+  /** Added to the field's amount; negative if part of it was freed. */
   readonly amount: number
 }
 
@@ -14,7 +14,7 @@ export interface QuotaUpdate {
   readonly amounts: readonly QuotaAmount[]
   /** Fields whose time is over. */
   readonly ended: readonly string[]
-  /** How long the owner's amounts are kept at least, in milliseconds. */
+  /** Minimum life of the owner's amounts, in milliseconds. */
   readonly lifeMs: number
 }
 

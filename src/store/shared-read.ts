@@ -1,7 +1,7 @@
 /**
- * Shares reads: one runs at a time, and all callers that arrive meanwhile get the result of the next one. So a result is
- * never older than its call, and a flood of calls costs one read per round trip.
- * @param read  a rejection reaches everybody who waits for it
+ * Shares reads: one runs at a time, and all callers that arrive meanwhile get the result of the next one. A result is
+ * therefore never older than its call, and a flood of calls costs one read per round trip.
+ * @param read  a rejection reaches all its callers
  */
 export function shareReads<T>(read: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined

@@ -40,17 +40,17 @@ export {
 } from './errors.js'
 export { identityKey, RecordLost, StoreDamaged, type StorePin } from './pin.js'
 
-/** How to reach Redis, as it is configured. */
+/** Connection to Redis, as configured. */
 export interface RedisChoice {
   readonly kind: 'redis'
   /** One of the forms of COUNTERSIGN_STORE. */
   readonly url: string
-  /** PEM file of the authorities that are trusted. */
+  /** PEM file of the trusted authorities. */
   readonly caFile?: string
   readonly sentinelPassword?: string
 }
 
-/** How much of a bound is used: of something that the store keeps in this process. */
+/** The use of a bound of this process. */
 export interface StoreBound {
   /** A label for metrics, e.g. `history_bytes`. */
   readonly name: string
@@ -61,12 +61,12 @@ export interface StoreBound {
 /** Memory of a store that bounds it by itself. */
 export interface StoreMemory {
   readonly usedBytes: number
-  /** Above, it refuses what needs memory. */
+  /** Above, it refuses calls that need memory. */
   readonly maxBytes: number
 }
 
 /**
- * Everything that the gateway keeps. There are two implementations: `embedded/` (one process, no other service) and
+ * All stored data of the gateway. There are two implementations: `embedded/` (one process, no other service) and
  * `redis/` (any number of instances). Both pass the suites in `test/store/*.suite.ts`.
  *
  * Each method is atomic. Any of them may reject with `StoreUnavailable`; none runs twice, and none hangs.
@@ -85,28 +85,30 @@ export interface Store {
   readonly presence: PresenceStore
   readonly bridge: BridgeStore
   readonly calls: CallStore
-  /** Where instances add up what each client uses. Absent: this process counts alone. */
+  /** Adds up the use of each client over instances. Absent: this process counts alone. */
   readonly quotas?: QuotaStore
   /**
-   * What each live instance announces, this one included once it has done so. Undefined if the store does not report
-   * which instances there are.
+   * Announcements of all live instances, including this one after its first. Undefined if the store cannot list the
+   * instances.
    */
   announcements(): Promise<readonly InstanceAnnouncement[] | undefined>
-  /** How long its calls took. */
+  /** Durations of its calls. */
   readonly durations: StoreDurations
-  /** Bounds of what the store keeps in this process; empty with Redis, which has its own. */
+  /** Bounds of the store in this process; empty with Redis, which has its own. */
   bounds(): readonly StoreBound[]
   /**
-   * The memory that the store may use. Absent: see {@link bounds}.
+   * The memory limit of the store. Absent: see {@link bounds}.
    * @returns undefined if it is unlimited
-   * @throws StoreUnavailable, also if the store hides it
+   * @throws StoreUnavailable, also if the store does not report it
    */
   memory?(): Promise<StoreMemory | undefined>
-  /** Whether the store lately refused calls for lack of memory. It may accept smaller ones, and those that protect. */
+  /** Whether the store recently refused calls for lack of memory. It may accept smaller and protective ones. */
   readonly isFull: boolean
-  /** Resolves if the store works at this moment. @throws StoreUnavailable after at most a second */
+  /** Resolves if the store works now. @throws StoreUnavailable after at most a second */
   ping(): Promise<void>
-  /** The clock that all instances share, in unix milliseconds. Absent: this process is alone. @throws StoreUnavailable */
+  /**
+   * The clock that all instances share, in unix milliseconds. Absent: this process is alone. @throws StoreUnavailable
+   */
   time?(): Promise<number>
   close(): Promise<void>
 }

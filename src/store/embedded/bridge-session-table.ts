@@ -2,10 +2,10 @@ import type { NewBridgeSession } from '../bridge.js'
 import { StoreUnavailable } from '../errors.js'
 import { EmbeddedBridgeSession } from './bridge-session.js'
 
-/** Bridge sessions that are kept, ended ones included. At the bound new ones are refused. */
+/** Most bridge sessions, including ended ones. At the bound new ones are refused. */
 const maxSessions = 200_000
 
-/** Bridge sessions by id. Ended ones are removed when their time is over and they are looked up, or space is needed. */
+/** Bridge sessions by id. Ended ones are removed after their time when they are looked up, or when space is needed. */
 export class BridgeSessionTable {
   readonly #now: () => number
   readonly #sessions = new Map<string, EmbeddedBridgeSession>()

@@ -26,7 +26,7 @@ export class EmbeddedBridgeSession {
   #sent = 1
   #ack = 1
   #poll = 0
-  // A state that was returned keeps its frames and positions: each change makes new ones.
+  // Returned states keep their frames and positions: each change makes new ones.
   #frames: readonly string[] = []
   #bytes = 0
   #holder: string | undefined
@@ -34,7 +34,7 @@ export class EmbeddedBridgeSession {
   readonly #claims = new Map<number, { owner: string; readonly text: string }>()
   #challenge: ChallengeState
   #awaited: ReadonlyMap<number, AwaitedCall> = new Map()
-  /** Calls to the session that it has not answered, and when they expire, unix milliseconds. */
+  /** Unanswered calls to the session, with their expiry in unix milliseconds. */
   readonly #openCalls = new Map<string, number>()
   /** The theoretical arrival time of the next message (generic cell rate algorithm), unix milliseconds. */
   #arrival = 0
@@ -55,7 +55,7 @@ export class EmbeddedBridgeSession {
     return this.#holder
   }
 
-  /** Whether the session has ended and is no longer kept. */
+  /** Whether the session has ended and its time is over. */
   isForgotten(now: number): boolean {
     return this.#ended !== undefined && this.#ended.until <= now
   }
@@ -151,13 +151,13 @@ export class EmbeddedBridgeSession {
     return messages
   }
 
-  /** Whether too many calls to the session are open. Those that have expired are forgotten. */
+  /** Whether too many calls to the session are open. Expired ones are forgotten. */
   #isBusy({ now, maxOpen }: ReceivedCall): boolean {
     for (const [callId, expiresAt] of this.#openCalls) if (expiresAt <= now) this.#openCalls.delete(callId)
     return this.#openCalls.size >= maxOpen
   }
 
-  /** @param until  how long the code is kept, unix milliseconds. @returns ids of the calls that are open */
+  /** @param until  end of the code's life, in unix milliseconds. @returns ids of open calls */
   end(code: string, until: number): readonly string[] {
     const openCalls = [...this.#openCalls.keys()]
     this.#openCalls.clear()

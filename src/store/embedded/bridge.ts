@@ -51,7 +51,7 @@ export function createEmbeddedBridge(now: () => number, onEnd: (sessionId: strin
       return { code, openCalls }
     },
     async heartbeat() {},
-    // The only instance is the one that asks.
+    // The asking instance is the only one.
     isAlive: async instanceId => listeners.has(instanceId),
     listen(instanceId, listener) {
       listeners.set(instanceId, listener)

@@ -3,7 +3,7 @@ import { ShareExceeded } from '../errors.js'
 import { callOverheadBytes, shareOfHeap, textBytes } from '../memory-cost.js'
 import type { StoreBound } from '../store.js'
 
-/** Most bytes of calls and their results: a sixteenth of the heap, and this at most. */
+/** Most bytes of calls and their results: at most a sixteenth of the heap, and at most this. */
 const maxCallBytes = 256 * 1024 * 1024
 const callHeapShare = 1 / 16
 
@@ -24,7 +24,7 @@ function bytesOf({ callId, waiters, result = '' }: CallRecord): number {
   return callOverheadBytes + callId.length + textBytes(result) + waiters.reduce((sum, text) => sum + text.length, 0)
 }
 
-/** Records of calls, with what each owner has of them. */
+/** Records of calls, with the use of each owner. */
 class CallTable {
   readonly #now: () => number
   readonly #records = new Map<string, CallRecord>()
@@ -56,7 +56,7 @@ class CallTable {
     this.#count(record.owner, -bytesOf(record))
   }
 
-  /** @throws ShareExceeded at the bound, for an owner with more than an equal part */
+  /** @throws ShareExceeded at the bound, for an owner above an equal share */
   makeCapacity(owner: string): void {
     this.#removeEnded()
     if (this.bytes < this.#maxBytes) return
@@ -64,7 +64,7 @@ class CallTable {
     if ((this.#bytesByOwner.get(owner) ?? 0) >= share) throw new ShareExceeded('calls', this.#records.size)
   }
 
-  /** Reads all records, once a second at most. */
+  /** Scans all records, at most once a second. */
   #removeEnded(): void {
     const now = this.#now()
     if (now - this.#sweptAt < 1000 && this.bytes < this.#maxBytes) return
@@ -83,7 +83,7 @@ class CallTable {
 /**
  * Calls in memory, for one process.
  * @param now       unix milliseconds
- * @param maxBytes  most bytes of all. Default: a sixteenth of the heap, 256 MiB at most
+ * @param maxBytes  total bound in bytes. Default: a sixteenth of the heap, 256 MiB at most
  */
 export function createEmbeddedCalls(
   now: () => number,

@@ -2,7 +2,7 @@ import type { Position, StoredPublication } from '../channels.js'
 import type { HistoryBuffer } from '../history-buffer.js'
 import type { Linked, LinkedList } from './linked-list.js'
 
-/** The publications that a channel keeps, in the list of histories. */
+/** The publications kept of a channel, in the list of histories. */
 export interface ChannelHistory extends Linked<ChannelHistory> {
   readonly channel: Channel
   readonly buffer: HistoryBuffer
@@ -15,7 +15,7 @@ export interface Channel extends Linked<Channel> {
   offset: number
   /** Unix milliseconds. */
   usedAt: number
-  /** Absent while there is nothing in it: most channels of a flood never get one. */
+  /** Absent while it is empty: most channels of a flood never get one. */
   history: ChannelHistory | undefined
   historyEndsAt: number
   /** The list of {@link UseOrder} that it is in. */
@@ -28,7 +28,7 @@ export interface Appended {
   readonly isListenedTo: boolean
 }
 
-/** What survives a restart of a channel. */
+/** The part of a channel that survives a restart. */
 export interface SavedChannel extends Pick<Channel, 'name' | 'epoch' | 'offset' | 'usedAt' | 'historyEndsAt'> {
   /** Without a gap, up to the offset. */
   readonly publications: readonly StoredPublication[]

@@ -24,7 +24,7 @@ export interface ChannelTableOptions {
   readonly maxChannels: number
   /** See `HistoryBuffer`. */
   readonly onDrop: NonNullable<HistoryBufferOptions['onDrop']>
-  /** What is to survive a restart of a channel has changed. */
+  /** Called when the part of a channel that survives a restart has changed. */
   readonly onChange: (name: string) => void
 }
 
@@ -32,17 +32,17 @@ export interface ChannelTableOptions {
 const maxRemovals = 5000
 
 /**
- * Channels with their histories, bounded in number and bytes, and freed by time. Above a bound the least recently used
- * channel is dropped: first those that were never published to, last those that are listened to.
+ * Channels with their histories, bounded in number and bytes, and with limited lives. Above a bound the least recently
+ * used channel is dropped: first those that were never published to, last those that are listened to.
  */
 export class ChannelTable {
   readonly #now: () => number
   readonly #options: ChannelTableOptions
   readonly #channels = new Map<string, Channel>()
   readonly #order = new UseOrder()
-  /** In the order in which they end. */
+  /** In order of their ends. */
   readonly #histories = new LinkedList<ChannelHistory>()
-  // Counts only: whole channels are dropped, so that no history shrinks for the sake of another.
+  // Counts only: whole channels are dropped, so that no history shrinks for another.
   readonly #budget: HistoryBudget = { bytes: 0, maxBytes: Number.POSITIVE_INFINITY }
 
   /** @param now  unix milliseconds */
@@ -65,12 +65,12 @@ export class ChannelTable {
     return this.#channels.keys()
   }
 
-  /** A channel, without using it. */
+  /** A channel, without marking it as used. */
   peek(name: string): Readonly<Channel> | undefined {
     return this.#channels.get(name)
   }
 
-  /** Takes a channel of before a restart, as the most recently used. */
+  /** Restores a channel from before a restart, as the most recently used. */
   restore({ publications, ...saved }: SavedChannel): void {
     const channel = this.#add(saved)
     if (publications.length === 0) return
@@ -95,12 +95,12 @@ export class ChannelTable {
     return this.#find(name) !== undefined
   }
 
-  /** @param created  gets the name if the channel was unknown */
+  /** @param created  receives the name if the channel was unknown */
   top(name: string, created?: Set<string>): Position {
     return topOf(this.#use(name, created))
   }
 
-  /** The newest `count` publications; undefined if the history does not hold that many. */
+  /** The newest `count` publications; undefined if the history has fewer. */
   newest(name: string, count: number): readonly StoredPublication[] | undefined {
     const { history } = this.#use(name)
     if (history === undefined) return count === 0 ? [] : undefined
@@ -140,7 +140,7 @@ export class ChannelTable {
       if (left-- === 0 || channel.historyEndsAt > this.#now()) break
       this.#dropHistory(channel)
     }
-    // What is listened to stays: its position is verified, which counts as use.
+    // Watched channels stay: their positions are verified, which counts as use.
     for (const channels of this.#order.quiet) {
       for (const channel of channels) {
         if (left-- <= 0 || !this.#isExpired(channel)) break
@@ -160,7 +160,7 @@ export class ChannelTable {
     return undefined
   }
 
-  /** The channel, created if it is unknown, as the most recently used, without a history whose time is over. */
+  /** The channel, created if unknown, as the most recently used. A history whose time is over is dropped first. */
   #use(name: string, created?: Set<string>): Channel {
     const known = this.#find(name)
     const usedAt = this.#now()
@@ -215,7 +215,7 @@ export class ChannelTable {
 
   #remove(channel: Channel): void {
     this.#dropHistory(channel)
-    // One that was never published to is not saved before the end.
+    // A channel that was never published to is saved only at the end.
     if (channel.offset > 0) this.#options.onChange(channel.name)
     this.#channels.delete(channel.name)
     this.#order.remove(channel)
@@ -227,7 +227,7 @@ export class ChannelTable {
     return this.size > maxChannels || this.#budget.bytes > totalBytes
   }
 
-  /** Drops channels until the bounds hold, but not the one in use. */
+  /** Drops channels until the bounds hold, except the one in use. */
   #evict(inUse: Channel): void {
     while (this.#isOverBound) {
       const oldest = this.#order.oldest(inUse)

@@ -18,12 +18,12 @@ import { ChannelTable } from './channel-table.js'
 import { ClientResults, SessionResults } from './idempotency-results.js'
 import { PublicationNotifier } from './publication-notifier.js'
 
-/** Channels that are kept. */
+/** Most channels. */
 const defaultMaxChannels = 200_000
-/** Bytes of all channels and their histories together: a quarter of the heap, and this at most. */
+/** Bytes of all channels and their histories together: at most a quarter of the heap, and at most this. */
 const maxTotalBytes = 512 * 1024 * 1024
 const channelHeapShare = 1 / 4
-/** Results of keys that clients gave: 1,000 publications with a key per second, if the heap is large enough. */
+/** Results of clients' keys: 1,000 publications with a key per second, if the heap is large enough. */
 export const maxClientResults = 300_000
 /** Results of messages of bridge sessions. */
 const maxBridgeResults = 200_000
@@ -45,23 +45,23 @@ export interface EmbeddedChannelsOptions {
   readonly idempotencyResults?: number
 }
 
-/** Channels in memory, and what only the embedded store needs of them. */
+/** Channels in memory, with members that only the embedded store needs. */
 export interface EmbeddedChannels extends ChannelStore {
   readonly table: ChannelTable
   readonly results: ClientResults
-  /** Drops what is kept for the messages of a bridge session. */
+  /** Drops results of messages of a bridge session. */
   endSession(sessionId: string): void
   bounds(): readonly StoreBound[]
 }
 
-/** One thread delivers what it publishes. */
+/** Delivers publications within the one thread. */
 const alwaysReceiving = { isReceiving: true, counts: { dropped: 0, restarts: 0 }, lagMs: 0 }
 
 function publishedOf({ publication, epoch }: Appended): Published {
   return { offset: publication.offset, epoch, duplicate: false }
 }
 
-/** Results of idempotency keys, whoever gave them. */
+/** Results of idempotency keys, from clients or the gateway. */
 class Results {
   readonly ofClients: ClientResults
   readonly ofSessions: SessionResults
@@ -79,7 +79,7 @@ class Results {
     return { offset: first.offset, epoch: first.epoch, duplicate: true }
   }
 
-  /** To be called before {@link add}. @throws ShareExceeded */
+  /** Call it before {@link add}. @throws ShareExceeded */
   makeCapacity({ sessionId, owners = '' }: PublishOptions): void {
     if (sessionId === undefined) this.ofClients.makeCapacity(firstOwnerOf(owners))
   }
@@ -135,7 +135,7 @@ function publishTo(
   return published
 }
 
-/** Results that fit into their share of the heap. @param most  however large the heap is */
+/** Results that fit into their share of the heap. @param most  upper bound for any heap */
 function fittingResults(most: number): number {
   return Math.floor(shareOfHeap(resultHeapShare, most * resultBytes) / resultBytes)
 }
@@ -143,7 +143,7 @@ function fittingResults(most: number): number {
 /**
  * Channels in memory, for one process: one thread runs every method, so each is atomic.
  * @param now       unix milliseconds
- * @param onChange  what is to survive a restart of a channel has changed
+ * @param onChange  called when the part of a channel that survives a restart has changed
  */
 export function createEmbeddedChannels(
   now: () => number,

@@ -2,8 +2,8 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { refuseOddFile } from './database-files.js'
 
 /**
- * States that a database was closed with everything in it. The mark names the file by what no copy keeps: a folder that was
- * copied back from a backup has lost what came after the backup, and its channels must not go on as if it had not.
+ * Marks a database that was closed completely written. The mark identifies the file by attributes that a copy does not
+ * keep: a folder restored from a copy lacks later publications, so its channels must not continue their epochs.
  */
 
 function identityOf(path: string): string {
@@ -20,7 +20,7 @@ export function setCleanMark(path: string): void {
 /**
  * Removes the mark.
  * @param path  the database file, which is not open yet
- * @returns whether the database was closed with everything in it
+ * @returns whether the database was closed completely written
  * @throws DataDirUnusable
  */
 export function consumeCleanMark(path: string): boolean {

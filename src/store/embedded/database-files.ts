@@ -14,11 +14,11 @@ import { dirname } from 'node:path'
 import { DataDirUnusable } from '../errors.js'
 
 /**
- * The files of the database before LMDB maps them into memory. Afterwards a page that the disk has no space for, or that
- * the file does not have, ends the process with a signal and no message.
+ * Prepares the files of the database before LMDB maps them into memory. Afterwards, a page without disk space or beyond
+ * the file's end would kill the process with a signal and no message.
  */
 
-/** What LMDB writes into new files (about 50 KiB) and the first changes. */
+/** Space for LMDB's new files (about 50 KiB) and the first changes. */
 const minFreeBytes = 1_048_576
 const fileMode = 0o600
 const forOthers = 0o077
@@ -34,7 +34,7 @@ const metaPages = 2
 const { O_NOFOLLOW: noFollow = 0, O_NONBLOCK: noWait = 0 }: { O_NOFOLLOW?: number; O_NONBLOCK?: number } = constants
 const hasModes = process.platform !== 'win32'
 
-/** Nothing that is read or written here may lie elsewhere, where others could put it. @throws DataDirUnusable */
+/** Files that are read or written here must not be links to places that others control. @throws DataDirUnusable */
 export function refuseOddFile(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   if (stats === undefined || stats.isFile()) return
@@ -42,7 +42,7 @@ export function refuseOddFile(path: string): void {
   throw new DataDirUnusable(`${path} ${what}: the store uses none; move it away, or set COUNTERSIGN_DATA_DIR`)
 }
 
-/** Whether LMDB is going to need space for a file. One without blocks was left by a start on a full disk. */
+/** Whether LMDB will need space for a file. A file without blocks was left by a start on a full disk. */
 function isUnwritten(path: string): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   return stats === undefined || stats.size === 0 || (hasModes && stats.blocks === 0)
@@ -77,7 +77,7 @@ function isDatabase(file: number, sizeBytes: number): boolean {
   return sizeBytes >= metaPages * pageBytes && uint32At(file, pageBytes + magicAtByte) === magic
 }
 
-/** Opens a file, or makes an empty one that LMDB fills. */
+/** Opens a file, or creates an empty one for LMDB to fill. */
 function withFile(path: string, use: (file: number, stats: Stats) => void): void {
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT | noFollow | noWait, fileMode)
   try {
@@ -91,8 +91,8 @@ function withFile(path: string, use: (file: number, stats: Stats) => void): void
 }
 
 /**
- * Makes sure that LMDB can open its files: regular files of mode 0600, with space for those that are new.
- * @param path  the database file; its lock and the reserve are beside it
+ * Makes sure that LMDB can open its files: regular files of mode 0600, with space for new ones.
+ * @param path  the database file; its lock and the reserve are in the same folder
  * @throws DataDirUnusable with what to do
  */
 export function prepareDatabaseFiles(path: string): void {

@@ -15,7 +15,7 @@ export interface EmbeddedDurable extends DurableStore {
 }
 
 export interface EmbeddedDurableOptions {
-  /** Change events that are kept. Default: {@link maxChangeEvents}. */
+  /** Most change events. Default: {@link maxChangeEvents}. */
   readonly maxEvents?: number
   /** Milliseconds of a clock that never jumps. Default: the process's. */
   readonly monotonicNow?: () => number
@@ -77,7 +77,7 @@ export function openEmbeddedDurable(path: string, options: EmbeddedDurableOption
     async ping() {
       if (guard.isFailing) await guard.run(() => database.probe())
     },
-    // Its order is that of the records themselves: there is no index to lose.
+    // In order of the records themselves: there is no index to lose.
     damage: { isSuspect: async () => false, find: async () => ({ unlisted: [], isAuditLogLost: false }) },
     close: () => database.close()
   }

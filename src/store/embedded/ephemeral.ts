@@ -12,20 +12,20 @@ import { OrderedMap } from '../ordered-map.js'
 import { EmbeddedSessionCounts } from './session-counts.js'
 
 /**
- * Ephemeral state in memory, for one process: one thread runs every method, so each is atomic. A restart forgets it;
+ * Ephemeral state in memory, for one process: one thread runs every method, so each is atomic. It is lost in a restart;
  * clients then open new sessions, as after any lost connection.
  */
 
 /**
- * Most marks of used challenges. At the bound further ones are refused, because a challenge without its mark could be used
- * again. An address reaches it never: its marks are bounded by the handshakes that it may complete.
+ * Most marks of used challenges. At the bound further ones are refused, because a challenge without its mark could be
+ * used again. One address cannot reach it: its marks are bounded by its handshake rate.
  */
 export const maxUsedChallenges = 200_000
 const fenceBytes = 12
 
 export function createEmbeddedChallenges(now: () => number): ChallengeStore {
   const ownFence = randomBytes(fenceBytes).toString('base64url')
-  // When each mark ends. All have the same life, so they are in the order of their ends.
+  // The end of each mark. All have the same life, so they are in order of their ends.
   const used = new OrderedMap<string, number>()
 
   function removeEnded(): void {
@@ -45,12 +45,12 @@ export function createEmbeddedChallenges(now: () => number): ChallengeStore {
   }
 }
 
-/** Most names. At the bound the one that was counted longest ago is evicted. */
+/** Most names. At the bound the oldest entry is evicted. */
 export const maxRateLimitNames = 200_000
 
 export function createEmbeddedRateLimits(now: () => number): RateLimitStore {
-  // The theoretical arrival time of the next call (generic cell rate algorithm), unix milliseconds. The name that was
-  // counted longest ago comes first: looking for a better one would cost a pass over the table for each new name.
+  // The theoretical arrival time of the next call (generic cell rate algorithm), in unix milliseconds. The oldest entry
+  // comes first: a search for a better one to evict would scan the table for each new name.
   const arrivals = new OrderedMap<string, number>()
 
   return {
@@ -154,7 +154,7 @@ export function createEmbeddedSessions(): SessionStore {
 }
 
 export function createEmbeddedLicenseSlots(): LicenseSlotStore {
-  /** By license and session: when the slot ends, unix milliseconds. */
+  /** By license and session: end of the slot, in unix milliseconds. */
   const slots = new Map<string, Map<string, number>>()
   const licensesBySession = new Map<string, Set<string>>()
 

@@ -12,14 +12,14 @@ export interface OwnedResult extends IdempotencyResult {
   readonly owner: string
 }
 
-/** Results of one bridge session that are kept, the newest: a claim runs again within 15 s, or never. */
+/** Results kept per bridge session, the newest: a claim runs again within 15 s, or never. */
 export const maxSessionResults = 512
 
-/** The results of publications with a key that their client gave, for {@link idempotencyLifeMs}. */
+/** Results of publications with a client's key, for {@link idempotencyLifeMs}. */
 export class ClientResults {
   readonly #now: () => number
   readonly #max: number
-  // All have the same life, so they are in the order of their ends.
+  // All have the same life, so they are in order of their ends.
   readonly #results = new OrderedMap<string, OwnedResult>()
   readonly #countByOwner = new Map<string, number>()
 
@@ -41,19 +41,19 @@ export class ClientResults {
     return result !== undefined && result.endsAt > this.#now() ? result : undefined
   }
 
-  /** In the order of their ends. */
+  /** In order of their ends. */
   entries(): Iterable<readonly [string, OwnedResult]> {
     return this.#results
   }
 
-  /** Takes a result of before a restart; to be called in the order of their ends. */
+  /** Restores a result from before a restart; call it in order of their ends. */
   restore(key: string, result: OwnedResult): void {
     if (result.endsAt > this.#now() && this.#results.size < this.#max) this.#set(key, result)
   }
 
   /**
-   * Makes capacity for one more result. To be called before {@link add}. At the bound, an owner with more than an equal share
-   * is refused; for any other one the oldest result of all gives way.
+   * Makes capacity for one more result. Call it before {@link add}. At the bound, an owner above an equal share is
+   * refused; for any other owner the oldest result of all is dropped.
    * @throws ShareExceeded
    */
   makeCapacity(owner: string): void {
@@ -95,13 +95,13 @@ export class ClientResults {
 }
 
 interface ResultsOfSession {
-  /** In the order of their ends. */
+  /** In order of their ends. */
   readonly results: Map<string, IdempotencyResult>
-  /** When the newest of them ends, unix milliseconds. */
+  /** When the newest of them ends, in unix milliseconds. */
   endsAt: number
 }
 
-/** The results of messages of bridge sessions. They live with their session, for {@link sessionResultLifeMs} at most. */
+/** Results of messages of bridge sessions. They live with their session, for {@link sessionResultLifeMs} at most. */
 export class SessionResults {
   readonly #now: () => number
   readonly #max: number
@@ -149,7 +149,7 @@ export class SessionResults {
     if (session !== undefined) this.#trim(sessionId, session, 0)
   }
 
-  /** @param most  drops the results of at most this number of sessions, those that have been quiet for the longest time */
+  /** @param most  drops the results of at most this number of sessions, the least recently active first */
   removeExpired(most: number): void {
     for (let left = most; left > 0; left--) {
       const quietest = this.#bySession.oldest

@@ -17,7 +17,7 @@ import { createEmbeddedPresence } from './presence.js'
 import { RestartSaver } from './restart-saver.js'
 import { createEmbeddedTickets } from './tickets.js'
 
-/** The files of this process cannot become another store, so there is nothing to compare. */
+/** The files of this process cannot become another store, so nothing has to be compared. */
 function createEmbeddedPin(durable: EmbeddedDurable): StorePin {
   return {
     read: async () => (await durable.get(identityKey))?.text,
@@ -45,7 +45,7 @@ function openSaver(dataDir: string, { onWrites }: EmbeddedDurableOptions, close:
   }
 }
 
-/** Times what waits for the disk. */
+/** Times calls that wait for the disk. */
 function timeDurable(durable: EmbeddedDurable, durations: StoreDurations): EmbeddedDurable {
   return {
     ...durable,
@@ -56,8 +56,8 @@ function timeDurable(durable: EmbeddedDurable, durations: StoreDurations): Embed
 }
 
 /**
- * Opens the store of a single process: durable state in `dataDir`, ephemeral state in memory. Channels and tickets of it
- * are written behind the memory, and survive a restart.
+ * Opens the store of a single process: durable state in `dataDir`, ephemeral state in memory. Its channels and tickets
+ * are written to disk with a delay, and survive a restart.
  * @param dataDir  created if it does not exist
  * @param now      unix milliseconds
  * @throws DataDirInUse, DataDirUnusable, StoreUnavailable
@@ -97,7 +97,7 @@ export function openEmbeddedStore(
     calls,
     announcements: async () => [],
     bounds: () => [...channelStore.bounds(), ...tickets.bounds(), ...calls.bounds()],
-    // It drops what is older, or refuses by share.
+    // Older data is dropped, or refused by share.
     isFull: false,
     ping: durable.ping,
     close() {

@@ -4,7 +4,7 @@ export interface Linked<T> {
   next: T | undefined
 }
 
-/** Items in an order. Each is in one list at most, so that it is moved without a search. */
+/** Items in an order. Each item is in at most one list, so that it is moved without a search. */
 export class LinkedList<T extends Linked<T>> {
   #first: T | undefined
   #last: T | undefined
@@ -18,7 +18,7 @@ export class LinkedList<T extends Linked<T>> {
     return this.#first
   }
 
-  /** Appends an item that is in no list. */
+  /** Appends an item that is not in a list. */
   push(item: T): void {
     item.previous = this.#last
     item.next = undefined
@@ -40,14 +40,14 @@ export class LinkedList<T extends Linked<T>> {
     this.#size--
   }
 
-  /** Makes an item of this list the last one. */
+  /** Moves an item of this list to its end. */
   moveToEnd(item: T): void {
     if (item === this.#last) return
     this.remove(item)
     this.push(item)
   }
 
-  /** From the first to the last. The item that was given last may be removed meanwhile. */
+  /** From the first to the last. The item that was returned last may be removed meanwhile. */
   *[Symbol.iterator](): Generator<T> {
     for (let item = this.#first, next = item?.next; item !== undefined; item = next) {
       next = item.next

@@ -1,7 +1,9 @@
 import type { RootDatabase } from 'lmdb'
 import type { StoreOutcome } from '../errors.js'
 
-/** Commits in LMDB, and what their failures mean. lmdb-js leaves promises behind that nobody holds; all are handled here. */
+/**
+ * Commits in LMDB, and the meaning of their failures. lmdb-js leaves unhandled promises behind; all are handled here.
+ */
 
 const outOfSpace = 28 // ENOSPC
 const fileTooLarge = 27 // EFBIG
@@ -22,12 +24,12 @@ function ignore(): void {}
 
 /**
  * Runs work in a write transaction. Resolves when it is on disk.
- * @throws WriteFailure if it could not be committed; whatever the work throws
+ * @throws WriteFailure if it could not be committed; errors of the work
  */
 export async function runTransaction<T>(database: RootDatabase, work: () => T): Promise<T> {
   const result = database.transaction(work)
-  // The batch of this turn has a promise of its own, which is made in an immediate and rejects when the commit fails.
-  // lmdb-js returns it to nobody; `committed` leads to it from here on.
+  // The batch of this turn has its own promise, which is created in an immediate and rejects when the commit fails.
+  // lmdb-js never returns it; `committed` leads to it from here on.
   setImmediate(() => database.committed.then(ignore, ignore))
   try {
     return await result
@@ -47,7 +49,9 @@ async function failureOf(error: unknown): Promise<unknown> {
   }
 }
 
-/** While pages are written, the transaction is not visible yet. Later failures may concern the page that publishes it. */
+/**
+ * While pages are written, the transaction is not visible yet. Later failures may concern the page that publishes it.
+ */
 function outcomeOf(text: string): StoreOutcome {
   return text.includes('Attempting to write page') ? 'unsent' : 'unknown'
 }

@@ -9,7 +9,7 @@ const { O_NOFOLLOW: noFollow = 0 }: { O_NOFOLLOW?: number } = constants
 /**
  * Locks a data folder for this process. The operating system releases the lock when the process ends, even if killed.
  * @param path  the lock file
- * @returns unlocks the folder
+ * @returns a function that unlocks the folder
  * @throws DataDirInUse, DataDirUnusable
  */
 export function lockDataDir(path: string): () => void {

@@ -3,7 +3,7 @@ import { maxPresent, maxReportedChanges, type Presence, type PresenceEntry, type
 /** Interval at which ended entries of channels without any calls are removed. */
 const sweepEveryMs = 60_000
 
-/** What one call changes, as it reports it. */
+/** Changes made by one call, as it reports them. */
 class Changes {
   readonly joined: Presence[] = []
   readonly left: Presence[] = []

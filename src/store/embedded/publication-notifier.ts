@@ -6,7 +6,7 @@ interface Notification {
   readonly publication: StoredPublication
 }
 
-/** Notifies a listener one publication at a time: what it publishes during a call is delivered after that call. */
+/** Notifies a listener one publication at a time: publications made during a call are delivered after it. */
 export class PublicationNotifier {
   listener: ChannelListener | undefined
   readonly #isListening: (channel: string) => boolean

@@ -3,7 +3,7 @@ import { identityKey } from '../pin.js'
 import type { Row } from './staging-database.js'
 
 /**
- * Reads the text of the identity record beside a running gateway, which alone may open the store to write.
+ * Reads the text of the identity record while a gateway runs, which has the only write access to the store.
  * @param path  the database file; it must exist
  * @returns undefined if there is none
  */

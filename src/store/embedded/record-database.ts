@@ -26,7 +26,7 @@ export class RecordDatabase {
   readonly #meta: Database<AuditHead, string>
   #staging: StagingDatabase | undefined
 
-  /** @param path  the database file; {@link prepareDatabaseFiles} has looked at it */
+  /** @param path  the database file, prepared by {@link prepareDatabaseFiles} */
   constructor(path: string, maxChangeEvents: number) {
     // Without overlapping syncs a transaction's promise means that it is on disk, not merely in the page cache.
     this.#env = open({ path, maxDbs: 8, overlappingSync: false, noSubdir: true })
@@ -84,7 +84,7 @@ export class RecordDatabase {
     return runTransaction(this.#env, () => this.#apply(change))
   }
 
-  /** What a restore stages, in databases of its own. */
+  /** Staged data of a restore, in separate databases. */
   get staging(): StagingDatabase {
     this.#staging ??= new StagingDatabase(this.#env, this.#tables())
     return this.#staging
@@ -100,7 +100,7 @@ export class RecordDatabase {
     }
   }
 
-  /** Writes something, to learn whether writes work. @throws WriteFailure */
+  /** Writes something to test whether writes work. @throws WriteFailure */
   async probe(): Promise<void> {
     await runTransaction(this.#env, () => this.#meta.putSync(probeKey, { seq: 0, hash: '' }))
   }
@@ -109,7 +109,7 @@ export class RecordDatabase {
     return this.#env.close()
   }
 
-  /** Runs inside LMDB's transaction: nothing that is read here changes before the commit. */
+  /** Runs inside LMDB's transaction: data read here does not change before the commit. */
   #apply({ writes, audit, event, cutAuditThrough = 0 }: Change): number | 'conflict' {
     for (const { key, expect } of writes) {
       if ((this.#records.get(key)?.[0] ?? 0) !== expect) return 'conflict'

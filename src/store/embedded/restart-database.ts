@@ -17,26 +17,26 @@ export interface RestartTables {
   /** By channel and the offset of the first publication. */
   readonly chunks: Database<ChunkRow, [string, number]>
   readonly tickets: Database<TicketRow, string>
-  /** Of idempotency keys. Written at the end of a process only; by their order, since a key may be longer than LMDB's. */
+  /** Results of idempotency keys, written only when a process ends. Numbered, since a key may exceed LMDB's limit. */
   readonly results: Database<readonly [key: string, row: ResultRow], number>
 }
 
 const above = Number.MAX_SAFE_INTEGER
 
-/** The keys of a channel's chunks, the oldest first. */
+/** The keys of a channel's chunks, oldest first. */
 export function chunkKeys({ chunks }: RestartTables, name: string): readonly [string, number][] {
   return [...chunks.getKeys({ start: [name, 0], end: [name, above] })]
 }
 
 /**
- * The channels and tickets of the embedded store, as they are to be after a restart. They live in memory; this database is
- * written behind them, so that a killed process leaves a state of moments before.
+ * The channels and tickets of the embedded store for a restart. They live in memory and are written here with a delay,
+ * so a killed process leaves a slightly older state.
  */
 export class RestartDatabase {
   readonly #env: RootDatabase
   readonly tables: RestartTables
 
-  /** @param path  the database file; `prepareDatabaseFiles` has looked at it */
+  /** @param path  the database file, prepared by `prepareDatabaseFiles` */
   constructor(path: string) {
     this.#env = open({ path, maxDbs: 6, overlappingSync: false, noSubdir: true })
     try {

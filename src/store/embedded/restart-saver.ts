@@ -11,14 +11,14 @@ import { type ChannelWrite, SavedChannels } from './saved-channels.js'
 const saveEveryMs = 250
 /** The same after a failure: each failed write makes LMDB write to stderr. */
 const retryMs = 1000
-/** Channels, and tickets, of one transaction. */
+/** Channels, and tickets, per transaction. */
 const maxRows = 1000
-/** Publications of one transaction. The history of one channel more may exceed it. */
+/** Publications per transaction. One more channel's history may exceed it. */
 const maxPublications = 1024
 
 /** The tickets in memory. */
 export interface SavedTickets {
-  /** undefined: the ticket is not there any more. */
+  /** undefined: the ticket no longer exists. */
   rowOf(keyId: string): TicketRow | undefined
   restore(keyId: string, row: TicketRow): void
 }
@@ -52,8 +52,9 @@ function extractFirst(names: Set<string>, most: number): string[] {
 }
 
 /**
- * Writes channels and tickets behind the memory, and brings them back after a restart. A process that ends without
- * {@link close} has lost the last moments: then each channel gets another epoch, so that no position from before is claimed.
+ * Writes channels and tickets with a delay, and restores them after a restart. A process that ends without
+ * {@link close} has lost its latest changes: each channel then gets another epoch, so that earlier positions are
+ * invalid.
  */
 export class RestartSaver {
   readonly #path: string
@@ -67,7 +68,7 @@ export class RestartSaver {
   #results: ClientResults | undefined
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
-  /** Of the last write. */
+  /** The time of the last write. */
   #failure: Error | undefined
   #isClosed = false
 
@@ -112,11 +113,11 @@ export class RestartSaver {
     this.#schedule(saveEveryMs)
   }
 
-  /** Resolves when a changed ticket is on disk. @throws WriteFailure; it is written later */
+  /** Resolves when a changed ticket is on disk. @throws WriteFailure; it is retried later */
   readonly saveTicket = async (keyId: string): Promise<void> => {
     this.#changedTickets.add(keyId)
     if (this.#failure !== undefined) throw this.#failure
-    // A write that runs may have begun before the change.
+    // A running write may have begun before the change.
     await this.#running?.catch(ignore)
     do await this.#write()
     while (this.#changedTickets.has(keyId))
@@ -135,7 +136,7 @@ export class RestartSaver {
     return this.#changedChannels.size + this.#changedTickets.size > 0
   }
 
-  /** Writes a part of what has changed, one transaction at a time. */
+  /** Writes part of the changes, one transaction at a time. */
   #write(): Promise<void> {
     this.#running ??= this.#writeBatch().finally(() => {
       this.#running = undefined
@@ -184,7 +185,7 @@ export class RestartSaver {
     return { names, writes }
   }
 
-  /** What the database has of them is from before. A process that is killed leaves none: they would be too old. */
+  /** The stored results are older. A killed process leaves none: they would be outdated. */
   async #writeResults(): Promise<void> {
     const rows = [...(this.#results?.entries() ?? [])].map(([key, result]) => [key, rowOf(result)] as const)
     await this.#database.write(({ results }) => results.clearSync())
@@ -195,11 +196,11 @@ export class RestartSaver {
     }
   }
 
-  /** Writes what has changed, and states that nothing is missing. */
+  /** Writes pending changes and marks the file as complete. */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
-    // Also when each channel was last used, and those that nobody has published to.
+    // Includes the times of last use, and channels that were never published to.
     for (const name of this.#channels?.names ?? []) this.#changedChannels.add(name)
     let isComplete = true
     try {

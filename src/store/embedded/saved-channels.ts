@@ -6,10 +6,10 @@ import { type ChunkRow, chunkKeys, type RestartTables } from './restart-database
 /** First and last offset of a chunk. */
 type Bounds = readonly [first: number, last: number]
 
-/** What the database has of a channel. */
+/** The saved part of a channel. */
 interface Saved {
   readonly epoch: string
-  /** The oldest first. */
+  /** Oldest first. */
   readonly chunks: readonly Bounds[]
 }
 
@@ -17,11 +17,11 @@ interface Saved {
 export interface ChannelWrite {
   readonly publications: number
   apply(tables: RestartTables): void
-  /** To be called once it is committed. */
+  /** Call it after the commit. */
   onWritten(): void
 }
 
-/** The newest publications without a gap, up to an offset. A chunk may repeat what an earlier one has. */
+/** The newest publications without a gap, up to an offset. A chunk may repeat publications of an earlier one. */
 function joined(chunks: Iterable<ChunkRow>, top: number): readonly StoredPublication[] {
   let publications: StoredPublication[] = []
   for (const chunk of chunks) {
@@ -44,7 +44,7 @@ function removeChunks(tables: RestartTables, name: string): void {
   for (const key of chunkKeys(tables, name)) tables.chunks.removeSync(key)
 }
 
-/** Knows which chunks of each channel the database has, and so what is to be written. */
+/** Tracks the saved chunks of each channel, and so the unsaved ones. */
 export class SavedChannels {
   readonly #table: ChannelTable
   readonly #saved = new Map<string, Saved>()
@@ -68,12 +68,12 @@ export class SavedChannels {
     }
   }
 
-  /** The names of all channels that the table or the database has. */
+  /** The names of all channels in the table or the database. */
   get names(): Iterable<string> {
     return new Set([...this.#saved.keys(), ...this.#table.names])
   }
 
-  /** What to write so that the database has a channel as it is now. */
+  /** The writes that bring a channel in the database up to date. */
   writeOf(name: string): ChannelWrite {
     const channel = this.#table.peek(name)
     const before = this.#saved.get(name)

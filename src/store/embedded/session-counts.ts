@@ -1,6 +1,6 @@
 import { noCounts, type SessionCounts } from '../ephemeral.js'
 
-/** What the sessions of this process have sent. */
+/** Traffic of the sessions of this process. */
 export class EmbeddedSessionCounts {
   readonly #counts = new Map<string, SessionCounts>()
 
@@ -21,7 +21,7 @@ export class EmbeddedSessionCounts {
     this.#counts.delete(sessionId)
   }
 
-  /** Ids of the sessions with the most frames, those with the most first. */
+  /** Ids of the sessions with the most frames, in descending order. */
   topIds(limit: number): readonly string[] {
     const byFrames = [...this.#counts].sort(([, a], [, b]) => b.frames - a.frames)
     return byFrames.slice(0, limit).map(([sessionId]) => sessionId)

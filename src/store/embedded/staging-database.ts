@@ -19,12 +19,12 @@ export interface RecordTables {
 export const headKey = 'head'
 
 export function seqKey(seq: number): string {
-  return String(seq).padStart(16, '0') // sorts as numbers do, up to 2^53
+  return String(seq).padStart(16, '0') // sorts like numbers, up to 2^53
 }
 
 /**
- * What a restore stages, in databases beside those of the store. They are opened when a restore begins. The move is one
- * transaction, in which nothing else runs in this process: some 3 s for 200,000 records and as many audit entries.
+ * Staged data of a restore, in separate databases of the store, opened when a restore begins. The move is one
+ * transaction that blocks this process: some 3 s for 200,000 records and as many audit entries.
  */
 export class StagingDatabase {
   readonly #env: RootDatabase
@@ -49,7 +49,7 @@ export class StagingDatabase {
     })
   }
 
-  /** Drops what this restore staged. @throws WriteFailure */
+  /** Drops the staged data of this restore. @throws WriteFailure */
   async abort(restoreId: string): Promise<void> {
     if (restoreId === this.#restoreId) await this.clear('')
   }

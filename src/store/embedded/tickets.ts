@@ -6,16 +6,16 @@ import type { SavedTickets } from './restart-saver.js'
 
 /** Most live tickets. At the bound new ones are refused. */
 export const maxLiveTickets = 500_000
-/** Most bytes of live tickets: an eighth of the heap, and this at most. */
+/** Most bytes of live tickets: at most an eighth of the heap, and at most this. */
 const maxTicketBytes = 512 * 1024 * 1024
 const ticketHeapShare = 1 / 8
-/** One owner's part of these bytes, at most: the rest is for the others. */
+/** One owner's largest share of these bytes: the rest is for the others. */
 const ownerShare = 1 / 4
-/** Ended tickets are looked for this often at most, since that reads all of them. In milliseconds. */
+/** Minimum interval between searches for ended tickets, in milliseconds: each reads all of them. */
 const sweepEveryMs = 1000
 
 interface LiveTicket {
-  /** In the order in which they were created, which is also the order of the table. */
+  /** In order of creation, which is also the order of the table. */
   readonly number: number
   readonly text: string
   readonly endsAt: number
@@ -26,7 +26,7 @@ export interface EmbeddedTickets extends TicketStore, SavedTickets {
   bounds(): readonly StoreBound[]
 }
 
-/** What is to survive a restart. */
+/** Saves tickets for a restart. */
 export interface TicketSaver {
   /** Resolves when a changed ticket is on disk. @throws WriteFailure */
   readonly saveTicket: (keyId: string) => Promise<void>
@@ -39,7 +39,7 @@ function bytesOf({ text }: LiveTicket): number {
   return ticketOverheadBytes + textBytes(text)
 }
 
-/** Live tickets, with what each owner has of them. */
+/** Live tickets, with the use of each owner. */
 class TicketTable {
   readonly #live = new Map<string, LiveTicket>()
   readonly #bytesByOwner = new Map<string, number>()
@@ -59,7 +59,7 @@ class TicketTable {
     return this.#live.get(keyId)
   }
 
-  /** @param ticket  of a keyId that the table may have; its place in the order stays */
+  /** @param ticket  of a new or a known keyId, which keeps its place in the order */
   set(keyId: string, ticket: LiveTicket): void {
     const before = this.#live.get(keyId)
     if (before !== undefined) this.#add(before.owner, -bytesOf(before))
@@ -109,7 +109,7 @@ class TicketTable {
 /**
  * Tickets in memory, for one process.
  * @param now       unix milliseconds
- * @param maxBytes  most bytes of all. Default: an eighth of the heap, 512 MiB at most
+ * @param maxBytes  total bound in bytes. Default: an eighth of the heap, 512 MiB at most
  * @param saver     default: they do not survive a restart
  */
 export function createEmbeddedTickets(
@@ -125,7 +125,7 @@ export function createEmbeddedTickets(
       table.requireCapacity(owner, maxBytes, now())
       const number = table.get(keyId)?.number ?? ++created
       table.set(keyId, { number, text, endsAt: now() + lifeMs, owner })
-      // It is valid all the same, until a restart.
+      // It is still valid, until a restart.
       await saver.saveTicket(keyId).catch(() => {})
     },
     async list(after, limit) {
@@ -144,7 +144,7 @@ export function createEmbeddedTickets(
       try {
         await saver.saveTicket(keyId)
       } catch (error) {
-        // It may be revoked, and must not be valid again after a restart.
+        // It may have been revoked, and must not become valid again after a restart.
         throw new StoreUnavailable(error, 'unknown')
       }
       return true

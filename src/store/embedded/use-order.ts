@@ -1,15 +1,15 @@
 import type { Channel } from './channel-entry.js'
 import { LinkedList } from './linked-list.js'
 
-/** Channels in the order of use, those that lose least when they are dropped first. */
+/** Eviction order: never published, then idle, then joined; each least recently used first. */
 export class UseOrder {
-  // The least recently used first.
+  // Least recently used first.
   readonly #unpublished = new LinkedList<Channel>()
   readonly #idle = new LinkedList<Channel>()
   readonly #listenedTo = new LinkedList<Channel>()
   readonly #listening = new Set<string>()
 
-  /** Whether somebody listens to a channel of this name, known or not. */
+  /** Whether a channel of this name has a listener, known or not. */
   isListening(name: string): boolean {
     return this.#listening.has(name)
   }
@@ -30,7 +30,7 @@ export class UseOrder {
     if (channel !== undefined) this.sort(channel)
   }
 
-  /** Moves a channel to the list that it belongs to, or adds it, as the most recently used. */
+  /** Moves a channel to its list, or adds it, as the most recently used. */
   sort(channel: Channel): void {
     const list = this.#listOf(channel)
     if (list === channel.list) return
@@ -48,12 +48,12 @@ export class UseOrder {
     channel.list = undefined
   }
 
-  /** Channels that nobody listens to, by kind in the order of use. */
+  /** Channels without listeners, by kind in order of use. */
   get quiet(): readonly Iterable<Channel>[] {
     return [this.#unpublished, this.#idle]
   }
 
-  /** The first to drop. @param inUse  another one */
+  /** The next to evict. @param inUse  never evicted */
   oldest(inUse: Channel): Channel | undefined {
     const firsts = [this.#unpublished.first, this.#idle.first, this.#listenedTo.first]
     return firsts.find(channel => channel !== undefined && channel !== inUse)

@@ -2,7 +2,10 @@ import { StoreUnavailable } from '../errors.js'
 import type { DiskReserve } from './disk-reserve.js'
 import { describe, WriteFailure } from './lmdb-commit.js'
 
-/** After a failure, ordinary writes reach the disk at most this often: each failed one makes LMDB write to stderr. */
+/**
+ * Minimum interval between ordinary writes that reach the disk after a failure: each failed one makes LMDB write to
+ * stderr.
+ */
 const retryEveryMs = 1000
 
 export interface WriteGuardOptions {
@@ -14,8 +17,9 @@ export interface WriteGuardOptions {
 }
 
 /**
- * Lets writes through to the disk. After a failure, such as a full disk, ordinary writes are refused until one succeeds
- * again and the disk has space for the reserve. Protective ones are always tried, in the end with the space of the reserve.
+ * Passes writes on to the disk. After a failure, such as a full disk, ordinary writes are refused until one succeeds
+ * again and the disk has space for the reserve. Protective ones are always tried, if necessary with the space of the
+ * reserve.
  */
 export class WriteGuard {
   readonly #options: WriteGuardOptions
@@ -63,14 +67,15 @@ export class WriteGuard {
     }
   }
 
-  /** While writes fail: whether it is time for another attempt, and whether there is space. @throws StoreUnavailable */
+  /** Requires, while writes fail, that another attempt is due and that the disk has space. @throws StoreUnavailable */
   #prepare(): void {
     if (this.#failure === undefined) return
     const { reserve, monotonicNow } = this.#options
     const { error, at } = this.#failure
     if (monotonicNow() - at < retryEveryMs) throw new StoreUnavailable(error, 'unsent')
     try {
-      // A small write may succeed on a full disk, in pages that the database has freed: that is no sign of space.
+      // A small write may succeed on a full disk, in pages freed by the database: it does not prove that there is
+      // space.
       if (!reserve.hasSpace) throw error
       reserve.hold()
     } catch (cause) {
