@@ -1,12 +1,12 @@
 import type { Attributes, Position, Publication } from './options.js'
 
-/** What the requests about channels, sessions and calls take and resolve with. Times are Unix milliseconds. */
+/** Options and answers of requests about channels, sessions and calls. Times are Unix milliseconds. */
 
 /** A part of a channel's history. */
 export interface History<T = unknown> extends Position {
   /** Oldest first. `offset` and `epoch` are the position after the last one. */
   readonly publications: readonly Publication<T>[]
-  /** Whether older publications are still kept. */
+  /** Whether the history has older publications. */
   readonly more: boolean
 }
 
@@ -16,15 +16,15 @@ export interface Member {
   readonly clientId: string
 }
 
-/** Who is in a channel. */
+/** The presence of a channel. */
 export interface Presence {
   readonly channel: string
-  /** Sessions in all; above the length of `sessions`, more than the list holds. */
+  /** Total number of sessions; it exceeds the length of `sessions` if the list is not complete. */
   readonly count: number
   readonly sessions: readonly (Member & { readonly attributes: Attributes })[]
 }
 
-/** Who has joined and left a channel: a hint, at most once a second, with at most 100 of each. */
+/** Sessions that joined and left a channel: a hint, at most once a second, with at most 100 of each. */
 export interface PresenceChange {
   readonly channel: string
   readonly count: number
@@ -42,21 +42,21 @@ export interface SessionEntry extends Member {
 
 export interface SessionList {
   readonly sessions: readonly SessionEntry[]
-  /** Pass it as `after` for the next ones; undefined at the end. */
+  /** Pass it as `after` to get the next ones; undefined at the end. */
   readonly next?: string
 }
 
 /** One session, or any live session of a client. */
 export type CallTarget = { readonly sessionId: string } | { readonly clientId: string }
 
-/** About a call that a handler answers. */
+/** Details of a call for its handler. */
 export interface CallInfo {
-  /** The client that calls; undefined for a call over HTTP. */
+  /** The calling client; undefined for a call over HTTP. */
   readonly from: string | undefined
   readonly callId: string
-  /** The caller waits until then, by the clock of the gateway. */
+  /** The caller's deadline, by the gateway's clock. */
   readonly expiresAt: number
 }
 
-/** What it returns, or resolves with, is the result. What it throws is the caller's error. */
+/** The result is the return value, or the value of a returned promise. Errors are sent to the caller. */
 export type CallHandler<T = unknown> = (data: T, info: CallInfo) => unknown

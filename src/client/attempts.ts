@@ -8,14 +8,14 @@ import { ClientSession } from './session.js'
 import type { Timers } from './timers.js'
 import { handshakeMs, restartMs, stableSessionMs, staleAttemptMs } from './timing.js'
 
-/** Attempts to open a session: one at a time, each with a fresh credential, and when the next one is due. */
+/** Attempts to open a session: one at a time, each with a fresh credential. Schedules the next one. */
 
 /** `renew`: the session ends soon; `move`: its instance stops. */
 export type Purpose = 'open' | 'renew' | 'move'
 
 export type AttemptOptions = Pick<ClientOptions, 'url' | 'credential'> & {
   readonly credentialTimeoutMs: number
-  /** Of the next handshake. */
+  /** Attributes of the next handshake. */
   readonly attributes: () => Attributes | undefined
 }
 
@@ -34,7 +34,7 @@ export interface AttemptsHost {
 interface Attempt {
   purpose: Purpose
   connection?: Connection
-  /** It has lasted {@link staleAttemptMs}, and may hang in a network that is gone. */
+  /** It is older than {@link staleAttemptMs}, and may hang in a network that is gone. */
   isStale?: boolean
   wasWoken?: boolean
 }
@@ -67,7 +67,7 @@ export class Attempts {
     this.#host = host
   }
 
-  /** Why there is no session. */
+  /** Reason for the missing session. */
   get cause(): string {
     if (this.#cause !== undefined) return this.#cause
     return this.#attempt?.connection === undefined ? 'the credential has not arrived' : 'the handshake is not complete'
@@ -77,7 +77,7 @@ export class Attempts {
     return this.#attempt?.connection === connection
   }
 
-  /** Opens a session, unless an attempt is under way. */
+  /** Opens a session, unless an attempt is in progress. */
   open(purpose: Purpose): void {
     this.#timers.clear('retry', 'wake', 'renew')
     if (this.#attempt !== undefined) {
@@ -105,7 +105,7 @@ export class Attempts {
     const expiresAt = expiryOf(credential)
     const endsAt = this.#host.current()?.welcome?.expiresAt
     if (attempt.purpose === 'renew' && expiresAt !== undefined && endsAt !== undefined && expiresAt <= endsAt) {
-      // It would gain nothing: the session ends, and the client reconnects (PROTOCOL §4.5).
+      // A renewal would gain nothing: the session ends, and the client reconnects (PROTOCOL §4.5).
       this.drop()
       return
     }
@@ -124,7 +124,7 @@ export class Attempts {
     }
   }
 
-  /** Gives up the attempt that is under way. */
+  /** Gives up the current attempt. */
   drop(): void {
     this.#attempt?.connection?.end()
     this.#attempt = undefined
@@ -139,7 +139,7 @@ export class Attempts {
     if (this.#causes.isNew(reason)) this.#host.onTrouble(reason, tries)
   }
 
-  /** The session was lost: schedules the next attempt, unless one is under way. */
+  /** The session was lost: schedules the next attempt, unless one is in progress. */
   sessionLost(reason: string, hintedMs: number): void {
     this.#timers.clear('stable', 'retry')
     if (this.#attempt === undefined) this.#retry('session', 'open', reason, hintedMs)
@@ -154,7 +154,7 @@ export class Attempts {
     return { tries }
   }
 
-  /** @returns what the attempt was for */
+  /** @returns the purpose of the attempt */
   succeeded(): Purpose {
     const purpose = this.#attempt?.purpose ?? 'open'
     this.#attempt = undefined
@@ -162,7 +162,7 @@ export class Attempts {
     return purpose
   }
 
-  /** A new session is the current one. */
+  /** A new session has become the current one. */
   sessionOpened(): void {
     this.#cause = undefined
     this.#isRestart = false
@@ -172,7 +172,7 @@ export class Attempts {
     this.#timers.set('stable', stableSessionMs, () => this.#backoff.settle())
   }
 
-  /** An instance that announces its stop is often back within seconds. */
+  /** An instance that announced its stop is often back within seconds. */
   expectRestart(): void {
     this.#isRestart = true
     this.#timers.set('restart', restartMs, () => {

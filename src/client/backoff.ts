@@ -6,18 +6,18 @@ const capMs = 20_000
 const restartCapMs = 1500
 /** Bound of an unsigned hint of the gateway, which anyone on the network path can forge. */
 const maxHintedMs = 60_000
-/** Spread of the clients that are woken at one moment, in milliseconds. */
+/** Spread of clients that are woken at the same moment, in milliseconds. */
 export const wakeSpreadMs = 1000
 
-/** What failed. Each kind has its own delays, so that one never makes another slower. */
+/** The kind of failure. Each kind has its own delays, so that one never slows down another. */
 export type FailureKind = 'credential' | 'network' | 'refused' | 'renewal' | 'session'
 
 /**
  * The delay before the next attempt, in milliseconds.
  * @param failures  failed attempts in a row, from 1
  * @param random    from 0 to 1
- * @param hintedMs  the delay that the gateway asked for; 0 for none
- * @param isRestart whether the gateway announced that it stops
+ * @param hintedMs  the delay requested by the gateway; 0: none
+ * @param isRestart whether the gateway announced its stop
  */
 export function backoffMs(failures: number, random: number, hintedMs = 0, isRestart = false): number {
   const longestMs = Math.min(isRestart ? restartCapMs : capMs, baseMs * 2 ** Math.min(failures - 1, 16))
@@ -38,13 +38,13 @@ export class Backoff {
     return { tries: this.#tries, failures }
   }
 
-  /** A session was opened. Until it has lasted, sessions that end at once still count. */
+  /** A session was opened. Until it is stable, sessions that end at once still count as failures. */
   opened(): void {
     this.#tries = 0
     for (const kind of this.#failures.keys()) if (kind !== 'session') this.#failures.delete(kind)
   }
 
-  /** The session has lasted. */
+  /** The session is stable. */
   settle(): void {
     this.#failures.delete('session')
   }

@@ -9,7 +9,7 @@ import { isAfter, isNext, positionOf } from './position.js'
 /** Bound of the publications that are buffered while a join is pending. The next recovery delivers dropped ones. */
 export const maxBuffered = 1024
 
-/** What a handler asks for: everything after a position, or the newest publications; and who joins and leaves. */
+/** The request of a handler: everything after a position, or the newest publications; and changes of presence. */
 export interface Wanted {
   readonly recover: Position | undefined
   readonly last: number | undefined
@@ -24,7 +24,7 @@ export interface HandlerHost {
   call(handler: () => unknown, channel: string): void
 }
 
-/** The state of a handler: its position, and how far it has caught up with its channel. */
+/** The state of a handler: its position, and its progress in catching up with its channel. */
 export class ChannelHandler {
   readonly channel: string
   readonly wanted: Wanted
@@ -54,7 +54,7 @@ export class ChannelHandler {
       this.#resolve = resolve
       this.#reject = reject
     })
-    // Nobody has to look at `ready`.
+    // A caller may ignore `ready`.
     this.ready.catch(() => {})
   }
 
@@ -67,7 +67,7 @@ export class ChannelHandler {
     return this.#position
   }
 
-  /** How many of the newest publications it still asks for. */
+  /** Number of the newest publications that it still requests. */
   get last(): number | undefined {
     return this.#last
   }
@@ -78,7 +78,7 @@ export class ChannelHandler {
 
   /**
    * It needs a subscribe of its own.
-   * @param position  of its channel, from which it goes on unless it asked for other publications
+   * @param position  of its channel, where it continues unless it asked for other publications
    */
   fallBehind(position: Position | undefined): void {
     this.#buffered ??= []
@@ -114,7 +114,7 @@ export class ChannelHandler {
   #moveTo(target: Position): void {
     const position = positionOf(target)
     this.#cursor = position
-    // Nothing is queued before.
+    // No calls are queued before this.
     this.#position ??= position
     this.#host.dispatch(() => {
       this.#position = position
@@ -128,7 +128,7 @@ export class ChannelHandler {
     } else if (isAfter(this.#cursor, publication)) this.#deliver(publication)
   }
 
-  /** A publication that the channel has had already. */
+  /** A publication that the channel has already received. */
   acceptOld(publication: Publication): void {
     if (isNext(this.#cursor, publication)) this.#deliver(publication)
   }
@@ -142,14 +142,16 @@ export class ChannelHandler {
       this.#position = position
       this.#host.call(() => this.#handler(publication as Publication<never>), this.channel)
     }
-    // The next session begins before a publication that was dropped.
+    // The next session begins before a dropped publication.
     this.#host.dispatch(call, () => {
       this.#cursor = previous
       this.#buffered ??= []
     })
   }
 
-  /** The answer to its own subscribe. @param missedAt  the channel's position, to go on from if nothing was recovered */
+  /**
+   * The answer to its own subscribe. @param missedAt  the channel's position, to continue from if nothing was recovered
+   */
   catchUp(subscribed: DownstreamMessages['subscribed'], missedAt: Position): void {
     const { recovered, epoch, publications = [] } = subscribed
     const buffered = this.#buffered ?? []
@@ -173,7 +175,7 @@ export class ChannelHandler {
     this.fail(error)
   }
 
-  /** Rejects `ready`, if it is not settled. */
+  /** Rejects `ready`, unless it is settled. */
   fail(error: RequestError): void {
     this.#reject(error)
   }

@@ -12,9 +12,9 @@ import { RequestError } from './errors.js'
 import type { ClientEvents, Position, PublicationHandler, Subscription, Welcome } from './options.js'
 import { positionOf } from './position.js'
 
-/** Which channels a client has joined, or is joining, over all its sessions (PROTOCOL §10.3). */
+/** The channels that a client has joined, or is joining, over all its sessions (PROTOCOL §10.3). */
 
-/** The functions of the client that its channels use. */
+/** The functions of the client for its channels. */
 export interface ChannelsHost extends HandlerHost {
   /** Sends a message in the current session. @returns its `seq`; undefined without a session */
   send(type: 'subscribe' | 'unsubscribe', members: JoinMembers): number | undefined
@@ -23,7 +23,7 @@ export interface ChannelsHost extends HandlerHost {
     event: ClientEvents[Name],
     onDropped?: () => void
   ): void
-  /** A channel was refused for good. */
+  /** A channel was refused permanently. */
   denied(reason: string): void
   /** Calls {@link ChannelJoins.joinPending} after a delay. */
   retryJoinsAfter(ms: number): void
@@ -43,7 +43,7 @@ export class ChannelJoins {
     this.host = host
   }
 
-  /** @param refusal  why the request is not sent */
+  /** @param refusal  why the gateway would refuse the request */
   subscribe(channel: string, handler: PublicationHandler<never>, wanted: Wanted, refusal?: RequestError): Subscription {
     const added = new ChannelHandler(this.host, channel, handler, wanted)
     if (refusal === undefined) this.#addHandler(added)
@@ -75,7 +75,7 @@ export class ChannelJoins {
     } else if (state.isJoined && state.position !== undefined) added.join(state.position, false)
   }
 
-  /** Whether a subscribe that has not been sent can ask for what a handler wants. */
+  /** Whether an unsent subscribe can include a handler's request. */
   #fitsJoin({ isJoined, joinSeq, position }: ChannelState, { cursor, last }: ChannelHandler): boolean {
     return !isJoined && joinSeq === undefined && cursor === undefined && (last === undefined || position === undefined)
   }
@@ -109,7 +109,7 @@ export class ChannelJoins {
     state.joinSeq = this.host.send('subscribe', joinMembers(state))
   }
 
-  /** Asks for what a handler wants and its channel has not. It is legal on a joined channel. */
+  /** Requests data for a handler that its channel does not have. Legal on a joined channel. */
   #catchUp(state: ChannelState, handler: ChannelHandler): void {
     handler.fallBehind(state.position)
     handler.catchUpSeq = this.host.send('subscribe', catchUpMembers(state, handler))
@@ -136,13 +136,13 @@ export class ChannelJoins {
     this.joinPending()
   }
 
-  /** The gateway has joined an own channel, without what a handler may want. */
+  /** The gateway has joined an own channel, without the requests of handlers. */
   #enterOwn(handler: ChannelHandler, position: Position): void {
     if (handler.last !== undefined || handler.wanted.presence) handler.fallBehind(position)
     else handler.join(position, true)
   }
 
-  /** An own channel of another session, or of another client: nobody else may join it. */
+  /** An own channel of another session, or of another client: only its owner may join it. */
   #leaveOwn(channel: string): void {
     const state = this.channelStates.get(channel)
     if (state === undefined) return
@@ -178,7 +178,7 @@ export class ChannelJoins {
     if (isReported) this.host.denied(error.message)
   }
 
-  /** The client was closed: what waits for a join fails, and the channels are joined again after the next `connect`. */
+  /** The client was closed: pending joins fail, and the channels are joined again after the next `connect`. */
   close(error: RequestError): void {
     for (const { handlers } of this.channelStates.values()) for (const handler of handlers) handler.fail(error)
   }

@@ -35,7 +35,7 @@ function presenceMember(state: ChannelState): true | undefined {
   return wantsPresence(state) || undefined
 }
 
-/** The subscribe for all handlers that are not behind. */
+/** The subscribe for all handlers that have caught up. */
 export function joinMembers(state: ChannelState): JoinMembers {
   const { channel, position, handlers } = state
   const presence = presenceMember(state)
@@ -62,7 +62,7 @@ export function rewind(state: ChannelState): void {
     handler.catchUpSeq = undefined
     if (!handler.isBehind || cursor === undefined || last !== undefined) continue
     state.position ??= cursor
-    // One of another epoch catches up by itself.
+    // A handler of another epoch catches up by itself.
     if (cursor.epoch !== state.position.epoch) continue
     if (cursor.offset < state.position.offset) state.position = cursor
     handler.caughtUp()

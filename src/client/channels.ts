@@ -6,10 +6,10 @@ import type { Publication } from './options.js'
 import { isAfter, isNext, positionOf } from './position.js'
 import type { ChannelMessage } from './session-host.js'
 
-/** Delay before a refused subscribe is repeated if the gateway gives none, in milliseconds. */
+/** Delay before a refused subscribe is repeated if the gateway names none, in milliseconds. */
 const retryMs = 1000
 
-/** The channels of a client over all its sessions, and what arrives on them (PROTOCOL §10.3, §10.4). */
+/** The channels of a client over all its sessions, and their incoming messages (PROTOCOL §10.3, §10.4). */
 export class ClientChannels extends ChannelJoins {
   receive(message: ChannelMessage): void {
     const state = this.channelStates.get(message.channel)
@@ -86,7 +86,7 @@ export class ClientChannels extends ChannelJoins {
     const isMiss = !recovered && handler.last === undefined
     handler.catchUp(message, state.position ?? positionOf(message))
     if (isMiss) this.host.emit('missed', { channel })
-    // The gateway goes on after the position of its answer: the other handlers recover what lies between.
+    // The gateway continues after the position of its answer: the other handlers recover the publications in between.
     if (state.isJoined && isAfter(state.position, message)) this.join(state)
   }
 
@@ -111,7 +111,7 @@ export class ClientChannels extends ChannelJoins {
     return false
   }
 
-  /** Only what some handlers ask for may be refused: the others join without it. */
+  /** Only the requests of some handlers may be refused: the others join without them. */
   #refuse(state: ChannelState, handler: ChannelHandler | undefined, code: string): void {
     if (handler !== undefined && (handler.last !== undefined || handler.wanted.presence)) {
       this.refuse(state, [handler], code)

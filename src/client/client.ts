@@ -8,27 +8,27 @@ import { SessionManager } from './session-manager.js'
 import { defaultCredentialTimeoutMs, defaultRequestTimeoutMs } from './timing.js'
 
 /**
- * A client that stays connected: it verifies every frame, sends heartbeats, answers challenges, reconnects by the rules of
- * PROTOCOL §5.3, and repeats requests that a lost session left unanswered. Listeners and handlers may call any method, and
- * what they throw changes nothing: it is reported by the event `error`, else on the console.
+ * A client that stays connected: it verifies every frame, sends heartbeats, answers challenges, reconnects by the rules
+ * of PROTOCOL §5.3, and repeats requests that a lost session left unanswered. Listeners and handlers may call any
+ * method. Their errors do not affect the client: the event `error` reports them, or the console without a listener.
  */
 export class CountersignClient extends LastingVerbs {
   readonly #options: AttemptOptions
   protected override readonly requestTimeoutMs: number
   readonly #platform: Platform
   #state: ClientState = 'disconnected'
-  /** Between {@link connect} and {@link close}. */
+  /** True between {@link connect} and {@link close}. */
   #manager: SessionManager | undefined
   /** The end of the last {@link close}. */
   #closed: Promise<void> = Promise.resolve()
   #stopListening: () => void = () => {}
   #limits: RequestLimits | undefined
-  /** Why requests are refused while the client is not running. */
+  /** Reason of refused requests while the client is not running. */
   #notRunning = 'call connect() first'
 
   /**
    * @throws TypeError for a url that is not ws:// or wss://
-   * @throws RequestError for a time-out that is not above 0, and for attributes that the gateway would refuse
+   * @throws RequestError for a timeout that is not above 0, and for attributes that the gateway would refuse
    */
   constructor(platform: Platform, options: ClientOptions) {
     super(options.attributes)
@@ -54,7 +54,9 @@ export class CountersignClient extends LastingVerbs {
     return { sessionId, clientId, limits }
   }
 
-  /** Starts the client. It runs until {@link close}, or until a signed error means that reconnecting would not help. */
+  /**
+   * Starts the client. It runs until {@link close}, or until a signed error states that reconnecting would not help.
+   */
   connect(): this {
     if (this.#manager !== undefined) return this
     const manager = new SessionManager(this.#platform, this.#options, this.#hostOf(), work => this.dispatcher.run(work))
@@ -64,15 +66,17 @@ export class CountersignClient extends LastingVerbs {
     return this
   }
 
-  /** Probes the session with a heartbeat, and keeps it if it answers. Without one the client tries within a second. */
+  /**
+   * Probes the session with a heartbeat, and keeps it if it answers. Without a session the client tries to connect
+   * within a second.
+   */
   reconnect(): void {
     this.dispatcher.run(() => this.#manager?.wake())
   }
 
   /**
-   * Stops. What was accepted before is sent first, and the calls that handlers work on are answered, as long as 5 s allow;
-   * then `bye`. Requests without an answer by then are rejected with the code CLOSED. No handler starts again until the next
-   * {@link connect}.
+   * Stops. Within 5 s it sends accepted messages and answers the calls in progress, then sends `bye`. Requests without
+   * an answer by then are rejected with the code CLOSED. No handler starts again until the next {@link connect}.
    * @returns resolves when `bye` was answered, or after 2 s
    */
   close(): Promise<void> {

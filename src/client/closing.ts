@@ -2,15 +2,15 @@ import type { Timers } from './timers.js'
 import { byeMs, lastRequestsMs } from './timing.js'
 
 export interface ClosingHost {
-  /** Whether something that was accepted before has not been sent. */
+  /** Whether accepted messages are still unsent. */
   hasUnsent(): boolean
   /** Sends `bye`. @returns whether there is a session that can answer it */
   sendBye(): boolean
-  /** Everything is over. */
+  /** The closing is complete. */
   finish(): void
 }
 
-/** What remains to do once a client was closed: send what was accepted before, send `bye`, and wait for its answer. */
+/** Closes a client: sends the accepted messages, then `bye`, and waits for its answer. */
 export class ClosingStage {
   readonly done: Promise<void>
   readonly #host: ClosingHost
@@ -32,7 +32,7 @@ export class ClosingStage {
     this.proceed()
   }
 
-  /** Goes on once everything is sent. Called after each step that may have sent something. */
+  /** Continues once everything is sent. Called after each step that may have sent messages. */
   proceed(): void {
     if (!this.#sentBye && !this.#host.hasUnsent()) this.#sendBye()
   }

@@ -6,7 +6,7 @@ import type { ServedCalls } from './served-calls.js'
 import type { ClientSession } from './session.js'
 import type { ClientSocket } from './socket.js'
 
-/** A socket with the session that it opens. */
+/** A socket with its session. */
 export class Connection {
   readonly session: ClientSession
   readonly #socket: ClientSocket
@@ -38,7 +38,7 @@ export class Connection {
     return !this.#isOver && this.byeSeq === undefined
   }
 
-  /** Whether its session owes answers to calls. */
+  /** Whether its session has unanswered calls. */
   get isBusy(): boolean {
     return this.isUsable && this.served?.isBusy === true
   }
@@ -54,7 +54,7 @@ export class Connection {
     return this.#send(this.session.sign(message))
   }
 
-  /** Signs and sends a request. @returns its `seq`. @throws RequestError if the gateway would refuse it for its size */
+  /** Signs and sends a request. @returns its `seq`. @throws RequestError if its size exceeds a limit of the gateway */
   sendRequest(encoded: Encoded): number {
     return this.#send(this.session.signRequest(encoded, this.limits))
   }

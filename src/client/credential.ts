@@ -33,7 +33,7 @@ function isResponse(value: object): value is TicketResponse {
   return typeof (value as Partial<TicketResponse>).json === 'function'
 }
 
-/** @throws Error that names what is wrong, without the secret */
+/** @throws Error that names the fault, without the secret */
 async function checked(given: unknown): Promise<GivenCredential> {
   let value = given
   if (typeof value === 'object' && value !== null && isResponse(value)) {
@@ -55,7 +55,7 @@ async function checked(given: unknown): Promise<GivenCredential> {
 }
 
 /**
- * @param timeoutMs  after it the attempt has failed, and a late result is ignored
+ * @param timeoutMs  the attempt then fails, and a late result is ignored
  * @throws Error whose message is the cause
  */
 export function obtainCredential(
@@ -75,7 +75,7 @@ export function obtainCredential(
   })
 }
 
-/** Unix milliseconds; undefined for a credential that does not state its end. */
+/** Unix milliseconds; undefined for a credential that does not state its expiry. */
 export function expiryOf({ expiresAt }: GivenCredential): number | undefined {
   const at = typeof expiresAt === 'string' ? Date.parse(expiresAt) : expiresAt
   return typeof at === 'number' && Number.isFinite(at) ? at : undefined

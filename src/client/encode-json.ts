@@ -1,8 +1,10 @@
 import { invalid, reasonOf } from './errors.js'
 
-/** Encodes a value as `JSON.stringify` does, and refuses what JSON or the gateway cannot take, with its path. */
+/**
+ * Encodes a value like `JSON.stringify`, and refuses values that JSON or the gateway does not support, with their path.
+ */
 
-/** Characters of the encoded value of one request: against values without an end, such as `new Array(1e9)`. */
+/** Most characters of the encoded value of one request, against values that never end, such as `new Array(1e9)`. */
 const maxCharacters = 16 * 1_048_576
 
 export interface EncodedJson {
@@ -11,14 +13,14 @@ export interface EncodedJson {
   readonly depth: number
 }
 
-/** With the `u` flag it matches only surrogates without their pair. */
+/** With the `u` flag it matches only unpaired surrogates. */
 const loneSurrogate = /[\ud800-\udfff]/u
 const plainName = /^[A-Za-z_$][A-Za-z0-9_$]*$/
 
 const nameOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1)
 const binaryType = /^(Shared)?ArrayBuffer$|^Blob$|^File$/
 
-/** Why JSON cannot carry an object; undefined if it can. */
+/** Why JSON cannot represent an object; undefined if it can. */
 function faultOf(value: object): string | undefined {
   const name = nameOf(value)
   if (ArrayBuffer.isView(value) || binaryType.test(name))
@@ -37,7 +39,7 @@ class Encoder {
     this.#maxDepth = maxDepth
   }
 
-  /** @returns undefined for a member that JSON leaves out */
+  /** @returns undefined for a member that JSON omits */
   encode(given: unknown, path: string, name: string): string | undefined {
     const value = unboxed(given, path, name)
     if (value === undefined) return undefined

@@ -18,8 +18,8 @@ import { encodeJson } from './encode-json.js'
 import { invalid } from './errors.js'
 
 /**
- * Encodes a request once, when it is made: a repeat sends the same bytes, and what the gateway would refuse is refused
- * here. Sizes are checked against the limits of the session, so before the first session they are checked when it opens.
+ * Encodes a request once, when it is made: repeats send the same bytes, and invalid requests are refused here. Sizes
+ * are checked against the limits of the session, so before the first session they are checked when it opens.
  */
 
 export type RequestLimits = Pick<Limits, 'frameBytes' | 'dataBytes' | 'depth'>
@@ -56,7 +56,7 @@ const maxDepth = 256
 
 const inWords = (bytes: number) => bytes.toLocaleString('en-US')
 
-/** @throws RequestError for a value that the member of a request cannot have */
+/** @throws RequestError for an invalid value of a request's member */
 function requireFit({ name, check, expected, code }: Member, value: unknown): void {
   if (!check(value)) throw invalid(name, `expected ${expected}`, code)
 }
@@ -81,7 +81,7 @@ export function encodeRequest(
     if (name === 'seq') continue
     const value = members[name]
     if (value === undefined && !required) continue
-    // Where any JSON value fits, it is not known yet whether this is one.
+    // If any JSON value is allowed, it is not known yet whether this is one.
     if (value === undefined) requireFit(member, value)
     const encoded = encodeJson(value, name, Math.min(limits?.depth ?? maxDepth, maxDepth))
     requireFit(member, value)
@@ -101,7 +101,7 @@ export function unsignedText({ type, memberText }: Encoded, seq: number): string
 
 /**
  * @param seq  of the frame
- * @throws RequestError INVALID_MESSAGE if the gateway would refuse the frame for its size
+ * @throws RequestError INVALID_MESSAGE if the frame's size exceeds a limit of the gateway
  */
 export function requireWithin(encoded: Encoded, limits: RequestLimits, seq: number): void {
   const { type, bytes, depth, dataBytes } = encoded
@@ -120,7 +120,7 @@ export function requireWithin(encoded: Encoded, limits: RequestLimits, seq: numb
   }
 }
 
-/** The limits that a welcome states; a gateway that states none has the defaults. */
+/** The limits in a welcome; if it has none, the defaults. */
 export function limitsOf(stated: Readonly<Record<string, number>> | undefined, defaults: RequestLimits): RequestLimits {
   const { frameBytes, dataBytes, depth } = { ...defaults, ...stated }
   return { frameBytes, dataBytes, depth }
@@ -131,7 +131,7 @@ const minTimeoutMs = 1
 const maxTimeoutMs = 2 ** 31 - 1
 
 /**
- * @returns the time-out in milliseconds; Infinity becomes the longest delay of a timer, 24.8 days
+ * @returns the timeout in milliseconds; Infinity becomes the longest delay of a timer, 24.8 days
  * @throws RequestError INVALID_MESSAGE for anything but a number above 0
  */
 export function timeoutOf(value: unknown, preset: number, path = 'timeoutMs'): number {

@@ -14,7 +14,7 @@ export class RequestError extends Error {
   readonly code: string
   /** The earliest time to repeat the request, in milliseconds from its answer. */
   readonly retryAfterMs: number | undefined
-  /** With UNAVAILABLE, TIMEOUT and CLOSED: `unsent` only where the request certainly had no effect. */
+  /** With UNAVAILABLE, TIMEOUT and CLOSED: `unsent` only if the request certainly had no effect. */
   readonly outcome: RequestOutcome | undefined
   /** With INVALID_MESSAGE and INVALID_CHANNEL: the place of the fault, such as `data.players[3].name`. */
   readonly path: string | undefined
@@ -28,7 +28,7 @@ export class RequestError extends Error {
   }
 }
 
-/** What a receiver answered instead of a result. */
+/** The receiver's error. */
 export interface CallFailure {
   readonly code: string
   readonly message: string
@@ -37,7 +37,7 @@ export interface CallFailure {
 /** A call of a method failed. */
 export class CallError extends RequestError {
   override readonly name: string = 'CallError'
-  /** With CALL_FAILED: what the receiver answered. */
+  /** With CALL_FAILED: the receiver's error. */
   readonly error: CallFailure | undefined
 
   constructor(
@@ -55,7 +55,7 @@ export function invalid(path: string, fault: string, code = 'INVALID_MESSAGE'): 
   return new RequestError(code, `${path}: ${fault}`, { path, outcome: 'unsent' })
 }
 
-/** The message of a caught value. It may be anything that an application throws, also what cannot be read. */
+/** The message of a caught value: anything that an application throws, even if it cannot be read. */
 export function reasonOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message || error.name : error)

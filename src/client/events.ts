@@ -1,6 +1,6 @@
 /** Events for the application, kept apart from the client's own state. */
 
-/** Events that are reported even if an earlier listener closes the client: they change what it keeps. */
+/** Events that are reported even if an earlier listener closes the client: they change lasting state. */
 const lasting: readonly unknown[] = ['state', 'error', 'missed', 'unsubscribed']
 
 interface Queued {
@@ -10,8 +10,8 @@ interface Queued {
 }
 
 /**
- * Calls listeners and handlers after the client's own work: within {@link run} they are queued, and they run when it is
- * over. So a listener that throws, or calls the client, finds a client whose state is complete.
+ * Calls listeners and handlers after the client's own work: within {@link run} they are queued until its end. So a
+ * listener that throws, or calls the client, finds the client in a consistent state.
  */
 export class Dispatcher {
   #queue: Queued[] = []
@@ -37,7 +37,7 @@ export class Dispatcher {
     this.#drain()
   }
 
-  /** Drops what is queued, the newest first: the client was closed. */
+  /** Drops the queue, the newest call first: the client was closed. */
   discard(): void {
     const queue = this.#queue
     this.#queue = queue.filter(({ isLasting }) => isLasting)
@@ -52,10 +52,10 @@ export class Dispatcher {
   }
 }
 
-/** Called with what an application's function threw. `source`: `listener:state`, `channel:chat`. */
+/** Called with an error thrown by an application's function. `source`: `listener:state`, `channel:chat`. */
 export type ReportFault = (error: unknown, source: string) => void
 
-/** Calls a function of the application. What it throws, or rejects with, is reported and changes nothing else. */
+/** Calls a function of the application. Its errors and rejections are reported and have no other effect. */
 export function callSafely(call: () => unknown, report: (error: unknown) => void): void {
   try {
     const result = call()
@@ -65,13 +65,13 @@ export function callSafely(call: () => unknown, report: (error: unknown) => void
   }
 }
 
-/** What an application's listener or handler threw, and where. */
+/** An error thrown by an application's listener or handler, and its source. */
 export interface Fault {
   readonly error: unknown
   readonly source: string
 }
 
-/** A typed event emitter whose listeners cannot break it, nor each other. */
+/** A typed event emitter whose listeners can break neither the emitter nor each other. */
 export abstract class Emitter<Events extends { [Name in keyof Events]: unknown } & { error: Fault }> {
   readonly #listeners: ReadonlyMap<keyof Events, Set<(event: never) => unknown>>
   protected readonly dispatcher = new Dispatcher()
@@ -80,10 +80,10 @@ export abstract class Emitter<Events extends { [Name in keyof Events]: unknown }
     this.#listeners = new Map(names.map(name => [name, new Set()]))
   }
 
-  /** Reports a fault that no `error` listener takes. */
+  /** Reports a fault without an `error` listener. */
   protected abstract reportFault(error: unknown, source: string): void
 
-  /** @returns a function that removes the listener. @throws TypeError for an event that there is not */
+  /** @returns a function that removes the listener. @throws TypeError for an unknown event */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void {
     const listeners = this.#listeners.get(name)
     if (listeners === undefined) {
@@ -119,7 +119,7 @@ export abstract class Emitter<Events extends { [Name in keyof Events]: unknown }
   #deliver<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     const listeners = this.#listeners.get(name)
     for (const listener of new Set(listeners)) {
-      // An earlier one may remove it.
+      // An earlier listener may remove it.
       if (listeners?.has(listener) !== true) continue
       callSafely(
         () => (listener as (event: Events[Name]) => unknown)(event),
@@ -128,7 +128,7 @@ export abstract class Emitter<Events extends { [Name in keyof Events]: unknown }
     }
   }
 
-  /** Reports what a function of the application threw: to `error`, else to the platform. */
+  /** Reports an error of an application's function: to `error` listeners, or to the platform without any. */
   protected readonly fault: ReportFault = (error, source) => {
     if (this.hasListeners('error') && source !== 'listener:error')
       this.emit('error', { error, source } as Events['error'])

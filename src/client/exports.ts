@@ -1,4 +1,4 @@
-/** What both entries export. */
+/** The exports of both entries. */
 export type {
   CallHandler,
   CallInfo,

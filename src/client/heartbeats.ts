@@ -7,7 +7,7 @@ export class Heartbeats {
   readonly #timers: Timers
   readonly #onSilence: (connection: Connection) => void
 
-  /** @param onSilence  nothing came within the time after a heartbeat */
+  /** @param onSilence  nothing arrived within the time after a heartbeat */
   constructor(timers: Timers, onSilence: (connection: Connection) => void) {
     this.#timers = timers
     this.#onSilence = onSilence
@@ -31,12 +31,12 @@ export class Heartbeats {
     connection.send({ type: 'heartbeat' })
   }
 
-  /** Asks now whether the session is alive. */
+  /** Checks now whether the session is alive. */
   probe(connection: Connection): void {
     this.#beat(connection, probeAnswerMs)
   }
 
-  /** A verified frame came. */
+  /** A verified frame arrived. */
   heard(): void {
     this.#timers.clear('silence')
   }

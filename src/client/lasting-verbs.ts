@@ -26,19 +26,19 @@ function wantedOf({ recover, last, presence = false, onPresence }: SubscribeOpti
   }
 }
 
-/** What a client keeps over all its sessions: its channels, its attributes, and its handlers of calls. */
+/** The state of a client over all its sessions: its channels, its attributes, and its handlers of calls. */
 export abstract class LastingVerbs extends Verbs {
   /** @internal */
   protected readonly clientChannels: ClientChannels
   /** By method. They outlive a `close`. @internal */
   protected readonly handlers = new Map<string, CallHandler<never>>()
   /**
-   * Of the next handshake: those that a gateway has accepted, or that were given before the first session. A handshake with
-   * attributes that the gateway refuses would fail again and again.
+   * Attributes for the next handshake: accepted by a gateway, or given before the first session. A handshake with
+   * refused attributes would fail repeatedly.
    * @internal
    */
   protected attributes: Attributes | undefined
-  /** The newest ones, which the current session has not accepted yet if they are others. */
+  /** The newest attributes, which the current session may not have accepted yet. */
   #newAttributes: Attributes | undefined
 
   /** @throws RequestError for attributes that the gateway would refuse */
@@ -63,7 +63,7 @@ export abstract class LastingVerbs extends Verbs {
   protected abstract readonly isRunning: boolean
   /** @returns the `seq` of the frame; undefined without a session @internal */
   protected abstract sendNow(encoded: Encoded): number | undefined
-  /** Joins the channels again that were refused, after a delay. @internal */
+  /** Joins refused channels again, after a delay. @internal */
   protected abstract retryJoinsAfter(ms: number): void
   /** @internal */
   protected abstract onTrouble(reason: string, tries: number): void
@@ -87,8 +87,8 @@ export abstract class LastingVerbs extends Verbs {
    * channel may have several handlers; it is left with the last one. The event `missed` reports that publications were
    * lost and cannot be recovered.
    * @param channel  1 to 128 of letters, digits, `_`, `.`, `:`, `-`
-   * @returns the subscription; its `ready` rejects if the channel, or what the options ask for, is refused
-   * @throws TypeError if a handler is no function
+   * @returns the subscription; its `ready` rejects if the channel, or a request of the options, is refused
+   * @throws TypeError if a handler is not a function
    */
   subscribe<T = unknown>(
     channel: string,
@@ -105,12 +105,13 @@ export abstract class LastingVerbs extends Verbs {
   }
 
   /**
-   * Answers the calls of other sessions to a method, in place of an earlier handler. Each call runs once. What the handler
-   * returns, or resolves with, is the result. What it throws is the caller's error, with the code HANDLER_FAILED, or its own
-   * `code` if that is like `NOT_FOUND`. Handlers run side by side; those that run when the client is closed may finish.
+   * Answers the calls of other sessions to a method; replaces an earlier handler. Each call runs once. The result is
+   * the return value, or the value of a returned promise. An error is sent to the caller with the code HANDLER_FAILED,
+   * or with its own `code` if that is like `NOT_FOUND`. Handlers run concurrently; those running when the client is
+   * closed may finish.
    * @param method  1 to 64 of letters, digits, `_`, `.`, `:`, `-`
    * @returns a function that removes the handler
-   * @throws RequestError for a malformed method. @throws TypeError if the handler is no function
+   * @throws RequestError for a malformed method. @throws TypeError if the handler is not a function
    */
   handle<T = unknown>(method: string, handler: CallHandler<T>): () => void {
     requireFunction(handler, 'handle: the handler')
@@ -124,7 +125,7 @@ export abstract class LastingVerbs extends Verbs {
   }
 
   /**
-   * Replaces the attributes that this client gives, also for its later sessions. Those of a ticket stay.
+   * Replaces this client's own attributes, also for its later sessions. Those of a ticket stay.
    * @param attributes  at most 16 members; names of 1 to 32 bytes, values of up to 128 bytes
    * @throws RequestError
    */

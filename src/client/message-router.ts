@@ -3,23 +3,23 @@ import type { Downstream, DownstreamMessages } from '../protocol/messages.js'
 import type { Connection } from './connection.js'
 import type { ChannelMessage } from './session-host.js'
 
-/** What a session's messages are for. */
+/** The receivers of a session's messages. */
 export interface RouterHost {
   isCurrent(connection: Connection): boolean
   onChannelMessage(message: ChannelMessage): void
   /** An answer within the current session. */
   onAnswer(re: number, message: Downstream): void
-  /** An error that ends nothing, within the current session. */
+  /** An error within the current session that does not end it. */
   onRefused(error: DownstreamMessages['error']): void
   /** The instance of a session stops soon. */
   onReconnect(connection: Connection, afterMs: number): void
   /** A signed error ended the session; another one may be opened. */
   onEnded(connection: Connection, error: DownstreamMessages['error']): void
-  /** A signed error means that reconnecting would not help. */
+  /** A signed error states that reconnecting would not help. */
   onStopped(code: string, message: string): void
 }
 
-/** Takes a verified message to where it belongs. A replaced session only answers calls, and proves that it is alive. */
+/** Routes a verified message to its receiver. A replaced session only answers calls, and proves that it is alive. */
 export function routeMessage(connection: Connection, message: Downstream, host: RouterHost): void {
   const { served } = connection
   switch (message.type) {

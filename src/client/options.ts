@@ -16,7 +16,7 @@ export interface Position {
   readonly epoch: string
 }
 
-/** A session as the gateway welcomed it (PROTOCOL §4.5). Times are Unix milliseconds. */
+/** A session as described by its welcome (PROTOCOL §4.5). Times are Unix milliseconds. */
 export interface Welcome {
   readonly sessionId: string
   readonly clientId: string
@@ -31,7 +31,7 @@ export interface Welcome {
   readonly subscriptions?: readonly (Position & { readonly channel: string })[]
 }
 
-/** Whether a license key is valid (PROTOCOL §7.2). Decide by `valid` only. */
+/** Whether a license key is valid (PROTOCOL §7.2). Use only `valid` to decide. */
 export interface Validation {
   readonly valid: boolean
   readonly code: string
@@ -59,7 +59,7 @@ export interface Publication<T = unknown> {
   readonly data: T
   /** Unix milliseconds. */
   readonly publishedAt: number
-  /** The client that published it; undefined for one that came over HTTP. */
+  /** The publishing client; undefined for a publication over HTTP. */
   readonly publisher?: string
 }
 /** The result of a publish. */
@@ -73,7 +73,7 @@ export type PublicationHandler<T = unknown> = (publication: Publication<T>) => u
 
 /** The position at which a channel was joined. */
 export interface Joined extends Position {
-  /** Whether every publication after the wanted position is delivered. */
+  /** Whether every publication after the requested position is delivered. */
   readonly recovered: boolean
 }
 
@@ -82,9 +82,9 @@ export interface Subscription {
   readonly channel: string
   /** Resolves when the channel is joined for the first time. Rejects with RequestError if it is refused. */
   readonly ready: Promise<Joined>
-  /** The position of the last publication that was delivered; undefined before the first join. */
+  /** The position of the last delivered publication; undefined before the first join. */
   readonly position: Position | undefined
-  /** The handler does not run again, not even for what has already arrived. */
+  /** Removes the handler. It does not run again, not even for publications that have already arrived. */
   unsubscribe(): void
 }
 
@@ -119,9 +119,12 @@ export interface ClientEvents {
   unsubscribed: { readonly channel: string; readonly code: string }
   /** A publication on the client's or the session's own channel, if it has no subscription. */
   direct: Publication
-  /** The client has stopped: a signed error of the gateway means that reconnecting would not help. */
+  /** The client has stopped: a signed error of the gateway states that reconnecting would not help. */
   stopped: { readonly code: string; readonly message: string }
-  /** What a listener or handler of the application threw, and where: `listener:state`, `channel:chat`, `handle:kick`. */
+  /**
+   * An error thrown by an application's listener or handler, and its source: `listener:state`, `channel:chat`,
+   * `handle:kick`.
+   */
   error: Fault
 }
 
@@ -135,9 +138,9 @@ export interface ClientOptions {
   readonly credential: CredentialOption
   /** For the operators of the gateway: at most 16 members; names of 1 to 32 bytes, values of up to 128 bytes. */
   readonly attributes?: Attributes
-  /** After it fetching a credential has failed. Milliseconds, default 15,000. */
+  /** Timeout for fetching a credential, in milliseconds. Default 15,000. */
   readonly credentialTimeoutMs?: number
-  /** For requests that give no time-out of their own. Milliseconds, default 10,000. */
+  /** Default timeout of requests, in milliseconds. Default 10,000. */
   readonly requestTimeoutMs?: number
 }
 
@@ -153,10 +156,10 @@ export interface Platform {
   readonly now: () => number
   readonly setTimer: (call: () => void, ms: number) => unknown
   readonly clearTimer: (timer: unknown) => void
-  /** Reports what an application's listener or handler threw. */
+  /** Reports an error of an application's listener or handler. */
   readonly reportFault: (error: unknown, source: string) => void
   /** Writes one line for the developer. */
   readonly warn: (line: string) => void
-  /** Calls when the network or the page is back. @returns a function that stops it */
+  /** Calls back when the network or the page is back. @returns a function that stops it */
   readonly onWake: (call: () => void) => () => void
 }

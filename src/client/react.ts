@@ -13,7 +13,7 @@ import {
 import type { CountersignClient } from './client.js'
 import type { ClientState, Publication, PublicationHandler, SubscribeOptions } from './options.js'
 
-/** The client in React 18 and 19: hooks that may be mounted twice, as StrictMode does, and share one client. */
+/** The client in React 18 and 19: hooks that share one client and may be mounted twice, as in StrictMode. */
 
 const ClientContext = createContext<CountersignClient | undefined>(undefined)
 
@@ -23,7 +23,7 @@ export interface CountersignProviderProps {
   readonly children?: ReactNode
 }
 
-/** Gives the client to the hooks below it. It neither connects nor closes it. */
+/** Provides the client to the hooks below it. It neither connects nor closes it. */
 export function CountersignProvider({ client, children }: CountersignProviderProps): ReactElement {
   return createElement(ClientContext.Provider, { value: client }, children)
 }
@@ -73,7 +73,7 @@ export function useSubscription<T = unknown>(
   }, [client, channel])
 }
 
-/** The newest publication of a channel that the gateway keeps; undefined before it has arrived, and while there is none. */
+/** The newest publication kept of a channel; undefined before it has arrived, and while there is none. */
 export function useLatest<T = unknown>(channel: string | undefined): Publication<T> | undefined {
   const client = useClient()
   const [latest, setLatest] = useState<Publication<T>>()
@@ -85,7 +85,7 @@ export function useLatest<T = unknown>(channel: string | undefined): Publication
       }),
     [client, channel]
   )
-  // Publications that were missed may include the newest one, so each miss asks for it again.
+  // Missed publications may include the newest one, so each miss requests it again.
   useEffect(() => {
     if (channel === undefined) return undefined
     const subscription = client.subscribe<T>(channel, setLatest, { last: 1 })

@@ -14,11 +14,11 @@ export interface Request {
   resolve(answer: Downstream): void
   reject(error: RequestError): void
   timer?: unknown
-  /** Until an unavailable request is sent again. */
+  /** Delay until an unavailable request is sent again. */
   repeatTimer?: unknown
-  /** Sent in the current session and not answered there. */
+  /** Sent in the current session, without an answer there. */
   isSent: boolean
-  /** Whether an attempt that is over may have run. */
+  /** Whether an earlier attempt may have run. */
   mayHaveRun: boolean
   /** The answer to the last attempt, if it was UNAVAILABLE. */
   refusal?: ErrorMessage | undefined
@@ -37,7 +37,7 @@ export interface RequestsHost extends Pick<Platform, 'setTimer' | 'clearTimer'> 
   causeOfNoSession(): string | undefined
 }
 
-/** These have an idempotency key, and a second one by the caller would have another. */
+/** These have an idempotency key, and a repeat by the caller would have another one. */
 const repeated: readonly string[] = ['publish', 'call']
 
 function outcomeOf({ isSent, mayHaveRun }: Request): RequestOutcome {
@@ -68,9 +68,9 @@ function errorOf(
 }
 
 /**
- * The requests that are not answered yet. All of them may be repeated (PROTOCOL §5.4), so those of a session that ended are
- * sent in the next one, until they time out. A publish or call that is answered UNAVAILABLE may have run (PROTOCOL §7.1), so
- * it is repeated too, with the idempotency key of its first attempt: a second one by the caller would have another key.
+ * Unanswered requests. All of them may be repeated (PROTOCOL §5.4), so those of a session that ended are sent in the
+ * next one, until they time out. A publish or call that is answered UNAVAILABLE may have run (PROTOCOL §7.1), so it is
+ * repeated too, with the idempotency key of its first attempt: a repeat by the caller would have another key.
  */
 export class Requests {
   readonly #host: RequestsHost
@@ -144,7 +144,7 @@ export class Requests {
     request.repeatTimer = this.#host.setTimer(() => this.#send(request), repeatMs(retryAfterMs))
   }
 
-  /** There is another session: sends what is open in it. */
+  /** Another session was opened: sends the open requests in it. */
   restart(): void {
     this.#forgetSession()
     for (const request of [...this.#pending]) this.#send(request)
@@ -159,7 +159,7 @@ export class Requests {
     }
   }
 
-  /** Whether a request has never been sent, or waits to be sent again. */
+  /** Whether a request was never sent, or waits to be sent again. */
   get hasUnsent(): boolean {
     return [...this.#pending].some(({ isSent }) => !isSent)
   }

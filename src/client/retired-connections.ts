@@ -1,11 +1,11 @@
 import type { Connection } from './connection.js'
 import type { Platform } from './options.js'
 
-/** Sessions that a newer one has replaced (PROTOCOL §4.5). A `bye` before their calls are answered would fail those. */
+/** Sessions replaced by a newer one (PROTOCOL §4.5). A `bye` before their calls are answered would fail these calls. */
 
-/** Bound of the replaced sessions that are kept. */
+/** Bound of replaced sessions. */
 export const maxRetired = 4
-/** Longest time that one is kept, in milliseconds: no call lasts longer. */
+/** Longest life of a replaced session, in milliseconds: no call lasts longer. */
 const keepMs = 30_000
 
 export class RetiredConnections {
@@ -30,7 +30,7 @@ export class RetiredConnections {
     return [...this.#timers.keys()]
   }
 
-  /** Ends those that have nothing to answer. */
+  /** Ends sessions without unanswered calls. */
   endIdle(): void {
     for (const connection of this.connections) if (!connection.isBusy) this.#end(connection)
   }

@@ -7,13 +7,13 @@ import type { ReportFault } from './events.js'
 import type { Platform } from './options.js'
 import { repeatMs } from './timing.js'
 
-/** The calls that one session receives, and their answers (PROTOCOL §16). No other session can answer them. */
+/** The calls to one session, and their answers (PROTOCOL §16). No other session can answer them. */
 
-/** Bound of the calls of a session whose handlers have not finished. */
+/** Bound of a session's calls whose handlers have not finished. */
 export const maxRunningCalls = 1024
 /** The same for each method. */
 export const maxRunningPerMethod = 256
-/** Ids of calls that are remembered, so that none runs twice. */
+/** Remembered ids of calls, so that none runs twice. */
 const maxRememberedCalls = 4096
 
 /** The connection of a session. */
@@ -21,7 +21,7 @@ export interface ResultSender {
   readonly limits: RequestLimits
   /** Whether its session can still send. */
   readonly isUsable: boolean
-  /** @returns the `seq`. @throws RequestError if the gateway would refuse it for its size */
+  /** @returns the `seq`. @throws RequestError if its size exceeds a limit of the gateway */
   sendRequest(encoded: Encoded): number
 }
 
@@ -41,7 +41,7 @@ interface ServedCall {
   /** By the clock of this device. */
   readonly expiresAt: number
   answer?: Encoded
-  /** Until a refused answer is sent again. */
+  /** Delay until a refused answer is sent again. */
   timer?: unknown
 }
 
@@ -50,7 +50,7 @@ function failure(code: string, text: string): CallFailure {
   return { code, message: [...message].slice(0, callErrorCharacters).join('') }
 }
 
-/** The answer for what a handler threw: its own `code` if it has one. */
+/** The answer for an error of the handler: its own `code` if it has one. */
 function failureOf(error: unknown): CallFailure {
   const code = codeOf(error)
   const isCode = typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code)
@@ -72,7 +72,7 @@ export class ServedCalls {
   readonly #remembered = new Set<string>()
   readonly #open = new Set<ServedCall>()
   readonly #bySeq = new Map<number, ServedCall>()
-  /** Set once no handler may start. */
+  /** Set once no more handlers may start. */
   #isClosing = false
 
   /** @param serverTime  the gateway's clock now, in Unix milliseconds */
@@ -82,7 +82,7 @@ export class ServedCalls {
     this.#host = host
   }
 
-  /** Whether an answer is due that its caller still waits for. */
+  /** Whether an answer is due whose caller is still waiting. */
   get isBusy(): boolean {
     return [...this.#open].some(({ expiresAt }) => expiresAt > this.#host.now())
   }
@@ -96,7 +96,7 @@ export class ServedCalls {
     }
     this.#remembered.add(callId)
     const now = this.#host.now()
-    // The clock of this device may be set meanwhile.
+    // The clock of this device may be changed meanwhile.
     const expiresAt = Math.min(message.expiresAt - this.#serverAheadMs, now + callTimeoutMs.max)
     const call: ServedCall = { message, expiresAt }
     const handler = this.#host.handlerOf(method)
@@ -186,7 +186,7 @@ export class ServedCalls {
     this.#host.onSettled()
   }
 
-  /** The client was closed: handlers that run may finish, and no other one starts. */
+  /** The client was closed: running handlers may finish, and no others start. */
   close(): void {
     this.#isClosing = true
   }

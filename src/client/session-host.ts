@@ -4,7 +4,7 @@ import type { ServedCallsHost } from './served-calls.js'
 
 export type ChannelMessage = DownstreamMessages['publication' | 'subscribed' | 'unsubscribed' | 'presenceChanged']
 
-/** What a client does with its sessions. Once it was closed, only the last frames and the handlers that run are reported. */
+/** The client of its sessions. Once it was closed, only the last frames and the running handlers are reported. */
 export interface SessionHost extends Pick<ServedCallsHost, 'handlerOf' | 'dispatch' | 'fault'> {
   onState(state: ClientState): void
   onFrame(direction: 'up' | 'down', text: string | Uint8Array, signed: boolean): void

@@ -17,9 +17,9 @@ import { Timers } from './timers.js'
 import { renewAfterMs } from './timing.js'
 
 /**
- * The sessions from one `connect` to its `close`: one after another, for a moment two of them (PROTOCOL §4.5), reconnecting
- * by the rules of PROTOCOL §5.3. It outlives `close` until what was accepted is sent and `bye` is answered, apart from
- * the sessions of the next `connect`.
+ * The sessions from one `connect` to its `close`: one after another, briefly two (PROTOCOL §4.5), reconnecting by the
+ * rules of PROTOCOL §5.3. It outlives `close` until accepted messages are sent and `bye` is answered, separate from the
+ * sessions of the next `connect`.
  */
 export class SessionManager {
   readonly #requests: Requests
@@ -30,7 +30,7 @@ export class SessionManager {
   #host: SessionHost | undefined
   /** Also called for the last frames of a closed client. */
   readonly #onFrame: SessionHost['onFrame']
-  /** Also used for the handlers that run when the client is closed. */
+  /** Also used for handlers that are running when the client is closed. */
   readonly #servedHost: ServedCallsHost
   readonly #retired: RetiredConnections
   readonly #router: RouterHost
@@ -82,7 +82,7 @@ export class SessionManager {
     this.#attempts.open('open')
   }
 
-  /** The network or the page is back, or the application asks for it: probes the session, or tries soon. */
+  /** The network or the page is back, or the application asks for a check: probes the session, or connects soon. */
   wake(): void {
     if (this.#isOver) return
     if (this.#current === undefined) this.#attempts.wake()
@@ -113,7 +113,7 @@ export class SessionManager {
     const previous = this.#current
     const purpose = this.#attempts.succeeded()
     if (purpose === 'renew' && previous?.welcome !== undefined && welcome.expiresAt <= previous.welcome.expiresAt) {
-      // It gained nothing, so it is not renewed again (PROTOCOL §4.5).
+      // The renewal gained nothing, so it is not repeated (PROTOCOL §4.5).
       connection.endWithBye()
       return
     }
@@ -189,7 +189,7 @@ export class SessionManager {
     return this.#current?.sendRequest(encoded)
   }
 
-  /** Calls after a delay, unless the session is another by then. */
+  /** Calls after a delay, unless the session has changed by then. */
   retryJoinsAfter(ms: number, call: () => void): void {
     this.#timers.set('resubscribe', ms, call)
   }
@@ -205,7 +205,7 @@ export class SessionManager {
     this.#closing?.end()
   }
 
-  /** @returns when what was accepted is sent and `bye` is answered, as long as 5 s and 2 s allow */
+  /** @returns when accepted messages are sent and `bye` is answered, within 5 s and 2 s */
   close(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing.done
     if (this.#isOver) return Promise.resolve()

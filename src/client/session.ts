@@ -12,7 +12,7 @@ export type Received =
   | { readonly kind: 'challenge'; readonly answer: string }
   | { readonly kind: 'welcome'; readonly welcome: DownstreamMessages['welcome'] }
   | { readonly kind: 'message'; readonly message: Downstream }
-  /** A type that this version does not know. It used up its `seq`. */
+  /** A type unknown to this version. It used up its `seq`. */
   | { readonly kind: 'unknown' }
   /** An unsigned error before the session: a hint (PROTOCOL §5.3). */
   | { readonly kind: 'hint'; readonly code: string; readonly message: string; readonly retryAfterMs: number }
@@ -55,7 +55,7 @@ export class ClientSession {
 
   /**
    * Signs a request as the next frame.
-   * @throws RequestError if the gateway of this session would refuse it for its size. It takes no `seq`
+   * @throws RequestError if its size exceeds a limit of this session's gateway. It then uses no `seq`
    */
   signRequest(encoded: Encoded, limits: RequestLimits): SignedFrame {
     requireWithin(encoded, limits, this.#lastSentSeq + 1)

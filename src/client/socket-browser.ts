@@ -1,7 +1,7 @@
 import { protocolName } from '../protocol/limits.js'
 import { closeReason, type OpenSocket } from './socket.js'
 
-/** A page learns nothing about a refused connection but that there is none. */
+/** A page learns only that a connection was refused, not why. */
 function unreachable(): string {
   if (navigator.onLine === false) return 'the gateway cannot be reached: this device is offline'
   const { origin } = location
@@ -9,7 +9,7 @@ function unreachable(): string {
 }
 
 export const openBrowserSocket: OpenSocket = (url, { onMessage, onClose }) => {
-  // Where there is none, as in Jest's jsdom, the attempt fails with that reason.
+  // Without WebSocket, as in Jest's jsdom, the attempt fails with this reason.
   const encoder = new TextEncoder()
   const socket = new WebSocket(url, protocolName)
   let wasOpen = false

@@ -4,10 +4,10 @@ import { closeReason, type OpenSocket } from './socket.js'
 
 /** Longest wait for the WebSocket handshake, in milliseconds. */
 const connectTimeoutMs = 10_000
-/** Longest message that is accepted, in bytes. */
+/** Longest accepted message, in bytes. */
 const maxPayload = 1_048_576
 
-/** What usually causes it. */
+/** The usual cause. */
 const hints: Readonly<Record<string, string>> = {
   'Unexpected server response: 404': 'the path of a gateway is /v1/ws',
   EPROTO: 'it may have no TLS, which wss:// needs'

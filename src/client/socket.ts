@@ -1,4 +1,4 @@
-/** The part of a WebSocket that the client uses, the same for browsers and Node. */
+/** The part of a WebSocket that the client uses, common to browsers and Node. */
 export interface ClientSocket {
   send(text: string): void
   close(code?: number, reason?: string): void
@@ -7,7 +7,7 @@ export interface ClientSocket {
 export interface SocketEvents {
   /** A text message, in UTF-8. Other messages are ignored. */
   onMessage(frame: Uint8Array): void
-  /** Called once, also if the connection was never established. `reason`: why, for people. */
+  /** Called once, even if the connection was never established. `reason`: for people. */
   onClose(reason: string): void
 }
 

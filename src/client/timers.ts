@@ -16,7 +16,7 @@ export type TimerName =
 /** Longest delay of setTimeout. A longer one would fire at once. */
 const maxDelayMs = 2 ** 31 - 1
 
-/** The timers of a client, at most one of each name. */
+/** The timers of a client, at most one per name. */
 export class Timers {
   readonly #platform: Pick<Platform, 'setTimer' | 'clearTimer'>
   readonly #running = new Map<TimerName, unknown>()
@@ -25,7 +25,7 @@ export class Timers {
     this.#platform = platform
   }
 
-  /** Starts a timer. It replaces the one of the same name. */
+  /** Starts a timer, replacing one of the same name. */
   set(name: TimerName, ms: number, call: () => void): void {
     this.clear(name)
     this.#running.set(

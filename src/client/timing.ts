@@ -2,7 +2,7 @@
 
 /** Without a verified frame for this time after a heartbeat the client reconnects (PROTOCOL §6.1). */
 export const heartbeatAnswerMs = 10_000
-/** The same after a heartbeat that a wake-up sent. */
+/** The same after a heartbeat that a wake-up caused. */
 export const probeAnswerMs = 5000
 /** From opening a socket to a verified welcome (PROTOCOL §4.5). */
 export const handshakeMs = 10_000
@@ -10,31 +10,31 @@ export const handshakeMs = 10_000
 export const staleAttemptMs = 2000
 /** A session that lasted this time counts as stable. */
 export const stableSessionMs = 10_000
-/** How long an instance that announced its stop is expected back. */
+/** Time for which an instance that announced its stop is expected back. */
 export const restartMs = 60_000
-/** How long a closed client may take to send what it accepted before. */
+/** Time for a closed client to send accepted messages. */
 export const lastRequestsMs = 5000
-/** How long a closed client waits for the answer to its `bye`. */
+/** Time for which a closed client waits for the answer to its `bye`. */
 export const byeMs = 2000
-/** Fetching a credential. */
+/** Timeout for fetching a credential. */
 export const defaultCredentialTimeoutMs = 15_000
-/** Pause before something unavailable is sent again if the gateway gives none, and its bounds. */
+/** Pause before an unavailable request is sent again if the gateway names none, and its bounds. */
 const repeatAfterMs = { default: 1000, min: 100, max: 30_000 }
-/** A request, from its call to its answer. */
+/** Timeout of a request. */
 export const defaultRequestTimeoutMs = 10_000
 
 /** PROTOCOL §4.5: a session is renewed this long before it expires; a short one when a quarter of its life is left. */
 const renewBeforeMs = 60_000
 const renewShare = 0.25
-/** Lower bound of a lifetime, against a loop of handshakes after a welcome that expires at once. */
+/** Lower bound of a lifetime, against a loop of handshakes after welcomes that expire at once. */
 const minLifetimeMs = 1000
 
-/** @returns the pause before something that was refused for now is sent again, in milliseconds */
+/** @returns the pause before a temporarily refused message is sent again, in milliseconds */
 export function repeatMs(retryAfterMs: number = repeatAfterMs.default): number {
   return Math.min(Math.max(retryAfterMs, repeatAfterMs.min), repeatAfterMs.max)
 }
 
-/** The time to open the next session, in milliseconds from this welcome. */
+/** When to open the next session, in milliseconds from this welcome. */
 export function renewAfterMs({ expiresAt, serverTime }: { expiresAt: number; serverTime: number }): number {
   const lifetimeMs = Math.max(expiresAt - serverTime, minLifetimeMs)
   return lifetimeMs - Math.min(renewBeforeMs, lifetimeMs * renewShare)

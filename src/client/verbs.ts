@@ -8,11 +8,14 @@ import type { ClientEvents, Position, Published, Validation } from './options.js
 import { positionOf } from './position.js'
 
 export interface RequestOptions {
-  /** Milliseconds above 0. If the client reconnects within it, it repeats the request. Default: `requestTimeoutMs`. */
+  /**
+   * Timeout in milliseconds, above 0. If the client reconnects within it, it repeats the request. Default:
+   * `requestTimeoutMs`.
+   */
   readonly timeoutMs?: number
 }
 
-/** Of a request that takes effect once. */
+/** Options of a request that takes effect once. */
 export interface RepeatableOptions extends RequestOptions {
   /** 1 to 64 characters. Pass one to repeat a request that timed out, within 5 minutes. Default: a unique one. */
   readonly idempotencyKey?: string
@@ -21,14 +24,17 @@ export interface RepeatableOptions extends RequestOptions {
 export type PublishOptions = RepeatableOptions
 
 export interface CallOptions extends RepeatableOptions {
-  /** How long the receiver may take: 100 to 30,000 ms. Others count as the nearest. Default: `requestTimeoutMs`. */
+  /** Time for the receiver: 100 to 30,000 ms. Other values are clamped to it. Default: `requestTimeoutMs`. */
   readonly timeoutMs?: number
 }
 
-/** The gateway may declare the time-out of a call late (PROTOCOL §16.1). */
+/** The gateway may declare the timeout of a call late (PROTOCOL §16.1). */
 const callGraceMs = 3000
 
-/** The requests of a client. Each has one answer. One that the gateway would refuse is refused before it is sent. */
+/**
+ * The requests of a client. Each has one answer. Requests that the gateway would refuse are refused before they are
+ * sent.
+ */
 export abstract class Verbs extends Emitter<ClientEvents> {
   constructor() {
     super([
@@ -84,7 +90,7 @@ export abstract class Verbs extends Emitter<ClientEvents> {
   /**
    * Checks whether a license key is valid for a hardware id now.
    * @param license  serviceId: an identifier; hwid and key: 1 to 256 bytes each
-   * @returns the validation; decide by its `valid` only
+   * @returns the validation; use only its `valid` to decide
    * @throws RequestError
    */
   async validate(
@@ -105,10 +111,11 @@ export abstract class Verbs extends Emitter<ClientEvents> {
 
   /**
    * Publishes data once, even if the client reconnects before the answer, or if the gateway is unavailable for a while:
-   * until the time is up, every attempt has the same data and the same idempotency key.
+   * until the timeout, every attempt has the same data and the same idempotency key.
    * @param channel  1 to 128 of letters, digits, `_`, `.`, `:`, `-`
    * @param data     any value that JSON can represent; it is encoded now, and may be changed afterwards
-   * @throws RequestError, its `outcome` states whether the data may have been published; its `path` where data is wrong
+   * @throws RequestError, its `outcome` states whether the data may have been published; its `path` locates invalid
+   *   data
    */
   async publish(
     channel: string,
@@ -119,7 +126,7 @@ export abstract class Verbs extends Emitter<ClientEvents> {
   }
 
   /**
-   * Reads what a channel keeps. Needs the right to subscribe to it, not a subscription.
+   * Reads the history of a channel. Needs the permission to subscribe to it, not a subscription.
    * @param channel  1 to 128 of letters, digits, `_`, `.`, `:`, `-`
    * @param options  limit: 1 to 100, default 20; before: a position, by default the newest publications are read
    * @throws RequestError
@@ -154,8 +161,9 @@ export abstract class Verbs extends Emitter<ClientEvents> {
   }
 
   /**
-   * Lists the live sessions of a client, such as the game servers of a game. Needs a right to call one of its methods.
-   * @param options  limit: 1 to 100, default 50; after: `next` of the list before
+   * Lists the live sessions of a client, such as the game servers of a game. Needs the permission to call one of its
+   * methods.
+   * @param options  limit: 1 to 100, default 50; after: `next` of the previous list
    * @throws RequestError
    */
   async sessions(
@@ -170,8 +178,8 @@ export abstract class Verbs extends Emitter<ClientEvents> {
    * @param to      one session, or any live session of a client
    * @param method  1 to 64 of letters, digits, `_`, `.`, `:`, `-`
    * @param data    any value that JSON can represent, or undefined; it is encoded now, and may be changed afterwards
-   * @returns what the receiver's handler returned
-   * @throws CallError, its `outcome` is `unknown` where the method may have run
+   * @returns the result of the receiver's handler
+   * @throws CallError, its `outcome` is `unknown` if the method may have run
    */
   async call<R = unknown>(
     to: CallTarget,

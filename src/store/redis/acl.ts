@@ -1,20 +1,20 @@
-/** What the ACL of Redis refuses, and the rule that would permit it (redis.io, "ACL"). */
+/** Refusals by the ACL of Redis, and the rules that would permit the commands (redis.io, "ACL"). */
 
-/** All that a gateway uses begins so, see `keys.ts`. */
+/** Prefix of all keys and channels of a gateway, see `keys.ts`. */
 const keyRule = '~cs:*'
 const channelRule = '&cs:*'
 
 export interface MissingRule {
-  /** What the user may not do, e.g. `run SUBSCRIBE`. */
+  /** The refused action, e.g. `run SUBSCRIBE`. */
   readonly refused: string
-  /** What to add to its rules, e.g. `+subscribe`. */
+  /** The missing rule, e.g. `+subscribe`. */
   readonly rule: string
 }
 
 /**
- * Reads an error of Redis, of a command or of a script. The message may also name the user, which is not repeated.
+ * Reads an error of Redis, of a command or of a script. The message may also name the user, which is not quoted.
  * @param script  the text of the script that failed: Redis 7.0 does not name the command in it
- * @returns undefined if it is about something else
+ * @returns undefined for other errors
  */
 export function missingRuleOf(message: string, script = ''): MissingRule | undefined {
   if (!/NOPERM|The user executing the script can't/.test(message)) return undefined
@@ -29,12 +29,12 @@ export function missingRuleOf(message: string, script = ''): MissingRule | undef
   return { refused: `run ${commands.join(' or ')} in a script`, rule }
 }
 
-/** What to do about a missing rule, after a colon. */
+/** How to add a missing rule, after a colon. */
 export function permitTodo({ rule }: MissingRule): string {
   return `add ${rule} to its rules with ACL SETUSER; docs/operating.md (ACL) lists all that a gateway needs`
 }
 
-/** Redis does not permit its user what a gateway needs. The message states the rule that is missing. */
+/** Redis denies its user a permission that a gateway needs. The message states the missing rule. */
 export class NotPermitted extends Error {
   override readonly name = 'NotPermitted'
 

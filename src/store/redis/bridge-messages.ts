@@ -78,12 +78,12 @@ export function parseState(reply: unknown): BridgeState {
   }
 }
 
-/** The known state, if the one after the exchange follows from it unless the store has changed since. */
+/** The known state, if the exchange alone determines the next one, provided that the store has not changed since. */
 function knownBefore({ known, ack }: ExchangeRequest): BridgeState | undefined {
   return known !== undefined && leavesNothingOpen(known, ack) ? known : undefined
 }
 
-/** The state after an exchange that alone has changed `known`. @param claimed  messages, the last of the batch */
+/** The state after an exchange that alone changed `known`. @param claimed  messages, the last of the batch */
 function stateFrom(known: BridgeState, request: ExchangeRequest, claimed: number): BridgeState {
   const { ack, instanceId, messages, answers = [], answerBytes } = request
   const { version, received, sent, positions, challenge, awaited } = known
@@ -108,7 +108,7 @@ export function exchangeArguments(request: ExchangeRequest): readonly Argument[]
   return args
 }
 
-/** The arguments that all exchanges of an instance share. @param lifeMs  life of the outbox */
+/** Arguments shared by all exchanges of an instance. @param lifeMs  life of the outbox */
 export function sharedExchangeArguments(
   { instanceId, answerBytes, perSecond }: ExchangeRequest,
   notificationPrefix: string,
@@ -171,7 +171,7 @@ export function parseCommit(reply: unknown): CommitOutcome {
 
 const notifications: readonly BridgeNotification[] = ['frames', 'call', 'channels', 'superseded', 'claims', 'ended']
 
-/** Reads `<notification> <session id>`; undefined if this version does not know the notification. */
+/** Reads `<notification> <session id>`; undefined for a notification unknown to this version. */
 export function parseNotification(
   message: string
 ): { readonly notification: BridgeNotification; readonly sessionId: string } | undefined {

@@ -22,9 +22,9 @@ import type { BatchCall } from './script-batches.js'
 const sessionKeyLifeMs = 25 * 60 * 60 * 1000
 
 /**
- * Opens a subscription to one Redis channel on a connection of its own.
+ * Opens a subscription to one Redis channel on a separate connection.
  * @param onConnected  called after each connection: messages before it may have been lost
- * @returns closes it
+ * @returns a function that closes it
  */
 export type SubscribeToChannel = (
   channel: string,
@@ -47,7 +47,7 @@ function parseClaimed(rows: readonly string[]): ClaimedMessage[] {
   return messages.sort((a, b) => a.seq - b.seq)
 }
 
-/** Of the texts that an exchange keeps. */
+/** Bytes of the texts that an exchange stores. */
 function bytesOf({ messages, answers }: ExchangeRequest): number {
   return (answers ?? messages.map(({ text }) => text)).reduce((sum, text) => sum + Buffer.byteLength(text), 0)
 }
@@ -74,7 +74,7 @@ function notifierOf(listener: BridgeListener): (message: string) => void {
 
 /**
  * Bridge sessions in Redis, each in one slot of a Cluster. The value of an instance's heartbeat is its schema version;
- * versions before schemas wrote 1, which is the one that they read.
+ * versions before schemas wrote 1, the schema that they read.
  * @param forms  of this instance's publications
  */
 export function createRedisBridge(
@@ -109,7 +109,7 @@ export function createRedisBridge(
     },
     async commit(commit) {
       const args = commitArguments(commit, keys.notificationPrefix, sessionKeyLifeMs)
-      // Answers to claimed messages and challenges are bounded by what was accepted; publications wait for memory.
+      // Answers to claimed messages and challenges are bounded by the accepted messages; publications wait for memory.
       const mayUseReserve = commit.answered.length > 0 || commit.challenge !== undefined || commit.awaited !== undefined
       const script = mayUseReserve ? 'bridgeCommitFromReserve' : 'bridgeCommit'
       const outcome = parseCommit(await redis.script(script, keysOf(commit.sessionId), args))

@@ -30,8 +30,8 @@ function parseSettled(reply: unknown): SettledCall {
 }
 
 /**
- * Calls in Redis, one record in one slot of a Cluster. Memory is bounded by `maxmemory`, and by what the quotas of their
- * owners allow in the life of a record.
+ * Calls in Redis, one record in one slot of a Cluster. Memory is bounded by `maxmemory`, and by the quotas of their
+ * owners during the life of a record.
  */
 export function createRedisCalls(redis: RedisClient, keys: Keys, subscribe: SubscribeToChannel): CallStore {
   async function open(recordId: string, args: readonly (string | number)[]): Promise<OpenedCall | undefined> {

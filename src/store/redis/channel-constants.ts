@@ -2,11 +2,11 @@ import { channelLifeMs, defaultHistory, type HistoryBounds, historyBytes, maxAge
 import type { ScriptConstants } from './scripts.js'
 
 /**
- * Bytes of an entry of a history beside its data: its time of 14 characters, and up to 10 bytes of Redis' listpack
+ * Bytes of an entry of a history besides its data: its time of 14 characters, and up to 10 bytes of Redis' listpack
  * (listpack.c: a header and a back length of 5 bytes each, at most).
  */
 export const entryOverheadBytes = 24
-/** How much longer than its life a channel's key may live, at most, in milliseconds. Its life is renewed no more often. */
+/** Longest extra life of a channel's key, in milliseconds. Its life is renewed at most this often. */
 const maxSlackMs = 1000
 /** The same as a share of the history's life. */
 const slackShare = 0.01

@@ -1,6 +1,6 @@
 import { channelLifeMs } from '../channels.js'
 
-/** Longest life of `session:…`, which nobody can recover after its session, in milliseconds. */
+/** Longest life of `session:…`, which cannot be recovered after its session, in milliseconds. */
 const sessionChannelLifeMs = 60 * 60 * 1000
 const probeChannelLifeMs = 60 * 1000
 
@@ -9,7 +9,7 @@ export class ChannelLife {
   readonly #lifeMs: number
   readonly #probePrefix: string
 
-  /** @param historyLifeMs  see `HistoryBounds`. @param probePrefix  what the channels of this instance's probes begin with */
+  /** @param historyLifeMs  see `HistoryBounds`. @param probePrefix  prefix of the channels of this instance's probes */
   constructor(historyLifeMs: number, probePrefix: string) {
     this.#lifeMs = channelLifeMs(true, historyLifeMs)
     this.#probePrefix = probePrefix

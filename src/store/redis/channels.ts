@@ -18,7 +18,7 @@ import { PublicationReceiver } from './pubsub/publication-receiver.js'
 import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 import { ScriptBatches } from './script-batches.js'
 
-/** Channels per script without a Cluster: the server does nothing else while a script runs. */
+/** Channels per script without a Cluster: a script blocks the server while it runs. */
 const topsBatch = 250
 
 export interface RedisChannelsOptions {
@@ -43,14 +43,14 @@ interface RedisChannelsParts extends RedisChannelsOptions {
 
 export interface RedisChannels {
   readonly channels: ChannelStore
-  /** Resolves when publications are received, or could not be within a few seconds; attempts then go on. */
+  /** Resolves when publications are received, or could not be within a few seconds; attempts then continue. */
   readonly started: Promise<void>
-  /** To be called after the forms of publications have changed. @throws StoreUnavailable; attempts then go on */
+  /** Call it after the forms of publications have changed. @throws StoreUnavailable; attempts then continue */
   followForms(): Promise<void>
   close(): void
 }
 
-/** The scripts that read channels. What was published before in the same turn of the event loop is there. */
+/** The scripts that read channels. They see publications made before in the same turn of the event loop. */
 class ChannelReader {
   readonly #redis: RedisClient
   readonly #keys: Keys
@@ -135,7 +135,7 @@ class ChannelReader {
     })
   }
 
-  /** To be called just before the command. */
+  /** Call it just before the command. */
   #keysOf(channel: string): string[] {
     const key = this.#keys.channel(channel)
     this.#batches.sendBefore(key)
@@ -143,10 +143,10 @@ class ChannelReader {
   }
 }
 
-/** Channels in Redis: one atomic script per method, and connections of their own for notifications. */
+/** Channels in Redis: one atomic script per method, and separate connections for notifications. */
 export function createRedisChannels(parts: RedisChannelsParts): RedisChannels {
   const { redis, keys, connection } = parts
-  // No client can name such a channel.
+  // Client channels cannot have this name.
   const probePrefix = `@probe-${randomBytes(9).toString('base64url')}`
   const life = new ChannelLife((parts.history ?? defaultHistory).lifeMs, probePrefix)
   const used = { ...parts, life, batches: new ScriptBatches(redis, 'channelPublish') }
@@ -178,7 +178,7 @@ export function createRedisChannels(parts: RedisChannelsParts): RedisChannels {
       newest,
       tops,
       exists,
-      // Keys end by themselves.
+      // Redis expires keys by itself.
       removeExpired() {},
       listen: names => receiver.listen(names),
       unlisten: names => receiver.unlisten(names),

@@ -16,7 +16,7 @@ import { UnreadableKeys } from './unreadable-keys.js'
 import { within } from './within.js'
 
 const generationBytes = 8
-/** After Redis refused a command for lack of memory, it counts as full for this long, in milliseconds. */
+/** Redis counts as full for this time after it refused a command for lack of memory, in milliseconds. */
 const fullForMs = 10_000
 
 export type Argument = string | number
@@ -28,18 +28,18 @@ export class RedisClient {
   readonly durations = new StoreDurations()
   readonly #client: Redis | Cluster
   readonly #runners = new Map<ScriptName, ScriptRunner>()
-  /** A Cluster's own queue has no timeout; the commands of a single connection have theirs. */
+  /** A Cluster's own queue has no timeout; commands of a single connection have one each. */
   readonly #limitMs: number | undefined
   readonly #setFromReserve: string
   #refusedForMemoryAt = Number.NEGATIVE_INFINITY
   readonly #unreadable: UnreadableKeys
-  /** While it is set, every command but {@link unguarded} ones is rejected with it. */
+  /** While set, every command but {@link unguarded} ones is rejected with it. */
   refusal: StoreUnavailable | undefined
 
   /**
-   * @param connection  how to reach Redis, or only its URL
+   * @param connection  connection to Redis, or only its URL
    * @param onError     called with each connection error
-   * @param onUnreadable  called once for each key whose value no gateway wrote
+   * @param onUnreadable  called once for each key with a value that no gateway wrote
    * @param constants   of the scripts
    */
   constructor(
@@ -69,7 +69,7 @@ export class RedisClient {
     return this.#client instanceof Cluster
   }
 
-  /** Whether Redis lately refused a command because it has reached `maxmemory`. */
+  /** Whether Redis recently refused a command because it has reached `maxmemory`. */
   get isFull(): boolean {
     return performance.now() - this.#refusedForMemoryAt < fullForMs
   }
@@ -86,7 +86,7 @@ export class RedisClient {
     return this.refusal === undefined ? this.unguarded(name, ...args) : Promise.reject(this.refusal)
   }
 
-  /** Runs one command, whatever store this is. @throws StoreUnavailable */
+  /** Runs one command, regardless of the store's identity. @throws StoreUnavailable */
   unguarded(name: string, ...args: readonly Argument[]): Promise<unknown> {
     return this.#settle(name, this.#client.status, this.#client.call(name, ...args), args.slice(0, 1))
   }
@@ -97,23 +97,23 @@ export class RedisClient {
     return this.unguardedScript(name, keys, args)
   }
 
-  /** Runs one script, whatever store this is. @throws StoreUnavailable */
+  /** Runs one script, regardless of the store's identity. @throws StoreUnavailable */
   unguardedScript(name: ScriptName, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const run = this.#runners.get(name)
     if (run === undefined) throw new Error(`there is no script ${name}`)
     return this.#settle(name, this.#client.status, run(keys.length, ...keys, ...args), keys)
   }
 
-  /** What to throw for an error within the reply of a script, one that concerns these of its keys. */
+  /** Converts an error within the reply of a script about these of its keys, to be thrown. */
   refused(name: ScriptName, error: Error, keys: readonly string[]): StoreUnavailable {
     return this.#unavailable(name, error, keys, 'ready')
   }
 
   /**
    * Reads a reply.
-   * @param key  what it came from
+   * @param key  the key of the value
    * @param read  throws UnexpectedReply or SyntaxError
-   * @throws StoreUnavailable if the value at the key is not one that a gateway wrote
+   * @throws StoreUnavailable if no gateway wrote the value at the key
    */
   parse<T>(key: string, read: () => T): T {
     try {
@@ -125,7 +125,7 @@ export class RedisClient {
     }
   }
 
-  /** Like {@link parse}, where a value that no gateway wrote counts as missing. */
+  /** Like {@link parse}, but a value that no gateway wrote counts as missing. */
   parseOrSkip<T>(key: string, read: () => T): T | undefined {
     try {
       return this.parse(key, read)
@@ -135,14 +135,14 @@ export class RedisClient {
     }
   }
 
-  /** By slot the primary of a Cluster that serves it, `host:port`, as far as it is known. Undefined without a Cluster. */
+  /** By slot the primary of a Cluster, as `host:port`, if known. Undefined without a Cluster. */
   slotOwners(): readonly (string | undefined)[] | undefined {
     const client = this.#client
     if (!(client instanceof Cluster)) return undefined
     return Array.from({ length: slotCount }, (_, slot) => client.slots[slot]?.[0])
   }
 
-  /** Asks a Cluster which node serves which slot. @throws StoreUnavailable */
+  /** Asks a Cluster for the nodes of all slots. @throws StoreUnavailable */
   refreshSlots(): Promise<void> {
     const client = this.#client
     if (!(client instanceof Cluster)) return Promise.resolve()
@@ -159,7 +159,7 @@ export class RedisClient {
     this.#client.on('ready', listener)
   }
 
-  /** Runs one command that reads on every node, whatever store this is. @throws StoreUnavailable */
+  /** Runs one read command on every node, regardless of the store's identity. @throws StoreUnavailable */
   everywhere(name: string, ...args: readonly Argument[]): Promise<readonly unknown[]> {
     const client = this.#client
     const nodes = client instanceof Cluster ? client.nodes('all') : [client]
@@ -187,7 +187,7 @@ export class RedisClient {
     this.#client.disconnect()
   }
 
-  /** Before any other command on a new connection, see scripts/include/identity.lua. A Cluster relies on INFO alone. */
+  /** The first command on a new connection, see scripts/include/identity.lua. A Cluster relies on INFO alone. */
   async #renewGeneration(): Promise<void> {
     const client = this.#client
     if (client instanceof Cluster) await client.del(generationKey)

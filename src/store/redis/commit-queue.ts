@@ -1,11 +1,11 @@
 import { StoreUnavailable } from '../errors.js'
 
-/** A commit that has waited this long for those before it is rejected without having run. */
+/** A commit that has waited this long for earlier ones is rejected without having run. */
 const maxWaitMs = 2000
-/** Most commits that wait. */
+/** Most waiting commits. */
 const maxWaiting = 10_000
 
-/** Runs commits one after the other, so that those of one instance do not lose races against each other. */
+/** Runs commits one after the other, so that commits of one instance do not lose races against each other. */
 export class CommitQueue {
   #previous: Promise<unknown> = Promise.resolve()
   #waiting = 0

@@ -8,11 +8,11 @@ export interface Credentials {
   readonly password?: string
 }
 
-/** How to reach Redis. */
+/** Connection to Redis. */
 export interface RedisConnection {
   /** One of the forms of COUNTERSIGN_STORE. */
   readonly url: string
-  /** Certificates of the authorities that are trusted, PEM. Default: those of Node. */
+  /** Certificates of the trusted authorities, PEM. Default: those of Node. */
   readonly caPem?: string
   readonly sentinelPassword?: string
 }
@@ -27,7 +27,7 @@ interface Tls {
   readonly tls?: TlsOptions
 }
 
-/** What a form of COUNTERSIGN_STORE asks for. */
+/** The contents of one form of COUNTERSIGN_STORE. */
 export type ConnectionTarget =
   | ({ readonly kind: 'single'; readonly url: string } & Tls)
   | ({ readonly kind: 'cluster'; readonly hosts: readonly Address[] } & Credentials & Tls)
@@ -47,7 +47,7 @@ function parseAddress(text: string): Address {
   return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? defaultPort : Number(port) }
 }
 
-/** The user info is all up to the last `@`: the config refuses a URL where that is unclear. */
+/** The user info extends to the last `@`: the config refuses ambiguous URLs. */
 const form = /^rediss?(?:\+(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^/]*))?@)?([^/?]*)(?:\/([^?]*))?/
 
 /** The parts of a URL. @throws URIError if its user info is not percent-encoded */
@@ -69,7 +69,7 @@ export function parseConnectionUrl({ url, caPem, sentinelPassword }: RedisConnec
   const isTls = url.startsWith('rediss')
   const tls: Tls = isTls ? { tls: caPem === undefined ? {} : { ca: caPem } } : {}
   const { kind, credentials, list, path } = parseParts(url)
-  // ioredis would take its own options of TLS from `rediss:`.
+  // ioredis would use its own TLS options for `rediss:`.
   if (kind === undefined) return { kind: 'single', url: url.replace(/^rediss:/, 'redis:'), ...tls }
   if (list === '') throw new Error(`redis+${kind}:// needs a host`)
   const hosts = list.split(',').map(parseAddress)
@@ -79,12 +79,12 @@ export function parseConnectionUrl({ url, caPem, sentinelPassword }: RedisConnec
   return { kind: 'sentinel', hosts, name: path, ...credentials, ...ofSentinel, ...tls }
 }
 
-/** The addresses of a target, and what is sent there first. */
+/** The addresses of a target, and the first commands for them. */
 export function addressesOf(target: ConnectionTarget): readonly Address[] {
   return target.kind === 'single' ? [parseAddress(parseParts(target.url).list)] : target.hosts
 }
 
-/** The number of the database that the URL of a single Redis names, as text. */
+/** The database number in the URL of a single Redis, as text. */
 export function databaseOf(target: ConnectionTarget): string | undefined {
   if (target.kind !== 'single') return undefined
   const [, inQuery] = /[?&]db=(\d+)/.exec(target.url) ?? []

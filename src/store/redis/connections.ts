@@ -3,16 +3,16 @@ import { Cluster, Redis } from './ioredis.js'
 import { writeOncePerTurn } from './write-once-per-turn.js'
 
 /**
- * ioredis queues commands and repeats them by default. These connections never repeat: a command that was written when
- * the connection broke may have run, so it is rejected; one that cannot be written is rejected at once.
+ * ioredis queues commands and repeats them by default. These connections never repeat commands: one that was written
+ * when the connection broke may have run, so it is rejected; one that cannot be written is rejected at once.
  */
 
-/** A command without a reply is given up after this time; its outcome is unknown. */
+/** A command without a reply is given up after this time; its outcome is then unknown. */
 export const commandTimeoutMs = 2000
 const connectTimeoutMs = 2000
-/** Longest pause between attempts to connect. */
+/** Longest pause between connection attempts. */
 const reconnectMaxMs = 1000
-/** Pause before a subscription that was refused is tried again. */
+/** Pause before a refused subscription is retried. */
 const resubscribeMs = 1000
 
 interface QueueOptions {
@@ -26,7 +26,7 @@ const failFast: QueueOptions = { enableOfflineQueue: false, maxRetriesPerRequest
 const waitForever: QueueOptions = { enableOfflineQueue: true, maxRetriesPerRequest: null }
 
 /**
- * The pause before the next attempt to connect.
+ * The pause before the next connection attempt.
  * @param attempt  from 1
  * @returns milliseconds, with jitter
  */
@@ -51,7 +51,7 @@ function sentinelOptions(target: Extract<ConnectionTarget, { kind: 'sentinel' }>
   }
 }
 
-/** Redis' refusal of the URL's database. ioredis reports it, and would go on with database 0. */
+/** Redis' refusal of the database in the URL. ioredis reports it, and would continue with database 0. */
 function isAboutDatabase(error: Error): boolean {
   const command: unknown = Reflect.get(error, 'command')
   return typeof command === 'object' && command !== null && Reflect.get(command, 'name') === 'select'
@@ -82,9 +82,9 @@ function connect(connection: RedisConnection, queue: QueueOptions): Redis | Clus
   const { enableOfflineQueue: _, retryStrategy, ...redisOptions } = { ...options, ...rest }
   return new Cluster([...hosts], {
     redisOptions,
-    // A certificate is for the name that was given, not for the address that ioredis would look up.
+    // A certificate is for the configured name, not for the address that ioredis would resolve.
     ...(target.tls === undefined ? {} : { dnsLookup: (host, done) => done(null, host) }),
-    // A node is connected at its first command. That command waits, for as long as a command may take.
+    // A node is connected at its first command, which waits for at most the timeout of a command.
     enableOfflineQueue: true,
     clusterRetryStrategy: retryStrategy,
     // 0 keeps ioredis from repeating a command that was written when its node's connection broke.
@@ -103,8 +103,8 @@ export function connectForCommands(connection: RedisConnection): Redis | Cluster
 
 /**
  * Opens a connection for subscriptions that never reconnects: its user opens the next one and subscribes there. On a
- * Cluster any node will do for the plain form, since its messages reach all of them.
- * @param attempt  counts up, so that every node gets its turn
+ * Cluster any node serves the plain form, since its messages reach all nodes.
+ * @param attempt  increases, so that all nodes are tried in turn
  * @param node  `host:port` of the Cluster's node to connect to
  */
 export function connectOnce(connection: RedisConnection, attempt: number, node?: string): Redis {
@@ -142,7 +142,7 @@ export interface Subscription {
 }
 
 /**
- * Subscribes to one channel on a connection of its own: Redis may close it for exceeding its output limits, which must
+ * Subscribes to one channel on a separate connection: Redis may close it for exceeding its output limits, which must
  * not affect commands.
  */
 export function subscribe(connection: RedisConnection, channel: string, handlers: SubscriptionHandlers): Subscription {
@@ -151,7 +151,7 @@ export function subscribe(connection: RedisConnection, channel: string, handlers
   let isClosed = false
   client.on('error', handlers.onError)
   client.on('message', (_channel: string, message: string) => handlers.onMessage(message))
-  // The rules of the user may change, so one that was refused is tried again.
+  // The user's rules may change, so a refused subscription is retried.
   const trySubscribe = () => {
     clearTimeout(timer)
     client.subscribe(channel).then(handlers.onConnected, error => {

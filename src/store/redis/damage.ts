@@ -5,20 +5,20 @@ import type { Keys } from './keys.js'
 import type { RedisPin } from './pin.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
 
-/** Keys that one step examines: about a millisecond of Redis. */
+/** Keys per step: about a millisecond of Redis. */
 const scannedAtOnce = 1000
-/** Kinds whose index a store may lack only because it has no such records. */
+/** Kinds whose index may be missing only because there are no such records. */
 const lasting = ['client', 'license', 'token', 'import'] as const
 
 /**
- * Notices that Redis has lost an index or the audit log, each one key, as an eviction or a `DEL` from outside takes it:
- * records can still be read, but lists and backups would leave them out in silence.
+ * Detects that Redis has lost an index or the audit log, for example by an eviction or a `DEL` from outside, since each
+ * is one key. Records can still be read then, but lists and backups would silently omit them.
  */
 export class RedisDamage implements DamageCheck {
   readonly #redis: RedisClient
   readonly #keys: Keys
   readonly #pin: RedisPin
-  /** Keys that were there at the last check. Undefined before the first. */
+  /** Keys that existed at the last check. Undefined before the first. */
   #present: Set<string> | undefined
   #hasUnlisted = false
   /** Kinds whose index is known to lack records. */
@@ -30,17 +30,17 @@ export class RedisDamage implements DamageCheck {
     this.#pin = pin
   }
 
-  /** A record was read that its index does not list. */
+  /** A record was read that is missing from its index. */
   foundUnlisted(): void {
     this.#hasUnlisted = true
   }
 
-  /** A record was written, so that there is an index of its kind. */
+  /** A record was written, so an index of its kind exists. */
   wrote(kind: string): void {
     this.#present?.add(this.#keys.index(kind))
   }
 
-  /** @throws StoreDamaged if a list of this kind would leave records out */
+  /** @throws StoreDamaged if a list of this kind would omit records */
   requireWhole(kind: string): void {
     if (this.#kinds.has(kind)) throw new StoreDamaged({ unlisted: [kind], isAuditLogLost: false })
   }

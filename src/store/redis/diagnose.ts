@@ -12,9 +12,9 @@ import {
 import { nameOf, type Server, stepMs, withConnection } from './direct-connection.js'
 import { type Diagnosis, explainError } from './explain-error.js'
 
-/** Finds out why Redis cannot be used, by asking it directly: what the client reports often hides the cause. */
+/** Finds out why Redis cannot be used, by asking it directly: errors of the client often hide the cause. */
 
-/** How long a server has to send what it sends unasked, in milliseconds. */
+/** Time for a server to send unrequested data, in milliseconds. */
 const greetingMs = 300
 const notTls = Object.assign(new Error('the server does not speak TLS'), { code: 'EPROTO' })
 
@@ -22,7 +22,7 @@ function ask(server: Server, command: string, ...args: string[]): Promise<unknow
   return withConnection(server, redis => redis.call(command, ...args))
 }
 
-/** What a server sends before it is asked: Redis states so that it has no connection left, and closes. */
+/** Data that a server sends unrequested: Redis reports that it has no connections left this way, and closes. */
 function readGreeting({ address, tls }: Server): Promise<string> {
   return new Promise(resolve => {
     const socket: Socket = tls === undefined ? connectTcp(address) : connectTls({ ...address, ...tls })
@@ -47,7 +47,7 @@ function readGreeting({ address, tls }: Server): Promise<string> {
   })
 }
 
-/** Whether a port speaks TLS, whatever its certificate. */
+/** Whether a port uses TLS, whatever its certificate. */
 function speaksTls(address: Address): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connectTls({ ...address, rejectUnauthorized: false })
@@ -63,7 +63,9 @@ function speaksTls(address: Address): Promise<boolean> {
   })
 }
 
-/** Whether a port answers PING without TLS: such a server waits for the end of what it takes for a command. */
+/**
+ * Whether a port answers PING without TLS: a plain server reads a TLS handshake as a command, and waits for its end.
+ */
 function speaksPlainly(address: Address): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connectTcp(address, () => socket.write('PING\r\n'))
@@ -111,7 +113,7 @@ async function diagnoseServer(server: Server, target: ConnectionTarget): Promise
 
 type SentinelTarget = Extract<ConnectionTarget, { kind: 'sentinel' }>
 
-/** The sentinels of a target. Their own password has nothing to do with that of Redis. */
+/** The sentinels of a target. Their password is independent of that of Redis. */
 export function sentinelsOf({ hosts, sentinelPassword, tls }: SentinelTarget): Server[] {
   const credentials = sentinelPassword === undefined ? {} : { password: sentinelPassword }
   return hosts.map(address => ({ address, credentials, ...(tls === undefined ? {} : { tls }) }))
@@ -136,7 +138,7 @@ export async function findPrimary(target: SentinelTarget): Promise<Address | Dia
   return why ?? { cause: 'no sentinel is configured', todo: 'name one in COUNTERSIGN_STORE', answers: false }
 }
 
-/** The servers that hold data: the primary, or the nodes of a Cluster that the URL names. */
+/** The servers with data: the primary, or the nodes of a Cluster in the URL. */
 export async function findServers(target: ConnectionTarget): Promise<readonly Server[] | Diagnosis> {
   const { tls } = target
   const found = target.kind === 'sentinel' ? await findPrimary(target) : undefined
@@ -146,22 +148,22 @@ export async function findServers(target: ConnectionTarget): Promise<readonly Se
   return addresses.map(address => ({ address, credentials, ...(tls === undefined ? {} : { tls }) }))
 }
 
-/** What an error of a server that answers states by itself. */
+/** Explains an error that a reachable server reports by itself. */
 function explainReply({ address }: Server, error: Error | undefined): Diagnosis | undefined {
   const explanation = explainError(`Redis at ${nameOf(address)}`, error)
   return explanation.isClear && explanation.answers ? explanation : undefined
 }
 
 /**
- * Asks why Redis cannot be used.
- * @param error  what a connection reported: a server that answers the questions may still refuse what the gateway needs
- * @returns undefined if it answers now. It never holds any part of a user, password or query
+ * Finds out why Redis cannot be used.
+ * @param error  error of a connection: a server that answers may still refuse commands of the gateway
+ * @returns undefined if it answers now. Never contains any part of a user, password or query
  */
 export async function diagnose(connection: RedisConnection, error?: Error): Promise<Diagnosis | undefined> {
   const target = parseConnectionUrl(connection)
   const servers = await findServers(target)
   if ('cause' in servers) return servers
-  // One node of a Cluster is enough to use it.
+  // One node of a Cluster suffices.
   let why: Diagnosis | undefined
   for (const server of servers) {
     const diagnosis = await diagnoseServer(server, target)
@@ -171,12 +173,12 @@ export async function diagnose(connection: RedisConnection, error?: Error): Prom
   return why
 }
 
-/** Pause between two diagnoses while a connection fails again and again, in milliseconds. */
+/** Pause between two diagnoses while connections keep failing, in milliseconds. */
 const pauseMs = 60_000
 
 /**
- * Diagnoses connections that fail, at most once a minute, and reports what waiting does not mend: a server that is there
- * and refuses.
+ * Diagnoses failing connections, at most once a minute, and reports failures that do not pass by themselves: a
+ * reachable server that refuses.
  * @param now  milliseconds of a monotonic clock
  */
 export function createDiagnoser(
@@ -192,7 +194,7 @@ export function createDiagnoser(
       .then(diagnosis => {
         if (diagnosis?.answers === true) report(diagnosis)
       })
-      // It opens connections of its own; whatever they throw is known already.
+      // It opens its own connections, whose errors are known already.
       .catch(() => {})
   }
 }

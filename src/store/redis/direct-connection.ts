@@ -1,7 +1,7 @@
 import type { Address, Credentials, TlsOptions } from './connection-url.js'
 import { Redis } from './ioredis.js'
 
-/** Connections for questions about Redis itself, beside those of the store. */
+/** Connections for diagnosing Redis, separate from those of the store. */
 
 /** Time for each step, in milliseconds. */
 export const stepMs = 2000
@@ -32,7 +32,7 @@ function open({ address, credentials, tls }: Server): Redis {
   })
 }
 
-/** Works on a connection of its own. @throws the first error, which names the cause best */
+/** Runs work on a separate connection. @throws the first error, which names the cause best */
 export async function withConnection<T>(server: Server, work: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = open(server)
   let first: Error | undefined

@@ -17,11 +17,13 @@ import { collectPages, idsAfter } from './pages.js'
 import type { RedisPin } from './pin.js'
 import { integerOf, listOf, numberOf, textOf, textsOf } from './replies.js'
 
-/** Tries to append to the audit log while other instances do. Each failed try means that another one succeeded. */
+/**
+ * Attempts to append to the audit log while other instances do. Each failed attempt means that another one succeeded.
+ */
 const maxAuditTries = 64
 
 export function parseRecord(key: StoredRecord['key'], stored: string): StoredRecord {
-  // As scripts/commit.lua reads it. A text that no gateway wrote does not unseal, and can be deleted.
+  // As scripts/commit.lua reads it. A text not written by a gateway cannot be unsealed, but can be deleted.
   const [version = '0'] = /^\d+/.exec(stored) ?? []
   return { key, version: Number(version), text: stored.slice(stored.indexOf('\n') + 1) }
 }
@@ -88,7 +90,7 @@ class Committer {
       if (code === 0) return 'conflict'
       if (code === -2) {
         await this.#pin.examine()
-        // It is the right store, but of another schema: what was sealed for this change must be sealed again.
+        // It is the expected store, but with another schema: data sealed for this change must be resealed.
         return 'conflict'
       }
       if (code === -3) throw new StoreUnavailable(new Error(lostLog), 'unsent')
@@ -147,8 +149,8 @@ function createLog(
 /**
  * Durable state in Redis. A record is `<version>\n<text>` at its key. All keys share one slot, so that one script
  * commits a change.
- * @param onChange   registers a listener of change events, returns its removal
- * @param maxEvents  change events that are kept
+ * @param onChange   registers a listener of change events, returns a function that removes it
+ * @param maxEvents  most change events
  */
 export function createRedisDurable(
   redis: RedisClient,
@@ -184,7 +186,7 @@ export function createRedisDurable(
         const ids = await idsAfter(redis, keys.index(kind), from, count)
         if (ids.length === 0) return { ids, found: [] }
         const texts = listOf(await redis.command('MGET', ...ids.map(id => keys.record(`${kind}:${id}`))))
-        // One that is not there was removed in between, or is lost.
+        // A missing one was removed in between, or is lost.
         const found = await Promise.all(
           ids.map((id, i) => {
             const stored = texts[i]

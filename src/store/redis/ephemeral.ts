@@ -90,7 +90,7 @@ async function readCountedSessions(
   return entries.map(entry => ({ ...entry, counts: counts.get(entry.sessionId) ?? noCounts }))
 }
 
-/** Only the session's own messages, one after another, and its instance change an entry. */
+/** An entry is changed only by its session's own messages, one after another, and by its instance. */
 async function replaceAttributes(
   redis: RedisClient,
   keys: Keys,
@@ -108,7 +108,7 @@ function touchArguments({ sessionId, deadline, counts = noCounts }: TouchedSessi
   return [sessionId, deadline, counts.frames, counts.bytes, counts.refused]
 }
 
-/** The sorted set of all sessions, or of those of a client. */
+/** The sorted set of all sessions, or of a client's sessions. */
 function indexOf({ sessionIds, sessionsOfClientPrefix }: Keys, clientId: string | undefined): string {
   return clientId === undefined ? sessionIds : sessionsOfClientPrefix + clientId
 }
@@ -199,14 +199,14 @@ export function createRedisLicenseSlots(redis: RedisClient, keys: Keys): License
   }
 }
 
-/** Tickets, each at a key of its own. The index is in another slot of a Cluster, so it may name tickets that are gone. */
+/** Tickets, each at a separate key. The index is in another slot of a Cluster, so it may name removed tickets. */
 export function createRedisTickets(redis: RedisClient, keys: Keys, pin: RedisPin): TicketStore {
   return {
     async put(keyId, text, lifeMs) {
       await Promise.all([
         redis.script('ticketIndexAdd', [keys.ticketIndex], [keyId, lifeMs]),
         redis.command('SET', keys.ticket(keyId), text, 'PX', lifeMs),
-        // After the others, on the same connection: a ticket must not vanish with a store that is another one.
+        // After the others, on the same connection: a ticket must not be lost because the store is another one.
         pin.verify()
       ])
     },
@@ -218,7 +218,7 @@ export function createRedisTickets(redis: RedisClient, keys: Keys, pin: RedisPin
       const from = after === '' ? '0' : after
       const [cursor, pairs] = listOf(await redis.command('ZSCAN', keys.ticketIndex, from, 'COUNT', limit))
       const keyIds = textsOf(pairs).filter((_, i) => i % 2 === 0)
-      // Each key by itself: in a Cluster they are in different slots.
+      // Each key separately: in a Cluster they are in different slots.
       const texts = await Promise.all(keyIds.map(keyId => redis.command('GET', keys.ticket(keyId))))
       const items = keyIds.flatMap((keyId, i) => {
         const text = texts[i]

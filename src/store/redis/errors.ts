@@ -1,6 +1,6 @@
 /**
- * ioredis puts the failed command, with its arguments, on its errors. Arguments may hold secrets, the password of AUTH
- * first of all, and errors go to logs.
+ * ioredis attaches the failed command with its arguments to its errors. Arguments may contain secrets, such as the
+ * password of AUTH, and errors are logged.
  */
 export function withoutCommand<T>(error: T): T {
   if (error instanceof Error) for (const name of ['command', 'args']) Reflect.deleteProperty(error, name)

@@ -1,7 +1,7 @@
 import type { RedisClient } from './client.js'
 import { type BatchCall, ScriptBatches } from './script-batches.js'
 
-/** Exchanges of a turn, in scripts that may use the reserve and others. Those of a session stay in their order. */
+/** Exchanges of a turn, in scripts that may use the reserve and others. Those of a session stay in order. */
 export class ExchangeBatches {
   readonly #ordinary: ScriptBatches
   readonly #frugal: ScriptBatches

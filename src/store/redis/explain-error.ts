@@ -1,19 +1,19 @@
 import { missingRuleOf, permitTodo } from './acl.js'
 
-/** Why Redis cannot be used, and what to do. Two parts of one sentence, without any part of a user or password. */
+/** Why Redis cannot be used, and what to do: two parts of one sentence, without any part of a user or password. */
 export interface Diagnosis {
   readonly cause: string
   readonly todo: string
-  /** Whether the server is there, so that waiting for it does not help. */
+  /** Whether the server is reachable, so that waiting for it does not help. */
   readonly answers: boolean
 }
 
 export interface Explanation extends Diagnosis {
-  /** Whether the error names its cause. A connection that just breaks does not. */
+  /** Whether the error names its cause. A broken connection does not. */
   readonly isClear: boolean
 }
 
-/** By the start of Redis' own errors (redis.io, "Redis serialization protocol", Simple errors). */
+/** By prefix of Redis' own errors (redis.io, "Redis serialization protocol", Simple errors). */
 const replies: readonly (readonly [RegExp, string, string])[] = [
   [
     /^(ERR )?max number of clients/,
@@ -43,7 +43,10 @@ const replies: readonly (readonly [RegExp, string, string])[] = [
 
 const ca = 'set COUNTERSIGN_REDIS_CA to the PEM file of the authority that signed it'
 
-/** By the codes of Node's errors: those of sockets, and those of certificates (nodejs.org, "TLS", X509 certificate error codes). */
+/**
+ * By code of Node's errors: those of sockets, and those of certificates (nodejs.org, "TLS", X509 certificate error
+ * codes).
+ */
 const codes: Readonly<Record<string, readonly [string, string]>> = {
   ECONNREFUSED: ['accepts no connection', 'is it running, and is the port right?'],
   ENOTFOUND: ['has a host name that does not resolve', 'correct the host in COUNTERSIGN_STORE'],

@@ -3,8 +3,8 @@ import { channelConstants } from './channel-constants.js'
 import { loadScripts, type ScriptName } from './scripts.js'
 
 /**
- * Redis' errors, and those of Lua in scripts, about values of another type or form than a gateway writes. What Redis
- * refuses within a script names the script too, but only at its end: `… on @user_script:3.`
+ * Errors of Redis, and of Lua in scripts, about values of another type or form than a gateway writes. Errors within a
+ * script end with the script's name: `… on @user_script:3.`
  */
 export function isAboutValue(error: unknown): boolean {
   if (!(error instanceof Error)) return false
@@ -12,7 +12,7 @@ export function isAboutValue(error: unknown): boolean {
 }
 
 /**
- * What the ACL refuses is explained; the error of Redis itself may name the user.
+ * Explains refusals by the ACL; the error of Redis itself may name the user.
  * @param verb  the name of the command or script
  */
 export function explained(error: unknown, verb: string): unknown {

@@ -31,18 +31,18 @@ import { integerOf } from './replies.js'
 import { createRedisRestore } from './restore.js'
 import { within } from './within.js'
 
-/** Longest wait of a ping: readiness must turn red within a second after the store is lost. */
+/** Longest wait of a ping: readiness must fail within a second after the store is lost. */
 const pingTimeoutMs = 800
 const probeLifeMs = 5000
 
 export interface RedisStoreOptions extends Partial<RedisChannelsOptions>, Omit<RedisConnection, 'url'> {
   /** Separates several gateways in one Redis. Default `cs`. */
   readonly prefix?: string
-  /** Called once for each key whose value no gateway wrote. */
+  /** Called once for each key with a value that no gateway wrote. */
   readonly onUnreadable?: (key: string) => void
   /** Longest wait for the first connection, in milliseconds. Default 30,000. */
   readonly connectWithinMs?: number
-  /** Redis is there, and refuses connections for a reason that waiting does not mend. At most once a minute. */
+  /** Redis is reachable, and refuses connections for a reason that does not pass by itself. At most once a minute. */
   readonly onRefused?: (diagnosis: Diagnosis) => void
   /** Publications are sent and received in the plain form, for this reason. */
   readonly onPlain?: (reason: string) => void
@@ -86,7 +86,7 @@ function createSignal() {
   }
 }
 
-/** @param open  the subscriptions that are not closed */
+/** @param open  subscriptions that are not closed */
 function createSubscribe(
   connection: RedisConnection,
   open: Set<Subscription>,
@@ -102,7 +102,7 @@ function createSubscribe(
   }
 }
 
-/** Decides in which forms publications are sent and received. @throws StoreUnavailable */
+/** Determines the forms in which publications are sent and received. @throws StoreUnavailable */
 async function openForms(
   redis: RedisClient,
   connection: RedisConnection,
@@ -178,7 +178,7 @@ export async function openRedisStore(url: string, options: RedisStoreOptions = {
     get isFull() {
       return redis.isFull
     },
-    // A write, because a server that is read-only, full or paused still answers PING.
+    // A write, because a read-only, full or paused server still answers PING.
     async ping() {
       await within(pingTimeoutMs, redis.unguarded('SET', keys.probe, '1', 'PX', probeLifeMs))
     },

@@ -7,12 +7,12 @@ import type { Redis } from './ioredis.js'
 /** Nodes of a Cluster that are inspected. */
 const maxNodes = 32
 
-/** What a server of Redis reports about itself. */
+/** Data that a server of Redis reports about itself. */
 export interface RedisServerState {
   /** `host:port`. */
   readonly name: string
   readonly isValkey: boolean
-  /** These three are undefined where the user may not run INFO. */
+  /** These three are undefined if the user may not run INFO. */
   readonly version: string | undefined
   readonly appendOnly: boolean | undefined
   readonly evictionPolicy: string | undefined
@@ -24,7 +24,7 @@ export interface RedisInspection {
   readonly kind: 'single' | 'sentinel' | 'cluster'
   /** The primaries. */
   readonly servers: readonly RedisServerState[]
-  /** What is wrong with sentinels or nodes although Redis can be used. */
+  /** Faults of sentinels or nodes although Redis can be used. */
   readonly faults: readonly Diagnosis[]
 }
 
@@ -33,7 +33,7 @@ function fieldOf(info: string | undefined, field: string): string | undefined {
   return info === undefined ? undefined : new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(info)?.[1]
 }
 
-/** INFO, which a restricted user may lack (docs/operating.md, ACL). */
+/** INFO, which may be denied to a restricted user (docs/operating.md, ACL). */
 async function infoOf(redis: Redis): Promise<string | undefined> {
   try {
     return await redis.info()
@@ -62,14 +62,14 @@ function stateOf(server: Server, now: () => number): Promise<RedisServerState> {
   })
 }
 
-/** The primaries that serve the slots of a Cluster, as one node reports them. */
+/** The primaries of a Cluster's slots, as one node reports them. */
 async function primariesOf(node: Server): Promise<Server[]> {
   const slots: unknown = await withConnection(node, redis => redis.call('CLUSTER', 'SLOTS'))
   const found = new Map<string, Address>()
   for (const range of Array.isArray(slots) ? slots : []) {
     const primary: unknown = Array.isArray(range) ? range[2] : undefined
     if (!Array.isArray(primary)) continue
-    // An empty host means that of this connection.
+    // An empty host means the host of this connection.
     const address = { host: String(primary[0] || node.address.host), port: Number(primary[1]) }
     found.set(nameOf(address), address)
   }
@@ -86,9 +86,9 @@ async function faultOf(what: string, server: Server, work: (redis: Redis) => Pro
 }
 
 /**
- * Asks every primary, every sentinel and every node that is configured.
+ * Asks every primary, every configured sentinel and every configured node.
  * @param now  unix milliseconds
- * @returns why Redis cannot be used, if it cannot
+ * @returns the reason if Redis cannot be used
  */
 export async function inspectRedis(
   connection: RedisConnection,

@@ -6,11 +6,11 @@ import type { Keys } from './keys.js'
 import type { AnnouncedForms } from './pubsub/publication-forms.js'
 import { textsOf } from './replies.js'
 
-/** What an announcement may end with. Earlier versions ignore it. */
+/** Optional end of an announcement. Earlier versions ignore it. */
 const stopping = 'stopping'
 const sharded = 'sharded'
 
-/** What an instance writes about itself; without the digests of its secrets it states its schema version alone. */
+/** An instance's announcement; without the digests of its secrets it is its schema version alone. */
 export function formatAnnouncement(
   { schemaVersion, secrets, isStopping }: InstanceAnnouncement,
   { isSharded }: AnnouncedForms
@@ -37,8 +37,8 @@ function parseInstance(text: string): Instance {
 }
 
 /**
- * The live instances. Every instance, also of earlier versions, subscribes to a channel of its own, so that Redis itself
- * knows which ones there are.
+ * The live instances. Every instance, including earlier versions, subscribes to its own channel, so that Redis itself
+ * knows them.
  * @returns undefined if this user may not ask
  * @throws StoreUnavailable
  */
@@ -54,7 +54,7 @@ export async function readInstances(
   if (channels === undefined) return undefined
   const ids = new Set(channels.flatMap(textsOf).map(name => name.slice(notificationPrefix.length)))
   const values = await Promise.all([...ids].map(id => redis.unguarded('GET', instance(id))))
-  // One without a heartbeat has just begun, or ends: it may be of the oldest version.
+  // An instance without a heartbeat has just begun, or is ending: it may be of the oldest version.
   return values.map(value =>
     value === null ? { announcement: { schemaVersion: 1 }, forms: undefined } : parseInstance(String(value))
   )

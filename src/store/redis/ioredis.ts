@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream'
 import { Cluster, Redis } from 'ioredis'
 
 /**
- * ioredis, without three things that it does to the whole process. They are changed on the prototype, because a Cluster
- * and a connection to sentinels open further connections by themselves.
+ * ioredis without three of its effects on the whole process. The prototype is patched, because a Cluster and a
+ * connection to sentinels open further connections by themselves.
  */
 
 export { Cluster, Redis }
@@ -17,8 +17,8 @@ declare module 'ioredis' {
 }
 
 /**
- * ioredis listens to the first error of a socket only. A TLS socket may report several, the next one would end the
- * process; and Node 20 leaves it open after the first, though nothing more can be read from it.
+ * ioredis listens to the first error of a socket only. A TLS socket may report several, and the next one would end the
+ * process. Node 20 also leaves the socket open after the first, though nothing more can be read from it.
  */
 Object.defineProperty(Redis.prototype, 'stream', {
   configurable: true,
@@ -32,7 +32,7 @@ Object.defineProperty(Redis.prototype, 'stream', {
   }
 })
 
-/** Without a listener ioredis prints an error. Those of the connections that it opens by itself concern itself only. */
+/** Without a listener ioredis prints errors. Connections that it opens by itself handle their own. */
 const { silentEmit } = Redis.prototype as unknown as {
   silentEmit(this: Redis, event: string, error?: unknown): boolean
 }
@@ -48,7 +48,7 @@ Object.defineProperty(Redis.prototype, 'silentEmit', {
 
 type Reply = (error: Error | null, reply?: unknown) => void
 
-/** INFO with a callback is what ioredis asks before it is ready. Where its user may not, it prints a line of its own. */
+/** ioredis runs INFO with a callback before it is ready. If its user may not, it prints a line. */
 const { info } = Redis.prototype
 
 function answeredToReadyCheck(callback: Reply): Reply {

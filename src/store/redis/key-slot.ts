@@ -8,7 +8,7 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc
 })
 
-/** What decides about the slot of a key: its hash tag if it has one, else all of it. */
+/** The part of a key that determines its slot: its hash tag, or the whole key without one. */
 function hashedPart(key: string): string {
   const open = key.indexOf('{')
   if (open < 0) return key

@@ -1,9 +1,9 @@
 import type { RecordKey } from '../durable.js'
 
 /**
- * Every key and channel of the Redis store. Keys that one script uses together share a hash tag, so that they are in one
- * slot of a Cluster (redis.io, cluster specification, "Hash tags"). Some spellings are older than the names here: stored
- * data must stay readable.
+ * Every key and channel of the Redis store. Keys that one script uses together share a hash tag, so that they are in
+ * one slot of a Cluster (redis.io, cluster specification, "Hash tags"). Some spellings are older than the names here,
+ * since stored data must stay readable.
  */
 export interface Keys extends RecordKeys {
   readonly staged: RecordKeys & { readonly restoreId: string }
@@ -19,47 +19,47 @@ export interface Keys extends RecordKeys {
   readonly sessionPrefix: string
   readonly sessionDeadlines: string
   readonly sessionIds: string
-  /** What each session has sent. */
+  /** Traffic of each session. */
   readonly sessionCounts: string
-  /** Sessions by the number of their frames. */
+  /** Sessions ordered by frames. */
   readonly sessionTop: string
   readonly sessionsOfClientPrefix: string
-  /** The sessions that have a slot of a license. */
+  /** Sessions with a slot of a license. */
   licenseSlots(licenseId: string): string
-  /** The licenses that a session has a slot of. */
+  /** Licenses that a session has a slot of. */
   licensesOfSession(sessionId: string): string
   ticket(keyId: string): string
-  /** KeyIds of tickets by when they end, for lists. */
+  /** KeyIds of tickets ordered by expiry, for lists. */
   readonly ticketIndex: string
   bridge(sessionId: string): string
-  /** Frames of a bridge session that were not acknowledged. */
+  /** Unacknowledged frames of a bridge session. */
   bridgeOutbox(sessionId: string): string
   /** Followed by an instance's id: the channel of its notifications. */
   readonly notificationPrefix: string
   /** A call by the id of its record. */
   call(recordId: string): string
-  /** Followed by an instance's id: the channel of what other instances send it about calls. */
+  /** Followed by an instance's id: the channel of other instances' texts to it about calls. */
   readonly callPrefix: string
   /** Exists while the instance is alive. */
   instance(instanceId: string): string
   rateLimit(name: string): string
-  /** The state of a channel; publications are notified on a Redis channel of this name. */
+  /** The state of a channel; publications are notified on a Redis channel of the same name. */
   channel(name: string): string
   channelHistory(name: string): string
   channelResult(name: string, idempotencyKey: string): string
-  /** What a client or a token uses of its quotas. */
+  /** The use of quotas by a client or a token. */
   quota(owner: string): string
   presenceDeadlines(channel: string): string
   presenceOrder(channel: string): string
-  /** Written to learn whether writes work. */
+  /** Written to test whether writes work. */
   readonly probe: string
 }
 
-/** Where records and the audit log are, or where a restore stages them. */
+/** The location of records and the audit log, or of their staged counterparts. */
 interface RecordKeys {
   /** Followed by a record's key. */
   readonly recordPrefix: string
-  /** Followed by the kind of records that an index is of. */
+  /** Followed by the kind of records in the index. */
   readonly indexPrefix: string
   readonly auditLog: string
 }

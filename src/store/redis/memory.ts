@@ -1,16 +1,16 @@
 import type { StoreMemory } from '../store.js'
 import type { RedisClient } from './client.js'
 
-/** `field:<number>` of INFO; undefined if it is not there. */
+/** `field:<number>` of INFO; undefined if it is missing. */
 function numberOf(info: string, field: string): number | undefined {
   const match = new RegExp(`^${field}:(\\d+)`, 'm').exec(info)
   return match === null ? undefined : Number(match[1])
 }
 
 /**
- * What `INFO memory` reports of the server; of a Cluster, the one with the least memory left: a channel is on one server.
- * @returns undefined where no server has a `maxmemory`
- * @throws StoreUnavailable, also where the user may not run INFO
+ * `INFO memory` of the server; of a Cluster, of the server with the least memory left: a channel is on one server.
+ * @returns undefined if no server has a `maxmemory`
+ * @throws StoreUnavailable, also if the user may not run INFO
  */
 export async function readRedisMemory(redis: RedisClient): Promise<StoreMemory | undefined> {
   const servers = (await redis.infos('memory')).flatMap((info): StoreMemory[] => {

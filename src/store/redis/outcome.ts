@@ -1,6 +1,6 @@
 import type { StoreOutcome } from '../errors.js'
 
-/** The start of ioredis' messages for commands that it never wrote. It gives these errors neither a class nor a code. */
+/** Prefix of ioredis' messages for commands that it never wrote. These errors have neither a class nor a code. */
 const neverWritten = [
   "Stream isn't writeable",
   // A Cluster's own queue, emptied when no node could be reached.
@@ -8,8 +8,8 @@ const neverWritten = [
 ]
 
 /**
- * Error codes with which Redis refuses a command before it runs. Inside a script they come from its first write, so that
- * nothing was written before.
+ * Error codes with which Redis refuses a command before it runs. In a script, its first write raises them, so nothing
+ * was written before.
  */
 const refusals = ['CLUSTERDOWN', 'LOADING', 'MASTERDOWN', 'MISCONF', 'NOAUTH', 'NOREPLICAS', 'OOM', 'READONLY']
 
@@ -29,7 +29,7 @@ export function isNeverWritten(error: unknown): boolean {
 
 /**
  * Whether a failed command may have run.
- * @param error        ioredis' error
+ * @param error        the error of ioredis
  * @param isQueueing   whether a command without a connection waits in a queue instead of being rejected
  * @param statusAtCall the connection's status when the command was given to ioredis
  */

@@ -1,13 +1,13 @@
 /**
  * Owners of a publication in Redis, as decimals of its time: `<unix ms>.0000<two digits per character>`. Earlier
- * versions read the time as a number, which such decimals do not change: they are less than half of what a double resolves at
- * today's times (2^-12 ms). So both versions read what the other wrote.
+ * versions read the time as a number, which these decimals do not change: they are less than half of a double's
+ * resolution at current times (2^-12 ms). So both versions can read each other's data.
  */
 const start = '.0000'
-/** A character's code less this has two digits: owners are printable ASCII. */
+/** Two digits are a character's code minus this: owners are printable ASCII. */
 const firstCode = 32
 
-/** @param owners  see store/owners.ts. @returns '' for nobody */
+/** @param owners  see store/owners.ts. @returns '' for none */
 export function encodeOwners(owners: string): string {
   if (owners === '') return ''
   let text = start
@@ -26,7 +26,7 @@ export function encodedOwnersBytes(owners: string): number {
 export interface PublicationHead {
   /** Unix milliseconds. */
   readonly publishedAt: number
-  /** See store/owners.ts; '' if it is unknown. */
+  /** See store/owners.ts; '' if unknown. */
   readonly owners: string
 }
 

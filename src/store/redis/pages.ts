@@ -1,9 +1,9 @@
 import type { RedisClient } from './client.js'
 import { textsOf } from './replies.js'
 
-/** Lists by an index: first ids, then their entries. An entry that is removed in between does not shorten the page. */
+/** Lists by an index: first the ids, then their entries. An entry removed in between does not shorten the page. */
 
-/** Ids of an index in their order, at most `count`. @param after an id; '' begins at the first */
+/** Ids of an index in order, at most `count`. @param after an id; '' begins at the first */
 export async function idsAfter(
   redis: RedisClient,
   index: string,

@@ -2,10 +2,10 @@ import { type StorePin, StoreReplaced } from '../pin.js'
 import type { RedisClient } from './client.js'
 import { textOf } from './replies.js'
 
-/** Times that a call looks for the required identity again after it was decided that the present one is right. */
+/** Attempts of a call to find the required identity after the current one was accepted. */
 const maxTries = 3
 
-/** The pin of a Redis store. While it refuses, the client rejects every command that does not come from here. */
+/** The pin of a Redis store. While it refuses, the client rejects all commands that do not come from here. */
 export class RedisPin implements StorePin {
   readonly #redis: RedisClient
   readonly #key: string
@@ -19,7 +19,7 @@ export class RedisPin implements StorePin {
     redis.onConnected(() => void this.examine().catch(() => {}))
   }
 
-  /** What the identity record's text must begin with; '' for any. For scripts that compare it themselves. */
+  /** The required prefix of the identity record's text; '' for any. For scripts that compare it themselves. */
   get start(): string {
     return this.#start
   }
@@ -48,7 +48,7 @@ export class RedisPin implements StorePin {
     this.#decide = decide
   }
 
-  /** Decides about the present identity. @throws StoreReplaced unless it is accepted; StoreUnavailable */
+  /** Decides about the current identity. @throws StoreReplaced unless it is accepted; StoreUnavailable */
   async examine(): Promise<void> {
     await this.#decide()
     const { refusal } = this.#redis
@@ -63,14 +63,17 @@ export class RedisPin implements StorePin {
     }
   }
 
-  /** What was found; undefined if it really does not exist in this store. @throws StoreReplaced, StoreUnavailable */
+  /**
+   * The value that was found; undefined if it really does not exist in this store. @throws StoreReplaced,
+   * StoreUnavailable
+   */
   async confirm<T>(found: T | undefined): Promise<T | undefined> {
     if (found === undefined) await this.verify()
     return found
   }
 
   /**
-   * Runs a call again if it found another identity that is the right one after all.
+   * Repeats a call that found another identity, if that identity is then accepted.
    * @param call  returns undefined if it found another identity than {@link start}
    * @throws StoreReplaced, StoreUnavailable
    */

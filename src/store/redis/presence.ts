@@ -13,16 +13,16 @@ import type { RedisPin } from './pin.js'
 import { integerOf, listOf, textsOf } from './replies.js'
 import type { ScriptName } from './scripts.js'
 
-/** The keys of a channel end this long after its last `touch`: a backstop for channels that nobody touches again. */
+/** The keys of a channel expire this long after its last `touch`: a backstop for abandoned channels. */
 const keyLifeMs = 10 * 60 * 1000
 /** Entries per script: it blocks Redis while it runs, and Lua's unpack has a limit. */
 const batchItems = 500
-/** Concurrent scripts: together they keep Redis busy for 0.2 s at most, and other commands wait that long. */
+/** Concurrent scripts: together they block Redis for at most 0.2 s, and other commands wait that long. */
 const maxConcurrentScripts = 50
-/** Least members per read of a list, since those that have ended are skipped. */
+/** Minimum members per read of a list, since ended ones are skipped. */
 const readItems = 1000
 
-/** A member of both sets. A blank sorts before every character of an id, so members are in the order of session ids. */
+/** A member of both sets. A space sorts before every character of an id, so members are in order of session ids. */
 function memberOf({ sessionId, clientId }: Presence): string {
   return `${sessionId} ${clientId}`
 }
@@ -50,7 +50,7 @@ interface ScriptCall {
   readonly args: readonly (string | number)[]
 }
 
-/** One call of a script per channel, and per {@link batchItems} of its entries. */
+/** One call of a script per channel and per {@link batchItems} of its entries. */
 function inBatches<Item extends Presence>(
   name: ScriptName,
   items: readonly Item[],

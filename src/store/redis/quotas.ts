@@ -3,7 +3,7 @@ import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { textsOf } from './replies.js'
 
-/** What each owner uses, in a hash of its own. */
+/** The use of each owner, in a separate hash. */
 export function createRedisQuotas(redis: RedisClient, keys: Keys): QuotaStore {
   return {
     async add({ owner, amounts, ended, lifeMs }) {

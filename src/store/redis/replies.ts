@@ -2,7 +2,7 @@ import { StoreUnavailable } from '../errors.js'
 
 /** Converts Redis' replies to values. */
 
-/** A reply has another form than the gateway's own data give: somebody changed them in Redis. */
+/** A reply has another form than the gateway's own data: they were changed in Redis. */
 export class UnexpectedReply extends StoreUnavailable {
   constructor(reply: unknown) {
     super(new Error(`unexpected reply from Redis: ${typeof reply}`))
@@ -21,7 +21,7 @@ export function integerOf(reply: unknown): number {
   return typeof reply === 'number' && Number.isSafeInteger(reply) ? reply : unexpected(reply)
 }
 
-/** @param text  a number as a script or a gateway wrote it */
+/** @param text  a number as written by a script or a gateway */
 export function numberOf(text: unknown): number {
   const number = typeof text === 'string' && text !== '' ? Number(text) : Number.NaN
   return Number.isFinite(number) ? number : unexpected(text)

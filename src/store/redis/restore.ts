@@ -9,18 +9,18 @@ import type { Keys } from './keys.js'
 import { idsAfter } from './pages.js'
 import { integerOf, textOf, textsOf } from './replies.js'
 
-/** Staged keys that one command drops. */
+/** Staged keys dropped per command. */
 const dropBatch = 1000
 /**
- * The move of many records takes longer than a command may: some 3 s for 200,000 records and as many audit entries, and so
- * above 30 s for as many as are accepted. Its outcome is asked for this often, with this pause in between.
+ * The move of many records takes longer than a command may: some 3 s for 200,000 records and as many audit entries, and
+ * so above 30 s for as many as are accepted. Its outcome is polled this number of times, with this pause.
  */
 const outcomeTries = 240
 const outcomePauseMs = 500
 
 type Command = (name: string, ...args: readonly (string | number)[]) => Promise<unknown>
 
-/** The commands that add records to what is staged. The index comes first: a record without one would stay. */
+/** Commands that stage records. The index comes first: a record without one would stay. */
 function stageRecords(command: Command, { staged }: Keys, records: readonly StoredRecord[]): Promise<unknown>[] {
   const indexes = recordKinds.flatMap(kind => {
     const ids = records.filter(({ key }) => key.startsWith(`${kind}:`)).map(({ key }) => key.slice(kind.length + 1))
@@ -49,7 +49,7 @@ async function hasMoved(command: Command, keys: Keys, { entry }: RestoreCommit, 
     await pause(outcomePauseMs)
     const hash = await command('HGET', keys.auditHead, 'hash').catch(() => undefined)
     if (hash === entry.hash) return true
-    // Redis answers, so that it is not running the script any more.
+    // Redis answers, so it no longer runs the script.
     if (hash !== undefined) break
   }
   throw cause

@@ -4,19 +4,19 @@ import { listOf, UnexpectedReply } from './replies.js'
 import type { ScriptName } from './scripts.js'
 import { sendAtTurnEnd } from './turn-end.js'
 
-/** Most calls of one script: Redis does nothing else while it runs. */
+/** Most calls of one script, which blocks Redis while it runs. */
 export const maxBatchCalls = 32
 /** Most bytes of them; a larger call is alone in its script. */
 export const maxBatchBytes = 32 * 1024
-/** Most scripts that are collected at once, on a Cluster one for each slot. Further ones send them. */
+/** Most scripts collected at once, on a Cluster one for each slot. Further ones cause them to be sent. */
 export const maxOpenBatches = 64
 
-/** What of the client is used here. */
+/** The used part of the client. */
 type BatchClient = Pick<RedisClient, 'isCluster' | 'script' | 'refused'>
 
-/** One call of a script that takes several. */
+/** A call of a script that takes several. */
 export interface BatchCall {
-  /** The first one is that of the object that it is about: calls to one object stay in their order. */
+  /** The first key is that of the call's object: calls to one object stay in order. */
   readonly keys: readonly string[]
   /** The first arguments of the script, the same for all of its calls. */
   readonly shared: readonly Argument[]
@@ -50,7 +50,7 @@ class Batch {
   }
 }
 
-/** Those to one object in a row, because a script may read and write it once for all of them. */
+/** Groups calls to one object, because a script may read and write it once for all of them. */
 function groupByObject(waiting: readonly Waiting[]): readonly Waiting[] {
   if (waiting.length === 1) return waiting
   const objects = new Map<string, Waiting[]>()
@@ -64,8 +64,8 @@ function groupByObject(waiting: readonly Waiting[]): readonly Waiting[] {
 }
 
 /**
- * Collects the calls of a script in one turn of the event loop, those to one object in their order: into one script for the
- * server; on a Cluster into one for each slot, since the keys of a script share one.
+ * Collects the calls of a script in one turn of the event loop, keeping the order of calls to one object: into one
+ * script for the server; on a Cluster into one for each slot, since the keys of a script share a slot.
  */
 export class ScriptBatches {
   readonly #redis: BatchClient
@@ -73,7 +73,7 @@ export class ScriptBatches {
   /** By slot; 0 without a Cluster. */
   readonly #open = new Map<number, Batch>()
 
-  /** @param script  answers a list, with the reply or the error of each call; of one call that alone */
+  /** @param script  returns a list with the reply or the error of each call; for a single call, its reply alone */
   constructor(redis: BatchClient, script: ScriptName) {
     this.#redis = redis
     this.#script = script
@@ -89,12 +89,15 @@ export class ScriptBatches {
     return reply
   }
 
-  /** Sends the calls to an object that were collected, so that the next command finds their effect. @param key  its first one */
+  /** Sends the collected calls to an object, so that the next command finds their effect. @param key  its first one */
   sendBefore(key: string): void {
     if (this.#open.size > 0) this.#send(this.#slotOf(key))
   }
 
-  /** Sends the collected calls if one of them is to this object, so that what follows comes after it. @param key  its first one */
+  /**
+   * Sends the collected calls if one of them is to this object, so that later commands follow it. @param key  its first
+   * one
+   */
   sendIfAny(key: string): void {
     const slot = this.#slotOf(key)
     if (this.#open.get(slot)?.waiting.some(({ keys }) => keys[0] === key)) this.#send(slot)
@@ -123,7 +126,7 @@ export class ScriptBatches {
     void this.#run(batch)
   }
 
-  /** A script that fails fails for all of its calls. */
+  /** An error of a script applies to all of its calls. */
   async #run({ shared, waiting: inOrder }: Batch): Promise<void> {
     const waiting = groupByObject(inOrder)
     const keys = waiting.flatMap(each => each.keys)

@@ -30,7 +30,7 @@ const files = {
 
 /**
  * Scripts that may use the *reserve*: they also run while Redis refuses writes because it has reached `maxmemory`. They
- * protect or end something, or keep alive what is live, and need little memory. For some the caller decides, by the name.
+ * protect, end or keep alive something, and need little memory. For some the caller decides, by the name.
  */
 const reserveFiles = {
   commitFromReserve: 'commit',
@@ -51,7 +51,7 @@ export type ScriptName = keyof typeof files | keyof typeof reserveFiles
 /** Redis 7 and Valkey 8 read flags from the first line (redis.io, "Lua API reference", Script flags). */
 const reserveFlag = '#!lua flags=allow-oom\n'
 
-/** Numbers that an instance passes to every call of a script, by their names in it. */
+/** Numbers that an instance passes to every call of a script, by name. */
 export type ScriptConstants = Readonly<Record<string, number>>
 
 function declare(names: string, constants: ScriptConstants): string {
@@ -64,7 +64,7 @@ function declare(names: string, constants: ScriptConstants): string {
 }
 
 /**
- * A script's text. A line `-- include <name>` stands for a file of `scripts/include` with functions that many share, a line
+ * A script's text. A line `-- include <name>` stands for a file of `scripts/include` with shared functions, a line
  * `-- constants <name> …` for numbers in the text: Redis parses an argument with every call.
  */
 function readScript(file: string, constants: ScriptConstants): string {

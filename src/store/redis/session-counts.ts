@@ -3,14 +3,14 @@ import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
 import { listOf, textsOf } from './replies.js'
 
-/** @param text  as session-touch.lua writes it, or null */
+/** @param text  as written by session-touch.lua, or null */
 function parseCounts(text: unknown): SessionCounts {
   if (typeof text !== 'string') return noCounts
   const [frames = 0, bytes = 0, refused = 0] = text.split(' ').map(Number)
   return { frames, bytes, refused }
 }
 
-/** What sessions have sent, added up over instances. */
+/** Traffic of sessions, added up over instances. */
 export class RedisSessionCounts {
   readonly #redis: RedisClient
   readonly #keys: Keys
@@ -26,12 +26,12 @@ export class RedisSessionCounts {
     return new Map(ids.map((id, i) => [id, parseCounts(texts[i])]))
   }
 
-  /** Ids of the sessions with the most frames, those with the most first. */
+  /** Ids of the sessions with the most frames, in descending order. */
   async topIds(limit: number): Promise<readonly string[]> {
     return textsOf(await this.#redis.command('ZREVRANGE', this.#keys.sessionTop, 0, limit - 1))
   }
 
-  /** Removes what an instance of an earlier version left of sessions that it ended. */
+  /** Removes remains of sessions that an instance of an earlier version ended. */
   async forget(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return
     await this.#redis.command('ZREM', this.#keys.sessionTop, ...ids)

@@ -16,13 +16,13 @@ function schedule(): void {
   setImmediate(run)
 }
 
-/** Calls `send` at the end of this turn of the event loop, before what it sends is written. It may not throw. */
+/** Calls `send` at the end of this turn of the event loop, before its data is written. It must not throw. */
 export function sendAtTurnEnd(send: Step): void {
   sends.push(send)
   schedule()
 }
 
-/** Calls `write` at the end of this turn of the event loop, after all that is sent there. It may not throw. */
+/** Calls `write` at the end of this turn of the event loop, after all senders of the turn. It must not throw. */
 export function writeAtTurnEnd(write: Step): void {
   writes.push(write)
   schedule()

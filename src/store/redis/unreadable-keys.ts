@@ -1,7 +1,7 @@
-/** Keys that are reported, per process. Further ones are not. */
+/** Keys reported per process. Further ones are not. */
 export const maxReportedKeys = 1000
 
-/** Reports keys whose values no gateway wrote: each once, however often it is read. */
+/** Reports keys with values that no gateway wrote: each once, however often it is read. */
 export class UnreadableKeys {
   readonly #report: (key: string) => void
   readonly #reported = new Set<string>()

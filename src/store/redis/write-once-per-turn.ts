@@ -4,16 +4,16 @@ import { writeAtTurnEnd } from './turn-end.js'
 
 type SendCommand = Redis['sendCommand']
 
-/** Commands and bytes after which a write does not wait for more: that would delay the first ones of a long turn. */
+/** Commands and bytes after which a write does not wait for more, which would delay the first ones of a long turn. */
 const commandsPerWrite = 64
 const bytesPerWrite = 65_536
 
-/** Collects what is written to a socket in one turn of the event loop. */
+/** Collects data written to a socket in one turn of the event loop. */
 class TurnWriter {
   #socket: Duplex | undefined
   #commands = 0
 
-  /** To be called before each command. */
+  /** Call it before each command. */
   collect(socket: Duplex): void {
     const isFull = this.#commands >= commandsPerWrite || socket.writableLength >= bytesPerWrite
     if (this.#socket !== socket || isFull) this.#flush()
@@ -33,20 +33,20 @@ class TurnWriter {
 }
 
 /**
- * Sends the commands of one turn of the event loop in one write. Node writes each chunk by itself as long as the socket
- * takes it, and Redis then reads, answers and wakes for each.
+ * Sends the commands of one turn of the event loop in one write. Node writes each chunk separately while the socket
+ * accepts it, and Redis then reads, answers and wakes for each.
  */
 function collectPerTurn(redis: Redis): void {
   const writer = new TurnWriter()
   const send: SendCommand = redis.sendCommand.bind(redis)
   redis.sendCommand = (command, stream) => {
-    // The first commands of a connection go out at once: a server without a place for it answers and closes.
+    // The first commands of a connection are sent at once: a server at its connection limit answers and closes.
     if (redis.status === 'ready' && redis.stream) writer.collect(redis.stream)
     return send(command, stream)
   }
 }
 
-/** Pipelines independent commands of a connection; on a Cluster those of each node. */
+/** Pipelines independent commands of a connection, or of each node of a Cluster. */
 export function writeOncePerTurn<Client extends Redis | Cluster>(client: Client): Client {
   if (client instanceof Cluster) client.on('+node', collectPerTurn)
   else collectPerTurn(client)

@@ -16,7 +16,7 @@ function reasonOf(error: unknown): string {
   return /unknown command/i.test(message) ? 'this Redis is older than 7.0' : 'it could not be tried'
 }
 
-/** Tries SSUBSCRIBE. A node that serves another slot answers that it has moved, after it has checked the permission. */
+/** Tries SSUBSCRIBE. A node without the slot replies with a redirection, after it has checked the permission. */
 async function trySubscription(connection: RedisConnection, name: string): Promise<void> {
   const redis = connectOnce(connection, 0)
   redis.on('error', () => {})
@@ -34,8 +34,9 @@ async function trySubscription(connection: RedisConnection, name: string): Promi
 }
 
 /**
- * Whether sharded publications work here: Redis has them, and this user may use them and see which instances there are.
- * @returns undefined if they do, else the reason
+ * Checks whether sharded publications work here: Redis supports them, and this user may use them and list the
+ * instances.
+ * @returns undefined if they do, otherwise the reason
  */
 export async function whyNotSharded(
   redis: RedisClient,

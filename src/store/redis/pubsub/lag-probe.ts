@@ -1,6 +1,6 @@
 /**
- * Measures how long a publication takes from this instance through Redis to its subscriber, with a message of its own
- * at each {@link check}.
+ * Measures how long a publication takes from this instance through Redis to its subscriber, with its own message at
+ * each {@link check}.
  */
 export class LagProbe {
   readonly #now: () => number
@@ -14,7 +14,7 @@ export class LagProbe {
     this.#publish = publish
   }
 
-  /** Milliseconds that the last message took, or that the one which has not arrived has taken so far. */
+  /** Milliseconds that the last message took, or that the outstanding one has taken so far. */
   get lagMs(): number {
     return this.#sentAt === undefined ? this.#lastMs : Math.max(this.#lastMs, this.#now() - this.#sentAt)
   }
@@ -29,7 +29,7 @@ export class LagProbe {
     })
   }
 
-  /** To be called when the message arrives, and when its connection was replaced: it may be lost. */
+  /** Call it when the message arrives, and when its connection was replaced: the message may be lost. */
   arrived(isLost = false): void {
     if (this.#sentAt !== undefined && !isLost) this.#lastMs = this.#now() - this.#sentAt
     this.#sentAt = undefined

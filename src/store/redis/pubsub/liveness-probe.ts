@@ -1,6 +1,6 @@
-/** Silence after which a probe is published, and after its acceptance the connection counts as not receiving. */
+/** Silence before a probe is published, and after its acceptance before the connection counts as not receiving. */
 export const defaultSilenceMs = 10_000
-/** Upper bound of the patience after repeated restarts, in intervals of silence. It doubles up to there. */
+/** Upper bound of the silence allowed after repeated restarts, in intervals. It doubles up to there. */
 const maxIntervals = 10
 
 export interface LivenessProbeOptions {
@@ -28,9 +28,9 @@ export class LivenessProbe {
   #isReceiving = true
   #lastReceivedAt: number
   #restarts = 0
-  /** A probe that did not arrive yet: its publication is pending, or it was accepted at that time. */
+  /** The outstanding probe: its publication is pending, or it was accepted at that time. */
   #pending: 'publishing' | number | undefined
-  /** Counts probes that no longer matter. */
+  /** Counts probes whose outcome is ignored. */
   #generation = 0
 
   constructor({ silenceMs = defaultSilenceMs, now, probe, restart }: LivenessProbeOptions) {
@@ -46,7 +46,7 @@ export class LivenessProbe {
     return this.#isReceiving
   }
 
-  /** To be called for each message. */
+  /** Call it for each message. */
   received(): void {
     this.#lastReceivedAt = this.#now()
     this.#isReceiving = true
@@ -59,11 +59,11 @@ export class LivenessProbe {
     this.#isUp = isUp
     this.#cancelProbe()
     this.#lastReceivedAt = this.#now()
-    // A replaced connection has to prove at once that it receives.
+    // A new connection has to prove at once that it receives.
     if (isUp && !this.#isReceiving) this.#publishProbe()
   }
 
-  /** To be called several times per interval. */
+  /** Call it several times per interval. */
   check(): void {
     if (!this.#isUp) return
     if (this.#pending === undefined) {

@@ -1,6 +1,6 @@
-/** Notifications of publications that wait. */
+/** Most waiting notifications of publications. */
 export const maxNotifications = 20_000
-/** Bytes of notifications that wait. */
+/** Most bytes of waiting notifications. */
 export const maxNotificationBytes = 64 * 1024 * 1024
 /** Handling yields to reading after this time, in milliseconds. */
 const sliceMs = 10
@@ -14,7 +14,7 @@ interface NotificationQueueOptions {
 
 /**
  * A bounded queue between Redis' read loop and the handler of its messages, so that reading never waits for handling.
- * Messages above a bound are dropped and counted, and the handler learns about the gap at its place in the order.
+ * Messages above a bound are dropped and counted, and the handler is notified of the gap at its place in the order.
  */
 export class NotificationQueue<Message> {
   readonly #handle: (message: Message) => void
@@ -41,7 +41,7 @@ export class NotificationQueue<Message> {
     this.#maxWaitingBytes = options.maxWaitingBytes ?? maxNotificationBytes
   }
 
-  /** Messages that were dropped so far. */
+  /** Number of dropped messages. */
   get dropped(): number {
     return this.#dropped
   }

@@ -1,4 +1,4 @@
-/** What an instance announces about itself. */
+/** Announcement of an instance, as far as it matters here. */
 export interface AnnouncedForms {
   /** Whether it sends and receives publications in the sharded form. */
   readonly isSharded: boolean
@@ -7,14 +7,14 @@ export interface AnnouncedForms {
 /** Forms in which a publication is sent, as scripts/channel-publish.lua names them. */
 export type SentForms = 'plain' | 'sharded' | 'both'
 
-/** How long both forms are used after an instance without the sharded form was seen last, in milliseconds. */
+/** Time for which both forms are used after an instance without the sharded form was last seen, in milliseconds. */
 export const bothFormsMs = 30_000
 
 /**
- * The forms of this instance's publications. All instances that have the sharded form always send and receive in it, so
- * they reach each other whatever each of them knows. While an instance of an earlier version is there, or was lately,
- * they send and receive in the plain form too: publications then arrive twice, and the second time counts for nothing.
- * An instance that starts later than the last look misses publications until the next one, and reads them then.
+ * The forms of this instance's publications. All instances with the sharded form always send and receive in it, so they
+ * reach each other in any case. While there is an instance of an earlier version, or was recently, they also send and
+ * receive in the plain form: publications then arrive twice, and the duplicate is dropped. An instance that starts
+ * after the last check misses publications until the next one, and then reads them.
  */
 export class PublicationForms {
   readonly isSharded: boolean
@@ -24,7 +24,7 @@ export class PublicationForms {
 
   /**
    * @param now  monotonic milliseconds
-   * @param keptMs  how long both forms are used after an instance without the sharded form was seen last
+   * @param keptMs  time for which both forms are used after an instance without the sharded form was last seen
    */
   constructor(isSharded: boolean, now: () => number, keptMs = bothFormsMs) {
     this.isSharded = isSharded
@@ -41,7 +41,7 @@ export class PublicationForms {
     return this.isPlain ? 'both' : 'sharded'
   }
 
-  /** @param instances  those that are there, this one included */
+  /** @param instances  all live instances, including this one */
   learn(instances: readonly AnnouncedForms[]): void {
     if (instances.some(({ isSharded }) => !isSharded)) this.#plainSeenAt = this.#now()
   }

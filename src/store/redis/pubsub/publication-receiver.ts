@@ -22,7 +22,7 @@ export interface PublicationReceiverOptions {
   readonly shards: Shards
   /** The Redis channel of a channel: a prefix, then the channel in braces. */
   readonly nameOf: (channel: string) => string
-  /** What the names of channels for probes begin with. */
+  /** Prefix of the names of channels for probes. */
   readonly probePrefix: string
   /** Publishes to such a channel. */
   readonly probe: (channel: string) => Promise<void>
@@ -48,7 +48,7 @@ interface Notification {
 /** Receives publications: connections, and a queue in front of the listener. */
 export class PublicationReceiver {
   readonly counts: ChannelCounts = { dropped: 0, restarts: 0 }
-  /** Resolves when the first subscriptions succeeded or failed; attempts then go on. */
+  /** Resolves when the first subscriptions succeeded or failed; attempts then continue. */
   readonly started: Promise<void>
   readonly #options: PublicationReceiverOptions
   readonly #nameStart: number
@@ -81,7 +81,7 @@ export class PublicationReceiver {
     return connections.length > 0 && connections.every(({ isReceiving }) => isReceiving)
   }
 
-  /** Of the slowest connection, see `LagProbe`. */
+  /** Lag of the slowest connection, see `LagProbe`. */
   get lagMs(): number {
     return Math.max(...this.#connections.map(({ lagMs }) => lagMs), 0)
   }
@@ -103,7 +103,9 @@ export class PublicationReceiver {
     this.#listener = listener
   }
 
-  /** Opens or closes the plain connection, after `forms` has changed. @throws StoreUnavailable; attempts then go on */
+  /**
+   * Opens or closes the plain connection, after `forms` has changed. @throws StoreUnavailable; attempts then continue
+   */
   async followForms(): Promise<void> {
     const { forms, nameOf } = this.#options
     if (!forms.isPlain) {

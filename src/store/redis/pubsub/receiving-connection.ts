@@ -8,7 +8,7 @@ export interface ReceivingConnectionOptions {
   /** Opens a connection that does not reconnect by itself. */
   readonly open: (attempt: number) => Redis
   readonly form: SubscriptionForm
-  /** The name of the probes that this connection receives. */
+  /** The name of this connection's probes. */
   readonly probeName: string
   /** Publishes a probe to it. */
   readonly probe: () => Promise<void>
@@ -26,9 +26,9 @@ export interface ReceivingConnectionOptions {
   readonly onError: (error: Error) => void
 }
 
-/** A connection that receives: a subscriber, a probe that detects a silent connection, and one that measures the lag. */
+/** A receiving connection: a subscriber, a probe that detects a silent connection, and one that measures the lag. */
 export class ReceivingConnection {
-  /** Resolves when the first subscription succeeded or failed; attempts then go on. */
+  /** Resolves when the first subscription succeeded or failed; attempts then continue. */
   readonly started: Promise<void>
   readonly #options: ReceivingConnectionOptions
   readonly #subscriber: Subscriber
@@ -74,7 +74,7 @@ export class ReceivingConnection {
     return this.#subscriber.renew()
   }
 
-  /** To be called several times per interval of silence. */
+  /** Call it several times per interval of silence. */
   check(): void {
     this.#probe.check()
     if (this.#subscriber.isUp) this.#lag.check()

@@ -2,16 +2,16 @@ import { StoreUnavailable } from '../../errors.js'
 import { keySlot } from '../key-slot.js'
 import type { ReceivingConnection } from './receiving-connection.js'
 
-/** Least time between two looks at which node serves which slot, after a node refused a name. In milliseconds. */
+/** Minimum interval between two reads of the slot table after a node refused a name, in milliseconds. */
 const refreshPauseMs = 1000
 
-/** Which nodes serve the slots. */
+/** The nodes of all slots. */
 export interface Shards {
   /** False: one server has all slots. */
   readonly isCluster: boolean
-  /** By slot the primary, on a Cluster as `host:port`; undefined where none is known. */
+  /** By slot the primary, on a Cluster as `host:port`; undefined if unknown. */
   owners(): readonly (string | undefined)[]
-  /** Asks the Cluster. */
+  /** Reads the slot table from the Cluster. */
   refresh(): Promise<void>
 }
 
@@ -67,7 +67,7 @@ export class ShardConnections {
     for (const name of names) this.#slots.delete(name)
   }
 
-  /** Asks the Cluster, and follows it. @throws StoreUnavailable */
+  /** Reads the slot table, and follows it. @throws StoreUnavailable */
   async refresh(): Promise<void> {
     clearTimeout(this.#refreshTimer)
     this.#refreshTimer = undefined
@@ -75,7 +75,7 @@ export class ShardConnections {
     await this.follow()
   }
 
-  /** Moves subscriptions to the primaries that are known now. @throws StoreUnavailable; the names stay requested */
+  /** Moves subscriptions to the primaries now known. @throws StoreUnavailable; the names stay requested */
   async follow(): Promise<void> {
     const owners = this.#options.shards.owners()
     const before = this.#owners

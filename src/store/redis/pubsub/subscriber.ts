@@ -5,7 +5,7 @@ import { SubscriptionWaiters } from './subscription-waiters.js'
 
 /** Names per SUBSCRIBE or UNSUBSCRIBE command. */
 export const subscribeBatch = 500
-/** Failures in a row after which the pause between connections no longer grows. */
+/** Successive failures after which the pause between connections no longer grows. */
 const maxFailures = 10
 
 export interface SubscriberOptions {
@@ -16,17 +16,17 @@ export interface SubscriberOptions {
   /** Called with true when every requested name is subscribed, with false when the connection breaks. */
   readonly onUp: (isUp: boolean) => void
   /**
-   * Another node of the Cluster serves these names: they stay requested, but are not subscribed. None where the server
-   * has ended subscriptions because it no longer serves them.
+   * Another node of the Cluster serves these names: they stay requested, but are not subscribed. Empty if the server
+   * ended subscriptions of slots that it no longer serves.
    */
   readonly onMoved: (names: readonly string[]) => void
   readonly onError: (error: Error) => void
 }
 
 /**
- * Keeps the requested names subscribed, over any number of connections. The connection is its own: Redis may close it
- * for exceeding its output limits, which must not affect commands. Names are subscribed in batches, one batch at a time,
- * so that neither concurrent requests nor a reconnection cause a huge command or a storm of small ones.
+ * Keeps the requested names subscribed, over any number of connections. It uses a separate connection: Redis may close
+ * it for exceeding its output limits, which must not affect commands. Names are subscribed in batches, one batch at a
+ * time, so that neither concurrent requests nor a reconnection cause a huge command or a storm of small ones.
  */
 export class Subscriber {
   readonly #options: SubscriberOptions
@@ -52,7 +52,7 @@ export class Subscriber {
     this.#connect()
   }
 
-  /** Whether every requested name is subscribed, apart from requests that were just made. */
+  /** Whether every requested name is subscribed, apart from requests just made. */
   get isUp(): boolean {
     return this.#isUp
   }
@@ -130,7 +130,7 @@ export class Subscriber {
     if (this.#isReady) setImmediate(() => this.#sync())
   }
 
-  /** Subscribes and unsubscribes until nothing has changed. */
+  /** Subscribes and unsubscribes until nothing changes. */
   async #sync(): Promise<void> {
     const redis = this.#connection
     if (redis === undefined || !this.#isReady || this.#isSyncing) return
@@ -139,7 +139,7 @@ export class Subscriber {
       while (this.#changed.size > 0 && this.#isReady && redis === this.#connection) await this.#syncBatch(redis)
     } catch (error) {
       this.#options.onError(error instanceof Error ? error : new Error(String(error)))
-      // What this connection is subscribed to is unknown now.
+      // The subscriptions of this connection are now unknown.
       if (redis === this.#connection) this.#isReady = false
       redis.disconnect()
     }

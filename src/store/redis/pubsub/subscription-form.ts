@@ -4,10 +4,7 @@ import { keySlot } from '../key-slot.js'
 /** One of Redis' two kinds of subscriptions, which do not receive each other's messages. */
 export interface SubscriptionForm {
   readonly event: 'message' | 'smessage'
-  /**
-   * @returns the names that another node serves
-   * @throws Error of Redis or of the connection
-   */
+  /** @returns the names served by another node */
   subscribe(redis: Redis, names: readonly string[]): Promise<readonly string[]>
   /** @throws Error of Redis or of the connection */
   unsubscribe(redis: Redis, names: readonly string[]): Promise<void>
@@ -41,7 +38,7 @@ function bySlot(names: readonly string[]): readonly string[][] {
   return [...groups.values()]
 }
 
-/** @returns the names of the groups that another node serves */
+/** @returns the names of the groups served by another node */
 async function eachSlot(
   redis: Redis,
   names: readonly string[],
