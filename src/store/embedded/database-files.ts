@@ -14,7 +14,7 @@ import { dirname } from 'node:path'
 import { DataDirUnusable } from '../errors.js'
 
 /**
- * Prepares the files of the database before LMDB maps them into memory. Afterwards, a page without disk space or beyond
+ * Prepares the files of the database before LMDB maps them into memory. Afterwards, a page without disk space or past
  * the file's end would kill the process with a signal and no message.
  */
 
