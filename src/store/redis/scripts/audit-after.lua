@@ -1,10 +1,10 @@
 --[[
-Reads entries of the audit log. Its oldest entries may have been cut: the first one states its number.
+Reads entries of the audit log. The oldest entries may have been removed: the first one states its number.
 Input
   KEYS[1]  audit log (list, without gaps; each entry begins with its number)
-  ARGV[1]  number of the entry before the first one wanted   ARGV[2]  most entries
+  ARGV[1]  number of the entry before the first requested one   ARGV[2]  most entries
 Output
-  { number of the first entry that is returned, entries }
+  { number of the first returned entry, entries }
 ]]
 local log, after, limit = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 

@@ -2,7 +2,7 @@
 Ends a bridge session: the outbox is dropped, the info and the code are kept for a while.
 Input
   KEYS[1]  the session (see bridge-exchange.lua)   KEYS[2]  its outbox
-  ARGV[1]  code   ARGV[2]  how long it is kept, ms   ARGV[3]  prefix of notification channels   ARGV[4]  session id
+  ARGV[1]  code   ARGV[2]  life of info and code, ms   ARGV[3]  prefix of notification channels   ARGV[4]  session id
 Output
   { code of the first call, or '' if the session is unknown; ids of calls to it that were open }
 ]]

@@ -6,10 +6,10 @@ messages or commits their answers, applies the ack and returns the state, comple
 A session is a hash: info, identity, version, received, sent, ack, poll, bytes (of the outbox), holder (the instance
 of the held poll), waiters (instances that wait for claims), arrival (theoretical arrival time of the rate), challengeAt,
 challenge, ended; `c:<seq>` a claim: its owner, LF, the message; `p:<channel>` the session's position in the channel;
-`k:<seq>` a call that it made and awaits: record, deadline, digest, with blanks between; `o:<call id>` a call to it that is open: when it expires.
+`k:<seq>` a call by it that is open: record, deadline, digest, separated by spaces; `o:<call id>` an open call to it: its expiry.
 Input
   KEYS  per exchange: the session; its outbox (list: frames ack + 1 to sent). On a Cluster all keys must share a slot.
-  ARGV[1]  instance      ARGV[2]  bytes of frames to return, of all exchanges together; each returns one at least
+  ARGV[1]  instance      ARGV[2]  bytes of frames to return, of all exchanges together; each returns at least one
   ARGV[3]  messages and polls per second, 0 unlimited           ARGV[4]  burst, seconds
   ARGV[5]  prefix of notification channels     ARGV[6]  life of an outbox, ms
   ARGV[7 ..]  per exchange: session id; poll; ack; 1 if the poll may wait; version and received of the state that the caller
@@ -55,7 +55,7 @@ local function exchange(session, outbox, at)
   end
   if first > s.received + 1 then return { 'gap', s.received + 1 } end
 
-  -- A commit raises the version, a claim raises received, and each of them alone adds to the rest.
+  -- Only a commit, which raises the version, and a claim, which raises received, add to the other parts.
   local isKnown = s.version == knownVersion and s.received == knownReceived and ack == s.sent
   if not isKnown then readParts(session, s) end
   if answers > 0 and not (isNewPoll and fresh == answers and ack == s.sent and #s.claims == 0) then return { 'changed' } end

@@ -1,6 +1,6 @@
 -- include identity
 --[[
-Keeps a new bridge session.
+Stores a new bridge session.
 Input
   KEYS[1]  the session (hash, see bridge-exchange.lua)
   ARGV[1]  info   ARGV[2]  life of the keys, ms: a backstop behind the reaper   ARGV[3]  next challenge, unix ms

@@ -1,5 +1,5 @@
 --[[
-Removes the record of a call of which nothing ran.
+Removes the record of a call that did not run.
 Input
   KEYS[1]  the record (see call-open.lua)   ARGV[1]  call id
 Output

@@ -1,5 +1,5 @@
 --[[
-Opens a call, or joins the one that its record holds.
+Opens a call, or joins the call of its record.
 The record is a hash: callId, digest, waiters (separated by LF), result.
 Input
   KEYS[1]  the record

@@ -1,5 +1,5 @@
 --[[
-Keeps the first result of a call.
+Stores the first result of a call.
 Input
   KEYS[1]  the record (see call-open.lua)   ARGV[1]  call id   ARGV[2]  result
 Output

@@ -1,10 +1,10 @@
 -- include identity
 --[[
 Reads the fence of challenges: it changes when marks of used challenges may have been lost, because Redis was rewound
-(its identity changes) or emptied (the value of its own is gone, and another one is made).
+(its identity changes) or emptied (its own value is gone, and a new one is made).
 Input
   KEYS[1]  the value of its own (string)
-  ARGV[1]  a random value, for when there is none
+  ARGV[1]  a random value, used if there is none
 Output
   the fence
 ]]

@@ -3,7 +3,7 @@
 -- include channel
 --[[
 Publishes in the order of the input. Each publication is made completely or not at all: idempotency, offset, history and the
-notification of listeners. Values of a channel that no gateway wrote fail its publications alone. A command that Redis refuses
+notification of listeners. Values of a channel that no gateway wrote fail only its publications. A command that Redis refuses
 halfway fails its publication, which is kept like any other.
 Constants
   most publications of a history, mostBytes of it, historyLifeMs of a publication, channelLifeMs of the channel, slackMs that
@@ -24,12 +24,12 @@ Output
     an error
 Notification
   offset:head:epoch:data
-There are no functions here: to make them costs as much as a command.
+There are no functions here: creating them costs as much as a command.
 ]]
 local forms, here = ARGV[1], identity()
 -- One publication has three keys at most.
 local replies, key, arg = KEYS[4] and {}, 1, 2
--- The channel of the last publication, if it could be read, and what is to be written of it.
+-- The channel of the last publication, if it could be read, and its pending writes.
 local channel, offset, epoch, bytes, oldest, renewed, _
 local place, isAged, isRenewed
 
@@ -65,7 +65,7 @@ while KEYS[key] do
   if count then
     local now, shorterLifeMs = tonumber(publishedAt), tonumber(life)
     local isFirst, oldestBefore = count == 1, oldest
-    -- The first entry of a new history resets what is known of the earlier ones.
+    -- The first entry of a new history resets the data of earlier ones.
     if isFirst then bytes, oldest = 0, now end
     bytes = bytes + #head - #publishedAt + #data + overheadBytes
     offset = offset + 1

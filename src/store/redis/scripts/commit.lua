@@ -7,7 +7,7 @@ Input
   ARGV[1]  audit seq that the entry follows  ARGV[2]  the entry's hash   ARGV[3]  the entry's text
   ARGV[4]  change event or ''                ARGV[5]  channel of their notifications
   ARGV[6]  most change events; older ones are dropped
-  ARGV[7]  what the identity begins with, '' for any
+  ARGV[7]  required prefix of the identity, '' for any
   ARGV[8]  number up to which audit entries are removed, 0 for none
   ARGV[9 ..]  per write: expected version, id, 'put' or 'remove', text
 Output

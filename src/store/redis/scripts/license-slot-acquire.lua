@@ -1,5 +1,5 @@
 --[[
-Acquires a slot of a license, or keeps the one that the session has.
+Acquires a slot of a license, or keeps the session's slot.
 Input
   KEYS[1]  slots (zset: session id -> end, unix ms)
   ARGV[1]  session id   ARGV[2]  most slots   ARGV[3]  end, unix ms   ARGV[4]  now, unix ms

@@ -2,7 +2,7 @@
 Removes members of a channel.
 Input
   KEYS[1], KEYS[2]  deadlines and order, see presence-touch.lua
-  ARGV[1]  most members that are returned   ARGV[2], ...  members
+  ARGV[1]  most members to return   ARGV[2], ...  members
 Output
   { {}, the removed members }
 ]]

@@ -4,7 +4,7 @@ Input
   KEYS[1]  deadlines (zset: `<session id> <client id>` -> unix ms)
   KEYS[2]  order (zset: the same members, all scores 0)
   ARGV[1]  now, unix ms   ARGV[2]  most members   ARGV[3]  life of the keys, ms: a backstop for unused channels
-  ARGV[4]  most members of each kind that are returned
+  ARGV[4]  most members of each kind to return
   ARGV[5], ARGV[6], ...   deadline, member, deadline, member, ...
 Output
   { new members, members whose deadline has passed }

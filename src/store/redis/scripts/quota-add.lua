@@ -1,8 +1,8 @@
 --[[
-Adds an instance's amounts to what an owner uses.
+Adds an instance's amounts to those of an owner.
 Input
   KEYS[1]  the owner's amounts (hash: field -> amount)
-  ARGV[1]  life of the key at least, ms   ARGV[2]  fields that have ended
+  ARGV[1]  least life of the key, ms   ARGV[2]  number of ended fields
   ARGV[3 ..]  these fields, then field, amount, field, amount, ...
 Output
   { field, amount, field, amount, ... } of all instances

@@ -1,11 +1,11 @@
 --[[
-Looks at some of the keys of this server for records that no index lists. Their keys follow from what is found, so that
-they are not in KEYS; all of them are in the slot of KEYS[1].
+Examines some keys of this server for records missing from their index. The scan finds their keys, so they are
+not in KEYS; all of them are in the slot of KEYS[1].
 Input
   KEYS[1]  a key of the slot of records
   ARGV[1]  cursor, 0 to begin   ARGV[2]  prefix of records   ARGV[3]  prefix of indexes   ARGV[4]  keys at once
 Output
-  { next cursor, 0 at the end; kinds of records that were found unlisted }
+  { next cursor, 0 at the end; kinds of unlisted records }
 ]]
 local cursor, records, indexes, count = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 

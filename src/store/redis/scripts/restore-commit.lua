@@ -1,9 +1,9 @@
 --[[
-Puts the staged records and audit log in the place of the store's own, in one step. Keys of records follow from the
-members of the indexes, so that they are not in KEYS; all of them are in the slot of KEYS[1].
+Replaces the store's records and audit log by the staged ones, in one step. Keys of records are derived from the
+members of the indexes, so they are not in KEYS; all of them are in the slot of KEYS[1].
 Input
   KEYS[1]  audit head (hash: seq, hash)   KEYS[2]  audit log   KEYS[3]  change events   KEYS[4]  staged audit log
-  KEYS[5]  id of the restore that is staged
+  KEYS[5]  id of the staged restore
   ARGV[1]  prefix of records          ARGV[2]  prefix of staged records
   ARGV[3]  prefix of indexes          ARGV[4]  prefix of staged indexes
   ARGV[5]  channel of change events   ARGV[6]  id of the identity within the kind `meta`   ARGV[7]  its text

@@ -1,6 +1,6 @@
 --[[
-Leases overdue sessions, each to one caller, who must end it. A session that is not ended is leased again after the
-lease has passed.
+Leases overdue sessions, each to one caller, who must end it. A session that was not ended is leased again after the
+lease.
 Input
   KEYS[1]  deadlines (zset: session id -> unix ms)   KEYS[2]  ids (zset)   KEYS[3]  counts (hash)   KEYS[4]  top (zset)
   ARGV[1]  now, unix ms   ARGV[2]  most sessions   ARGV[3]  lease, ms

@@ -1,5 +1,5 @@
 --[[
-Moves the deadlines of sessions forward, and adds to what they have sent. Unknown sessions are skipped.
+Extends the deadlines of sessions, and adds to their counts. Unknown sessions are skipped.
 Input
   KEYS[1]  deadlines (zset: session id -> unix ms)   KEYS[2]  counts (hash: session id -> "frames bytes refused")
   KEYS[3]  top (zset: session id -> frames)
@@ -11,7 +11,7 @@ local deadlines, counts, top = KEYS[1], KEYS[2], KEYS[3]
 local width = 5
 local batch = 1000 * width -- Lua's unpack has a limit of some 8000.
 
--- The deadlines of all first: counts that cannot be written must not end a session.
+-- All deadlines first: a failure to write counts must not end a session.
 for from = 1, #ARGV, batch do
   local moved = {}
   for at = from, math.min(from + batch - 1, #ARGV), width do

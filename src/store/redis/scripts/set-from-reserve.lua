@@ -1,7 +1,7 @@
 --[[
-Sets a small value that something depends on which is live or must end.
+Sets a small value that live or ending objects depend on.
 Input
-  KEYS[1]  the key   ARGV[1]  value   ARGV[2]  life, ms; 0: it stays
+  KEYS[1]  the key   ARGV[1]  value   ARGV[2]  life, ms; 0: unlimited
 Output
   1
 ]]

@@ -1,5 +1,5 @@
 --[[
-Reads the server's clock. A script, because a key leads to the shard whose clock the sessions follow.
+Reads the server's clock. A script, because its key selects the shard whose clock the sessions follow.
 Input
   KEYS[1]  any key of the sessions' slot
 Output

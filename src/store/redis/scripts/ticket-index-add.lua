@@ -1,5 +1,5 @@
 --[[
-Adds a ticket to the index, and removes those that have ended, by the server's clock.
+Adds a ticket to the index, and removes expired ones, by the server's clock.
 Input
   KEYS[1]  the index (zset: keyId -> unix ms when it ends)
   ARGV[1]  keyId   ARGV[2]  life, ms

@@ -1,8 +1,8 @@
 --[[
-Replaces a ticket's text without changing when it ends.
+Replaces a ticket's text without changing its expiry.
 Input
   KEYS[1]  the ticket (string)
-  ARGV[1]  the text that it must have   ARGV[2]  the new text
+  ARGV[1]  the expected text   ARGV[2]  the new text
 Output
   1 replaced   0 it has another text, or is gone
 ]]

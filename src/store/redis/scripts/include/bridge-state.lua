@@ -12,7 +12,7 @@ local function readSession(session)
   return s
 end
 
--- Adds the parts: claims, positions and awaited calls, of which there is any number.
+-- Adds the parts: claims, positions and awaited calls, any number of each.
 local function readParts(session, s)
   local flat = redis.call('HGETALL', session)
   for i = 1, #flat, 2 do

@@ -7,7 +7,7 @@ head, has its owners as decimals or not at all (see owners-suffix.ts).
 
   local offset, epoch, isNew, bytes, oldest, renewed = readChannel(channel, history, here, newEpoch)
 
-A channel that is unknown or was written under another identity begins a new epoch; its offset goes on. `isNew`: it was
+A channel that is unknown or was written under another identity begins a new epoch; its offset continues. `isNew`: it was
 unknown.
 ]]
 local function readChannel(channel, history, here, newEpoch)
