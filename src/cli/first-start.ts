@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '../config/load.js'
 import { masterKeyPattern } from '../config/rules.js'
+import { adminTokenPattern } from '../config/schema.js'
 import { createSecret } from '../registry/secrets.js'
 import { createSecretFile, ensureDataFolder, readSecretFile, type Warn } from './secret-file.js'
 
@@ -39,7 +40,7 @@ export function readAdminTokenFile(dataDir: string, warn?: Warn): string {
   ensureDataFolder(dataDir, warn)
   const path = join(dataDir, adminTokenFile)
   const token = readOrCreate(path, () => createSecret('at'), warn)
-  if (!/^[!-~]{32,256}$/.test(token)) {
+  if (!new RegExp(adminTokenPattern).test(token)) {
     throw new ConfigError([
       `${path} does not hold a token of 32 or more printable characters: delete it to generate another`
     ])

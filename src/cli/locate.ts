@@ -54,7 +54,7 @@ export interface FoundToken extends FoundSecret {
 export function findToken(options: OptionValues, lookUp: LookUpSetting): FoundToken {
   const found = locateToken(options, lookUp)
   // `fetch` would reject it with a message that repeats it.
-  if (!/^[!-~]+$/.test(found.token)) {
+  if (!/^[!-~]([ -~]*[!-~])?$/.test(found.token)) {
     throw new Failure(`the token from ${found.from} is empty or has unprintable characters`)
   }
   return found

@@ -9,6 +9,9 @@ const integer = (minimum: number, maximum: number, preset: number, description: 
 export const maxWorkers = 64
 const workers = /^(auto|[1-9]|[1-5][0-9]|6[0-4])$/
 
+/** Of the admin token: HTTP removes spaces at the ends of a header. */
+export const adminTokenPattern = '^[!-~][ -~]{30,4094}[!-~]$'
+
 export const logLevels: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /** The name suffix of a secret setting that names a file. */
@@ -54,7 +57,10 @@ export const settingsSchema = Type.Object({
   ),
   COUNTERSIGN_MASTER_KEY_FILE: secretFile('MASTER_KEY'),
   COUNTERSIGN_ADMIN_TOKEN: Type.Optional(
-    Type.String({ pattern: '^[!-~]{32,256}$', description: '32 to 256 printable characters. Required with Redis.' })
+    Type.String({
+      pattern: adminTokenPattern,
+      description: '32 to 4,096 printable ASCII characters, the first and the last no space. Required with Redis.'
+    })
   ),
   COUNTERSIGN_ADMIN_TOKEN_FILE: secretFile('ADMIN_TOKEN'),
   COUNTERSIGN_METRICS_TOKEN: Type.Optional(

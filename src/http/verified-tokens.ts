@@ -6,7 +6,7 @@ export const maxVerifiedTokens = 10_000
 
 /** The token of an `authorization: Bearer` header; undefined without one. */
 export function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
-  return /^Bearer +([!-~]+)$/i.exec(authorization ?? '')?.[1]
+  return /^Bearer +([!-~](?:[ -~]*[!-~])?)$/i.exec(authorization ?? '')?.[1]
 }
 
 function digestOf(token: string): string {

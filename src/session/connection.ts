@@ -24,6 +24,12 @@ export interface ConnectionPeer {
   readonly onSettled: (hasSession: boolean) => void
 }
 
+interface QueuedFrame {
+  readonly frame: Uint8Array
+  /** Unix milliseconds of the steady clock. */
+  readonly receivedAt: number
+}
+
 /** Shared dependencies of connections. */
 export interface ConnectionServices {
   readonly dependencies: SessionDependencies
@@ -43,7 +49,7 @@ export class Connection {
   readonly #handshakeEndsAt: number
   #state: 'challenged' | 'authenticating' | 'open' | 'closed' = 'challenged'
   #session: Session | undefined
-  #queue: Uint8Array[] = []
+  #queue: QueuedFrame[] = []
   #busy = false
   #paused = false
 
@@ -66,19 +72,19 @@ export class Connection {
   }
 
   #enqueue(frame: Uint8Array): void {
-    this.#queue.push(frame)
+    this.#queue.push({ frame, receivedAt: this.#services.dependencies.steadyNow() })
     if (this.#queue.length < maxQueuedFrames || this.#paused) return
     this.#paused = true
     this.#transport.pause()
   }
 
   /** @returns undefined when the frame has already been handled */
-  #handle(frame: Uint8Array): undefined | Promise<void> {
+  #handle(frame: Uint8Array, receivedAt?: number): undefined | Promise<void> {
     if (this.#state === 'challenged') {
       this.#state = 'authenticating'
       return this.#authenticate(frame)
     }
-    const pending = this.#session?.receive(frame)
+    const pending = this.#session?.receive(frame, receivedAt)
     if (this.#session?.ended === true) this.#settleHandshake('closed')
     return pending
   }
@@ -102,7 +108,7 @@ export class Connection {
     while (!this.#busy && this.#state !== 'closed') {
       const next = this.#queue.shift()
       if (next === undefined) break
-      const pending = this.#handle(next)
+      const pending = this.#handle(next.frame, next.receivedAt)
       if (pending !== undefined) this.#waitFor(pending)
     }
     if (this.#state === 'closed') this.#queue = []

@@ -1,11 +1,19 @@
 import type { Peer } from '../auth/peer.js'
 import { type CodeName, codes } from '../protocol/codes.js'
 import type { Upstream } from '../protocol/messages.js'
+import { StoreUnavailable } from '../store/store.js'
 import type { SessionDependencies } from './dependencies.js'
 import type { FrameReader } from './frame-reader.js'
+import { needsStore } from './handlers/table.js'
 import type { Outgoing } from './outbox.js'
 import { SessionCounter } from './session-counts.js'
 import { TokenBucket } from './token-bucket.js'
+
+/**
+ * A message that waited this long for one that the store did not answer is refused: each would wait for its timeout, one
+ * after another. In milliseconds.
+ */
+export const maxStoreWaitMs = 1000
 
 /** A verified frame: its message, or the error to answer if it is above the rate. */
 type AcceptedFrame =
@@ -20,6 +28,7 @@ export class FrameIntake {
   readonly #dependencies: Pick<SessionDependencies, 'observer' | 'boundedLog'>
   readonly #reader: FrameReader
   readonly #bucket: TokenBucket
+  #storeFailedAt = Number.NEGATIVE_INFINITY
 
   /** @param at  Unix milliseconds of the steady clock */
   constructor(dependencies: SessionDependencies, reader: FrameReader, at: number) {
@@ -36,18 +45,29 @@ export class FrameIntake {
 
   /**
    * Reads the next frame of a peer, and counts it.
-   * @param at  Unix milliseconds of the steady clock
+   * @param at  Unix milliseconds of the steady clock, as all times here
+   * @param receivedAt  earlier than `at` if the frame waited for those before it
    * @throws ProtocolError
+   * @throws StoreUnavailable if it needs the store, and waited while the store did not answer
    */
-  accept(peer: Peer, frame: Uint8Array, at: number): AcceptedFrame {
+  accept(peer: Peer, frame: Uint8Array, at: number, receivedAt: number): AcceptedFrame {
     const decoded = this.#reader.read(frame)
     const { seq } = decoded
     this.lastSeenAt = at
     const refusal = this.#admit(peer, frame.length, seq)
     if (refusal !== undefined) return { seq, refusal }
     if ('error' in decoded) throw decoded.error
-    this.#dependencies.observer.received(decoded.message.type)
-    return { seq, message: decoded.message }
+    const { message } = decoded
+    this.#dependencies.observer.received(message.type)
+    if (receivedAt <= this.#storeFailedAt - maxStoreWaitMs && needsStore(message)) {
+      throw new StoreUnavailable(new Error('the store did not answer the message before'), 'unsent')
+    }
+    return { seq, message }
+  }
+
+  /** The store did not answer a message. */
+  storeFailed(at: number): void {
+    this.#storeFailedAt = at
   }
 
   #admit(peer: Peer, bytes: number, seq: number): Outgoing | undefined {

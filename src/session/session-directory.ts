@@ -1,5 +1,6 @@
 import type { SessionEntry, SessionStore } from '../store/ephemeral.js'
 import { InstanceLiveness, type InstanceLivenessOptions } from './instance-liveness.js'
+import { lastSeenOf } from './session-entry.js'
 
 /** A live session as shown to others (PROTOCOL §15). Times are in Unix milliseconds. */
 export interface ListedSession {
@@ -162,10 +163,9 @@ export class StoredSessionDirectory implements SessionDirectory {
     return { ...this.#listed(entry), instanceId: entry.instanceId }
   }
 
-  #listed({ sessionId, clientId, transport, openedAt, deadline, attributes }: SessionEntry): ListedSession {
-    const { timeoutMs, now, steadyNow } = this.#options
-    // Deadlines are times of the steady clock; others read the wall clock.
-    const silentMs = Math.max(0, steadyNow() - (deadline - timeoutMs[transport]))
-    return { sessionId, clientId, transport, openedAt, lastSeenAt: Math.round(now() - silentMs), attributes }
+  #listed(entry: SessionEntry): ListedSession {
+    const { sessionId, clientId, transport, openedAt, attributes } = entry
+    const lastSeenAt = lastSeenOf(entry, this.#options)
+    return { sessionId, clientId, transport, openedAt, lastSeenAt, attributes }
   }
 }

@@ -5,6 +5,7 @@ import { closeNormal, codes, type EndingCode } from '../protocol/codes.js'
 import type { FrameText } from '../protocol/frame-text.js'
 import { createNodeMac } from '../protocol/mac-node.js'
 import type { Upstream } from '../protocol/messages.js'
+import { StoreUnavailable } from '../store/store.js'
 import type { Log, SessionDependencies } from './dependencies.js'
 import { frameErrorOf } from './frame-error.js'
 import { FrameIntake } from './frame-intake.js'
@@ -164,12 +165,14 @@ export class Session implements LiveSession, ContextOwner, SubscriptionSink {
 
   /**
    * Handles the next frame. The caller passes one frame at a time, and waits for each promise.
+   * @param receivedAt  Unix milliseconds of the steady clock; undefined if it did not wait for frames before it
    * @returns undefined when the reply has already been sent
    */
-  receive(frame: Uint8Array): undefined | Promise<void> {
+  receive(frame: Uint8Array, receivedAt?: number): undefined | Promise<void> {
     if (this.#ended) return undefined
     try {
-      const accepted = this.intake.accept(this.peer, frame, this.#dependencies.steadyNow())
+      const now = this.#dependencies.steadyNow()
+      const accepted = this.intake.accept(this.peer, frame, now, receivedAt ?? now)
       if ('refusal' in accepted) {
         this.send(accepted.refusal)
         return undefined
@@ -183,7 +186,10 @@ export class Session implements LiveSession, ContextOwner, SubscriptionSink {
       }
       return reply.then(
         settled => this.#answer(message, seq, settled),
-        (error: unknown) => this.#refuse(error, seq)
+        (error: unknown) => {
+          if (error instanceof StoreUnavailable) this.intake.storeFailed(this.#dependencies.steadyNow())
+          this.#refuse(error, seq)
+        }
       )
     } catch (error) {
       this.#refuse(error)

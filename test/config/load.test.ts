@@ -92,6 +92,13 @@ t.test('accepts one or several master keys of exactly 32 bytes', async t => {
   t.equal(load(Buffer.alloc(33).toString('base64')), 1)
 })
 
+t.test('bug: an admin token could have neither spaces nor more than 256 characters', async t => {
+  const load = (text: string) => problemsOf({ COUNTERSIGN_ADMIN_TOKEN: text }).length
+  for (const good of ['x'.repeat(32), 'x'.repeat(4096), 'correct horse battery staple: a b']) t.equal(load(good), 0)
+  const wrong = ['x'.repeat(31), 'x'.repeat(4097), ` ${'x'.repeat(32)}`, `${'x'.repeat(32)} `, `${'x'.repeat(32)}\n`]
+  for (const each of [...wrong, 'ä'.repeat(32)]) t.equal(load(each), 1, each.slice(0, 40))
+})
+
 t.test('requires a master key and an admin token with Redis', async t => {
   const redis = { COUNTERSIGN_STORE: 'redis://127.0.0.1' }
   t.equal(problemsOf(redis).length, 2)

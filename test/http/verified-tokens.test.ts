@@ -1,6 +1,6 @@
 import t from 'tap'
 import { requestsPerMinute } from '../../src/http/rate-limit.js'
-import { VerifiedTokens } from '../../src/http/verified-tokens.js'
+import { bearerOf, VerifiedTokens } from '../../src/http/verified-tokens.js'
 import { startGateway, testAdminToken } from '../helper/gateway.js'
 
 t.test('knows only tokens that were verified, and forgets the oldest at its bound', async t => {
@@ -13,6 +13,12 @@ t.test('knows only tokens that were verified, and forgets the oldest at its boun
   t.not(keyOf('a'), keyOf('c'))
   t.equal(tokens.limiterKeyOf({}), undefined)
   t.notMatch(keyOf('a'), /:a$/, 'the key does not contain the token')
+})
+
+t.test('reads a token with spaces, and no spaces around it', async t => {
+  const bearer = (authorization: string) => bearerOf({ authorization })
+  t.equal(bearer('Bearer  a b  c '.trim()), 'a b  c')
+  for (const wrong of ['Bearer', 'Bearer ', 'Basic a', 'Bearer a\tb']) t.equal(bearer(wrong), undefined, wrong)
 })
 
 t.test('bug: unauthenticated requests used up the rate of valid tokens behind the same address', async t => {

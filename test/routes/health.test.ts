@@ -34,6 +34,20 @@ t.test('reports health and metrics', async t => {
   }
 })
 
+t.test('bug: /readyz waited for the identity of a store that was known to be silent', async t => {
+  const { store } = await stores.embedded(t, Date.now)
+  const silent = { now: false }
+  const ping = async () => {
+    if (silent.now) throw new StoreUnavailable(new Error('no reply'))
+  }
+  const read = () => (silent.now ? new Promise<string | undefined>(() => {}) : store.pin.read())
+  const gateway = await startGateway(t, { store: { ...store, ping, pin: { ...store.pin, read } } })
+  silent.now = true
+  const answer = await fetch(`${gateway.url}/readyz`)
+  t.equal(answer.status, 503)
+  t.match(await answer.json(), { checks: { store: 'no reply', identity: 'ok' } })
+})
+
 t.test('a slow store is shown, and still serves', async t => {
   const { store } = await stores.embedded(t, Date.now)
   const ping = () => new Promise<void>(resolve => setTimeout(resolve, 260))

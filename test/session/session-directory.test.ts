@@ -36,7 +36,7 @@ function start() {
     const { transport = 'ws' } = more
     const deadline = clock.now() - seenMsAgo + timeoutMs[transport]
     const entry: SessionEntry = {
-      ...{ sessionId, clientId: 'c', keyId: 'k', instanceId: 'other', transport, openedAt: clock.now() },
+      ...{ sessionId, clientId: 'c', keyId: 'k', instanceId: 'other', transport, openedAt: clock.now() - 10_000 },
       ...{ expiresAt: Number.MAX_SAFE_INTEGER, deadline, remoteAddress: '::1', attributes: {} },
       ...more
     }
@@ -49,11 +49,18 @@ function start() {
   return { clock, sessions, dead, calls, directory, open, ids }
 }
 
+t.test('bug: a session was last seen before it was opened', async t => {
+  const { clock, directory, open } = start()
+  await open('s', 4, { openedAt: clock.now() })
+  t.equal((await directory.get('s'))?.lastSeenAt, clock.now())
+})
+
 t.test('lists what others may see of a session', async t => {
   const { clock, directory, open } = start()
   await open('s', 3000, { transport: 'bridge', attributes: { players: '3' } })
   const listed = {
-    ...{ sessionId: 's', clientId: 'c', transport: 'bridge', openedAt: clock.now(), lastSeenAt: clock.now() - 3000 },
+    ...{ sessionId: 's', clientId: 'c', transport: 'bridge', openedAt: clock.now() - 10_000 },
+    lastSeenAt: clock.now() - 3000,
     attributes: { players: '3' }
   }
   t.same(await directory.list('c', '', 10), { sessions: [listed] })

@@ -80,3 +80,24 @@ for (const [how, stop, resume] of [
     )
   })
 }
+
+t.test('bug: each of several messages waited for the timeout of a silent Redis, one after another', async t => {
+  const redis = await startRedis()
+  const store = await openRedisStore(redis.url)
+  t.teardown(async () => {
+    process.kill(redis.pid, 'SIGCONT')
+    await store.close()
+    await redis.stop()
+  })
+  const gateway = await startGateway(t, { store, clock: { ...createClock(), now: Date.now } })
+  const wire = await gateway.session(await gateway.createClient(all))
+  const publish = { type: 'publish', channel: 'c', data: 1 }
+  process.kill(redis.pid, 'SIGSTOP')
+  for (const message of [publish, publish, { type: 'heartbeat' }, publish]) wire.send(message)
+  t.match(await wire.next('error'), { code: 'UNAVAILABLE', outcome: 'unknown' })
+  t.match(await wire.next('error'), { code: 'UNAVAILABLE', outcome: 'unsent', retryAfterMs: 1000 })
+  t.match(await wire.next('heartbeat'), {}, 'it needs no store')
+  t.match(await wire.next('error'), { code: 'UNAVAILABLE', outcome: 'unsent' })
+  process.kill(redis.pid, 'SIGCONT')
+  await until('it serves again', async () => (await wire.ask(publish))['type'] === 'published')
+})

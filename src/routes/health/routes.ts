@@ -71,9 +71,13 @@ async function checkStore({ store, damage }: HealthDependencies): Promise<StoreC
   }
 }
 
-async function checkIdentity({ identity }: HealthDependencies): Promise<string> {
+async function checkIdentity({ identity }: Pick<HealthDependencies, 'identity'>): Promise<string> {
   // The other check reports a store that does not answer.
   await identity.check().catch(() => {})
+  return knownIdentity({ identity })
+}
+
+function knownIdentity({ identity }: Pick<HealthDependencies, 'identity'>): string {
   return identity.problem?.message ?? 'ok'
 }
 
@@ -99,14 +103,16 @@ function routes(dependencies: HealthDependencies): FastifyPluginAsyncTypebox {
     app.get('/livez', { config, schema: healthCalls.alive }, () => ({ status: 'ok' as const }))
 
     app.get('/readyz', { config, schema: healthCalls.ready }, async (_request, reply) => {
-      const [{ state, isReady, isSlow }, identity] = await Promise.all([check(), checkIdentity(dependencies)])
+      const identity = checkIdentity(dependencies)
+      const { state, isReady, isSlow } = await check()
       const checks = {
-        ...{ store: state, identity },
+        store: state,
+        // A silent store has its reason at once: reading the identity from it takes longer to fail.
+        identity: isReady ? await identity : knownIdentity(dependencies),
         channels: channels.isReceiving ? 'ok' : 'publications do not arrive from the store',
         drain: isDraining() ? 'this instance is stopping' : 'ok'
       }
-      const { store: _, ...others } = checks
-      const ready = isReady && Object.values(others).every(check => check === 'ok')
+      const ready = isReady && [checks.identity, checks.channels, checks.drain].every(check => check === 'ok')
       const status = isSlow ? ('slow' as const) : ('ok' as const)
       return reply.code(ready ? 200 : 503).send({ status: ready ? status : 'unavailable', checks })
     })

@@ -42,6 +42,15 @@ export function dispatch<Type extends Upstream['type']>(
   return handler(context, message)
 }
 
+const storeTypes: ReadonlySet<Upstream['type']> = new Set([
+  ...(['validate', 'subscribe', 'publish', 'history', 'presence', 'sessions', 'call', 'callResult'] as const)
+])
+
+/** Whether the answer to a message comes from the store. */
+export function needsStore({ type }: Upstream): boolean {
+  return storeTypes.has(type)
+}
+
 /** Answers a message that has no effect, and whose answer depends on the clock alone; undefined for other messages. */
 export function answerStateless(context: Pick<HandlerContext, 'dependencies'>, message: Upstream): Reply | undefined {
   return message.type === 'heartbeat' ? heartbeat(context) : undefined

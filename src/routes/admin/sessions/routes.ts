@@ -1,19 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ApiError } from '../../../errors.js'
+import { lastSeenOf } from '../../../session/session-entry.js'
 import type { CountedSession } from '../../../store/store.js'
 import { formatTime, pageOf, parseLimit } from '../../values.js'
 import type { AdminDependencies, AdminResource } from '../resource.js'
 import { sessionCalls, sessionSchemas, sessionTag } from './schema.js'
 
 function routes({ registry, store, sessionTimeoutMs, now, steadyNow }: AdminDependencies): FastifyPluginAsyncTypebox {
-  function formatSession({ openedAt, expiresAt, deadline, ...entry }: CountedSession) {
-    // Deadlines are times of the steady clock; operators read the wall clock.
-    const silentMs = Math.max(0, steadyNow() - (deadline - sessionTimeoutMs[entry.transport]))
+  function formatSession(session: CountedSession) {
+    const { openedAt, expiresAt, deadline: _, ...entry } = session
     return {
       ...entry,
       openedAt: formatTime(openedAt),
       expiresAt: formatTime(expiresAt),
-      lastSeenAt: formatTime(now() - silentMs)
+      lastSeenAt: formatTime(lastSeenOf(session, { timeoutMs: sessionTimeoutMs, now, steadyNow }))
     }
   }
 
