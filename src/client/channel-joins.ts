@@ -178,7 +178,7 @@ export class ChannelJoins {
     if (isReported) this.host.denied(error.message)
   }
 
-  /** The client was closed: pending joins fail, and the channels are joined again after the next `connect`. */
+  /** The client was closed or has stopped: pending joins fail, and the channels are joined again after the next `connect`. */
   close(error: RequestError): void {
     for (const { handlers } of this.channelStates.values()) for (const handler of handlers) handler.fail(error)
   }

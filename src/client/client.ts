@@ -80,6 +80,7 @@ export class CountersignClient extends LastingVerbs {
    * @returns resolves when `bye` was answered, or after 2 s
    */
   close(): Promise<void> {
+    this.clientChannels.close(new RequestError('CLOSED', 'the client was closed', { outcome: 'unsent' }))
     const manager = this.#manager
     if (manager === undefined) return this.#closed
     return this.dispatcher.run(() => {
@@ -87,7 +88,6 @@ export class CountersignClient extends LastingVerbs {
       this.#leave()
       this.dispatcher.discard()
       this.#closed = manager.close()
-      this.clientChannels.close(new RequestError('CLOSED', 'the client was closed', { outcome: 'unsent' }))
       this.#setState('disconnected')
       return this.#closed
     })
@@ -121,6 +121,7 @@ export class CountersignClient extends LastingVerbs {
       onStopped: (code, message) => {
         this.#notRunning = `the gateway stopped it: ${code}: ${message}`
         this.#leave()
+        this.clientChannels.close(new RequestError(code, message))
         if (!this.hasListeners('stopped')) this.#platform.warn(`the client has stopped: ${code}: ${message}`)
         this.emit('stopped', { code, message })
       }

@@ -80,7 +80,10 @@ export interface Joined extends Position {
 /** A channel that a client keeps joined until {@link Subscription.unsubscribe}. */
 export interface Subscription {
   readonly channel: string
-  /** Resolves when the channel is joined for the first time. Rejects with RequestError if it is refused. */
+  /**
+   * Resolves when the channel is joined for the first time. Rejects with RequestError if it is refused, and when the client is
+   * closed or stops. It waits as long as the client tries to open a session.
+   */
   readonly ready: Promise<Joined>
   /** The position of the last delivered publication; undefined before the first join. */
   readonly position: Position | undefined

@@ -1,11 +1,19 @@
 import t from 'tap'
+import type { Subscription } from '../../src/client/options.js'
 import { startGateway } from '../helper/gateway.js'
 import { until } from '../helper/until.js'
-import { createClientOf, nextEvent } from './clients.js'
+import { createClientOf, createManualClient, nextEvent } from './clients.js'
+import { connectToFakeGateway, sign } from './fake-gateway.js'
 
 /** Several handlers for a channel. */
 
 const all = { subscribe: ['*'], publish: ['*'] }
+
+/** Why `ready` has rejected by now. */
+function failureOf({ ready }: Subscription): Promise<unknown> {
+  const pending = new Promise(resolve => setImmediate(() => resolve('pending')))
+  return Promise.race([ready.catch((error: unknown) => error), pending])
+}
 
 t.test('bug: two components could not share a channel', async t => {
   const gateway = await startGateway(t)
@@ -107,4 +115,28 @@ t.test('rejects a channel that is refused for all its handlers, and refuses no f
   left.unsubscribe()
   await t.rejects(left.ready, { code: 'CLOSED' })
   t.throws(() => client.subscribe('a', undefined as unknown as () => void), TypeError)
+})
+
+t.test('bug: `ready` stayed pending for ever after the client had stopped', async t => {
+  const { client, receive, socket } = await connectToFakeGateway(t)
+  const subscription = client.subscribe('c', () => {})
+  t.match(await receive(), /"type":"subscribe"/)
+  const stopped = nextEvent(client, 'stopped')
+  socket.send(sign({ type: 'error', seq: 2, code: 'SESSION_REVOKED', message: 'the key was revoked' }))
+  await stopped
+  t.match(await failureOf(subscription), {
+    name: 'RequestError',
+    code: 'SESSION_REVOKED',
+    message: 'the key was revoked'
+  })
+  const late = client.subscribe('d', () => {})
+  await client.close()
+  t.match(await failureOf(late), { code: 'CLOSED', outcome: 'unsent' }, 'subscribed after the end')
+})
+
+t.test('bug: `ready` stayed pending for ever if the client was closed without `connect`', async t => {
+  const { client } = createManualClient(t, 'ws://127.0.0.1:1')
+  const subscription = client.subscribe('c', () => {})
+  await client.close()
+  t.match(await failureOf(subscription), { code: 'CLOSED', outcome: 'unsent' })
 })
