@@ -3,8 +3,8 @@ import { Readable } from 'node:stream'
 import type { Invocation } from './command.js'
 import { Failure, UsageError } from './errors.js'
 import { type Answer, Refused } from './gateway.js'
-import { parseData } from './json-argument.js'
-import { clean, isRecord, note, printJson, printLine } from './output.js'
+import { isRecord, parseData, parseRecord } from './json.js'
+import { clean, note, printJson, printLine } from './output.js'
 
 /** `countersign call`. */
 
@@ -79,13 +79,8 @@ async function printAnswer({ io, options }: Invocation, line: Answer, elapsed: s
 
 /** @throws Failure */
 function answerOf(text: string): Answer {
-  let line: unknown
-  try {
-    line = JSON.parse(text)
-  } catch {
-    // Reported below.
-  }
-  if (isRecord(line)) return line
+  const line = parseRecord(text)
+  if (line !== undefined) return line
   throw new Failure('the answer of the gateway holds a line that is no JSON object: is it another version?')
 }
 

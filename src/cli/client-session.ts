@@ -19,7 +19,7 @@ export function socketUrl(given: string): string {
 }
 
 /** Resolves with the first welcome. @throws Failure when the first attempts fail */
-export function welcomed(client: CountersignClient, url: string): Promise<void> {
+function welcomed(client: CountersignClient, url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     client.on('welcome', () => resolve())
     client.on('trouble', ({ reason }) => {
@@ -39,7 +39,7 @@ export function rejection(start: (reject: (error: Error) => void) => void): Prom
 }
 
 /** Rejects when the session ends from outside. */
-export function endOf(client: CountersignClient, io: Io): Promise<never> {
+function endOf(client: CountersignClient, io: Io): Promise<never> {
   return rejection(reject => {
     const interrupt = () => reject(new Interrupted())
     if (io.signal.aborted) interrupt()
@@ -48,6 +48,26 @@ export function endOf(client: CountersignClient, io: Io): Promise<never> {
       reject(new Failure(`the gateway ended the session: ${clean(message)} (${code})`))
     )
   })
+}
+
+/**
+ * Connects a client, works with it, and closes it.
+ * @throws Failure, Interrupted, and what `work` throws
+ */
+export async function whileConnected<T>(
+  client: CountersignClient,
+  url: string,
+  io: Io,
+  work: () => Promise<T>
+): Promise<T> {
+  const ended = endOf(client, io)
+  try {
+    client.connect()
+    await Promise.race([welcomed(client, url), ended])
+    return await Promise.race([work(), ended])
+  } finally {
+    await client.close()
+  }
 }
 
 /** What a ticket may do: patterns. */
@@ -97,14 +117,7 @@ export async function withClient<T>(
 ): Promise<T> {
   const { url, credential } = await credentialOf(invocation, permissions)
   const client = createClient({ url: socketUrl(url), credential })
-  const ended = endOf(client, invocation.io)
-  try {
-    client.connect()
-    await Promise.race([welcomed(client, url), ended])
-    return await Promise.race([work(client), ended])
-  } finally {
-    await client.close()
-  }
+  return whileConnected(client, url, invocation.io, () => work(client))
 }
 
 /** @throws Failure for a refusal of the gateway */

@@ -1,24 +1,16 @@
 import { createInterface, type Interface } from 'node:readline'
 import { type CountersignClient, createClient, RequestError, type Subscription } from '../client/node.js'
-import { endOf, rejection, socketUrl, welcomed } from './client-session.js'
+import { rejection, socketUrl, whileConnected } from './client-session.js'
 import type { Invocation } from './command.js'
 import { Screen } from './connect-screen.js'
 import { credentialSource, readCredential } from './credential.js'
 import { Interrupted } from './errors.js'
+import { parseJson } from './json.js'
 import { clean, write } from './output.js'
 import { membersOf } from './resource.js'
 import { shortTime } from './times.js'
 
 /** `countersign connect`: an interactive client. */
-
-/** @returns undefined for anything but JSON */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
 
 /** Sends what the lines ask for. */
 class Conversation {
@@ -117,13 +109,10 @@ export async function connect(invocation: Invocation): Promise<number> {
   const client = createClient({ url, credential, ...membersOf(invocation, []) })
   const screen = new Screen(io, options.json === true)
   const isTerminal = io.stdin.isTTY === true && io.stdout.isTTY === true
-  const ended = endOf(client, io)
   client.on('frame', frame => screen.frame(frame))
   client.on('lost', ({ reason }) => screen.note(`lost the connection (${clean(reason)}), trying again`))
   let lines: Interface | undefined
-  try {
-    client.connect()
-    await Promise.race([welcomed(client, url), ended])
+  async function converse(): Promise<boolean> {
     // Created only now, because it drops the lines that it reads before they are iterated.
     const terminal = isTerminal ? { output: io.stdout, terminal: true } : {}
     const input = createInterface({ input: io.stdin, crlfDelay: Number.POSITIVE_INFINITY, ...terminal })
@@ -131,12 +120,13 @@ export async function connect(invocation: Invocation): Promise<number> {
     // A terminal in raw mode sends Ctrl-C only to readline.
     const interrupted = rejection(reject => input.on('SIGINT', () => reject(new Interrupted())))
     if (isTerminal) screen.startPrompt(input)
-    const conversation = new Conversation(client, screen)
-    return (await Promise.race([conversation.run(input, isTerminal), ended, interrupted])) ? 0 : 1
+    const conversation = new Conversation(client, screen).run(input, isTerminal)
+    return Promise.race([conversation, interrupted]).finally(() => screen.stopPrompt())
+  }
+  try {
+    return (await whileConnected(client, url, io, converse)) ? 0 : 1
   } finally {
-    screen.stopPrompt()
     lines?.close()
-    await client.close()
     io.stdin.pause()
     if (isTerminal) await write(io.stderr, '\n')
   }

@@ -1,11 +1,13 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { fsyncSync, ftruncateSync, statSync, writeSync } from 'node:fs'
 import { isWellFormedSecret } from '../registry/secrets.js'
 import type { Invocation } from './command.js'
 import { Failure } from './errors.js'
 import { type Answer, textOf } from './gateway.js'
-import { writeAll, writing } from './new-file.js'
+import { parseRecord } from './json.js'
+import { fillNewFile, writeAll, writing } from './new-file.js'
 import { text } from './options.js'
-import { isRecord, note, printJson, printLine, printMembers } from './output.js'
+import { note, printJson, printLine, printMembers } from './output.js'
+import { readTextFile } from './text-file.js'
 import { type FoundSecret, trust } from './trust.js'
 
 /** Secrets that are shown once, and credentials in files. */
@@ -54,16 +56,8 @@ export async function showSecret(
 /** Above the bytes of any credential. */
 const reservedBytes = 4096
 
-async function saveNew(file: string, create: () => Promise<Answer>): Promise<Answer> {
-  let handle: number
-  try {
-    handle = openSync(file, 'wx', 0o600)
-  } catch (error) {
-    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST'
-    throw new Failure(exists ? `${file} exists: name a new file with --save` : `${file} cannot be written`)
-  }
-  let saved = false
-  try {
+function saveNew(file: string, create: () => Promise<Answer>): Promise<Answer> {
+  return fillNewFile(file, 'name a new file with --save', async handle => {
     writing(file, () => {
       writeAll(handle, ' '.repeat(reservedBytes))
       fsyncSync(handle)
@@ -74,12 +68,8 @@ async function saveNew(file: string, create: () => Promise<Answer>): Promise<Ans
       ftruncateSync(handle, writeSync(handle, `${JSON.stringify(Object.fromEntries(members), null, 2)}\n`, 0))
       fsyncSync(handle)
     })
-    saved = true
     return created
-  } finally {
-    closeSync(handle)
-    if (!saved) rmSync(file, { force: true })
-  }
+  })
 }
 
 export interface Credential {
@@ -120,27 +110,15 @@ function readEnvironment({ io }: Invocation): Credential {
 }
 
 function readFile(file: string): Credential {
-  let text: string
-  try {
-    // Windows has no file modes.
-    if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0) {
-      throw new Failure(`others can read ${file}: chmod 600 it first`)
-    }
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw error instanceof Failure ? error : new Failure(`${file} cannot be read`)
+  const text = readTextFile(file)
+  // Windows has no file modes.
+  if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0) {
+    throw new Failure(`others can read ${file}: chmod 600 it first`)
   }
-  const fault = new Failure(`${file} holds no credential: it must be JSON with clientId, keyId and secret`)
-  let given: unknown
-  try {
-    // Windows' editors begin a file with a byte order mark.
-    given = JSON.parse(text.replace(/^\ufeff/, ''))
-  } catch {
-    throw fault
+  const { clientId, keyId, secret } = parseRecord(text) ?? {}
+  if (typeof clientId === 'string' && typeof secret === 'string') {
+    if (keyId === undefined) return { clientId, secret }
+    if (typeof keyId === 'string') return { clientId, secret, keyId }
   }
-  const { clientId, keyId, secret } = isRecord(given) ? given : {}
-  if (typeof clientId !== 'string' || typeof secret !== 'string') throw fault
-  if (keyId === undefined) return { clientId, secret }
-  if (typeof keyId !== 'string') throw fault
-  return { clientId, secret, keyId }
+  throw new Failure(`${file} holds no credential: it must be JSON with clientId, keyId and secret`)
 }

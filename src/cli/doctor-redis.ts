@@ -14,8 +14,16 @@ export interface Check {
 /** The gateways expire sessions by their own clocks and Redis by its own: with a larger difference they disagree. */
 const maxClockDifferenceMs = 1000
 
+export function pass(name: string, text: string): Check {
+  return { name, ok: true, text }
+}
+
+export function fail(name: string, text: string, todo: string): Check {
+  return { name, ok: false, text, todo }
+}
+
 function check(name: string, ok: boolean, text: string, todo: string): Check {
-  return { name, ok, text, ...(ok ? {} : { todo }) }
+  return ok ? pass(name, text) : fail(name, text, todo)
 }
 
 function checkVersion({ isValkey, version }: RedisServerState, where: string): Check {
@@ -35,7 +43,7 @@ function checkServer(state: RedisServerState, where: string): Check[] {
   const { version, appendOnly, evictionPolicy } = state
   if (version === undefined) {
     const text = `the user may not run INFO: version, appendonly and maxmemory-policy are not checked${where}`
-    return [check('store', true, text, ''), checkClock(state, where)]
+    return [pass('store', text), checkClock(state, where)]
   }
   return [
     checkVersion(state, where),
@@ -61,16 +69,16 @@ const kinds = { single: '', sentinel: 'Sentinel', cluster: 'Cluster' } as const
 export async function checkRedis(store: RedisChoice, now: () => number): Promise<Check[]> {
   try {
     const state = await inspectRedis(redisConnectionOf(store), now)
-    if ('cause' in state) return [check('store', false, `Redis cannot be used: ${state.cause}`, state.todo)]
+    if ('cause' in state) return [fail('store', `Redis cannot be used: ${state.cause}`, state.todo)]
     const { kind, servers, faults } = state
     const isOne = kind === 'single'
     return [
-      ...(isOne ? [] : [check('store', true, `${kinds[kind]}: ${servers.length} primaries`, '')]),
-      ...faults.map(({ cause, todo }) => check('store', false, cause, todo)),
+      ...(isOne ? [] : [pass('store', `${kinds[kind]}: ${servers.length} primaries`)]),
+      ...faults.map(({ cause, todo }) => fail('store', cause, todo)),
       ...servers.flatMap(each => checkServer(each, isOne ? '' : ` at ${each.name}`))
     ]
   } catch (error) {
     if (!(error instanceof StoreMisconfigured)) throw error
-    return [check('store', false, error.message, 'correct it')]
+    return [fail('store', error.message, 'correct it')]
   }
 }

@@ -9,22 +9,16 @@ import { checkMasterKeys, UnusableStore, WrongMasterKey } from '../registry/inde
 import { openStore, readIdentityText } from '../store/open.js'
 import { DataDirInUse, lostParts, type Store, StoreUnavailable } from '../store/store.js'
 import type { Invocation, Io } from './command.js'
-import { type Check, checkRedis } from './doctor-redis.js'
+import { type Check, checkRedis, fail, pass } from './doctor-redis.js'
+import { codeOf, messageOf } from './errors.js'
 import { adminTokenFile, masterKeyFile, readMasterKeyFile } from './first-start.js'
+import { isRecord } from './json.js'
 import { hostToCall } from './locate.js'
-import { clean, isRecord, painter, printJson, printLine } from './output.js'
+import { clean, painter, printJson, printLine } from './output.js'
 import { isOpenToOthers } from './secret-file.js'
 import { explainCount, leastBytesPerWorker, readResources } from './workers/count.js'
 
 /** `countersign doctor`: finds what keeps a gateway from running, and suggests what to do. It changes nothing. */
-
-function pass(name: string, text: string): Check {
-  return { name, ok: true, text }
-}
-
-function fail(name: string, text: string, todo: string): Check {
-  return { name, ok: false, text, todo }
-}
 
 /** What the checks of the store learn about it. */
 interface FoundStore {
@@ -95,7 +89,7 @@ function checkTls({ tls }: Config, now: number): Check[] {
       ? [pass('tls', `the certificate is valid until ${validTo}`)]
       : [fail('tls', `the certificate expired on ${validTo}`, `replace ${tls.certFile}`)]
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = messageOf(error)
     return [
       fail('tls', `the certificate and its key cannot be used: ${why}`, `check ${tls.certFile} and ${tls.keyFile}`)
     ]
@@ -133,8 +127,13 @@ async function checkEmbedded(config: Config, io: Io, found: FoundStore): Promise
       found.identityText = await readIdentityText(join(dataDir, databaseFile))
       return [pass('store', `embedded; a running gateway uses ${dataDir}`)]
     }
-    const why = error instanceof Error ? error.message : String(error)
-    return [fail('store', `${dataDir} cannot be opened: ${why}`, 'does this user run the gateway? is the disk full?')]
+    return [
+      fail(
+        'store',
+        `${dataDir} cannot be opened: ${messageOf(error)}`,
+        'does this user run the gateway? is the disk full?'
+      )
+    ]
   }
   try {
     await store.ping()
@@ -207,7 +206,7 @@ async function checkPort({ host, port, tls }: Config, io: Io): Promise<Check> {
     await once(server, 'close')
     return pass('port', `${host}:${port} is free`)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = codeOf(error)
     if (code === 'EADDRINUSE') {
       return askPort(`${tls === undefined ? 'http' : 'https'}://${hostToCall(host)}:${port}`, io)
     }

@@ -1,5 +1,14 @@
 /** How a command fails. Every message is one sentence or a short list, suggests what to do, and never holds a secret. */
 
+/** The code of an error of the system, e.g. `ENOENT`. */
+export function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** The command line is wrong: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'

@@ -1,7 +1,8 @@
 import type { Io, OptionValues } from './command.js'
 import { Failure, Interrupted } from './errors.js'
+import { isRecord, parseRecord } from './json.js'
 import { type FoundToken, findToken, findUrl, type LookUpSetting } from './locate.js'
-import { clean, isRecord, note } from './output.js'
+import { clean, note } from './output.js'
 import { checkTrust, type FoundSecret, isLoopback, trust } from './trust.js'
 
 /** Calls a running gateway over HTTP. */
@@ -101,12 +102,9 @@ function refusal(status: number, answer: Answer, url: string, tokenFrom: string)
 async function readAnswer(response: Response, url: string): Promise<Answer> {
   const text = await response.text()
   if (text === '' && response.ok) return {}
-  try {
-    const answer: unknown = JSON.parse(text)
-    if (isRecord(answer)) return answer
-  } catch {
-    // Reported below: the page of a proxy, for example.
-  }
+  const answer = parseRecord(text)
+  if (answer !== undefined) return answer
+  // The page of a proxy, for example.
   throw new Failure(`${url} is not a countersign gateway (status ${response.status}): is --url right?`)
 }
 

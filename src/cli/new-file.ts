@@ -10,12 +10,12 @@ import {
   statSync,
   writeSync
 } from 'node:fs'
-import { Failure } from './errors.js'
+import { codeOf, Failure } from './errors.js'
 
 /** Files that commands write. Others may have put something in their places before. */
 
 // Windows has no such flag.
-const { O_NOFOLLOW: noFollow = 0 }: { O_NOFOLLOW?: number } = constants
+export const { O_NOFOLLOW: noFollow = 0 }: { O_NOFOLLOW?: number } = constants
 
 /**
  * Writes all of the data: on a disk that fills up, one call writes a part and reports no error.
@@ -43,6 +43,29 @@ export function writing<T>(file: string, work: () => T): T {
     return work()
   } catch (error) {
     throw writeFailure(file, error)
+  }
+}
+
+/**
+ * Creates a file of mode 0600 and fills it; one that cannot be filled is removed. An existing file is never touched.
+ * @param hint  what to do if the file exists
+ * @param fill  writes the content
+ * @throws Failure if the file cannot be created, and what `fill` throws
+ */
+export async function fillNewFile<T>(file: string, hint: string, fill: (handle: number) => Promise<T>): Promise<T> {
+  let handle: number
+  try {
+    handle = openSync(file, 'wx', 0o600)
+  } catch (error) {
+    throw new Failure(codeOf(error) === 'EEXIST' ? `${file} exists: ${hint}` : `${file} cannot be written`)
+  }
+  try {
+    return await fill(handle)
+  } catch (error) {
+    rmSync(file, { force: true })
+    throw error
+  } finally {
+    closeSync(handle)
   }
 }
 

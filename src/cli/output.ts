@@ -1,4 +1,5 @@
 import type { Io, Output } from './command.js'
+import { isRecord } from './json.js'
 import { shortTime } from './times.js'
 
 /** Output for people: tables, lists and colors. With `--json`, the gateway's JSON is printed unchanged instead. */
@@ -43,10 +44,6 @@ export type Painter = (style: keyof typeof styles, text: string) => string
 export function painter(stream: Output, env: Io['env']): Painter {
   const plain = !stream.isTTY || (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb'
   return (style, text) => (plain ? text : `\u001b[${styles[style][0]}m${text}\u001b[${styles[style][1]}m`)
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const isoTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/

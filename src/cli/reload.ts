@@ -5,6 +5,7 @@ import type { Config } from '../config/load.js'
 import { readBoundedFile } from '../config/read-file.js'
 import { logLevels } from '../config/schema.js'
 import { readLogLevel, rereadWaitMs, type Sources } from '../config/sources.js'
+import { messageOf } from './errors.js'
 
 /** SIGHUP: reads the certificate and the log level again. No session ends, and no other setting changes. */
 
@@ -16,10 +17,6 @@ export interface Reloaded {
   readonly sources: Sources
   readonly logger: FastifyBaseLogger
   readonly server: Server
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function read(file: string): Buffer {

@@ -2,7 +2,7 @@ import { type Command, CommanderError } from 'commander'
 import { ConfigError } from '../config/load.js'
 import { lookUp, readSources, type Sources } from '../config/sources.js'
 import type { Io } from './command.js'
-import { Failure, Interrupted, UsageError } from './errors.js'
+import { codeOf, Failure, Interrupted, UsageError } from './errors.js'
 import { Gateway } from './gateway.js'
 import { settingsOf } from './options.js'
 import { note, write } from './output.js'
@@ -88,14 +88,10 @@ async function run(command: RunnableCommand, io: Io): Promise<number> {
   return (await spec.run({ io, args, repeated, options, settings, gateway })) ?? 0
 }
 
-function isBrokenPipe(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EPIPE'
-}
-
 /** Reports a failure on stderr. @returns the exit code */
 async function report(error: unknown, command: Command, io: Io): Promise<number> {
   // The reader of our output has closed it, as `| head` does.
-  if (isBrokenPipe(error)) return 0
+  if (codeOf(error) === 'EPIPE') return 0
   if (error instanceof UsageError) {
     const help = command.parent === null ? 'countersign help' : `${pathOf(command)} --help`
     await note(io, `countersign: ${error.message.replace(/\.+$/, '')}. Try: ${help}`)

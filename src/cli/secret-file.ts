@@ -14,7 +14,8 @@ import {
   unlinkSync
 } from 'node:fs'
 import { ConfigError } from '../config/load.js'
-import { writeAll } from './new-file.js'
+import { codeOf } from './errors.js'
+import { noFollow, writeAll } from './new-file.js'
 
 /** Files that hold a secret, and the folder that they are in. Others may have made files there before. */
 
@@ -28,13 +29,9 @@ const readableForGroup = 0o040
 /** Far more than a list of master keys. */
 const maxSecretFileBytes = 65_536
 
-// Windows has neither of these, and no file modes.
-const { O_NOFOLLOW: noFollow = 0, O_NONBLOCK: noWait = 0 }: { O_NOFOLLOW?: number; O_NONBLOCK?: number } = constants
+// Windows has no such flag, and no file modes.
+const { O_NONBLOCK: noWait = 0 }: { O_NONBLOCK?: number } = constants
 const hasModes = process.platform !== 'win32'
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
-}
 
 function octal({ mode }: Stats): string {
   return `0${(mode & 0o777).toString(8)}`

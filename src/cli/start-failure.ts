@@ -1,6 +1,7 @@
 import { type Config, ConfigError } from '../config/load.js'
 import { UnusableStore, WrongMasterKey } from '../registry/index.js'
 import { DataDirInUse, DataDirUnusable, StoreMisconfigured, StoreUnavailable } from '../store/store.js'
+import { codeOf } from './errors.js'
 
 /** As the embedded store reports it. */
 const diskIsFull = "the data folder's disk is full"
@@ -23,15 +24,15 @@ export function explain(error: unknown, config: Config): string | undefined {
     return `another countersign process uses ${config.dataDir}: stop it, or set COUNTERSIGN_DATA_DIR to another folder`
   }
   if (error instanceof StoreUnavailable) return explainStore(error, config)
-  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+  if (codeOf(error) === 'ENOSPC') {
     return `could not start: ${diskIsFull}: ${freeMore}`
   }
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+  if (codeOf(error) === 'EADDRINUSE') {
     return `${config.host}:${config.port} is in use: stop the program that listens there, or set COUNTERSIGN_PORT`
   }
   // The system's own message names the file or address: `ENOENT: no such file …, open 'cert.pem'`.
   if (error instanceof Error && 'syscall' in error) return `could not start: ${error.message}`
-  if (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_OSSL')) {
+  if (error instanceof Error && String(codeOf(error)).startsWith('ERR_OSSL')) {
     return `COUNTERSIGN_TLS_CERT and COUNTERSIGN_TLS_KEY do not hold a certificate and its key: ${error.message}`
   }
   return undefined

@@ -1,6 +1,4 @@
-/** Rejections of a minute that are logged in full. */
-export const loggedPerMinute = 10
-const minuteMs = 60_000
+import { createRepeatedEvents } from '../log/repeated-events.js'
 
 interface ErrorLog {
   error(fields: object, message: string): void
@@ -12,15 +10,14 @@ interface ErrorLog {
  */
 export class UnhandledRejections {
   readonly #log: ErrorLog
-  readonly #monotonicNow: () => number
+  readonly #events
   #count = 0
-  #minuteStartedAt = Number.NEGATIVE_INFINITY
-  #inMinute = 0
 
   /** @param monotonicNow  milliseconds of a clock that never jumps */
   constructor(log: ErrorLog, monotonicNow: () => number = () => performance.now()) {
     this.#log = log
-    this.#monotonicNow = monotonicNow
+    // Each line has the number of all of them.
+    this.#events = createRepeatedEvents(monotonicNow, () => {})
   }
 
   /** Since the start. */
@@ -30,14 +27,10 @@ export class UnhandledRejections {
 
   readonly record = (reason: unknown): void => {
     this.#count++
-    const at = this.#monotonicNow()
-    if (at - this.#minuteStartedAt >= minuteMs) {
-      this.#minuteStartedAt = at
-      this.#inMinute = 0
-    }
-    if (++this.#inMinute > loggedPerMinute) return
-    const err = reason instanceof Error ? reason : new Error(`rejected with ${typeof reason}`)
-    const more = this.#inMinute === loggedPerMinute ? '; further ones of this minute are only counted' : ''
-    this.#log.error({ err, unhandledRejections: this.#count }, `a promise was rejected and nothing handled it${more}`)
+    this.#events.record('rejection', isLast => {
+      const err = reason instanceof Error ? reason : new Error(`rejected with ${typeof reason}`)
+      const more = isLast ? '; further ones of this minute are only counted' : ''
+      this.#log.error({ err, unhandledRejections: this.#count }, `a promise was rejected and nothing handled it${more}`)
+    })
   }
 }

@@ -13,9 +13,10 @@ export interface RepeatedEvents {
   /**
    * Counts one event.
    * @param reason    key of the count per minute, e.g. an error code
-   * @param logInFull  writes its line; called only for the first {@link loggedPerMinute} of the minute
+   * @param logInFull  writes its line; called only for the first {@link loggedPerMinute} of the minute, with true for the
+   *   last of them
    */
-  record(reason: string, logInFull: () => void): void
+  record(reason: string, logInFull: (isLast?: boolean) => void): void
   /** Reports the suppressed events of minutes that have ended. Call it about once a second. */
   tick(): void
 }
@@ -58,7 +59,7 @@ export function createRepeatedEvents(
     record(reason, logInFull) {
       const isCounted = windows.has(reason) || windows.size < maxReasons
       const window = windowOf(isCounted ? reason : otherReason)
-      if (++window.events <= loggedPerMinute) logInFull()
+      if (++window.events <= loggedPerMinute) logInFull(window.events === loggedPerMinute)
     },
     tick() {
       for (const [reason, window] of windows) if (hasEnded(window)) close(reason, window)

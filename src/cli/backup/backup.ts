@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs'
+import { fsyncSync } from 'node:fs'
 import type { Invocation } from '../command.js'
-import { Failure } from '../errors.js'
-import { writeAll, writing } from '../new-file.js'
+import { fillNewFile, writeAll, writing } from '../new-file.js'
 import { printJson, printLine } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
 import { type Backup, checkedLines } from './lines.js'
@@ -11,15 +10,6 @@ import { type Backup, checkedLines } from './lines.js'
 
 /** Time without a byte from the gateway after which it counts as gone, and of the whole backup. */
 const backupTimeoutMs = 60 * 60 * 1000
-
-function createNew(file: string): number {
-  try {
-    return openSync(file, 'wx', 0o600)
-  } catch (error) {
-    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST'
-    throw new Failure(exists ? `${file} exists already: name another file` : `${file} cannot be written`)
-  }
-}
 
 async function* counted(
   pieces: AsyncIterable<Uint8Array>,
@@ -35,10 +25,8 @@ async function* counted(
 
 const lineFeed = 0x0a
 
-/** @throws Failure if the backup is incomplete; the file is then removed */
-async function write(invocation: Invocation, file: string): Promise<Backup> {
-  const { io, gateway } = invocation
-  const handle = createNew(file)
+/** @throws Failure if the backup is incomplete */
+async function write({ io, gateway }: Invocation, file: string, handle: number): Promise<Backup> {
   const put = (piece: Uint8Array) => writing(file, () => writeAll(handle, piece))
   const progress = startProgress(io, 'lines')
   try {
@@ -49,10 +37,7 @@ async function write(invocation: Invocation, file: string): Promise<Backup> {
     return backup
   } catch (error) {
     await progress.stop()
-    rmSync(file, { force: true })
     throw error
-  } finally {
-    closeSync(handle)
   }
 }
 
@@ -60,7 +45,7 @@ async function write(invocation: Invocation, file: string): Promise<Backup> {
 export async function backup(invocation: Invocation): Promise<number> {
   const { io, options, args } = invocation
   const file = args['file'] ?? ''
-  const { header, trailer } = await write(invocation, file)
+  const { header, trailer } = await fillNewFile(file, 'name another file', handle => write(invocation, file, handle))
   const { records, entries } = trailer
   if (options.json) await printJson(io, { file, storeId: header.storeId, records, entries })
   else

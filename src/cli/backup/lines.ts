@@ -1,6 +1,6 @@
 import type { Hash } from 'node:crypto'
 import { Failure } from '../errors.js'
-import { isRecord } from '../output.js'
+import { isRecord, type JsonObject, parseRecord } from '../json.js'
 
 /** Reads a backup line by line, and checks that it is complete and undamaged. */
 
@@ -18,9 +18,9 @@ export interface BackupEntry {
   readonly text: string
 }
 
-export type BackupHeader = Readonly<Record<string, unknown>> & { readonly storeId: string; readonly createdAt: string }
+export type BackupHeader = JsonObject & { readonly storeId: string; readonly createdAt: string }
 
-export interface BackupTrailer extends Readonly<Record<string, unknown>> {
+export interface BackupTrailer extends JsonObject {
   readonly records: number
   readonly entries: number
   readonly sha256: string
@@ -58,17 +58,13 @@ async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
   if (restBytes > 0) throw new Failure('the backup is cut short: its last line is incomplete')
 }
 
-function parse(line: Buffer, number: number): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(line.toString('utf8'))
-    if (isRecord(value)) return value
-  } catch {
-    // Reported below.
-  }
-  throw damaged(number)
+function parse(line: Buffer, number: number): JsonObject {
+  const value = parseRecord(line.toString('utf8'))
+  if (value === undefined) throw damaged(number)
+  return value
 }
 
-function headerOf(value: Readonly<Record<string, unknown>>): BackupHeader {
+function headerOf(value: JsonObject): BackupHeader {
   const { countersignBackup, storeId, createdAt } = value
   if (typeof countersignBackup !== 'number' || typeof storeId !== 'string' || typeof createdAt !== 'string') {
     throw new Failure('this is not a backup of `countersign backup`')
@@ -83,7 +79,7 @@ function trailerOf(value: unknown): BackupTrailer | undefined {
   return { ...value, records, entries, sha256 }
 }
 
-function contentOf({ record, entry }: Readonly<Record<string, unknown>>, bytes: number): BackupLine | undefined {
+function contentOf({ record, entry }: JsonObject, bytes: number): BackupLine | undefined {
   if (Array.isArray(record)) {
     const [key, version, text] = record
     if (typeof key !== 'string' || typeof version !== 'number' || typeof text !== 'string') return undefined

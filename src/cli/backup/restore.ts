@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { Invocation, Io } from '../command.js'
-import { Failure, Interrupted } from '../errors.js'
+import { Failure, Interrupted, messageOf } from '../errors.js'
 import type { Gateway } from '../gateway.js'
 import { note, printJson, printLine } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
@@ -99,7 +99,7 @@ async function send({ gateway, io }: Invocation, file: string) {
     return { header, restored }
   } catch (error) {
     await progress.stop()
-    const why = error instanceof Error ? error.message : String(error)
+    const why = messageOf(error)
     if (upload.mayHaveHappened(error)) {
       throw new Failure(`${why}. Whether it was restored is unknown: check with \`clients list\` before trying again`)
     }

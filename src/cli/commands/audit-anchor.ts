@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs'
 import type { CommandSpec, Invocation } from '../command.js'
 import { Failure } from '../errors.js'
+import { isRecord, parseRecord } from '../json.js'
 import { writeNewFile } from '../new-file.js'
 import { gatewayOptions, text } from '../options.js'
-import { isRecord, write } from '../output.js'
+import { write } from '../output.js'
 import { pagesOf } from '../resource.js'
+import { readTextFile } from '../text-file.js'
 
 /** Copies of the audit log, and what they prove: the log alone cannot show that its tail was cut off. */
 
@@ -18,24 +19,9 @@ export interface Anchor {
 
 /** Reads the last line of an export, or a file with one entry. @throws Failure */
 export function readAnchor(file: string): Anchor {
-  let content: string
-  try {
-    content = readFileSync(file, 'utf8')
-  } catch {
-    throw new Failure(`${file} cannot be read`)
-  }
-  const last =
-    content
-      .replace(/^\ufeff/, '')
-      .trimEnd()
-      .split('\n')
-      .at(-1) ?? ''
-  try {
-    const entry: unknown = JSON.parse(last)
-    if (isRecord(entry) && Number.isSafeInteger(entry['seq']) && typeof entry['hash'] === 'string') {
-      return { seq: Number(entry['seq']), hash: entry['hash'] }
-    }
-  } catch {}
+  const last = readTextFile(file).trimEnd().split('\n').at(-1) ?? ''
+  const { seq, hash } = parseRecord(last) ?? {}
+  if (Number.isSafeInteger(seq) && typeof hash === 'string') return { seq: Number(seq), hash }
   throw new Failure(`${file} holds no exported audit log: its last line must be an entry of \`audit export\``)
 }
 

@@ -1,8 +1,9 @@
 import type { CommandSpec } from '../command.js'
 import { saveOption } from '../credential.js'
 import { path } from '../gateway.js'
+import { isRecord } from '../json.js'
 import { gatewayOptions, seconds, toggle } from '../options.js'
-import { columns, isRecord, note, printJson, tablePrinter } from '../output.js'
+import { columns, note, printJson, tablePrinter } from '../output.js'
 import { startProgress } from '../progress.js'
 import { membersOf, requestCommand } from '../resource.js'
 

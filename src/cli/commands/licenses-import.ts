@@ -1,4 +1,3 @@
-import { readFileSync, statSync } from 'node:fs'
 import type { CommandSpec, Invocation, Io } from '../command.js'
 import { Failure, UsageError } from '../errors.js'
 import { type Fault, formatOf, formats, readRows } from '../import/read.js'
@@ -6,20 +5,12 @@ import { upload } from '../import/upload.js'
 import { gatewayOptions, text, toggle } from '../options.js'
 import { note, printJson, printLine } from '../output.js'
 import { startProgress } from '../progress.js'
+import { decodeText, readTextFile } from '../text-file.js'
 
 /** Further faults are only counted. */
 const maxShownFaults = 20
 /** The file is held in memory. */
 const maxImportBytes = 256 * 1024 * 1024
-
-/** @throws Failure for another encoding, which would make other keys than the file shows */
-function decode(bytes: Uint8Array, from: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new Failure(`${from} is not UTF-8: save it as "CSV UTF-8"`)
-  }
-}
 
 async function readStdin({ stdin }: Io): Promise<string> {
   const parts: Buffer[] = []
@@ -29,18 +20,7 @@ async function readStdin({ stdin }: Io): Promise<string> {
     bytes += part.length
     if (bytes > maxImportBytes) throw new Failure(`stdin has more than ${maxImportBytes} bytes: split it`)
   }
-  return decode(Buffer.concat(parts), 'stdin')
-}
-
-function readFile(file: string): string {
-  let bytes: Uint8Array | undefined
-  try {
-    if (statSync(file).size <= maxImportBytes) bytes = readFileSync(file)
-  } catch {
-    throw new Failure(`${file} cannot be read`)
-  }
-  if (bytes === undefined) throw new Failure(`${file} has more than ${maxImportBytes} bytes: split it`)
-  return decode(bytes, file)
+  return decodeText(Buffer.concat(parts), 'stdin')
 }
 
 function describeFaults(faults: readonly Fault[]): string {
@@ -60,7 +40,7 @@ async function importLicenses({ io, args, options, gateway }: Invocation): Promi
   const { file = '' } = args
   const format = formats.find(each => each === options.format) ?? formatOf(file)
   if (format === undefined) throw new UsageError(`option '--format' is missing: ${formats.join(', ')}`)
-  const rows = readRows(file === '-' ? await readStdin(io) : readFile(file), format)
+  const rows = readRows(file === '-' ? await readStdin(io) : readTextFile(file, maxImportBytes), format)
   // Only this command needs the schemas of the HTTP API.
   const { checkRows } = await import('../import/check.js')
   const { licenses, faults, trimmedLines } = checkRows(rows)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { CommandSpec } from '../command.js'
-import { parseData } from '../json-argument.js'
+import { parseData } from '../json.js'
 import { text } from '../options.js'
 import { requestCommand } from '../resource.js'
 

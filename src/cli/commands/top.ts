@@ -2,8 +2,9 @@ import { setTimeout } from 'node:timers/promises'
 import type { CommandSpec, Io } from '../command.js'
 import { Interrupted } from '../errors.js'
 import type { Gateway } from '../gateway.js'
+import { isRecord } from '../json.js'
 import { gatewayOptions, integer, toggle } from '../options.js'
-import { columns, isRecord, printJson, tablePrinter, write } from '../output.js'
+import { columns, printJson, tablePrinter, write } from '../output.js'
 
 /** Sessions that are asked for: those with the most frames, among which the busiest ones are then found. */
 const askedSessions = 1000

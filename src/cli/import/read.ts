@@ -1,4 +1,5 @@
-import { isRecord } from '../output.js'
+import { messageOf } from '../errors.js'
+import { isRecord, parseJson } from '../json.js'
 import { CsvFault, type CsvRecord, parseCsv } from './csv.js'
 import { listNames } from './names.js'
 
@@ -61,11 +62,7 @@ function checkHeader({ fields, line }: CsvRecord): Fault[] {
 function cellOf(name: string, text: string): unknown {
   if (numberColumns.includes(name)) return /^\d{1,15}$/.test(text) ? Number(text) : text
   if (!jsonColumns.includes(name)) return text
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
+  return parseJson(text) ?? text
 }
 
 /** An empty cell is an absent member. */
@@ -110,12 +107,9 @@ function readCsv(text: string): Rows {
 }
 
 function readObject(text: string, line: number): Row | Fault {
-  try {
-    const license: unknown = JSON.parse(text)
-    return isRecord(license) ? { line, license } : { line, text: 'not a JSON object' }
-  } catch {
-    return { line, text: 'not JSON' }
-  }
+  const license = parseJson(text)
+  if (isRecord(license)) return { line, license }
+  return { line, text: license === undefined ? 'not JSON' : 'not a JSON object' }
 }
 
 function separate(read: readonly (Row | Fault)[]): Rows {
@@ -126,7 +120,7 @@ function separate(read: readonly (Row | Fault)[]): Rows {
 }
 
 function readNdjson(text: string): Rows {
-  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/)
+  const lines = text.split(/\r?\n/)
   return separate(lines.flatMap((each, i) => (each.trim() === '' ? [] : [readObject(each, i + 1)])))
 }
 
@@ -160,13 +154,12 @@ function* splitItems(text: string): Generator<{ readonly line: number; readonly 
   }
 }
 
-function readJson(source: string): Rows {
-  const text = source.replace(/^\ufeff/, '')
+function readJson(text: string): Rows {
   try {
     if (!Array.isArray(JSON.parse(text))) return { rows: [], faults: [{ line: 1, text: 'not a JSON array' }] }
   } catch (error) {
     // Node's message quotes the text, which may be a key; only its position is reported.
-    const at = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1]
+    const at = /position (\d+)/.exec(messageOf(error))?.[1]
     const line = at === undefined ? 1 : text.slice(0, Number(at)).split('\n').length
     return { rows: [], faults: [{ line, text: 'not JSON from here on' }] }
   }
@@ -175,6 +168,7 @@ function readJson(source: string): Rows {
 
 const readers: Readonly<Record<Format, (text: string) => Rows>> = { csv: readCsv, json: readJson, ndjson: readNdjson }
 
+/** @param text  without a byte order mark */
 export function readRows(text: string, format: Format): Rows {
   return readers[format](text)
 }

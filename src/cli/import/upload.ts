@@ -1,5 +1,5 @@
 import type { Io } from '../command.js'
-import { Failure, Interrupted } from '../errors.js'
+import { Failure, Interrupted, messageOf } from '../errors.js'
 import { type Gateway, Refused } from '../gateway.js'
 import type { Progress } from '../progress.js'
 import { chunkChars, chunkItems, StagedUpload } from '../staged-upload.js'
@@ -25,7 +25,7 @@ async function sendChunk(staged: StagedUpload, chunk: readonly Row[]): Promise<v
     if (accepted !== chunk.length) throw new Failure(`the gateway accepted ${accepted} of ${chunk.length} licenses`)
   } catch (error) {
     const line = error instanceof Refused && error.index !== undefined ? chunk[error.index]?.line : undefined
-    throw line === undefined ? error : new Failure(`line ${line}: ${error instanceof Error ? error.message : error}`)
+    throw line === undefined ? error : new Failure(`line ${line}: ${messageOf(error)}`)
   }
 }
 
@@ -47,7 +47,7 @@ export async function upload(io: Io, gateway: Gateway, licenses: readonly Row[],
   } catch (error) {
     await progress.stop()
     const undone = await staged.abort()
-    const why = error instanceof Error ? error.message : String(error)
+    const why = messageOf(error)
     const fail = (outcome: string) =>
       error instanceof Interrupted ? new Interrupted(outcome) : new Failure(`${why}. ${outcome}`)
     if (undone) throw fail('Nothing was imported')
