@@ -10,7 +10,7 @@ export interface Authorization extends Capabilities {
   readonly revokedAt?: number
 }
 
-/** What to do with a live session after its client's record may have changed. */
+/** Decision about a live session after its client's record may have changed. */
 export type AuthorizationDecision =
   | { readonly action: 'keep'; readonly expiresAt: number }
   | { readonly action: 'narrow'; readonly capabilities: Capabilities; readonly expiresAt: number }

@@ -24,7 +24,7 @@ import { createSessionId } from './session-id.js'
 
 /** The handshake (PROTOCOL §4), for any transport. */
 
-/** What handshakes need from the rest of the gateway. */
+/** Dependencies of handshakes on the rest of the gateway. */
 export interface HandshakeDependencies extends ChallengeDependencies, HandshakeLog {
   readonly settings: { readonly limits: Limits }
   readonly registry: ChallengeDependencies['registry'] & CredentialSource

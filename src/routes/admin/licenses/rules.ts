@@ -14,8 +14,8 @@ function requireTime(text: string | undefined): void {
 }
 
 /**
- * What JSON Schema cannot express of a license, by the member that a rule applies to. `licenses import` applies them to a
- * whole file before it sends anything. Each throws ApiError BAD_REQUEST.
+ * Rules for a license that JSON Schema cannot express, by the member that each applies to. `licenses import` applies them
+ * to a whole file before it sends anything. Each throws ApiError BAD_REQUEST.
  */
 export const licenseRules: Readonly<Record<string, (license: Partial<ImportedLicenseBody>) => void>> = {
   key: ({ key = '' }) => requireText('key', key, licenseKeyBytes),

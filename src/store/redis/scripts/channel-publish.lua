@@ -11,8 +11,8 @@ Constants
   entry beside its data and owners
 Input
   KEYS  per publication: the channel, also the name of its Redis channel (see include/channel.lua); its history; with an
-        idempotency key also its result (string: digest:offset:epoch). On a Cluster all keys must share a slot. What is read
-        and written of a channel is read and written once for publications in a row.
+        idempotency key also its result (string: digest:offset:epoch). On a Cluster all keys must share a slot. The
+        data of a channel is read and written once for publications in a row.
   ARGV[1]  forms of the notifications: plain, sharded (a Cluster keeps them in the shard) or both
   ARGV[2 ..]  per publication: data; published at, unix ms; an epoch, in case one begins; owners, as decimals, or '';
         `life` or, with an idempotency key, `life:digest:result life`, where life is that of the channel, ms, or '' if it is
