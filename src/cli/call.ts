@@ -9,7 +9,7 @@ import { clean, note, printJson, printLine } from './output.js'
 /** `countersign call`. */
 
 const defaultTimeoutMs = 10_000
-/** The gateway may declare a time-out up to 2 s late, and the answer has to travel. */
+/** The gateway may declare a timeout up to 2 s late, and the answer has to travel. */
 const graceMs = 10_000
 
 function textOfError(error: unknown): string {

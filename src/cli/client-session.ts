@@ -8,7 +8,7 @@ import { clean } from './output.js'
 
 /** Commands that act as a client. */
 
-/** @throws Failure for anything but the URL of a gateway */
+/** @throws Failure unless the text is the URL of a gateway */
 export function socketUrl(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : undefined
   if (url === undefined || !/^(http|ws)s?:$/.test(url.protocol)) {
@@ -31,7 +31,7 @@ function welcomed(client: CountersignClient, url: string): Promise<void> {
   })
 }
 
-/** A promise that only rejects. It may do so when nothing awaits it any more. */
+/** A promise that only rejects, possibly when nothing awaits it any more. */
 export function rejection(start: (reject: (error: Error) => void) => void): Promise<never> {
   const promise = new Promise<never>((_resolve, reject) => start(reject))
   promise.catch(() => {})
@@ -76,7 +76,10 @@ export type Permissions = Partial<Record<'subscribe' | 'presence' | 'services', 
 /** Seconds. A command that lasts longer gets further tickets. */
 const ticketSeconds = 300
 
-/** Gets tickets with the token, a new one for each handshake; a credential that was named with `--credential` is used instead. */
+/**
+ * Gets tickets with the token, a new one for each handshake; the credential of `--credential` is used instead, if
+ * given.
+ */
 async function credentialOf(
   invocation: Invocation,
   permissions: Permissions
@@ -95,7 +98,7 @@ async function credentialOf(
       expiresAt: textOf(ticket, 'expiresAt')
     }
   }
-  // Created before the session, so that a refusal is reported as that of any other request.
+  // Created before the session, so that a refusal is reported like that of any other request.
   let first: GivenCredential | undefined = await create()
   const credential = async () => {
     const ticket = first ?? (await create())
@@ -108,7 +111,7 @@ async function credentialOf(
 /**
  * Opens a session, works with its client, and closes it.
  * @param permissions  of the ticket
- * @throws Failure, Interrupted, and what `work` throws
+ * @throws Failure, Interrupted, and errors of `work`
  */
 export async function withClient<T>(
   invocation: Invocation,

@@ -2,14 +2,14 @@ import type { Option } from 'commander'
 import type { Sources } from '../config/sources.js'
 import type { Gateway } from './gateway.js'
 
-/** What a command consists of. program.ts turns every one into a command of commander; help and completion follow. */
+/** The specification of a command. program.ts turns each into a command of commander; help and completion follow. */
 export interface CommandSpec {
   /** Its names and arguments, as commander writes them: `clients create [clientId]`. */
   readonly usage: string
   readonly summary: string
   /** Further sentences for its help. */
   readonly details?: string
-  /** What each argument is, by its name. */
+  /** Descriptions of the arguments, by name. */
   readonly args?: Readonly<Record<string, string>>
   readonly options?: readonly Option[]
   /** Every setting of the gateway is an option as well, and a wrong option is a wrong setting: exit code 1, not 2. */
@@ -47,12 +47,12 @@ export interface OptionValues {
 /** One run of a command. */
 export interface Invocation {
   readonly io: Io
-  /** Arguments by name; the ones that were not given are absent. */
+  /** Arguments by name; omitted ones are absent. */
   readonly args: Readonly<Record<string, string>>
   /** The values of a last argument that may be repeated (`<sessionId...>`). */
   readonly repeated: readonly string[]
   readonly options: OptionValues
-  /** Where settings come from; `.env` is read on first use. */
+  /** Sources of settings; `.env` is read on first use. */
   readonly settings: () => Sources
   /** The running gateway, reached over HTTP. Its address and token are looked up on the first call. */
   readonly gateway: Gateway
@@ -70,6 +70,6 @@ export interface Io {
   readonly fetch: typeof fetch
   /** Unix milliseconds. */
   readonly now: () => number
-  /** Aborted by Ctrl-C. Once it was read, Ctrl-C no longer ends the process: the command must end itself. */
+  /** Aborted by Ctrl-C. Once it was read, Ctrl-C no longer ends the process: the command must end by itself. */
   readonly signal: AbortSignal
 }

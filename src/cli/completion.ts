@@ -11,7 +11,7 @@ interface Candidate {
   readonly takesValue?: boolean
 }
 
-/** What may follow the names of a command, e.g. `clients create`. */
+/** Words that may follow the names of a command, e.g. `clients create`. */
 interface Position {
   readonly path: readonly string[]
   readonly candidates: readonly Candidate[]

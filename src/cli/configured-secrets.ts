@@ -1,7 +1,7 @@
 import type { Config } from '../config/load.js'
 import { passwordsOf } from '../config/store-url.js'
 
-/** The secrets of the configuration, in the forms in which they could get into a text. */
+/** The secrets of the configuration, in all forms that may occur in a text. */
 export function configuredSecrets({
   store,
   masterKeys = [],

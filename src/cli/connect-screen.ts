@@ -16,10 +16,10 @@ interface Frame {
   readonly signed: boolean
 }
 
-/** What is printed without quotes: it reads as one value. */
+/** Texts printed without quotes: they read as one value. */
 const plain = /^[^"=,{}[\]]+$/
 
-/** The members of an answer. What is published is any JSON, and is printed as JSON. */
+/** The members of an answer. Published data is any JSON, and is printed as JSON. */
 function membersOf(answer: Readonly<Record<string, unknown>>): string {
   return Object.entries(answer)
     .map(([name, value]) => {

@@ -25,7 +25,7 @@ class Conversation {
 
   /**
    * Reads lines until `bye` or their end.
-   * @returns whether every line succeeded; on a terminal true, because the user has seen the error and went on
+   * @returns whether every line succeeded; always true on a terminal, because the user has seen the error and continued
    */
   async run(lines: Interface, isTerminal: boolean): Promise<boolean> {
     let isGood = true

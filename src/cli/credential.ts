@@ -18,12 +18,12 @@ export const saveOption = text(
 )
 
 /**
- * Creates something with a secret, and shows the secret once or saves it. The file and its space on the disk are taken
+ * Creates an object with a secret, and shows the secret once or saves it. The file and its disk space are reserved
  * before the request: a secret that cannot be written afterwards would be lost.
  * @param names  members of the answer to show
  * @param secretName  the member that holds the secret
  * @param create  sends the request
- * @throws Failure, and what `create` throws
+ * @throws Failure, and errors of `create`
  */
 export async function showSecret(
   { io, options }: Invocation,
@@ -48,12 +48,12 @@ export async function showSecret(
     return
   }
   await printMembers(io, created, names)
-  // The secret is printed as it is, so that it can be copied.
+  // The secret is printed unchanged, so that it can be copied.
   await printLine(io, `\n${secretName}: ${secret}\n`)
   await note(io, `Keep the ${secretName}: it is shown only this once.`)
 }
 
-/** Above the bytes of any credential. */
+/** More than the bytes of any credential. */
 const reservedBytes = 4096
 
 function saveNew(file: string, create: () => Promise<Answer>): Promise<Answer> {
@@ -78,18 +78,18 @@ export interface Credential {
   readonly secret: string
 }
 
-/** Where {@link readCredential} finds it. */
+/** Sources of {@link readCredential}. */
 export function credentialSource({ options }: Invocation): FoundSecret {
   const from = options.credential ?? 'CLIENT_SECRET in the environment'
   return { kind: 'credential', from, trust: trust.caller }
 }
 
-/** Secrets that a gateway generates begin with this; only they have a checksum (PROTOCOL §3). */
+/** Prefixes of secrets that a gateway generates; only these have a checksum (PROTOCOL §3). */
 const generatedPrefix = 'cs_'
 
 /**
  * Reads a client's credential from `--credential` or the environment.
- * @throws Failure, also for a secret whose checksum shows a typing error: then nothing is sent
+ * @throws Failure, also for a secret whose checksum shows a typing error, before anything is sent
  */
 export function readCredential(invocation: Invocation): Credential {
   const { credential: file } = invocation.options

@@ -7,7 +7,7 @@ export interface Check {
   readonly name: string
   readonly ok: boolean
   readonly text: string
-  /** What to do; present if and only if it is not ok. */
+  /** What to do; present if and only if the check fails. */
   readonly todo?: string
 }
 
@@ -38,7 +38,7 @@ function checkClock({ clockDifferenceMs: difference }: RedisServerState, where: 
   return check('clock', ok, text, 'synchronize both machines (NTP)')
 }
 
-/** @param where  names the server where there are several; else empty */
+/** @param where  names the server if there are several; otherwise empty */
 function checkServer(state: RedisServerState, where: string): Check[] {
   const { version, appendOnly, evictionPolicy } = state
   if (version === undefined) {
@@ -65,7 +65,7 @@ function checkServer(state: RedisServerState, where: string): Check[] {
 
 const kinds = { single: '', sentinel: 'Sentinel', cluster: 'Cluster' } as const
 
-/** Checks each server that a store's form leads to. The texts hold nothing of a user or password. */
+/** Checks each server of a store's form. The texts contain nothing of a user or password. */
 export async function checkRedis(store: RedisChoice, now: () => number): Promise<Check[]> {
   try {
     const state = await inspectRedis(redisConnectionOf(store), now)

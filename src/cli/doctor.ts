@@ -18,11 +18,11 @@ import { clean, painter, printJson, printLine } from './output.js'
 import { isOpenToOthers } from './secret-file.js'
 import { explainCount, leastBytesPerWorker, readResources } from './workers/count.js'
 
-/** `countersign doctor`: finds what keeps a gateway from running, and suggests what to do. It changes nothing. */
+/** `countersign doctor`: finds faults that keep a gateway from running, and suggests what to do. It changes nothing. */
 
 /** What the checks of the store learn about it. */
 interface FoundStore {
-  /** Its readable part has the id and the schema version. */
+  /** The id and the schema version from its readable part. */
   identityText?: string | undefined
 }
 
@@ -67,7 +67,7 @@ function checkDataDir({ dataDir, store }: Config): Check[] {
   return open.map(path => fail(name, `others can access ${path}`, `chmod ${path === dataDir ? 700 : 600} ${path}`))
 }
 
-/** @returns nothing for the one process of the default */
+/** @returns undefined for a single process, the default */
 function checkWorkers(config: Config): Check[] {
   const { workers } = config
   const resources = readResources()
@@ -156,7 +156,7 @@ async function checkDamage({ durable }: Store): Promise<Check> {
 async function checkStore(config: Config, io: Io, found: FoundStore): Promise<Check[]> {
   if (config.store.kind === 'embedded') return checkEmbedded(config, io, found)
   const checks = await checkRedis(config.store, io.now)
-  // Alone if Redis cannot be used.
+  // The only check if Redis cannot be used.
   if (checks.length === 1) return checks
   let store: Store | undefined
   try {
@@ -179,7 +179,7 @@ function checkClock(now: number): Check {
     : fail('clock', `the clock shows ${text}`, 'set the clock (NTP): licenses and sessions expire by it')
 }
 
-/** Checks whether a gateway is what listens on a port in use. */
+/** Checks whether a gateway listens on a port in use. */
 async function askPort(url: string, io: Io): Promise<Check> {
   const name = 'port'
   const todo = 'stop the program that listens there, or set COUNTERSIGN_PORT'

@@ -1,4 +1,7 @@
-/** How a command fails. Every message is one sentence or a short list, suggests what to do, and never holds a secret. */
+/**
+ * Failures of a command. Every message is one sentence or a short list, suggests what to do, and never contains a
+ * secret.
+ */
 
 /** The code of an error of the system, e.g. `ENOENT`. */
 export function codeOf(error: unknown): unknown {

@@ -7,7 +7,7 @@ import { adminTokenPattern } from '../config/schema.js'
 import { createSecret } from '../registry/secrets.js'
 import { createSecretFile, ensureDataFolder, readSecretFile, type Warn } from './secret-file.js'
 
-/** Generates the master key and the admin token of a gateway that was given none, and keeps them in the data folder. */
+/** Generates the missing master key and admin token of a gateway, and stores them in the data folder. */
 
 export const masterKeyFile = 'master.key'
 export const adminTokenFile = 'admin.token'
@@ -18,7 +18,7 @@ function readOrCreate(path: string, create: () => string, warn: Warn | undefined
 }
 
 /**
- * @param warn  receives what was wrong with the modes of the file or its folder; absent: modes are left alone
+ * @param warn  receives faults of the modes of the file or its folder; absent: modes are left alone
  * @returns 32 bytes each, the encrypting key first
  * @throws ConfigError if the file holds something else, or others can write to it and it cannot be closed
  */

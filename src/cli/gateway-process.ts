@@ -14,15 +14,15 @@ import { skippedEvents, stopGraceMs } from './stopping.js'
 import { storeEvents } from './store-events.js'
 import { UnhandledRejections } from './unhandled-rejections.js'
 
-/** A gateway that this process serves: alone, or as one of several workers. */
+/** A gateway in this process: alone, or as one of several workers. */
 
 const pagesFolder = new URL('../web/', import.meta.url)
 const tickEveryMs = 1000
 const monotonicNow = () => performance.now()
-/** A worker gets them with the rest of its process group, and its primary stops it. */
+/** A worker gets these with the rest of its process group, and its primary stops it. */
 const stopSignals: readonly Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTERM']
 
-/** What a worker shares with the others. */
+/** Resources that a worker shares with the others. */
 export type SharedOptions = Pick<AppOptions, 'workers' | 'renderMetrics'>
 
 export interface GatewayProcess {
@@ -33,7 +33,8 @@ export interface GatewayProcess {
   reload(): void
   /**
    * Runs until a signal, {@link stop} or an uncaught exception stops it.
-   * @param signals  `once`: the second of SIGINT, SIGQUIT and SIGTERM ends the process at once. `any`: all are one request to stop
+   * @param signals  `once`: the second of SIGINT, SIGQUIT and SIGTERM ends the process at once. `any`: all of them are
+   *   one request to stop
    * @returns the exit code
    */
   run(signals: 'once' | 'any'): Promise<number>
@@ -83,13 +84,13 @@ async function listen({ app, store }: Opened, { host, port, tls }: Config): Prom
   }
 }
 
-/** @returns what ends the ticks */
+/** @returns a function that ends the ticks */
 function startTicks({ app, events }: Opened, logger: FastifyBaseLogger): () => void {
   const tick = () => {
     events.tick()
     void app.tick().catch((error: unknown) => logger.error({ err: error }, 'a tick failed'))
   }
-  // The first one at once: a pause can be noticed from then on.
+  // The first one at once, so that pauses can be noticed from then on.
   tick()
   const timer = setInterval(tick, tickEveryMs)
   return () => clearInterval(timer)
@@ -101,7 +102,7 @@ function listenForReload(logger: FastifyBaseLogger, onHangUp: () => void): void 
   process.on('SIGUSR2', () => logger.info({}, 'SIGUSR2 is ignored: SIGHUP reads certificates and the log level'))
 }
 
-/** @throws what `explain` explains */
+/** @throws errors that `explain` explains */
 export async function openGateway(
   { config, sources, log }: { config: Config; sources: Sources; log: ProcessLog },
   shared: SharedOptions = {}
@@ -120,7 +121,7 @@ export async function openGateway(
     return new Promise(resolve => {
       const grace = closeWithGrace({ delay: config.drainMs + stopGraceMs, logger, skip }, async ({ err, signal }) => {
         close = undefined
-        // After an exception anything may be half done, so the process ends, in order.
+        // After an exception any work may be half done, so the process ends, in order.
         if (err !== undefined) logger.fatal({ err }, 'stopping because of an uncaught exception')
         else logger.info({ signal }, 'stopping')
         await app.stop()

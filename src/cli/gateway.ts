@@ -7,7 +7,7 @@ import { checkTrust, type FoundSecret, isLoopback, trust } from './trust.js'
 
 /** Calls a running gateway over HTTP. */
 
-/** The JSON object that the gateway answers, or an empty one. */
+/** The gateway's answer, a JSON object; empty if there is none. */
 export type Answer = Readonly<Record<string, unknown>>
 
 /** The gateway refused a request. */
@@ -15,7 +15,7 @@ export class Refused extends Failure {
   override readonly name = 'Refused'
   readonly status: number
   readonly code: string
-  /** The item of a request with several that was refused. */
+  /** The refused item of a request with several. */
   readonly index: number | undefined
   readonly answer: Answer
 
@@ -44,10 +44,7 @@ export interface StreamOptions extends CallOptions {
 
 const defaultTimeoutMs = 30_000
 
-/**
- * A path with its parts encoded: `path\`/clients/${clientId}\``.
- * @throws Failure for `.` and `..`, which change the path even when encoded
- */
+/** @throws Failure for `.` and `..`, which change the path even when encoded */
 export function path(texts: TemplateStringsArray, ...parts: readonly string[]): string {
   const dots = parts.find(part => part === '.' || part === '..')
   if (dots !== undefined) throw new Failure(`${JSON.stringify(dots)} cannot be part of an address`)
@@ -55,14 +52,14 @@ export function path(texts: TemplateStringsArray, ...parts: readonly string[]): 
   return texts.map((text, i) => text + (encoded[i] ?? '')).join('')
 }
 
-/** @throws Failure if the answer has no such text */
+/** @throws Failure if the answer lacks such a text */
 export function textOf(answer: Answer, name: string): string {
   const value = answer[name]
   if (typeof value !== 'string') throw new Failure(`the answer of the gateway has no ${name}: is it another version?`)
   return value
 }
 
-/** Why there was no answer, and what to do. @param hasBegun  whether a part of it has arrived */
+/** Why there was no answer, and what to do. @param hasBegun  whether part of it has arrived */
 function explain(error: unknown, url: string, io: Io, hasBegun = false): Failure {
   if (io.signal.aborted) return new Interrupted()
   if (error instanceof Error && error.name === 'TimeoutError') {
@@ -113,7 +110,7 @@ interface Found {
   readonly token: FoundToken
 }
 
-/** A running gateway. Its token is looked up on the first call; warnings, and where it was found, are shown once. */
+/** A running gateway. Its token is looked up on the first call; warnings, and the token's source, are shown once. */
 export class Gateway {
   readonly #io: Io
   readonly #options: OptionValues
@@ -128,7 +125,8 @@ export class Gateway {
   }
 
   /**
-   * The URL that a secret may be sent to. Reports both when the URL or the secret comes from `.env`: nobody typed them.
+   * The URL that a secret may be sent to. Reports both if the URL or the secret comes from `.env`, since the user did
+   * not type them.
    * @throws Failure if the options or settings do not make a URL, or its source is less trusted than the secret's
    */
   async urlFor(secret: FoundSecret): Promise<string> {
@@ -164,7 +162,7 @@ export class Gateway {
   /**
    * Reads a long answer in pieces.
    * @param path  with its parts encoded ({@link path})
-   * @returns the pieces; a connection that is lost rejects the next one with a Failure
+   * @returns the pieces; a lost connection rejects the next one with a Failure
    * @throws Refused, Failure, Interrupted
    */
   stream(path: string, options: StreamOptions = {}): Promise<AsyncIterable<Uint8Array>> {

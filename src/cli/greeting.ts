@@ -9,7 +9,7 @@ function relativePath(path: string): string {
 
 /**
  * Addresses and files for someone who has just started the gateway.
- * @param workers  processes that serve
+ * @param workers  number of serving processes
  */
 export function greeting(config: Config, url: string, workers = 1): string {
   const store = config.store.kind === 'embedded' ? `embedded, in ${relativePath(config.dataDir)}` : 'Redis'

@@ -6,7 +6,7 @@ import type { ProcessLog } from './process-log.js'
 const mib = 1024 * 1024
 
 /**
- * What to do about a heap that is too small for the sessions that are allowed: a process whose heap is full ends.
+ * Advice about a heap that is too small for the allowed sessions: a process whose heap is full ends.
  * @param maxSessions  COUNTERSIGN_MAX_SESSIONS
  * @param limitBytes   of the heap; default: of this process
  * @returns undefined if it is large enough
@@ -24,7 +24,7 @@ export function heapWarning(
   )
 }
 
-/** Logs what is wrong with the heap of this process. */
+/** Logs a fault of this process's heap. */
 export function warnOfHeap({ maxSessions }: Config, { logger }: ProcessLog): void {
   const warning = heapWarning(maxSessions)
   if (warning !== undefined) logger.warn({}, warning)

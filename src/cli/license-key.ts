@@ -9,7 +9,7 @@ async function firstLine({ stdin }: Io, name: string): Promise<string> {
 }
 
 /**
- * Reads a license key. Only a hash is kept, so a key with what nobody sees could never be entered.
+ * Reads a license key. Only its hash is stored, so a key with invisible characters could never be entered.
  * @param given  the key, or `-` for the first line of stdin
  * @param name   of the option or argument, for messages
  * @throws Failure

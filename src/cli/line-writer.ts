@@ -3,7 +3,7 @@ import type { Io } from './command.js'
 import { Failure } from './errors.js'
 import { write } from './output.js'
 
-/** Bound of the lines that wait for a slow reader. */
+/** Bound of waiting lines for a slow reader. */
 export const maxWaitingLines = 10_000
 
 /** Prints lines in order, as fast as they are read. */

@@ -17,7 +17,7 @@ export function hostToCall(address: string): string {
   return address.includes(':') ? `[${address}]` : address
 }
 
-/** @throws Failure for anything but an http(s) URL */
+/** @throws Failure unless the text is an http(s) URL */
 export function findUrl({ url: given }: OptionValues, lookUp: LookUpSetting): FoundUrl {
   if (given !== undefined) {
     const url = URL.canParse(given) ? new URL(given) : undefined
@@ -53,7 +53,7 @@ export interface FoundToken extends FoundSecret {
 /** @throws Failure if there is none, or it cannot be sent in a header */
 export function findToken(options: OptionValues, lookUp: LookUpSetting): FoundToken {
   const found = locateToken(options, lookUp)
-  // `fetch` would reject it with a message that repeats it.
+  // `fetch` would reject it with a message that quotes it.
   if (!/^[!-~]([ -~]*[!-~])?$/.test(found.token)) {
     throw new Failure(`the token from ${found.from} is empty or has unprintable characters`)
   }

@@ -20,7 +20,7 @@ function interruptSignal(): () => AbortSignal {
 }
 
 /**
- * @param args  what follows the program's name
+ * @param args  the words after the program's name
  * @returns the exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted
  */
 export async function main(args: readonly string[]): Promise<number> {

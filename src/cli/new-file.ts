@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { codeOf, Failure } from './errors.js'
 
-/** Files that commands write. Others may have put something in their places before. */
+/** Files that commands write. Others may have put something in their place before. */
 
 // Windows has no such flag.
 export const { O_NOFOLLOW: noFollow = 0 }: { O_NOFOLLOW?: number } = constants
@@ -30,14 +30,14 @@ export function writeAll(
   for (let written = 0; written < bytes.length; ) written += write(handle, bytes, written)
 }
 
-/** What is thrown for an error of the file system; any other error as it is. */
+/** Converts an error of the file system into a failure; other errors stay unchanged. */
 export function writeFailure(file: string, error: unknown): unknown {
   if (!(error instanceof Error && 'code' in error && 'syscall' in error)) return error
   const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT'
   return new Failure(`${file} cannot be written: ${isFull ? 'its disk is full' : String(error.code)}`)
 }
 
-/** Runs what writes to a file. @throws Failure for an error of the file system */
+/** Runs work that writes to a file. @throws Failure for an error of the file system */
 export function writing<T>(file: string, work: () => T): T {
   try {
     return work()
@@ -83,10 +83,11 @@ function isAt(path: string, handle: number): boolean {
 }
 
 /**
- * Writes to a temporary file of mode 0600 and renames it, so that an interrupted export leaves no partial file. What an
- * interrupted one has left under the temporary name, or someone else has put there, is removed, and no symlink is followed.
+ * Writes to a temporary file of mode 0600 and renames it, so that an interrupted export leaves no partial file. An
+ * existing file under the temporary name, left by an interrupted export or put there by others, is removed, and no
+ * symlink is followed.
  * @param fill  writes the content through its argument
- * @throws Failure if the file cannot be written, and what `fill` throws
+ * @throws Failure if the file cannot be written, and errors of `fill`
  */
 export async function writeNewFile(file: string, fill: (put: (text: string) => void) => Promise<void>): Promise<void> {
   const partial = `${file}.part`

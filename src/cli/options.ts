@@ -4,9 +4,7 @@ import { flagOf, type SettingTexts } from '../config/sources.js'
 import { UsageError } from './errors.js'
 import { parseDuration, parseTime } from './times.js'
 
-/**
- * Options and how their values are checked. Errors repeat a value only where it cannot be a secret: numbers and choices.
- */
+/** Options and the checks of their values. Errors quote a value only if it cannot be a secret: numbers and choices. */
 
 /** @throws UsageError when `text` is not a valid value */
 type Check<T> = (text: string, option: Option) => T
@@ -105,7 +103,7 @@ const gatewayGroup = 'The gateway:'
 
 export const jsonOption = toggle('--json', "Print the gateway's answer as JSON.").helpGroup(gatewayGroup)
 
-/** Of every command that talks to a running gateway. */
+/** Options of every command that talks to a running gateway. */
 export const gatewayOptions: readonly Option[] = [
   text(
     '--url <url>',
@@ -147,7 +145,7 @@ const settings: readonly { readonly name: string; readonly option: Option }[] = 
 /** The gateway's settings as options. src/config checks their values. */
 export const settingOptions: readonly Option[] = settings.map(({ option }) => option)
 
-/** The settings that a command line gives, by the name of the setting. */
+/** The settings of a command line, by name. */
 export function settingsOf(command: Command): SettingTexts {
   const given = settings.map(({ name, option }) => [name, command.getOptionValue(option.attributeName())] as const)
   return Object.fromEntries(given.filter(([, value]) => value !== undefined))

@@ -4,7 +4,7 @@ import { shortTime } from './times.js'
 
 /** Output for people: tables, lists and colors. With `--json`, the gateway's JSON is printed unchanged instead. */
 
-/** Resolves when the text is written, so that a slow reader slows us down instead of filling memory. */
+/** Resolves when the text is written, so that a slow reader slows down the command instead of filling memory. */
 export function write(stream: Output, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, error => (error == null ? resolve() : reject(error)))

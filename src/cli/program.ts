@@ -12,7 +12,7 @@ import { version } from './version.js'
 
 const helpWidth = 100
 
-/** A command that does something itself, as opposed to a noun that has verbs. */
+/** A command with an action of its own, as opposed to a noun that has verbs. */
 export class RunnableCommand extends Command {
   readonly spec: CommandSpec
 
@@ -22,7 +22,7 @@ export class RunnableCommand extends Command {
   }
 
   /**
-   * Stricter than commander: a value never starts with `--` unless it follows `=`, and no error repeats a value.
+   * Stricter than commander: a value never starts with `--` unless it follows `=`, and no error quotes a value.
    * Anything with a single dash is an argument, because a session id may start with one.
    * @throws UsageError
    */
@@ -63,7 +63,7 @@ const completionCommand: CommandSpec = {
   }
 }
 
-/** The words that lead to a command, e.g. `countersign clients create`. */
+/** The words of a command, e.g. `countersign clients create`. */
 export function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
 }
@@ -117,7 +117,7 @@ Commands find a gateway on this machine by themselves; --url, --token and --data
 More: countersign help <command> [verb], or --help after any command.
 Exit codes: 0 success; 1 refused or failed, and stderr says what to do; 2 wrong usage (serve, doctor, config: 1); 130 interrupted.`
 
-/** @param output  receives what commander prints; by default nothing is printed */
+/** @param output  receives commander's output; by default nothing is printed */
 export function buildProgram(output: OutputConfiguration = {}): Command {
   const program = new Command('countersign')
   program

@@ -15,7 +15,7 @@ const barCells = 24
 const redrawMs = 100
 
 /**
- * @param what   what is counted, e.g. `licenses`
+ * @param what   the unit, e.g. `licenses`
  * @param total  undefined if unknown
  * @param shown  whether there is a bar. Default: on a terminal
  */

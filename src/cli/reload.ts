@@ -9,7 +9,7 @@ import { messageOf } from './errors.js'
 
 /** SIGHUP: reads the certificate and the log level again. No session ends, and no other setting changes. */
 
-/** Far above any certificate chain. */
+/** More than any certificate chain. */
 const certificateBytes = 1024 * 1024
 
 export interface Reloaded {
@@ -23,7 +23,7 @@ function read(file: string): Buffer {
   return readBoundedFile(file, certificateBytes, rereadWaitMs)
 }
 
-/** Connections that are open keep the old certificate. A pair that does not fit leaves it for all. */
+/** Open connections keep the old certificate. All connections keep it if the new pair does not match. */
 function reloadCertificate({ config: { tls }, logger, server }: Reloaded): void {
   if (tls === undefined || !(server instanceof TlsServer)) return
   try {
@@ -37,11 +37,11 @@ function reloadCertificate({ config: { tls }, logger, server }: Reloaded): void 
   }
 }
 
-/** It holds for open sessions, too. */
+/** Applies to open sessions, too. */
 export function reloadLogLevel({ sources, logger }: Pick<Reloaded, 'sources' | 'logger'>): void {
   try {
     const { level = 'info', faults } = readLogLevel(sources)
-    // As at the start: a setting that is not read would pass for its default.
+    // As at the start: a setting that is not read would silently have its default.
     if (faults.length > 0) {
       logger.error({ faults }, 'the log level stays: correct these lines of .env, which would also stop a start')
       return

@@ -11,7 +11,9 @@ import { UnreadableRecords } from './unreadable-records.js'
 
 type Described = Omit<CommandSpec, 'run' | 'takesSettings'>
 
-/** The members of a request's body that options of the same name fill. `none` removes one, which null means to the API. */
+/**
+ * The members of a request's body, filled by options of the same name. `none` removes a member: the API receives null.
+ */
 export function membersOf({ options }: Invocation, names: readonly string[]): Record<string, unknown> {
   const given = names.map(name => [name, options[name] === none ? null : options[name]] as const)
   const { attribute: attributes } = options
@@ -29,15 +31,15 @@ export interface RequestSpec extends Described {
   /** Method and address; `:name` stands for the argument of that name. */
   readonly request: string
   readonly body?: (invocation: Invocation) => object | Promise<object>
-  /** Members of the answer to show, in order. Without it the command reports that it is done. */
+  /** Members of the answer to show, in order. Absent: the command only reports success. */
   readonly show?: readonly string[]
   /** The member that holds a secret, shown only this once. */
   readonly secret?: 'secret' | 'token' | 'key'
-  /** Names what was done. Default: the command and its arguments. */
+  /** Describes the change. Default: the command and its arguments. */
   readonly done?: (invocation: Invocation) => string
 }
 
-/** The address with its arguments encoded; a part whose argument was not given is left out. */
+/** The address with its arguments encoded; parts whose argument is missing are left out. */
 function addressOf(template: string, { args }: Invocation): string {
   return template
     .split('/')
@@ -77,7 +79,7 @@ export function requestCommand({ request, body, show, secret, done, ...described
 interface Resource {
   readonly noun: string
   readonly address: string
-  /** The argument that names one item, and what it is. */
+  /** The argument that names one item, and its description. */
   readonly id: string
   readonly idSummary: string
   readonly exampleId: string
@@ -117,7 +119,7 @@ const maxPageItems = 1000
 
 /**
  * All pages of a list, each as it arrives.
- * @param unreadable  gets the records that each page names because they do not open
+ * @param unreadable  receives the unreadable records that each page names
  * @throws Failure when the gateway repeats a page
  */
 export async function* pagesOf(

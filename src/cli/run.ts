@@ -34,7 +34,7 @@ function withPluralNoun({ commands }: Command, argv: readonly string[]): string[
 }
 
 interface Target {
-  /** What to give to commander. */
+  /** The words for commander. */
   readonly argv: string[]
   /** The deepest command that the names lead to. */
   readonly command: Command
@@ -104,7 +104,7 @@ async function report(error: unknown, command: Command, io: Io): Promise<number>
 
 /**
  * Runs one command line.
- * @param args  what follows the program's name
+ * @param args  the words after the program's name
  * @returns the exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted
  */
 export async function runCommand(args: readonly string[], io: Io): Promise<number> {

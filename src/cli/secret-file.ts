@@ -17,9 +17,9 @@ import { ConfigError } from '../config/load.js'
 import { codeOf } from './errors.js'
 import { noFollow, writeAll } from './new-file.js'
 
-/** Files that hold a secret, and the folder that they are in. Others may have made files there before. */
+/** Files with a secret, and their folder. Others may have created files there before. */
 
-/** Receives a line for whoever runs the gateway. */
+/** Receives a line for the operator. */
 export type Warn = (message: string) => void
 
 const secretMode = 0o600
@@ -48,7 +48,7 @@ export function isOpenToOthers(stats: Stats): boolean {
   return (stats.mode & forOthers) !== 0 && (stats.uid === process.geteuid?.() || !isOfOwnGroup(stats))
 }
 
-/** Changes the modes of what is open, never of what has meanwhile taken its place. @returns why they cannot be changed */
+/** Changes the modes of an open file, never of a file that has replaced it. @returns why they cannot be changed */
 function changeMode(file: number, mode: number): string | undefined {
   try {
     fchmodSync(file, mode)
@@ -77,9 +77,9 @@ function closeFolder(path: string): void {
 }
 
 /**
- * Makes the data folder with mode 0700, or closes one that is there against changes by others.
- * @param warn  absent: the mode of a folder that is there is left alone
- * @throws ConfigError if it is no folder
+ * Creates the data folder with mode 0700, or closes an existing one against changes by others.
+ * @param warn  absent: the mode of an existing folder stays unchanged
+ * @throws ConfigError if it is not a folder
  */
 export function ensureDataFolder(path: string, warn?: Warn): void {
   mkdirSync(path, { recursive: true, mode: 0o700 })
@@ -95,7 +95,7 @@ export function ensureDataFolder(path: string, warn?: Warn): void {
   )
 }
 
-/** Removes what an interrupted start has left, or someone else has put there; of a symlink only the link. */
+/** Removes remains of an interrupted start, or files put there by others; of a symlink only the link. */
 function removeLeftover(path: string, warn: Warn): void {
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return
   try {
@@ -108,7 +108,7 @@ function removeLeftover(path: string, warn: Warn): void {
 
 /**
  * Creates a file of mode 0600 under a temporary name and renames it, so that an interrupted start leaves no partial
- * secret. It never writes into a file that is there already, nor through a symlink.
+ * secret. It never writes into an existing file, nor through a symlink.
  * @throws ConfigError if the temporary name cannot be used
  */
 export function createSecretFile(path: string, text: string, warn: Warn): void {
@@ -130,7 +130,7 @@ export function createSecretFile(path: string, text: string, warn: Warn): void {
   renameSync(temporary, path)
 }
 
-/** What is left to do about a file that cannot be closed. @throws ConfigError if others can write to it */
+/** The remaining advice about a file that cannot be closed. @throws ConfigError if others can write to it */
 function decideOnOpenFile(path: string, stats: Stats, why: string, warn: Warn): void {
   if (isOfOwnGroup(stats)) return
   const what = `(mode ${octal(stats)}, of user ${stats.uid}), and it cannot be closed to them (${why})`
@@ -139,10 +139,13 @@ function decideOnOpenFile(path: string, stats: Stats, why: string, warn: Warn): 
   warn(`others can read ${path} ${what}: ${todo}`)
 }
 
-/** Closes an open file to others, where its modes can be changed. @throws ConfigError if others can write to it and still can */
+/**
+ * Closes an open file to others, if its modes can be changed. @throws ConfigError if others can write to it and still
+ * can
+ */
 function closeToOthers(path: string, { file, isLink }: OpenFile, stats: Stats, warn: Warn): void {
   if (!hasModes || (stats.mode & forOthers) === 0) return
-  // What a symlink leads to may be anything.
+  // The target of a symlink may be anything.
   const why = isLink ? 'it is a symlink' : changeMode(file, secretMode)
   if (why !== undefined) {
     decideOnOpenFile(path, stats, why, warn)
@@ -176,9 +179,9 @@ function openToRead(path: string): OpenFile {
 
 /**
  * Reads a file that holds a secret, also through a symlink.
- * @param warn  receives what was wrong with its modes; absent: modes are neither checked nor changed
+ * @param warn  receives faults of its modes; absent: modes are neither checked nor changed
  * @returns its text without surrounding space
- * @throws ConfigError if it is no file, too large, or others can write to it and it cannot be closed
+ * @throws ConfigError if it is not a file, is too large, or others can write to it and it cannot be closed
  */
 export function readSecretFile(path: string, warn?: Warn): string {
   const open = openToRead(path)

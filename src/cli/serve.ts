@@ -26,7 +26,7 @@ async function serveAlone(config: Config, sources: Sources, log: ProcessLog): Pr
   const gateway = await openGateway({ config, sources, log })
   const url = await gateway.listen()
   const ended = gateway.run('once')
-  // Whoever reads it may send a signal at once.
+  // The reader of this line may send a signal at once.
   process.stderr.write(greeting(config, url))
   void warnOfStore(config, log)
   return ended

@@ -5,11 +5,11 @@ export const chunkItems = 500
 /** Characters of a chunk, well below the API's limit of bytes; one item always fits. */
 export const chunkChars = 1_000_000
 const chunkTimeoutMs = 60_000
-/** The gateway moves everything that is staged before it answers. */
+/** Timeout of a commit: the gateway moves all staged data before it answers. */
 const commitTimeoutMs = 5 * 60_000
 const abortTimeoutMs = 30_000
 
-/** A change that is sent in chunks and committed at the end, so that all of it happens or nothing. */
+/** A change that is sent in chunks and committed at the end, all or nothing. */
 export class StagedUpload {
   readonly #gateway: Gateway
   readonly #address: string
@@ -26,19 +26,19 @@ export class StagedUpload {
     return new StagedUpload(gateway, collection + path`/${id}`)
   }
 
-  /** Sends a chunk. @param below  what follows the path of the upload, e.g. `/licenses` */
+  /** Sends a chunk. @param below  path below that of the upload, e.g. `/licenses` */
   send(below: string, chunk: object): ReturnType<Gateway['call']> {
     return this.#gateway.call('POST', this.#address + below, chunk, { timeoutMs: chunkTimeoutMs })
   }
 
-  /** Makes the change. From here on Ctrl-C waits, because only the answer has the outcome. */
+  /** Commits the change. From here on Ctrl-C waits, because only the answer has the outcome. */
   commit(body?: object): ReturnType<Gateway['call']> {
     this.#isCommitting = true
     const signal = AbortSignal.timeout(commitTimeoutMs)
     return this.#gateway.call('POST', `${this.#address}/commit`, body, { signal, timeoutMs: commitTimeoutMs })
   }
 
-  /** Discards what was sent, even after Ctrl-C. @returns whether the gateway confirmed it */
+  /** Discards the staged data, even after Ctrl-C. @returns whether the gateway confirmed it */
   async abort(): Promise<boolean> {
     try {
       const signal = AbortSignal.timeout(abortTimeoutMs)

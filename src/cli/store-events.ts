@@ -5,7 +5,7 @@ import type { StoreEvents } from '../store/open.js'
 
 const monotonicNow = () => performance.now()
 
-/** What the store reports, for the log. Call `tick` about once a second. */
+/** Logs events of the store. Call `tick` about once a second. */
 export function storeEvents(logger: FastifyBaseLogger): StoreEvents & { tick(): void } {
   const outages = createOutages(
     monotonicNow,
@@ -20,9 +20,9 @@ export function storeEvents(logger: FastifyBaseLogger): StoreEvents & { tick(): 
       logger.warn({ storeKey }, 'a stored value is not one that a gateway wrote: restore the store, or delete the key'),
     connectionFailed(error) {
       if (error.name !== 'ReplyError') return outages.failed(error)
-      // Redis answers, so that this is a fault of its own, e.g. a wrong password.
+      // Redis answers, so the fault is in Redis or its configuration, e.g. a wrong password.
       const reason = error.message.split(' ', 1)[0] ?? ''
-      // Its message may name the user. What it means is explained by `connectionRefused`.
+      // Its message may name the user. `connectionRefused` explains its meaning.
       refusals.record(reason, () => logger.warn({ reason }, 'Redis refused the connection'))
     },
     connectionRefused: (cause, todo) => logger.warn({ cause }, `Redis cannot be used: ${cause}: ${todo}`),

@@ -1,4 +1,4 @@
-/** Times and durations as people write and read them. */
+/** Times and durations in human-readable form. */
 
 const secondsPer = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 

@@ -5,13 +5,13 @@ import type { Origin } from '../config/sources.js'
 import { Failure } from './errors.js'
 
 /**
- * Which secret may go where. The `.env` of the working folder may be somebody else's, for example that of a repository
- * that was just cloned: it must not send a secret that the caller keeps elsewhere to a host of its choice.
+ * Decides where a secret may be sent. The `.env` of the working folder may come from others, for example with a cloned
+ * repository: it must not be able to send a secret of the caller from elsewhere to a host of its choice.
  */
 
 /**
- * By whom something was chosen: the working folder by its default data folder or by its `.env`, or the caller by the
- * command line or environment. What no source sets is the program's own default, and counts as the caller's.
+ * The chooser of a value: the working folder by its default data folder or its `.env`, or the caller by the command
+ * line or environment. The program's own defaults count as the caller's.
  */
 export const trust = { defaultFolder: 0, envFile: 1, caller: 2 } as const
 
@@ -23,7 +23,7 @@ export function trustOf(origin: Origin | undefined): Trust {
 
 export interface FoundUrl {
   readonly url: string
-  /** Where it was found, for messages. Undefined: the default. */
+  /** Its source, for messages. Undefined: the default. */
   readonly from: string | undefined
   readonly trust: Trust
 }
@@ -31,10 +31,10 @@ export interface FoundUrl {
 export interface FoundSecret {
   /** `token` or `credential`. */
   readonly kind: string
-  /** Where it was found, for messages. */
+  /** Its source, for messages. */
   readonly from: string
   readonly trust: Trust
-  /** The file that holds it, if one does. */
+  /** The file that contains it, if any. */
   readonly file?: string
 }
 
@@ -64,7 +64,7 @@ function isForeignFile({ file }: FoundSecret, { url }: FoundUrl): boolean {
 export function checkTrust(target: FoundUrl, secret: FoundSecret): void {
   if (target.trust === trust.caller) return
   if (target.trust >= secret.trust && !isForeignFile(secret, target)) return
-  // Nothing but a URL of the caller's own helps: another token or credential of theirs is refused like this one.
+  // Only a URL of the caller's own helps: another token or credential of theirs is refused like this one.
   throw new Failure(
     `the ${secret.kind} from ${secret.from} is not sent to ${target.url}, which comes from ${target.from}: pass --url`
   )

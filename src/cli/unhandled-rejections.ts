@@ -5,8 +5,8 @@ interface ErrorLog {
 }
 
 /**
- * Counts and logs rejections that nothing handles. They are defects, but each concerns one piece of work, whose promise is
- * settled: ending the process would end every session for it.
+ * Counts and logs unhandled rejections. They are defects, but each concerns one piece of work, whose promise is
+ * settled: ending the process would end all sessions.
  */
 export class UnhandledRejections {
   readonly #log: ErrorLog
@@ -20,7 +20,7 @@ export class UnhandledRejections {
     this.#events = createRepeatedEvents(monotonicNow, () => {})
   }
 
-  /** Since the start. */
+  /** Number since the start. */
   get count(): number {
     return this.#count
   }

@@ -2,10 +2,10 @@ import type { Io } from './command.js'
 import type { Answer } from './gateway.js'
 import { clean, note } from './output.js'
 
-/** Ids that the note shows; the gateway's log names the others. */
+/** Ids in the note; the gateway's log names the others. */
 const maxShownIds = 10
 
-/** Records that lists of the gateway name because they do not open. */
+/** Unreadable records that lists of the gateway name. */
 export class UnreadableRecords {
   readonly #shown: string[] = []
   #count = 0
@@ -14,7 +14,7 @@ export class UnreadableRecords {
     return this.#count
   }
 
-  /** Notes those of one page. */
+  /** Records those of one page. */
   add({ unreadable }: Answer): void {
     for (const id of Array.isArray(unreadable) ? unreadable : []) {
       this.#count++
@@ -23,8 +23,8 @@ export class UnreadableRecords {
   }
 
   /**
-   * Notes on stderr what is missing from a list, unless everything opens.
-   * @param noun  what the list is of, as commands name it, e.g. `clients`
+   * Reports on stderr which records are missing from a list, if any.
+   * @param noun  the kind of records as commands name it, e.g. `clients`
    */
   async report(io: Io, noun: string): Promise<void> {
     if (this.#count === 0) return

@@ -1,15 +1,17 @@
 import type { Command, CommanderError } from 'commander'
 import { UsageError } from './errors.js'
 
-/** Commander's errors in the form of ours: one sentence with what was meant. */
+/** Commander's errors in our form: one sentence with the probable intention. */
 
-/** Verbs of other programs and what they are called here. */
+/** Verbs of other programs and their names here. */
 const synonyms: Readonly<Record<string, string>> = {
   ...{ add: 'create', new: 'create', issue: 'create', rotate: 'create', ls: 'list', get: 'show', info: 'show' },
   ...{ edit: 'update', set: 'update', rm: 'delete', remove: 'delete', kill: 'end', log: 'list' }
 }
 
-/** What commander's own suggestions (by edit distance) miss: synonyms, and the only name that starts like it. */
+/**
+ * Suggestions that commander misses (it compares edit distances): synonyms, and the only name with the same beginning.
+ */
 function suggest(typed: string, names: readonly string[]): string | undefined {
   const synonym = synonyms[typed]
   if (synonym !== undefined && names.includes(synonym)) return synonym

@@ -2,7 +2,7 @@ import type { Config } from '../config/load.js'
 import { checkRedis } from './doctor-redis.js'
 import type { ProcessLog } from './process-log.js'
 
-/** Logs once each what `countersign doctor` finds wrong with Redis. */
+/** Logs each fault of Redis that `countersign doctor` finds, once. */
 export async function warnOfStore({ store }: Config, { logger, redactor }: ProcessLog): Promise<void> {
   if (store.kind !== 'redis') return
   try {

@@ -8,7 +8,7 @@ import { type Backup, checkedLines } from './lines.js'
 
 /** `countersign backup`. */
 
-/** Time without a byte from the gateway after which it counts as gone, and of the whole backup. */
+/** Time without a byte from the gateway after which it counts as lost, and longest time of the whole backup. */
 const backupTimeoutMs = 60 * 60 * 1000
 
 async function* counted(

@@ -4,7 +4,7 @@ import { isRecord, type JsonObject, parseRecord } from '../json.js'
 
 /** Reads a backup line by line, and checks that it is complete and undamaged. */
 
-/** The longest line. A record of a license with all its hwids has less. */
+/** The longest line. A record of a license with all its hwids is shorter. */
 const maxLineBytes = 4 * 1024 * 1024
 
 export interface BackupRecord {
@@ -26,7 +26,7 @@ export interface BackupTrailer extends JsonObject {
   readonly sha256: string
 }
 
-/** What a backup's first and last line state. */
+/** Contents of a backup's first and last line. */
 export interface Backup {
   readonly header: BackupHeader
   readonly trailer: BackupTrailer
@@ -97,7 +97,7 @@ function contentOf({ record, entry }: JsonObject, bytes: number): BackupLine | u
  * @param digest   a new SHA-256
  * @param onLine   called with each line between the first and the last one, one at a time
  * @param onHeader called with the first line, before the others
- * @throws Failure if the backup is incomplete or damaged, or no backup
+ * @throws Failure if the backup is incomplete or damaged, or the file is not a backup
  */
 export async function checkedLines(
   pieces: AsyncIterable<Uint8Array>,

@@ -82,7 +82,7 @@ function open(file: string): AsyncIterable<Uint8Array> {
   }
 }
 
-/** @throws Failure: whether it was restored is in the message */
+/** @throws Failure whose message states whether the backup was restored */
 async function send({ gateway, io }: Invocation, file: string) {
   const progress = startProgress(io, 'lines')
   const upload = new Upload(gateway, io, progress)

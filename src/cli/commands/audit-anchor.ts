@@ -7,7 +7,7 @@ import { write } from '../output.js'
 import { pagesOf } from '../resource.js'
 import { readTextFile } from '../text-file.js'
 
-/** Copies of the audit log, and what they prove: the log alone cannot show that its tail was cut off. */
+/** Copies of the audit log, and the proofs that they allow: the log alone cannot show that its tail was cut off. */
 
 const address = '/v1/admin/audit'
 
@@ -35,7 +35,7 @@ export function cutOf({ cut }: Readonly<Record<string, unknown>>): Anchor | unde
 /**
  * Compares the log with an anchor.
  * @param cut  the newest entry that the gateway removed because of its age; its seal covers those before it
- * @returns what is wrong; undefined if the log still has the anchor's entry, or the cut covers it
+ * @returns the fault; undefined if the log still has the anchor's entry, or the cut covers it
  */
 export async function compareWithAnchor(
   { gateway }: Invocation,

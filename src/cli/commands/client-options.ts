@@ -1,7 +1,7 @@
 import type { Option } from 'commander'
 import { gatewayOptions, text } from '../options.js'
 
-/** Of commands that act as a client. */
+/** Options of commands that act as a client. */
 export const clientOptions: readonly Option[] = [
   text('--credential <file>', 'Act with this credential (`clients create --save`) instead of a ticket.'),
   text(

@@ -34,7 +34,7 @@ async function* counted(pages: AsyncIterable<readonly unknown[]>, progress: Prog
   }
 }
 
-/** @returns the licenses that are left out because they do not open */
+/** @returns the licenses that are omitted because they cannot be opened */
 async function exportTo(invocation: Invocation, format: string, put: Put): Promise<UnreadableRecords> {
   const { io, options } = invocation
   // On a terminal that shows the licenses themselves, a progress bar would mix with them.

@@ -6,7 +6,7 @@ import { isRecord } from '../json.js'
 import { gatewayOptions, integer, toggle } from '../options.js'
 import { columns, printJson, tablePrinter, write } from '../output.js'
 
-/** Sessions that are asked for: those with the most frames, among which the busiest ones are then found. */
+/** Sessions that are requested: those with the most frames, from which the busiest ones are selected. */
 const askedSessions = 1000
 const defaultRows = 20
 const refreshMs = 2000
@@ -32,7 +32,7 @@ function rowOf(item: unknown, previous: ReadonlyMap<string, number>, seconds: nu
   return [{ sessionId, clientId, frames: Number(frames), bytes: Number(bytes), refused: Number(refused), rate }]
 }
 
-/** Reads the busiest sessions again and again. */
+/** Reads the busiest sessions repeatedly. */
 class Top {
   readonly #gateway: Gateway
   readonly #io: Io

@@ -8,8 +8,8 @@ import { listNames } from './names.js'
 import { type Fault, ignoredMembers, type Row, type Rows } from './read.js'
 
 /**
- * Applies every rule of the HTTP API to a whole file before anything is sent. No message repeats a value: when columns
- * are mixed up, any of them may be a key. Names of members are shown beside known ones only.
+ * Applies every rule of the HTTP API to a whole file before anything is sent. No message quotes a value: if columns are
+ * mixed up, any of them may be a key. Names of members are shown only beside known ones.
  */
 
 /** Licenses per file, bounded by memory. */
@@ -87,11 +87,11 @@ function normalize({ line, license }: Row): Row {
 export interface CheckedRows {
   readonly licenses: readonly Row[]
   readonly faults: readonly Fault[]
-  /** Lines whose keys had invisible characters around them, which are not sent. */
+  /** Lines whose keys had surrounding invisible characters, which are not sent. */
   readonly trimmedLines: readonly number[]
 }
 
-/** @returns licenses to send, and every fault in the order of lines. If there is a fault, nothing may be sent. */
+/** @returns licenses to send, and every fault in order of lines. If there is a fault, nothing may be sent. */
 export function checkRows({ rows, faults }: Rows): CheckedRows {
   const found = [...faults]
   const trimmedLines: number[] = []

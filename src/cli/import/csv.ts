@@ -2,8 +2,8 @@ import { CsvError, parse } from 'csv-parse/sync'
 import { stringify } from 'csv-stringify/sync'
 
 /**
- * CSV by RFC 4180, and as spreadsheets write it: with a byte order mark, with LF or CRLF. What the RFC leaves open is an
- * error, because a file that is half understood would create wrong keys.
+ * CSV by RFC 4180, and as spreadsheets write it: with a byte order mark, with LF or CRLF. Undefined cases of the RFC
+ * are errors, because a misread file would create wrong keys.
  */
 
 export interface CsvRecord {
@@ -12,7 +12,7 @@ export interface CsvRecord {
   readonly fields: readonly string[]
 }
 
-/** The file is not CSV from this line on. The message holds nothing from the file. */
+/** The file is not CSV from this line on. The message contains nothing from the file. */
 export class CsvFault extends Error {
   override readonly name = 'CsvFault'
   readonly line: number
@@ -41,7 +41,7 @@ function hasLoneCarriageReturn(fields: readonly string[], raw: string): boolean 
 
 /**
  * Calls back with each record in order, so that records in front of a fault are still seen; skips empty lines.
- * @throws CsvFault, and whatever `onRecord` throws
+ * @throws CsvFault, and errors of `onRecord`
  */
 export function parseCsv(text: string, onRecord: (record: CsvRecord) => void): void {
   const bytes = Buffer.from(text)
@@ -73,7 +73,7 @@ export function parseCsv(text: string, onRecord: (record: CsvRecord) => void): v
   }
 }
 
-/** Records with CRLF; fields that need quotes get them. */
+/** Records with CRLF; fields are quoted where needed. */
 export function formatCsv(records: readonly (readonly string[])[]): string {
   return stringify(
     records.map(fields => [...fields]),

@@ -1,12 +1,12 @@
 import { clean } from '../output.js'
 
-/** Names that a message shows, and characters of each. */
+/** Names in a message, and characters of each. */
 const maxShownNames = 10
 const maxNameChars = 64
 
 /**
- * Unknown names, behind their number in a message.
- * @param isShown  false where they may be values: without any known name beside them
+ * A list of unknown names, to follow their number in a message.
+ * @param isShown  false if they may be values, since no known name is beside them
  * @returns e.g. ` ("colour", "size")`, or an empty text
  */
 export function listNames(names: readonly string[], isShown: boolean): string {

@@ -33,7 +33,7 @@ const plainColumns = [
   ...['serviceId', 'key', 'keyHash', 'status', 'maxHwids', 'maxSessions', 'startsAt', 'expiresAt'],
   ...['hwids', 'bannedHwids', 'attributes']
 ]
-/** Columns that an export has and the gateway sets by itself. They are read and not sent. */
+/** Columns of an export that the gateway sets by itself. They are read but not sent. */
 export const ignoredMembers: readonly string[] = ['licenseId', 'createdAt', 'updatedAt']
 const jsonColumns = ['hwids', 'bannedHwids', 'attributes']
 const numberColumns = ['maxHwids', 'maxSessions']
@@ -47,7 +47,7 @@ function checkHeader({ fields, line }: CsvRecord): Fault[] {
   const unknown = fields.filter(name => !known(name) && !attributeColumn.test(name))
   const names = `${plainColumns.join(', ')} and attributes.<name>`
   const texts: string[] = []
-  // Without a header row the first line holds a key: then no cell is known, and none is repeated.
+  // Without a header row the first line contains a key: no cell is known then, and none is quoted.
   if (unknown.length > 0) {
     const listed = listNames(unknown, unknown.length < fields.length)
     texts.push(`the header row names ${unknown.length} unknown columns${listed}; known are ${names}`)
@@ -58,7 +58,7 @@ function checkHeader({ fields, line }: CsvRecord): Fault[] {
   return texts.map(text => ({ line, text }))
 }
 
-/** Texts that are not what the column needs stay texts; check.ts reports them. */
+/** Texts that are invalid for their column stay texts; check.ts reports them. */
 function cellOf(name: string, text: string): unknown {
   if (numberColumns.includes(name)) return /^\d{1,15}$/.test(text) ? Number(text) : text
   if (!jsonColumns.includes(name)) return text
@@ -127,7 +127,7 @@ function readNdjson(text: string): Rows {
 /** Characters that open, close or separate something. A backslash occurs only in strings, with the escaped character. */
 const jsonToken = /\\.|["[\]{},\n]/g
 
-/** The items of a valid JSON array, each with the line on which it starts. */
+/** The items of a valid JSON array, each with its first line. */
 function* splitItems(text: string): Generator<{ readonly line: number; readonly item: string }> {
   let [depth, line, start, startLine] = [0, 1, 0, 1]
   let inString = false
@@ -145,7 +145,7 @@ function* splitItems(text: string): Generator<{ readonly line: number; readonly 
       const item = text.slice(start, index)
       if (item.trim() !== '') yield { line: startLine, item }
     }
-    // An item starts behind the opening bracket of the array and behind each of its commas.
+    // An item starts after the opening bracket of the array or after one of its commas.
     if (depth === 1 && (token === ',' || opens)) {
       start = index + 1
       startLine = line

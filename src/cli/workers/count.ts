@@ -4,9 +4,9 @@ import { getHeapStatistics } from 'node:v8'
 import type { Config } from '../../config/load.js'
 import { maxWorkers } from '../../config/schema.js'
 
-/** How many workers serve, and how much memory each of them gets. */
+/** Determines the number of workers and the memory of each. */
 
-/** What the process may use of its machine. */
+/** Resources of the machine available to the process. */
 export interface Resources {
   readonly cores: number
   readonly memoryBytes: number
@@ -14,11 +14,11 @@ export interface Resources {
   readonly heapBytes: number
 }
 
-/** What a worker needs before its first session. */
+/** Memory of a worker before its first session. */
 export const leastBytesPerWorker = 100 * 1024 * 1024
-/** What `auto` gives each. */
+/** Memory per worker with `auto`. */
 const bytesPerWorker = 256 * 1024 * 1024
-/** The part of the memory that the heaps of all workers may grow to; buffers and sockets need the rest. */
+/** Share of the memory for the heaps of all workers; buffers and sockets need the rest. */
 const heapShare = 3 / 4
 const mib = 1024 * 1024
 
@@ -42,7 +42,7 @@ export function readResources(): Resources {
   }
 }
 
-/** @returns how many processes serve; 1: the one that was started */
+/** @returns the number of serving processes; 1: the one that was started */
 export function workerCount({ workers, store }: Pick<Config, 'workers' | 'store'>, resources: Resources): number {
   if (workers !== 'auto') return workers
   if (store.kind === 'embedded') return 1
@@ -50,7 +50,7 @@ export function workerCount({ workers, store }: Pick<Config, 'workers' | 'store'
   return Math.max(1, Math.min(cores, Math.floor(memoryBytes / bytesPerWorker), maxWorkers))
 }
 
-/** What `auto` means here and why, for the log. */
+/** The meaning of `auto` here and its reason, for the log. */
 export function explainCount({ store }: Pick<Config, 'store'>, resources: Resources): string {
   const count = workerCount({ workers: 'auto', store }, resources)
   const means = `COUNTERSIGN_WORKERS=auto: ${count === 1 ? 'one process' : `${count} workers`}`
@@ -63,7 +63,7 @@ export function explainCount({ store }: Pick<Config, 'store'>, resources: Resour
 }
 
 /**
- * Node options that keep the heaps of all workers within the memory. Those that were given to this process win.
+ * Node options that keep the heaps of all workers within the memory. Options given to this process take precedence.
  * @param given  the options of this process
  */
 export function heapOptions(count: number, { memoryBytes, heapBytes }: Resources, given: readonly string[]): string[] {

@@ -1,13 +1,13 @@
 import type { Sources } from '../../config/sources.js'
 import type { MetricValues } from '../../metrics.js'
 
-/** What the primary process and its workers send each other. Both are of one version. */
+/** Messages between the primary process and its workers. All have the same version. */
 
-/** What a worker needs to start. */
+/** Input of a worker at its start. */
 export interface WorkerSetup {
-  /** As they were when the primary started: a worker that replaces another one has the same settings. */
+  /** As they were when the primary started: a replacement for a worker has the same settings. */
   readonly sources: Sources
-  /** 1 to `count`. Whoever replaces a worker has its number. */
+  /** 1 to `count`. A worker's replacement has its number. */
   readonly number: number
   readonly count: number
   readonly port: number

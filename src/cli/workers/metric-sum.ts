@@ -9,7 +9,7 @@ type Metrics = readonly MetricValues[]
 const sharedBound = 'redis_memory_bytes'
 const boundMetrics = ['countersign_bound_used', 'countersign_bound_limit']
 
-/** Leaves out what an earlier process has counted already. */
+/** Omits values that an earlier process has already counted. */
 function withoutRepeats(all: readonly Metrics[]): MetricValues[][] {
   const seen = new Set<string>()
   const isRepeat = (name: string) => seen.has(name) || !seen.add(name)
@@ -25,14 +25,16 @@ function withoutRepeats(all: readonly Metrics[]): MetricValues[][] {
   )
 }
 
-/** What only grows, so that a process that is gone must still count: to Prometheus a lower value is a restart. */
+/**
+ * Metrics that only grow, so that those of an ended process must still count: to Prometheus a lower value is a restart.
+ */
 export function countersOf(metrics: Metrics): MetricValues[] {
   return metrics.filter(({ type }) => type === 'counter' || type === 'histogram')
 }
 
 export async function sumMetrics(all: readonly Metrics[]): Promise<Metrics> {
   const sum = await AggregatorRegistry.aggregate(withoutRepeats(all)).getMetricsAsJSON()
-  // Its types name a type that is never a text.
+  // Its type lists type names that never occur.
   return sum as unknown as Metrics
 }
 

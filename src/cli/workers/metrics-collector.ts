@@ -1,17 +1,17 @@
 import type { MetricValues } from '../../metrics.js'
 import { countersOf, renderSum, sumMetrics } from './metric-sum.js'
 
-/** A worker that serves. */
+/** A serving worker. */
 export interface ReadableWorker {
   readonly pid: number
   /** Asks for a call of {@link MetricsCollector.received} with this round. */
   readMetrics(round: number): void
 }
 
-/** What the primary knows of its workers. */
+/** The primary's data about its workers. */
 export interface WorkerCounts {
   readonly configured: number
-  /** Workers that were replaced since the start. */
+  /** Number of workers replaced since the start. */
   readonly replaced: number
 }
 
@@ -26,14 +26,14 @@ export interface MetricsCollectorOptions {
   readonly clearTimer: (timer: unknown) => void
 }
 
-/** How long a round waits for workers, in milliseconds. */
+/** Longest wait of a round for workers, in milliseconds. */
 export const workerAnswerMs = 1000
 /** All scrapes within this time share one round, in milliseconds. */
 const shareMs = 1000
 
 /**
- * Adds the metrics of all workers. Counters never decrease: those of a worker that has ended still count, and those of one
- * that does not answer in time count as it answered last. The gauges of both are missing.
+ * Adds the metrics of all workers. Counters never decrease: those of a worker that has ended still count, and a worker
+ * that does not answer in time counts with its last answer. The gauges of both are missing.
  */
 export class MetricsCollector {
   readonly #options: MetricsCollectorOptions
@@ -58,7 +58,7 @@ export class MetricsCollector {
     return this.#shared.text
   }
 
-  /** Keeps an answer. One that is late counts in the next round. */
+  /** Stores an answer. A late one counts in the next round. */
   received(pid: number, round: number, metrics: readonly MetricValues[]): void {
     this.#latest.set(pid, metrics)
     if (round !== this.#round) return
@@ -94,7 +94,7 @@ export class MetricsCollector {
     return renderSum([this.#ownMetrics(workers.length), ...answers, await this.#ended])
   }
 
-  /** Resolves when no answer is missing, or the time is up. */
+  /** Resolves when all answers have arrived, or at the timeout. */
   #answers(): Promise<void> {
     if (this.#missing.size === 0) return Promise.resolve()
     return new Promise(resolve => {

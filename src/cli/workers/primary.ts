@@ -15,7 +15,9 @@ import { MetricsCollector } from './metrics-collector.js'
 import { createSpawn } from './spawn.js'
 import { WorkerPool, type WorkerProcess } from './worker-pool.js'
 
-/** The process that was started, when several workers serve: it starts, replaces and stops them, and serves nobody itself. */
+/**
+ * The started process, when several workers serve: it starts, replaces and stops them, and serves no requests itself.
+ */
 
 export interface PrimaryOptions {
   readonly config: Config
@@ -33,9 +35,9 @@ const timers = {
 }
 
 /**
- * Finds out whether the port is free before anything starts, and which one 0 stands for: it must stay the same when all
- * workers are replaced.
- * @throws what listening throws
+ * Checks that the port is free before anything starts, and resolves port 0: it must stay the same when all workers are
+ * replaced.
+ * @throws errors of listening
  */
 async function claimPort({ host, port }: Config): Promise<number> {
   const server = createServer().listen({ host, port })
@@ -83,16 +85,16 @@ function listenForReload({ sources, log: { logger } }: PrimaryOptions, pool: Wor
 interface Stopping {
   /** The exit code, once a signal or an exception has stopped all workers. */
   readonly stopped: Promise<number>
-  /** Leaves signals to Node again. */
+  /** Restores Node's handling of signals. */
   readonly uninstall: () => void
 }
 
-/** The first signal drains all workers, the second one ends them at once. */
+/** The first signal drains all workers, the second one kills them. */
 function stopOnSignal({ config, log: { logger } }: PrimaryOptions, pool: WorkerPool): Stopping {
   let uninstall = () => {}
   const stopped = new Promise<number>(resolve => {
     const options = {
-      // Each worker ends by itself before: after the drain and once this grace.
+      // Each worker ends by itself earlier: after the drain and one such grace.
       delay: config.drainMs + 2 * stopGraceMs,
       logger,
       skip: [...skippedEvents],
@@ -115,7 +117,7 @@ function stopOnSignal({ config, log: { logger } }: PrimaryOptions, pool: WorkerP
 /**
  * Runs several workers.
  * @returns the exit code
- * @throws what listening throws
+ * @throws errors of listening
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
   const { config, log, count } = options

@@ -1,7 +1,7 @@
-/** How long a scrape waits for the metrics of all workers, in milliseconds: longer than the primary waits for them. */
+/** Longest wait of a scrape for the metrics of all workers, in milliseconds: longer than the primary waits for them. */
 const answerWithinMs = 3000
 
-/** Asks the primary for the metrics of all workers. All who wait share its answer. */
+/** Asks the primary for the metrics of all workers. Concurrent callers share its answer. */
 export class SharedMetrics {
   readonly #ask: () => void
   readonly #withinMs: number

@@ -27,7 +27,7 @@ export interface WorkerPoolOptions {
   readonly count: number
   /** @param number  1 to `count` */
   readonly spawn: (number: number, listener: WorkerListener) => WorkerProcess
-  /** What a worker needs to start. */
+  /** Input of a worker at its start. */
   readonly setup: (number: number) => ToWorker
   /** Messages that do not concern its state, such as metrics. */
   readonly received: (worker: WorkerProcess, message: ToPrimary) => void
@@ -41,13 +41,13 @@ export interface WorkerPoolOptions {
 
 type State = 'starting' | 'prepared' | 'serving' | 'ended'
 
-/** One of the workers, whichever process it is at the moment. */
+/** A worker, across its replacements. */
 interface Slot {
   readonly number: number
   state: State
   process?: WorkerProcess
   servingSince: number
-  /** Ends in a row soon after a start. */
+  /** Successive ends soon after a start. */
   failures: number
   /** Why it could not start. */
   reason?: string
@@ -57,12 +57,12 @@ interface Slot {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions
   readonly #slots: readonly Slot[]
-  /** Whether workers that are prepared may listen. */
+  /** Whether prepared workers may listen. */
   #isOpen = false
   #isStopping = false
   #url = ''
   #replaced = 0
-  /** Starts in a row after which no worker served. */
+  /** Successive starts without a serving worker. */
   #failedStarts = 0
   /** Whether a worker had to be killed or ended with an error during the stop. */
   #stoppedBadly = false
@@ -89,9 +89,9 @@ export class WorkerPool {
   }
 
   /**
-   * Starts the first worker and then, since what keeps it from starting keeps all, the others. All begin to listen at the
-   * same time: whoever connects first would otherwise get all early clients.
-   * @returns the URL, or why the first worker did not start. An empty reason: it has written it itself
+   * Starts the first worker and then the others, since a fault at the start would affect all. All begin to listen at
+   * the same time: the first listener would otherwise get all early clients.
+   * @returns the URL, or why the first worker did not start. An empty reason: the worker has written it itself
    */
   async start(): Promise<{ readonly url: string } | { readonly reason: string }> {
     const [first, ...others] = this.#slots
@@ -130,7 +130,7 @@ export class WorkerPool {
     return !this.#stoppedBadly
   }
 
-  /** Ends all at once. */
+  /** Kills all workers. */
   kill(): void {
     this.#isStopping = true
     for (const { restart, process } of this.#slots) {
@@ -205,7 +205,7 @@ export class WorkerPool {
     delete slot.process
     this.#options.ended(pid)
     if (this.#isStopping) {
-      // One that was starting has no handler of the signal.
+      // A worker that was starting has no handler of the signal.
       if (code !== 0 && state === 'serving') this.#stoppedBadly = true
       this.#change(slot, 'ended')
       return
@@ -213,7 +213,7 @@ export class WorkerPool {
     const hasServed = state === 'serving'
     if (!hasServed) this.#failedStarts++
     slot.failures = hasServed && now() - servingSince >= stableMs ? 0 : slot.failures + 1
-    // The first one at the start: the gateway does not start.
+    // The first worker at the start: the gateway does not start.
     if (this.#isOpen || slot.number > 1) this.#schedule(slot, { workerPid: pid, code, signal })
     this.#change(slot, 'ended')
     if (this.#hasGivenUp()) log.fatal({}, `no worker serves, and the last ${maxFailedStarts} did not start: giving up`)
@@ -233,5 +233,5 @@ export class WorkerPool {
   }
 }
 
-/** Ends in a row that have a line. */
+/** Successive ends that have a log line. */
 const loggedFailures = 3

@@ -28,7 +28,7 @@ function send(message: ToPrimary, onSent: () => void = () => {}): void {
 
 const metrics = new SharedMetrics(() => send({ type: 'render' }))
 
-/** JSON has no number for those that are not finite, such as a lag that was never measured. */
+/** JSON has no representation of numbers that are not finite, such as a lag that was never measured. */
 function finite(all: readonly MetricValues[]): MetricValues[] {
   return all.map(metric => ({ ...metric, values: metric.values.filter(({ value }) => Number.isFinite(value)) }))
 }
@@ -41,7 +41,7 @@ async function prepare({ sources, number, count, port, logLevel }: WorkerSetup):
   // The heaps of all are alike.
   if (number === 1) warnOfHeap(config, log)
 
-  /** Ends the process. The primary logs the reason; what nobody foresaw goes to stderr with its stack. */
+  /** Ends the process. The primary logs the reason; unforeseen errors go to stderr with their stack. */
   function fail(error: unknown): void {
     const { redact } = log.redactor
     const reason = explain(error, config)
