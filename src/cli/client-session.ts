@@ -70,7 +70,7 @@ export async function whileConnected<T>(
   }
 }
 
-/** What a ticket may do: patterns. */
+/** Permissions of a ticket: patterns. */
 export type Permissions = Partial<Record<'subscribe' | 'presence' | 'services', readonly string[]>>
 
 /** Seconds. A command that lasts longer gets further tickets. */

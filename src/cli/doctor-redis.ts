@@ -7,7 +7,7 @@ export interface Check {
   readonly name: string
   readonly ok: boolean
   readonly text: string
-  /** What to do; present if and only if the check fails. */
+  /** The remedy; present if and only if the check fails. */
   readonly todo?: string
 }
 

@@ -20,7 +20,7 @@ import { explainCount, leastBytesPerWorker, readResources } from './workers/coun
 
 /** `countersign doctor`: finds faults that keep a gateway from running, and suggests what to do. It changes nothing. */
 
-/** What the checks of the store learn about it. */
+/** Results of the checks of the store. */
 interface FoundStore {
   /** The id and the schema version from its readable part. */
   identityText?: string | undefined

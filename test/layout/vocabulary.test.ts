@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import t from 'tap'
 import { filesUnder, read } from './files.js'
-import { wordsOfName } from './source-text.js'
+import { readableText, wordsOfName } from './source-text.js'
 import { avoidedWords } from './vocabulary.js'
 import { findAvoided } from './vocabulary-check.js'
 
@@ -35,6 +35,22 @@ t.test('documents and messages use the standard terms', async t => {
     )
   }
   t.ok('to begin anew, run this'.match(plainPattern))
+})
+
+/** A comment that begins with a free relative instead of its subject: "What a client may do." A question may begin so. */
+const freeRelative = /^(?:\/\*\*?|\/\/|--(?:\[=*\[)?)\s*(?:\*\s*)?(?:What|Who|Whoever|Whatever)\b/
+const isFreeRelative = (comment: string) => freeRelative.test(comment) && !/\?\s*(?:\*\/|\]=*\])?\s*$/.test(comment)
+
+t.test('comments begin with their subject', async t => {
+  for (const file of files.filter(name => name.startsWith('src/'))) {
+    const comments = readableText(file, read(file)).prose.filter(({ text }) => isFreeRelative(text))
+    t.same(comments, [], file)
+  }
+  t.ok(isFreeRelative('/** What a session may do. */'))
+  t.ok(isFreeRelative('/**\n * Whoever counts decides.\n */'))
+  t.ok(isFreeRelative('--[[\nWhat an owner uses.\n]]'))
+  t.notOk(isFreeRelative('// What if the store is gone?'))
+  t.notOk(isFreeRelative('/** Permissions of a session: what it may do. */'))
 })
 
 t.test('avoided words are found in names, comments and titles, and not in data', async t => {

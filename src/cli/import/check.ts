@@ -17,7 +17,7 @@ export const maxImportLicenses = 1_000_000
 
 const timeText = 'a time like 2030-01-31 or 2030-01-31T12:00:00Z, with its zone'
 
-/** What the value of each member must be. */
+/** Expected value of each member. */
 const texts: Readonly<Record<keyof ImportedLicenseBody, string>> = {
   serviceId: '1 to 64 letters, digits, dots, dashes and underscores, starting with a letter or digit',
   key: `a text of 1 to ${licenseKeyBytes} bytes`,
