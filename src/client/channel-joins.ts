@@ -29,8 +29,14 @@ export interface ChannelsHost extends HandlerHost {
   retryJoinsAfter(ms: number): void
 }
 
-function refusalOf({ channel }: ChannelState, code: string): RequestError {
-  return new RequestError(code, `${code} for channel ${channel}`)
+/** Why a channel is refused. An `unsubscribed` has no message. */
+export interface Refusal {
+  readonly code: string
+  readonly message?: string
+}
+
+function refusalOf(channel: string, { code, message }: Refusal): RequestError {
+  return new RequestError(code, `${code} for channel ${channel}${message === undefined ? '' : `: ${message}`}`)
 }
 
 export class ChannelJoins {
@@ -50,7 +56,7 @@ export class ChannelJoins {
     else {
       added.stop(refusal)
       this.host.emit('unsubscribed', { channel, code: refusal.code })
-      this.host.denied(`${refusal.code} for channel ${channel}: ${refusal.message}`)
+      this.host.denied(refusalOf(channel, refusal).message)
     }
     return {
       channel,
@@ -147,7 +153,7 @@ export class ChannelJoins {
     const state = this.channelStates.get(channel)
     if (state === undefined) return
     if (state.handlers.size === 0) this.channelStates.delete(channel)
-    else this.remove(state, 'PERMISSION_DENIED', false)
+    else this.remove(state, { code: 'PERMISSION_DENIED' }, false)
   }
 
   /** Joins the channels that are neither joined nor pending. */
@@ -159,8 +165,8 @@ export class ChannelJoins {
   }
 
   /** Refuses some handlers of a channel; the others stay. */
-  protected refuse(state: ChannelState, handlers: readonly ChannelHandler[], code: string): void {
-    const error = refusalOf(state, code)
+  protected refuse(state: ChannelState, handlers: readonly ChannelHandler[], refusal: Refusal): void {
+    const error = refusalOf(state.channel, refusal)
     for (const handler of handlers) {
       handler.stop(error)
       state.handlers.delete(handler)
@@ -169,12 +175,12 @@ export class ChannelJoins {
     this.host.denied(error.message)
   }
 
-  protected remove(state: ChannelState, code: string, isReported = true): void {
+  protected remove(state: ChannelState, refusal: Refusal, isReported = true): void {
     const { channel, handlers } = state
     this.channelStates.delete(channel)
-    const error = refusalOf(state, code)
+    const error = refusalOf(channel, refusal)
     for (const handler of handlers) handler.stop(error)
-    this.host.emit('unsubscribed', { channel, code })
+    this.host.emit('unsubscribed', { channel, code: refusal.code })
     if (isReported) this.host.denied(error.message)
   }
 

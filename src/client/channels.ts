@@ -1,6 +1,6 @@
 import type { DownstreamMessages } from '../protocol/messages.js'
 import type { ChannelHandler } from './channel-handler.js'
-import { ChannelJoins } from './channel-joins.js'
+import { ChannelJoins, type Refusal } from './channel-joins.js'
 import { bufferPublication, type ChannelState } from './channel-state.js'
 import type { Publication } from './options.js'
 import { isAfter, isNext, positionOf } from './position.js'
@@ -29,7 +29,7 @@ export class ClientChannels extends ChannelJoins {
         return
       }
       case 'unsubscribed':
-        if (message.code !== 'INSUFFICIENT_STATE') this.remove(state, message.code)
+        if (message.code !== 'INSUFFICIENT_STATE') this.remove(state, message)
         else if (state.joinSeq === undefined) this.join(state)
     }
   }
@@ -97,7 +97,8 @@ export class ClientChannels extends ChannelJoins {
   }
 
   /** An error answers the request `re`. @returns whether that was a subscribe */
-  onRefused(re: number | undefined, code: string, retryAfterMs = retryMs): boolean {
+  onRefused(error: DownstreamMessages['error']): boolean {
+    const { re, code, retryAfterMs = retryMs } = error
     if (re === undefined) return false
     for (const state of this.channelStates.values()) {
       const handler = [...state.handlers].find(({ catchUpSeq }) => catchUpSeq === re)
@@ -105,22 +106,22 @@ export class ClientChannels extends ChannelJoins {
       if (state.joinSeq === re) state.joinSeq = undefined
       if (handler !== undefined) handler.catchUpSeq = undefined
       if (code === 'UNAVAILABLE' || code === 'RATE_LIMITED') this.host.retryJoinsAfter(retryAfterMs)
-      else this.#refuse(state, handler, code)
+      else this.#refuse(state, handler, error)
       return true
     }
     return false
   }
 
   /** Only the requests of some handlers may be refused: the others join without them. */
-  #refuse(state: ChannelState, handler: ChannelHandler | undefined, code: string): void {
+  #refuse(state: ChannelState, handler: ChannelHandler | undefined, refusal: Refusal): void {
     if (handler !== undefined && (handler.last !== undefined || handler.wanted.presence)) {
-      this.refuse(state, [handler], code)
+      this.refuse(state, [handler], refusal)
       return
     }
     const asking = [...state.handlers].filter(({ wanted }) => wanted.presence)
     if (handler === undefined && asking.length > 0 && asking.length < state.handlers.size) {
-      this.refuse(state, asking, code)
+      this.refuse(state, asking, refusal)
       this.join(state)
-    } else this.remove(state, code)
+    } else this.remove(state, refusal)
   }
 }

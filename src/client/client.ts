@@ -112,7 +112,7 @@ export class CountersignClient extends LastingVerbs {
         this.emit('welcome', welcome)
       },
       onChannelMessage: message => this.clientChannels.receive(message),
-      onRefused: (re, code, retryAfterMs) => this.clientChannels.onRefused(re, code, retryAfterMs),
+      onRefused: error => this.clientChannels.onRefused(error),
       handlerOf: method => this.handlers.get(method),
       dispatch: (call, onDropped) => this.dispatcher.push(call, onDropped),
       fault: this.fault,

@@ -11,7 +11,7 @@ export interface SessionHost extends Pick<ServedCallsHost, 'handlerOf' | 'dispat
   onWelcome(welcome: Welcome): void
   onChannelMessage(message: ChannelMessage): void
   /** @returns whether the error answers the subscribe of a channel */
-  onRefused(re: number | undefined, code: string, retryAfterMs: number | undefined): boolean
+  onRefused(error: DownstreamMessages['error']): boolean
   onLost(reason: string): void
   onTrouble(reason: string, tries: number): void
   onStopped(code: string, message: string): void

@@ -141,7 +141,7 @@ export class SessionManager {
         else this.#requests.settle(re, message)
       },
       onRefused: error => {
-        if (this.#host?.onRefused(error.re, error.code, error.retryAfterMs) !== true) this.#requests.refuse(error)
+        if (this.#host?.onRefused(error) !== true) this.#requests.refuse(error)
       },
       onReconnect: (connection, afterMs) => {
         // The next session is opened first; its welcome ends this one (PROTOCOL §7.1).

@@ -33,7 +33,10 @@ t.test('subscribe prints a line for each publication', async t => {
 })
 
 t.test('subscribe reports a refusal', async t => {
-  t.match(await bad(t, 1, ['subscribe', 'client:other']), /^countersign: PERMISSION_DENIED for channel client:other\n$/)
+  t.match(
+    await bad(t, 1, ['subscribe', 'client:other']),
+    /^countersign: PERMISSION_DENIED for channel client:other: .+\n$/
+  )
   t.match(await bad(t, 2, ['subscribe', 'no good']), /argument 'channel' must be 1 to 128/)
   t.match(await bad(t, 2, ['subscribe', 'news', '--last', '0']), /--last/)
   t.match(await bad(t, 1, ['subscribe', 'news', '--token', 'x'.repeat(40)]), /does not accept the token/)

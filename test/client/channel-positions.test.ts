@@ -2,6 +2,7 @@ import t from 'tap'
 import { maxBuffered, type Wanted } from '../../src/client/channel-handler.js'
 import { ClientChannels } from '../../src/client/channels.js'
 import type { Welcome } from '../../src/client/options.js'
+import type { DownstreamMessages } from '../../src/protocol/messages.js'
 
 /** The positions of a client in its channels (PROTOCOL §10.3, §10.4), without a connection. */
 
@@ -38,8 +39,11 @@ function createChannels() {
     })
   const subscribe = (options: Partial<Wanted> = {}, into = got) =>
     channels.subscribe('c', ({ offset }) => into.push(offset), { ...wantedNothing, ...options })
+  /** Answers the message `re` with an error. */
+  const refused = (re: number | undefined, code: string, retryAfterMs?: number) =>
+    channels.onRefused({ type: 'error', seq: 1, re, code, message: 'm', retryAfterMs } as DownstreamMessages['error'])
   const welcome = { subscriptions: [] } as unknown as Welcome
-  return { channels, sent, events, delays, denied, state, got, publication, subscribed, subscribe, welcome }
+  return { channels, sent, events, delays, denied, state, got, publication, subscribed, refused, subscribe, welcome }
 }
 
 t.test('delivers the next publication, drops an old one, recovers a gap', async t => {
@@ -126,14 +130,14 @@ t.test('ignores the answer to an earlier subscribe', async t => {
 })
 
 t.test('repeats a subscribe after a temporary refusal only', async t => {
-  const { channels, sent, events, delays, subscribe, subscribed, publication, got } = createChannels()
+  const { channels, sent, events, delays, subscribe, subscribed, refused, publication, got } = createChannels()
   subscribe()
-  t.notOk(channels.onRefused(99, 'UNAVAILABLE'), 'an answer to another request')
-  t.notOk(channels.onRefused(undefined, 'UNAVAILABLE'))
-  t.ok(channels.onRefused(1, 'UNAVAILABLE', 700))
-  t.ok(!channels.onRefused(1, 'UNAVAILABLE'))
+  t.notOk(refused(99, 'UNAVAILABLE'), 'an answer to another request')
+  t.notOk(refused(undefined, 'UNAVAILABLE'))
+  t.ok(refused(1, 'UNAVAILABLE', 700))
+  t.ok(!refused(1, 'UNAVAILABLE'))
   channels.joinPending()
-  t.ok(channels.onRefused(2, 'RATE_LIMITED'))
+  t.ok(refused(2, 'RATE_LIMITED'))
   t.same(delays, [700, 1000])
   channels.joinPending()
   subscribed(1)
@@ -149,7 +153,7 @@ t.test('repeats a subscribe after a temporary refusal only', async t => {
   channels.joinPending()
   t.equal(sent.length, count)
   subscribe()
-  t.ok(channels.onRefused(sent.length, 'INVALID_CHANNEL'))
+  t.ok(refused(sent.length, 'INVALID_CHANNEL'))
   t.same(events.filter(([name]) => name === 'unsubscribed').length, 2)
 })
 
@@ -226,13 +230,13 @@ t.test('a handler of a joined channel gets the newest publications, and the othe
 })
 
 t.test('only the handler that asked for the newest publications is refused', async t => {
-  const { channels, sent, got, publication, subscribed, subscribe, denied } = createChannels()
+  const { sent, got, publication, subscribed, refused, subscribe, denied } = createChannels()
   subscribe()
   subscribed(4)
   const { ready } = subscribe({ last: 2 }, [])
-  channels.onRefused(sent.length, 'INVALID_MESSAGE')
+  refused(sent.length, 'INVALID_MESSAGE')
   await t.rejects(ready, { code: 'INVALID_MESSAGE' })
-  t.same(denied, ['INVALID_MESSAGE for channel c'])
+  t.same(denied, ['INVALID_MESSAGE for channel c: m'])
   publication(5)
   t.same(got, [5])
 })
@@ -285,15 +289,15 @@ t.test('asks for presence as long as a handler wants it', async t => {
 })
 
 t.test('a refused presence costs no other handler its channel', async t => {
-  const { channels, sent, got, publication, subscribed, subscribe } = createChannels()
+  const { sent, got, publication, subscribed, refused, subscribe } = createChannels()
   const { ready } = subscribe({ presence: true }, [])
   subscribe()
-  channels.onRefused(sent.length, 'PERMISSION_DENIED')
+  refused(sent.length, 'PERMISSION_DENIED')
   await t.rejects(ready, { code: 'PERMISSION_DENIED' })
   t.same(sent.at(-1), { type: 'subscribe', channel: 'c' }, 'the others join without it')
   subscribed(4)
   const late = subscribe({ presence: true }, [])
-  channels.onRefused(sent.length, 'PERMISSION_DENIED')
+  refused(sent.length, 'PERMISSION_DENIED')
   await t.rejects(late.ready, { code: 'PERMISSION_DENIED' })
   publication(5)
   t.same(got, [5])

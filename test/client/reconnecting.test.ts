@@ -161,7 +161,7 @@ t.test('a denied channel is one line on the console', async t => {
   const { client, lines } = createManualClient(t, gateway.wsUrl, { credential })
   client.connect()
   await t.rejects(client.subscribe('x', () => {}).ready, { code: 'PERMISSION_DENIED' })
-  t.same(lines, ['PERMISSION_DENIED for channel x'])
+  t.same(lines, ['PERMISSION_DENIED for channel x: subscribe: no permission for channel x'])
 })
 
 t.test('sessions that end at once are opened ever more slowly', async t => {

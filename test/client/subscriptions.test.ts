@@ -108,7 +108,7 @@ t.test('rejects a channel that is refused for all its handlers, and refuses no f
   await t.rejects(first.ready, {
     name: 'RequestError',
     code: 'PERMISSION_DENIED',
-    message: 'PERMISSION_DENIED for channel x'
+    message: 'PERMISSION_DENIED for channel x: subscribe: no permission for channel x'
   })
   await t.rejects(second.ready, { code: 'PERMISSION_DENIED' })
   const left = client.subscribe('a', () => {})
@@ -139,4 +139,16 @@ t.test('bug: `ready` stayed pending for ever if the client was closed without `c
   const subscription = client.subscribe('c', () => {})
   await client.close()
   t.match(await failureOf(subscription), { code: 'CLOSED', outcome: 'unsent' })
+})
+
+t.test('bug: the reason of the gateway why a channel is refused was lost', async t => {
+  const { client, receive, socket } = await connectToFakeGateway(t)
+  const trouble = nextEvent(client, 'trouble')
+  const { ready } = client.subscribe('c128', () => {})
+  const { seq } = JSON.parse(await receive())
+  const message = 'subscribe: the session has joined 128 channels, which is the limit'
+  socket.send(sign({ type: 'error', seq: 2, re: seq, code: 'PERMISSION_DENIED', message }))
+  const reason = `PERMISSION_DENIED for channel c128: ${message}`
+  await t.rejects(ready, { code: 'PERMISSION_DENIED', message: reason })
+  t.match(await trouble, { reason })
 })
