@@ -1,12 +1,6 @@
 import { ProtocolError } from '../protocol/protocol-error.js'
 import type { License } from '../registry/licenses.js'
-import type { LicenseSlotStore } from '../store/store.js'
-
-/**
- * The most licenses on which one session may hold a slot. Above, licenses without `maxSessions` are still validated,
- * and those with one are refused with RATE_LIMITED: this concerns backends that validate for many users.
- */
-export const maxLicenseSlotsPerSession = 10_000
+import { type LicenseSlotStore, maxLicenseSlotsPerSession, type SlotOutcome } from '../store/store.js'
 
 /**
  * A session's slots. It holds a slot of a license while its last validate of it was VALID (PROTOCOL §7,
@@ -51,16 +45,11 @@ export class TrackedLicenseSlots implements LicenseSlots {
   }
 
   async acquire({ licenseId, maxSessions }: Pick<License, 'licenseId' | 'maxSessions'>): Promise<boolean> {
-    const wasHeld = this.#held.has(licenseId)
-    if (!wasHeld && this.#held.size >= maxLicenseSlotsPerSession) {
-      if (maxSessions === undefined) return true
-      throw new ProtocolError('RATE_LIMITED', `a session holds slots on at most ${maxLicenseSlotsPerSession} licenses`)
-    }
     // Recorded before the store is asked: an end meanwhile releases recorded slots.
     this.#held.add(licenseId)
-    const acquired = await acquireSlot(this.#store, this.#owner, licenseId, maxSessions)
-    if (!acquired && !wasHeld) this.#held.delete(licenseId)
-    return acquired
+    const outcome = await acquireSlot(this.#store, this.#owner, licenseId, maxSessions)
+    if (outcome !== 'acquired') this.#held.delete(licenseId)
+    return isAllowed(outcome, maxSessions)
   }
 
   async release(licenseId: string): Promise<void> {
@@ -87,8 +76,8 @@ export class StoredLicenseSlots implements LicenseSlots {
     this.#owner = owner
   }
 
-  acquire({ licenseId, maxSessions }: Pick<License, 'licenseId' | 'maxSessions'>): Promise<boolean> {
-    return acquireSlot(this.#store, this.#owner, licenseId, maxSessions)
+  async acquire({ licenseId, maxSessions }: Pick<License, 'licenseId' | 'maxSessions'>): Promise<boolean> {
+    return isAllowed(await acquireSlot(this.#store, this.#owner, licenseId, maxSessions), maxSessions)
   }
 
   async release(licenseId: string): Promise<void> {
@@ -105,9 +94,19 @@ async function acquireSlot(
   { sessionId, endsAt, hasEnded, now }: LicenseSlotOwner,
   licenseId: string,
   maxSessions: number = Number.MAX_SAFE_INTEGER
-): Promise<boolean> {
-  const acquired = await store.acquire(licenseId, sessionId, maxSessions, endsAt, now())
+): Promise<SlotOutcome> {
+  const outcome = await store.acquire(licenseId, sessionId, maxSessions, endsAt, now())
   // The end of the session may have released its slots before this one was acquired.
   if (hasEnded()) await store.release(licenseId, sessionId)
-  return acquired
+  return outcome
+}
+
+/**
+ * A session that holds as many slots as it may still uses licenses without a limit.
+ * @throws ProtocolError RATE_LIMITED
+ */
+function isAllowed(outcome: SlotOutcome, maxSessions: number | undefined): boolean {
+  if (outcome !== 'sessionFull') return outcome === 'acquired'
+  if (maxSessions === undefined) return true
+  throw new ProtocolError('RATE_LIMITED', `a session holds slots of at most ${maxLicenseSlotsPerSession} licenses`)
 }

@@ -87,6 +87,14 @@ export interface SessionStore {
 }
 
 /**
+ * The most licenses of which one session may hold a slot, licenses without `maxSessions` included. This concerns backends
+ * that validate for many users.
+ */
+export const maxLicenseSlotsPerSession = 10_000
+
+export type SlotOutcome = 'acquired' | 'licenseFull' | 'sessionFull'
+
+/**
  * The sessions that use a license concurrently: those whose last `validate` of it was VALID. Ending or reaping a
  * session releases its slots; `endsAt` is the backstop.
  */
@@ -96,9 +104,10 @@ export interface LicenseSlotStore {
    * @param max     most sessions that may use the license
    * @param endsAt  expiry of the slot, unix milliseconds: the end of the session
    * @param now     unix milliseconds
-   * @returns false if `max` other sessions have a slot at `now`
+   * @returns `licenseFull` if `max` other sessions have a slot at `now`, `sessionFull` if the session has
+   *   {@link maxLicenseSlotsPerSession} others; the store then keeps nothing of the call
    */
-  acquire(licenseId: string, sessionId: string, max: number, endsAt: number, now: number): Promise<boolean>
+  acquire(licenseId: string, sessionId: string, max: number, endsAt: number, now: number): Promise<SlotOutcome>
   release(licenseId: string, sessionId: string): Promise<void>
   releaseAll(sessionId: string): Promise<void>
 }

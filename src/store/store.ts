@@ -28,8 +28,10 @@ export type {
   SessionCounts,
   SessionEntry,
   SessionStore,
+  SlotOutcome,
   TicketStore
 } from './ephemeral.js'
+export { maxLicenseSlotsPerSession } from './ephemeral.js'
 export {
   DataDirInUse,
   DataDirUnusable,

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { validate } from '../../src/session/handlers/validate.js'
-import { maxLicenseSlotsPerSession, TrackedLicenseSlots } from '../../src/session/license-slots.js'
+import { TrackedLicenseSlots } from '../../src/session/license-slots.js'
+import { maxLicenseSlotsPerSession } from '../../src/store/store.js'
 import { createTestDependencies } from '../helper/dependencies.js'
 import { peer } from './parts.js'
 

@@ -1,6 +1,12 @@
 import type { Test } from 'tap'
+import { maxLicenseSlotsPerSession } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
+
+/** `l0`, `l1`, …, in batches for concurrent calls. */
+function* batchesOf(count: number): Iterable<string[]> {
+  for (let i = 0; i < count; i += 1000) yield Array.from({ length: Math.min(1000, count - i) }, (_, j) => `l${i + j}`)
+}
 
 /** Challenges, license slots, tickets and rates, on each store. */
 export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
@@ -36,33 +42,33 @@ export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
     const { store, another } = await open(t, Date.now)
     const { licenseSlots: slots } = await another()
     const far = Date.now() + 60_000
-    t.equal(await store.licenseSlots.acquire('l', 's1', 2, far, 0), true)
-    t.equal(await slots.acquire('l', 's2', 2, far, 0), true)
-    t.equal(await slots.acquire('l', 's3', 2, far, 0), false)
-    t.equal(await slots.acquire('l', 's1', 2, far, 0), true, 'a session keeps its slot')
-    t.equal(await slots.acquire('l', 's1', 1, far, 0), true, 'even if the limit is lower now')
-    t.equal(await slots.acquire('other', 's3', 1, far, 0), true)
+    t.equal(await store.licenseSlots.acquire('l', 's1', 2, far, 0), 'acquired')
+    t.equal(await slots.acquire('l', 's2', 2, far, 0), 'acquired')
+    t.equal(await slots.acquire('l', 's3', 2, far, 0), 'licenseFull')
+    t.equal(await slots.acquire('l', 's1', 2, far, 0), 'acquired', 'a session keeps its slot')
+    t.equal(await slots.acquire('l', 's1', 1, far, 0), 'acquired', 'even if the limit is lower now')
+    t.equal(await slots.acquire('other', 's3', 1, far, 0), 'acquired')
     await store.licenseSlots.release('l', 's1')
-    t.equal(await slots.acquire('l', 's3', 2, far, 0), true)
+    t.equal(await slots.acquire('l', 's3', 2, far, 0), 'acquired')
     await store.licenseSlots.releaseAll('s3')
-    t.equal(await slots.acquire('other', 's4', 1, far, 0), true)
-    t.equal(await slots.acquire('l', 's4', 2, far, 0), true)
+    t.equal(await slots.acquire('other', 's4', 1, far, 0), 'acquired')
+    t.equal(await slots.acquire('l', 's4', 2, far, 0), 'acquired')
     await store.licenseSlots.releaseAll('nobody')
   })
 
   t.test('license slots: end by themselves', async t => {
     const { licenseSlots: slots } = (await open(t, Date.now)).store
     const now = Date.now()
-    t.equal(await slots.acquire('l', 's1', 1, now + 50_000, now), true)
-    t.equal(await slots.acquire('l', 's2', 1, now + 90_000, now + 49_999), false)
-    t.equal(await slots.acquire('l', 's2', 1, now + 90_000, now + 50_000), true)
+    t.equal(await slots.acquire('l', 's1', 1, now + 50_000, now), 'acquired')
+    t.equal(await slots.acquire('l', 's2', 1, now + 90_000, now + 49_999), 'licenseFull')
+    t.equal(await slots.acquire('l', 's2', 1, now + 90_000, now + 50_000), 'acquired')
   })
 
   t.test("bug: license slots ended at once if the caller's clock was far behind the store's", async t => {
     const { licenseSlots: slots } = (await open(t, Date.now)).store
     const now = Date.parse('2020-01-01T00:00:00Z')
-    t.equal(await slots.acquire('l', 's1', 1, now + 50_000, now), true)
-    t.equal(await slots.acquire('l', 's2', 1, now + 50_000, now), false)
+    t.equal(await slots.acquire('l', 's1', 1, now + 50_000, now), 'acquired')
+    t.equal(await slots.acquire('l', 's2', 1, now + 50_000, now), 'licenseFull')
   })
 
   t.test('license slots: one of eight concurrent sessions acquires the last slot', async t => {
@@ -72,7 +78,32 @@ export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
     const race = Array.from({ length: 8 }, (_, i) =>
       (i % 2 === 0 ? store : second).licenseSlots.acquire('l', `s${i}`, 1, far, 0)
     )
-    t.equal((await Promise.all(race)).filter(acquired => acquired).length, 1)
+    t.equal((await Promise.all(race)).filter(outcome => outcome === 'acquired').length, 1)
+  })
+
+  t.test('bug: the bridge had no bound of license slots per session', async t => {
+    const { store, another } = await open(t, Date.now)
+    const { licenseSlots: slots } = await another()
+    const far = Date.now() + 60_000
+    const acquire = (licenseId: string) => slots.acquire(licenseId, 's', 1, far, 0)
+    for (const ids of batchesOf(maxLicenseSlotsPerSession)) await Promise.all(ids.map(acquire))
+    t.equal(await acquire('one more'), 'sessionFull')
+    t.equal(await store.licenseSlots.acquire('one more', 'other', 1, far, 0), 'acquired', 'it took no slot')
+    t.equal(await acquire('l0'), 'acquired', 'a session keeps its slot')
+    await store.licenseSlots.release('l0', 's')
+    t.equal(await acquire('another'), 'acquired')
+    await slots.releaseAll('s')
+    t.equal(await acquire('l1'), 'acquired')
+  })
+
+  t.test('bug: licenses that refused a slot were kept for the session', async t => {
+    const { licenseSlots: slots } = (await open(t, Date.now)).store
+    const far = Date.now() + 60_000
+    for (const ids of batchesOf(maxLicenseSlotsPerSession)) {
+      const outcomes = await Promise.all(ids.map(id => slots.acquire(id, 's', 0, far, 0)))
+      t.ok(outcomes.every(outcome => outcome === 'licenseFull'))
+    }
+    t.equal(await slots.acquire('l', 's', 1, far, 0), 'acquired', 'they do not count')
   })
 
   t.test('tickets: keeps a ticket until its end', async t => {

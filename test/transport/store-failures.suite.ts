@@ -47,9 +47,10 @@ export function storeFailureSuite(t: Test, harness: TransportHarness): void {
     await until('the session is gone', () => gateway.app.sessionCount() === 0)
     gate.closed = false
     gate.open()
-    await until('its slot is free', () => {
+    await until('its slot is free', async () => {
       const { licenseId } = made.body
-      return store.licenseSlots.acquire(licenseId, 'probe', 1, clock.now() + 1000, clock.now())
+      const outcome = await store.licenseSlots.acquire(licenseId, 'probe', 1, clock.now() + 1000, clock.now())
+      return outcome === 'acquired'
     })
   })
 

@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { maxLicenseSlotsPerSession } from '../../src/store/store.js'
 import { type TransportHarness, validate } from './harness.js'
 
 /** License validation (PROTOCOL §7.2). */
@@ -66,6 +67,26 @@ export function validateSuite(t: Test, harness: TransportHarness): void {
     await endsWith(t, first, 'HEARTBEAT_LOST')
     const third = await gateway.session(credential)
     t.match(await third.ask(validate), { code: 'VALID' }, 'a session lost by silence frees its slot')
+  })
+
+  t.test('bug: the bound of license slots depended on the transport', async t => {
+    const gateway = await start(t)
+    const { store } = gateway
+    await gateway.admin('POST', '/licenses', { serviceId: 'svc', key: 'key', maxSessions: 1 })
+    await gateway.admin('POST', '/licenses', { serviceId: 'svc', key: 'unlimited' })
+    const credential = await gateway.createClient()
+    const wire = await gateway.session(credential)
+    const sessionId = String((await store.sessions.list('', 1))[0]?.sessionId)
+    const endsAt = gateway.clock.now() + 60_000
+    const acquire = (i: number) => store.licenseSlots.acquire(`l${i}`, sessionId, 1, endsAt, gateway.clock.now())
+    const batch = 1000
+    for (let i = 0; i < maxLicenseSlotsPerSession; i += batch) {
+      await Promise.all(Array.from({ length: batch }, (_, j) => acquire(i + j)))
+    }
+    t.match(await wire.ask(validate), { type: 'error', code: 'RATE_LIMITED' })
+    t.match(await wire.ask({ ...validate, key: 'unlimited' }), { code: 'VALID' })
+    const other = await gateway.session(credential)
+    t.match(await other.ask(validate), { code: 'VALID' }, 'the slot is free')
   })
 
   t.test('binds exactly one of eight hwids that race from eight sessions', async t => {

@@ -7,6 +7,7 @@ import type {
   SessionEntry,
   SessionStore
 } from '../ephemeral.js'
+import { maxLicenseSlotsPerSession } from '../ephemeral.js'
 import { StoreUnavailable } from '../errors.js'
 import { OrderedMap } from '../ordered-map.js'
 import { EmbeddedSessionCounts } from './session-counts.js'
@@ -168,11 +169,12 @@ export function createEmbeddedLicenseSlots(): LicenseSlotStore {
     async acquire(licenseId, sessionId, max, endsAt, now) {
       const ends = slots.get(licenseId) ?? new Map<string, number>()
       for (const [other, end] of ends) if (end <= now) ends.delete(other)
-      if (!ends.has(sessionId) && ends.size >= max) return false
+      const licenses = licensesBySession.get(sessionId) ?? new Set<string>()
+      if (!licenses.has(licenseId) && licenses.size >= maxLicenseSlotsPerSession) return 'sessionFull'
+      if (!ends.has(sessionId) && ends.size >= max) return 'licenseFull'
       slots.set(licenseId, ends.set(sessionId, endsAt))
-      const licenses = licensesBySession.get(sessionId) ?? new Set()
       licensesBySession.set(sessionId, licenses.add(licenseId))
-      return true
+      return 'acquired'
     },
     async release(licenseId, sessionId) {
       free(licenseId, sessionId)

@@ -9,7 +9,7 @@ import type {
   TicketStore,
   TouchedSession
 } from '../ephemeral.js'
-import { noCounts } from '../ephemeral.js'
+import { maxLicenseSlotsPerSession, noCounts } from '../ephemeral.js'
 import { shareReads } from '../shared-read.js'
 import type { RedisClient } from './client.js'
 import type { Keys } from './keys.js'
@@ -176,14 +176,15 @@ export function createRedisSessions(redis: RedisClient, keys: Keys, pin: RedisPi
 export function createRedisLicenseSlots(redis: RedisClient, keys: Keys): LicenseSlotStore {
   return {
     async acquire(licenseId, sessionId, max, endsAt, now) {
-      const args = [sessionId, max, endsAt, now]
+      const licenses = keys.licensesOfSession(sessionId)
       // First, because an entry without a slot is harmless, but a slot without an entry would outlive a crash.
-      await redis.command('SADD', keys.licensesOfSession(sessionId), licenseId)
-      const [acquired] = await Promise.all([
-        redis.script('licenseSlotAcquire', [keys.licenseSlots(licenseId)], args),
-        redis.command('PEXPIRE', keys.licensesOfSession(sessionId), sessionKeyLifeMs)
-      ])
-      return integerOf(acquired) === 1
+      const recordArgs = [licenseId, maxLicenseSlotsPerSession, sessionKeyLifeMs]
+      if (integerOf(await redis.script('licenseSlotRecord', [licenses], recordArgs)) === 0) return 'sessionFull'
+      const args = [sessionId, max, endsAt, now]
+      const slots = keys.licenseSlots(licenseId)
+      if (integerOf(await redis.script('licenseSlotAcquire', [slots], args)) === 1) return 'acquired'
+      await redis.command('SREM', licenses, licenseId)
+      return 'licenseFull'
     },
     async release(licenseId, sessionId) {
       await Promise.all([

@@ -10,6 +10,7 @@ const files = {
   challengeUse: 'challenge-use',
   sessionOpen: 'session-open',
   sessionEnd: 'session-end',
+  licenseSlotRecord: 'license-slot-record',
   licenseSlotAcquire: 'license-slot-acquire',
   rateLimitConsume: 'rate-limit-consume',
   ticketIndexAdd: 'ticket-index-add',
