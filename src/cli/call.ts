@@ -43,19 +43,12 @@ function bodyOf({ args, options }: Invocation): object {
 
 const shownData = ({ data }: Answer) => (data === undefined ? '-' : clean(JSON.stringify(data)))
 
-class Stopwatch {
-  readonly #startedAt = performance.now()
-
-  /** For people. */
-  get elapsed(): string {
-    return `${Math.round(performance.now() - this.#startedAt)} ms`
-  }
-}
+const elapsedSince = (startedAt: number) => `${Math.round(performance.now() - startedAt)} ms`
 
 async function callOne({ io, options, gateway }: Invocation, body: object, timeoutMs: number): Promise<number> {
-  const watch = new Stopwatch()
+  const startedAt = performance.now()
   const answer = await gateway.call('POST', '/v1/calls', body, { timeoutMs })
-  await note(io, `${clean(String(answer['sessionId']))} answered in ${watch.elapsed}`)
+  await note(io, `${clean(String(answer['sessionId']))} answered in ${elapsedSince(startedAt)}`)
   if (options.json) await printJson(io, answer)
   else await printLine(io, shownData(answer))
   return 0
@@ -86,7 +79,7 @@ function answerOf(text: string): Answer {
 
 async function callAll(invocation: Invocation, body: object, timeoutMs: number): Promise<number> {
   const { io, options, gateway } = invocation
-  const watch = new Stopwatch()
+  const startedAt = performance.now()
   const pieces = await gateway.stream('/v1/calls', { timeoutMs, method: 'POST', body })
   const lines = createInterface({ input: Readable.from(pieces), crlfDelay: Number.POSITIVE_INFINITY })
   let isGood = true
@@ -95,7 +88,7 @@ async function callAll(invocation: Invocation, body: object, timeoutMs: number):
     const line = answerOf(text)
     if (options.json) await printLine(io, text)
     isDone = line['done'] === true
-    isGood = (await printAnswer(invocation, line, watch.elapsed)) && isGood
+    isGood = (await printAnswer(invocation, line, elapsedSince(startedAt))) && isGood
   }
   if (!isDone) throw new Failure('the answer ended early: some sessions may have run it')
   return isGood ? 0 : 1

@@ -31,3 +31,8 @@ export class Interrupted extends Failure {
     super(outcome === undefined ? 'interrupted' : `interrupted. ${outcome}`)
   }
 }
+
+/** A failed change with what became of it, as a sentence without its full stop. */
+export function withOutcome(error: unknown, outcome: string): Failure {
+  return error instanceof Interrupted ? new Interrupted(outcome) : new Failure(`${messageOf(error)}. ${outcome}`)
+}

@@ -9,7 +9,7 @@ import type { Store } from '../store/store.js'
 import { configuredSecrets } from './configured-secrets.js'
 import { readAdminTokenFile, readMasterKeyFile } from './first-start.js'
 import type { ProcessLog } from './process-log.js'
-import { reload } from './reload.js'
+import { listenForReload, reload } from './reload.js'
 import { skippedEvents, stopGraceMs } from './stopping.js'
 import { storeEvents } from './store-events.js'
 import { UnhandledRejections } from './unhandled-rejections.js'
@@ -94,12 +94,6 @@ function startTicks({ app, events }: Opened, logger: FastifyBaseLogger): () => v
   tick()
   const timer = setInterval(tick, tickEveryMs)
   return () => clearInterval(timer)
-}
-
-/** Without a listener both signals would end the process. */
-function listenForReload(logger: FastifyBaseLogger, onHangUp: () => void): void {
-  process.on('SIGHUP', onHangUp)
-  process.on('SIGUSR2', () => logger.info({}, 'SIGUSR2 is ignored: SIGHUP reads certificates and the log level'))
 }
 
 /** @throws errors that `explain` explains */

@@ -10,7 +10,9 @@ import {
   statSync,
   writeSync
 } from 'node:fs'
+import type { Io } from './command.js'
 import { codeOf, Failure } from './errors.js'
+import { write } from './output.js'
 
 /** Files that commands write. Others may have put something in their place before. */
 
@@ -19,15 +21,15 @@ export const { O_NOFOLLOW: noFollow = 0 }: { O_NOFOLLOW?: number } = constants
 
 /**
  * Writes all of the data: on a disk that fills up, one call writes a part and reports no error.
- * @param write  as `writeSync`
+ * @param writeSome  as `writeSync`
  */
 export function writeAll(
   handle: number,
   data: string | Uint8Array,
-  write: (handle: number, bytes: Uint8Array, offset: number) => number = writeSync
+  writeSome: (handle: number, bytes: Uint8Array, offset: number) => number = writeSync
 ): void {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data
-  for (let written = 0; written < bytes.length; ) written += write(handle, bytes, written)
+  for (let written = 0; written < bytes.length; ) written += writeSome(handle, bytes, written)
 }
 
 /** Converts an error of the file system into a failure; other errors stay unchanged. */
@@ -76,6 +78,9 @@ function requireFile(file: string): void {
   }
 }
 
+/** Writes a piece of text. */
+export type Put = (text: string) => Promise<void> | void
+
 function isAt(path: string, handle: number): boolean {
   const there = lstatSync(path, { throwIfNoEntry: false })
   const ours = fstatSync(handle)
@@ -89,7 +94,7 @@ function isAt(path: string, handle: number): boolean {
  * @param fill  writes the content through its argument
  * @throws Failure if the file cannot be written, and errors of `fill`
  */
-export async function writeNewFile(file: string, fill: (put: (text: string) => void) => Promise<void>): Promise<void> {
+export async function writeNewFile<T>(file: string, fill: (put: Put) => Promise<T>): Promise<T> {
   const partial = `${file}.part`
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | noFollow
   const handle = writing(partial, () => {
@@ -98,14 +103,20 @@ export async function writeNewFile(file: string, fill: (put: (text: string) => v
     return openSync(partial, flags, 0o600)
   })
   try {
-    await fill(text => writing(partial, () => writeAll(handle, text)))
+    const filled = await fill(text => writing(partial, () => writeAll(handle, text)))
     writing(file, () => {
       fsyncSync(handle)
       if (!isAt(partial, handle)) throw new Failure(`${partial} was replaced meanwhile: does another export run?`)
       renameSync(partial, file)
     })
+    return filled
   } finally {
     if (isAt(partial, handle)) rmSync(partial, { force: true })
     closeSync(handle)
   }
+}
+
+/** The same, to stdout if no file is named. */
+export function writeOutput<T>({ stdout }: Io, file: string | undefined, fill: (put: Put) => Promise<T>): Promise<T> {
+  return file === undefined ? fill(text => write(stdout, text)) : writeNewFile(file, fill)
 }

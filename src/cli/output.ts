@@ -1,4 +1,4 @@
-import type { Io, Output } from './command.js'
+import type { Invocation, Io, Output } from './command.js'
 import { isRecord } from './json.js'
 import { shortTime } from './times.js'
 
@@ -22,6 +22,11 @@ export function note(io: Io, text: string): Promise<void> {
 
 export function printJson(io: Io, value: unknown): Promise<void> {
   return printLine(io, JSON.stringify(value, null, 2))
+}
+
+/** Prints what a command did: as JSON with `--json`, else as a line. */
+export function printDone({ io, options }: Invocation, answer: unknown, text: string): Promise<void> {
+  return options.json ? printJson(io, answer) : printLine(io, text)
 }
 
 /**

@@ -59,6 +59,12 @@ export function reloadLogLevel({ sources, logger }: Pick<Reloaded, 'sources' | '
   }
 }
 
+/** Without a listener both signals would end the process. */
+export function listenForReload(logger: FastifyBaseLogger, onHangUp: () => void): void {
+  process.on('SIGHUP', onHangUp)
+  process.on('SIGUSR2', () => logger.info({}, 'SIGUSR2 is ignored: SIGHUP reads certificates and the log level'))
+}
+
 /** Reads the certificate files and COUNTERSIGN_LOG_LEVEL of `.env` again. It never throws. */
 export function reload(reloaded: Reloaded): void {
   reloadCertificate(reloaded)

@@ -53,11 +53,7 @@ function findTarget(program: Command, args: readonly string[]): Target {
     command = next
   }
   const flags = argv.slice(names.length, argv.includes('--') ? argv.indexOf('--') : argv.length)
-  if (flags.some(isHelp)) return { argv: [...names, '--help'], command }
-  // A noun has no options: only the name of a misplaced one may be reported, not its value.
-  return command instanceof RunnableCommand
-    ? { argv, command }
-    : { argv: [...names, ...flags.map(flag => flag.replace(/=[\s\S]*/, ''))], command }
+  return { argv: flags.some(isHelp) ? [...names, '--help'] : argv, command }
 }
 
 async function run(command: RunnableCommand, io: Io): Promise<number> {

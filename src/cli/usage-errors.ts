@@ -25,9 +25,14 @@ function candidates(code: string, { commands, options }: Command): string[] {
   return code === 'commander.unknownOption' ? options.map(({ long }) => long ?? '') : []
 }
 
-/** @param command  the command whose arguments or options are wrong */
+/**
+ * Without the value of an unknown option, which may be a secret.
+ * @param command  the command whose arguments or options are wrong */
 export function toUsageError({ message, code }: CommanderError, command: Command): UsageError {
-  const [text = '', didYouMean] = message.replace(/^error: /, '').split('\n')
+  const [text = '', didYouMean] = message
+    .replace(/^error: /, '')
+    .replace(/'(--[^=']+)=[\s\S]*'/, "'$1'")
+    .split('\n')
   const subject = /'([^']*)'/.exec(text)?.[1] ?? ''
   const suggestion = suggest(subject, candidates(code, command))
   const hint = suggestion === undefined ? didYouMean : `(Did you mean ${suggestion}?)`

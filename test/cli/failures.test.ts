@@ -108,7 +108,9 @@ t.test('an error never repeats the value of a misspelt option', async t => {
     ['clients', 'list', '--tokne=hunter2'],
     ['clients', 'list', '--tokne', 'hunter2'],
     ['clients', 'list', '--json=hunter2'],
-    ['clients', '--token=hunter2', 'list']
+    ['clients', '--token=hunter2', 'list'],
+    ['clients', '--token', 'hunter2'],
+    ['clients', '--token=its first line\nhunter2']
   ]) {
     t.notMatch(await bad(t, 2, args), 'hunter2')
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { fsyncSync } from 'node:fs'
 import type { Invocation } from '../command.js'
 import { fillNewFile, writeAll, writing } from '../new-file.js'
-import { printJson, printLine } from '../output.js'
+import { printDone } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
 import { type Backup, checkedLines } from './lines.js'
 
@@ -43,12 +43,10 @@ async function write({ io, gateway }: Invocation, file: string, handle: number):
 
 /** @throws Failure, Interrupted */
 export async function backup(invocation: Invocation): Promise<number> {
-  const { io, options, args } = invocation
-  const file = args['file'] ?? ''
+  const file = invocation.args['file'] ?? ''
   const { header, trailer } = await fillNewFile(file, 'name another file', handle => write(invocation, file, handle))
   const { records, entries } = trailer
-  if (options.json) await printJson(io, { file, storeId: header.storeId, records, entries })
-  else
-    await printLine(io, `${file}: ${records} records and ${entries} audit entries. Keep the master key apart from it.`)
+  const text = `${file}: ${records} records and ${entries} audit entries. Keep the master key apart from it.`
+  await printDone(invocation, { file, storeId: header.storeId, records, entries }, text)
   return 0
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { Invocation, Io } from '../command.js'
-import { Failure, Interrupted, messageOf } from '../errors.js'
+import { Failure, Interrupted, withOutcome } from '../errors.js'
 import type { Gateway } from '../gateway.js'
-import { note, printJson, printLine } from '../output.js'
+import { note, printDone } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
 import { chunkChars, chunkItems, StagedUpload } from '../staged-upload.js'
 import { type BackupEntry, type BackupHeader, type BackupLine, type BackupRecord, checkedLines } from './lines.js'
@@ -99,22 +99,20 @@ async function send({ gateway, io }: Invocation, file: string) {
     return { header, restored }
   } catch (error) {
     await progress.stop()
-    const why = messageOf(error)
     if (upload.mayHaveHappened(error)) {
-      throw new Failure(`${why}. Whether it was restored is unknown: check with \`clients list\` before trying again`)
+      throw withOutcome(error, 'Whether it was restored is unknown: check with `clients list` before trying again')
     }
     await upload.abort()
-    if (error instanceof Interrupted) throw new Interrupted('Nothing was restored')
-    throw new Failure(`${why}. Nothing was restored`)
+    throw withOutcome(error, 'Nothing was restored')
   }
 }
 
 /** @throws Failure, Interrupted */
 export async function restore(invocation: Invocation): Promise<number> {
-  const { io, options, args } = invocation
+  const { io, args } = invocation
   const { header, restored } = await send(invocation, args['file'] ?? '')
-  if (options.json) await printJson(io, restored)
-  else await printLine(io, `restored ${restored['records']} records and ${restored['entries']} audit entries`)
+  const text = `restored ${restored['records']} records and ${restored['entries']} audit entries`
+  await printDone(invocation, restored, text)
   await note(
     io,
     `What was revoked, deleted, reset or unbanned after ${header.createdAt} is in force again as it was then: revoke it ` +

@@ -1,9 +1,8 @@
 import type { CommandSpec, Invocation } from '../command.js'
 import { Failure } from '../errors.js'
 import { isRecord, parseRecord } from '../json.js'
-import { writeNewFile } from '../new-file.js'
+import { type Put, writeOutput } from '../new-file.js'
 import { gatewayOptions, text } from '../options.js'
-import { write } from '../output.js'
 import { pagesOf } from '../resource.js'
 import { readTextFile } from '../text-file.js'
 
@@ -54,7 +53,7 @@ function replaced(seq: number): string {
   return `entry ${seq} is not that of the anchor: the log was replaced`
 }
 
-async function exportTo(invocation: Invocation, put: (text: string) => Promise<void> | void): Promise<void> {
+async function exportTo(invocation: Invocation, put: Put): Promise<void> {
   for await (const page of pagesOf(invocation, address)) {
     await put(page.map(entry => `${JSON.stringify(entry)}\n`).join(''))
   }
@@ -67,9 +66,7 @@ export const auditExport: CommandSpec = {
   options: [text('--out <file>', 'Write to this file (mode 0600). Default: stdout.'), ...gatewayOptions],
   examples: ['countersign audit export --out audit.ndjson'],
   async run(invocation) {
-    const { io, options } = invocation
-    if (options.out === undefined) await exportTo(invocation, chunk => write(io.stdout, chunk))
-    else await writeNewFile(options.out, put => exportTo(invocation, put))
+    await writeOutput(invocation.io, invocation.options.out, put => exportTo(invocation, put))
     return 0
   }
 }

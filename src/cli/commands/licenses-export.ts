@@ -2,15 +2,13 @@ import type { CommandSpec, Invocation } from '../command.js'
 import { formatCsv } from '../import/csv.js'
 import { formatOf, formats } from '../import/read.js'
 import { isRecord } from '../json.js'
-import { writeNewFile } from '../new-file.js'
+import { type Put, writeOutput } from '../new-file.js'
 import { gatewayOptions, text } from '../options.js'
-import { write } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
 import { pagesOf, writeJsonArray } from '../resource.js'
 import { UnreadableRecords } from '../unreadable-records.js'
 
 type License = Readonly<Record<string, unknown>>
-type Put = (text: string) => Promise<void> | void
 
 const csvColumns = [
   ...['licenseId', 'serviceId', 'keyHash', 'status', 'maxHwids', 'maxSessions', 'startsAt', 'expiresAt', 'createdAt'],
@@ -71,13 +69,7 @@ export const exportCommand: CommandSpec = {
     const { io, options } = invocation
     const { out } = options
     const format = options.json ? 'json' : (options.format ?? formatOf(out ?? '') ?? 'csv')
-    let unreadable = new UnreadableRecords()
-    if (out === undefined) unreadable = await exportTo(invocation, format, chunk => write(io.stdout, chunk))
-    else {
-      await writeNewFile(out, async put => {
-        unreadable = await exportTo(invocation, format, put)
-      })
-    }
+    const unreadable = await writeOutput(io, out, put => exportTo(invocation, format, put))
     await unreadable.report(io, 'licenses')
     return unreadable.count === 0 ? 0 : 1
   }

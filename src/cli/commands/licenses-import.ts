@@ -3,7 +3,7 @@ import { Failure, UsageError } from '../errors.js'
 import { type Fault, formatOf, formats, readRows } from '../import/read.js'
 import { upload } from '../import/upload.js'
 import { gatewayOptions, text, toggle } from '../options.js'
-import { note, printJson, printLine } from '../output.js'
+import { note, printDone, printLine } from '../output.js'
 import { startProgress } from '../progress.js'
 import { decodeText, readTextFile } from '../text-file.js'
 
@@ -36,7 +36,8 @@ function describeTrimmed(lines: readonly number[]): string {
   return `warning: spaces or invisible characters around the key are left out on line ${shown}`
 }
 
-async function importLicenses({ io, args, options, gateway }: Invocation): Promise<number> {
+async function importLicenses(invocation: Invocation): Promise<number> {
+  const { io, args, options, gateway } = invocation
   const { file = '' } = args
   const format = formats.find(each => each === options.format) ?? formatOf(file)
   if (format === undefined) throw new UsageError(`option '--format' is missing: ${formats.join(', ')}`)
@@ -54,7 +55,7 @@ async function importLicenses({ io, args, options, gateway }: Invocation): Promi
   const progress = startProgress(io, 'licenses', licenses.length)
   const imported = await upload(io, gateway, licenses, progress)
   await progress.finish()
-  await (options.json ? printJson(io, { licenses: imported }) : printLine(io, `${imported} licenses imported`))
+  await printDone(invocation, { licenses: imported }, `${imported} licenses imported`)
   return 0
 }
 

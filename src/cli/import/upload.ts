@@ -1,5 +1,5 @@
 import type { Io } from '../command.js'
-import { Failure, Interrupted, messageOf } from '../errors.js'
+import { Failure, Interrupted, messageOf, withOutcome } from '../errors.js'
 import { type Gateway, Refused } from '../gateway.js'
 import type { Progress } from '../progress.js'
 import { chunkChars, chunkItems, StagedUpload } from '../staged-upload.js'
@@ -47,13 +47,10 @@ export async function upload(io: Io, gateway: Gateway, licenses: readonly Row[],
   } catch (error) {
     await progress.stop()
     const undone = await staged.abort()
-    const why = messageOf(error)
-    const fail = (outcome: string) =>
-      error instanceof Interrupted ? new Interrupted(outcome) : new Failure(`${why}. ${outcome}`)
-    if (undone) throw fail('Nothing was imported')
+    if (undone) throw withOutcome(error, 'Nothing was imported')
     if (staged.mayHaveHappened(error)) {
-      throw fail('Whether it was imported is unknown: check with `licenses list` before trying again')
+      throw withOutcome(error, 'Whether it was imported is unknown: check with `licenses list` before trying again')
     }
-    throw fail('Nothing was imported; the next import clears what was staged')
+    throw withOutcome(error, 'Nothing was imported; the next import clears what was staged')
   }
 }

@@ -5,7 +5,7 @@ import type { Config } from '../../config/load.js'
 import type { Sources } from '../../config/sources.js'
 import { greeting } from '../greeting.js'
 import type { ProcessLog } from '../process-log.js'
-import { reloadLogLevel } from '../reload.js'
+import { listenForReload, reloadLogLevel } from '../reload.js'
 import { skippedEvents, stopGraceMs } from '../stopping.js'
 import { UnhandledRejections } from '../unhandled-rejections.js'
 import { warnOfStore } from '../warn-of-store.js'
@@ -73,15 +73,6 @@ function createPool({ sources, log, count, resources }: PrimaryOptions, port: nu
   return pool
 }
 
-/** Without a listener both signals would end the process, and the workers would drain. */
-function listenForReload({ sources, log: { logger } }: PrimaryOptions, pool: WorkerPool): void {
-  process.on('SIGHUP', () => {
-    reloadLogLevel({ sources, logger })
-    pool.reload()
-  })
-  process.on('SIGUSR2', () => logger.info({}, 'SIGUSR2 is ignored: SIGHUP reads certificates and the log level'))
-}
-
 interface Stopping {
   /** The exit code, once a signal or an exception has stopped all workers. */
   readonly stopped: Promise<number>
@@ -120,11 +111,14 @@ function stopOnSignal({ config, log: { logger } }: PrimaryOptions, pool: WorkerP
  * @throws errors of listening
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
-  const { config, log, count } = options
+  const { config, sources, log, count } = options
   process.on('unhandledRejection', new UnhandledRejections(log.logger).record)
   const pool = createPool(options, await claimPort(config))
   const { stopped, uninstall } = stopOnSignal(options, pool)
-  listenForReload(options, pool)
+  listenForReload(log.logger, () => {
+    reloadLogLevel({ sources, logger: log.logger })
+    pool.reload()
+  })
   const started = await pool.start()
   if ('reason' in started) {
     if (pool.isStopping) return stopped
