@@ -6,8 +6,8 @@
     python moderation_bot.py my-game /servers              # one command
 
 `my-game` is the clientId of the game servers. The bot's client needs the `call` permissions `my-game/state`, `my-game/kick`
-and `my-game/announce`. The handlers on the game server get nothing, {"player", "reason"} and {"text"}; what they return is
-shown. examples/live-ops starts game servers for it, and has the same commands as a web page.
+and `my-game/announce`. The handlers on the game server get nothing, {"player", "reason"} and {"text"}; their results
+are shown. examples/live-ops starts game servers for it, and has the same commands as a web page.
 """
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def credential_from(environment: Mapping[str, str]) -> Credential:
 
 
 async def lines() -> AsyncIterator[str]:
-    """What is typed, until the end of the input or /quit."""
+    """The typed lines, until the end of the input or /quit."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         if line.strip() == "/quit":
             return

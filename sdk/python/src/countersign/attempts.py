@@ -24,7 +24,7 @@ Purpose = Literal["open", "renew", "move"]
 
 @dataclass(frozen=True)
 class AttemptOptions:
-    """`attributes`: of the next handshake."""
+    """`attributes`: for the next handshake."""
 
     url: str
     attributes: Callable[[], Mapping[str, str] | None]
@@ -52,7 +52,7 @@ class _Attempt:
 
 
 class Attempts:
-    """Belongs to one `connect`; a credential that arrives after its end is dropped."""
+    """Belongs to one `connect`; credentials that arrive after its end are dropped."""
 
     def __init__(
         self, options: AttemptOptions, credentials: CredentialCalls, timers: Timers, host: AttemptsHost
@@ -76,11 +76,11 @@ class Attempts:
         return "the handshake is not complete"
 
     def is_of(self, connection: Connection) -> bool:
-        """Whether the attempt under way uses this connection."""
+        """Whether the current attempt uses this connection."""
         return self._attempt is not None and self._attempt.connection is connection
 
     def open(self, purpose: Purpose) -> None:
-        """Opens a session, unless an attempt is under way."""
+        """Opens a session, unless an attempt is in progress."""
         self._timers.clear("retry", "wake", "renew")
         if self._attempt is not None:
             if purpose == "move":
@@ -114,7 +114,7 @@ class Attempts:
         current = self._host.current()
         if attempt.purpose == "renew" and current is not None and current.welcome is not None:
             if credential.ends_at is not None and credential.ends_at <= current.welcome.expires_at:
-                # It would gain nothing: the session ends, and the client reconnects (PROTOCOL §4.5).
+                # A renewal would gain nothing: the session ends, and the client reconnects (PROTOCOL §4.5).
                 self.drop()
                 return
         platform = self._options.platform
@@ -130,7 +130,7 @@ class Attempts:
         )
 
     def drop(self) -> None:
-        """Gives up the attempt that is under way."""
+        """Gives up the current attempt."""
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             if attempt.connection is not None:
@@ -147,7 +147,7 @@ class Attempts:
         self._host.failed(reason, self._failures.tries, self._causes.is_new(reason))
 
     def session_lost(self, reason: str, hinted: float) -> None:
-        """The session was lost: schedules the next attempt, unless one is under way."""
+        """The session was lost: schedules the next attempt, unless one is in progress."""
         self._timers.clear("stable", "retry")
         self._cause = reason
         if self._attempt is None:
@@ -163,21 +163,21 @@ class Attempts:
         self._timers.set("retry", delay, again)
 
     def succeeded(self) -> Purpose:
-        """A welcome came. Returns what the attempt was for."""
+        """A welcome arrived. Returns the purpose of the attempt."""
         purpose: Purpose = "open" if self._attempt is None else self._attempt.purpose
         self._attempt = None
         self._timers.clear("handshake", "attempt age", "retry", "wake")
         return purpose
 
     def session_opened(self) -> None:
-        """A new session is the current one."""
+        """A new session has become the current one."""
         self._cause = None
         self._failures.session_opened()
         self._causes.clear()
         self._timers.set("stable", STABLE_SESSION, self._failures.session_lasted)
 
     def wake(self) -> None:
-        """The application asks for it: tries soon, if there is no session."""
+        """The application asks for a session: tries soon, if there is none."""
         if self._host.current() is not None:
             return
         if self._attempt is not None and not self._attempt.is_stale:

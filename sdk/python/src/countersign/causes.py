@@ -1,13 +1,13 @@
-"""Failures of attempts: which causes were reported, and how many failures came in a row."""
+"""Failures of attempts: the reported causes, and the number of successive failures."""
 from __future__ import annotations
 
 from typing import Literal
 
 FailureKind = Literal["credential", "network", "refused", "renewal", "session"]
-"""What failed. Each kind has its own delays, so that one never makes another slower."""
+"""The kind of failure. Each kind has its own delays, so that one never slows down another."""
 
 MAX_CAUSES = 32
-"""Causes that are remembered. A cause whose text always differs is reported as many times at most."""
+"""Causes that are remembered. A cause with an ever-changing text is reported at most this number of times."""
 
 
 class Causes:
@@ -17,7 +17,7 @@ class Causes:
         self._reported: set[str] = set()
 
     def is_new(self, cause: str) -> bool:
-        """Whether the cause is to be reported now."""
+        """Whether to report the cause now."""
         if cause in self._reported or len(self._reported) >= MAX_CAUSES:
             return False
         self._reported.add(cause)
@@ -37,14 +37,14 @@ class Failures:
         """Failed attempts since the last session."""
 
     def add(self, kind: FailureKind) -> int:
-        """The failures of this kind in a row, this one included."""
+        """The successive failures of this kind, including this one."""
         self._failures[kind] = self._failures.get(kind, 0) + 1
         if kind != "session":
             self.tries += 1
         return self._failures[kind]
 
     def session_opened(self) -> None:
-        """Until the session has lasted, sessions that end at once still count."""
+        """A session was opened. Until it is stable, sessions that end at once still count as failures."""
         self.tries = 0
         self._failures = {kind: count for kind, count in self._failures.items() if kind == "session"}
 

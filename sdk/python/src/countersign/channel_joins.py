@@ -1,4 +1,4 @@
-"""Which channels a client has joined, or is joining, over all its sessions (PROTOCOL §10.3)."""
+"""The channels that a client has joined, or is joining, over all its sessions (PROTOCOL §10.3)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ from .shapes import Joined, Position
 @dataclass(frozen=True)
 class ChannelsHost:
     """`send`: sends a message in the current session and returns its `seq`, None without one. `denied`: a channel was
-    refused for good. `later`: calls after seconds, by a name. `emit`: an event, its value, and what is called if the client
-    is closed before it is reported."""
+    refused permanently. `later`: calls after seconds, by a name. `emit`: an event, its value, and a callback for the case that
+    the client is closed before it is reported."""
 
     send: Callable[[str, Mapping[str, Any]], int | None]
     emit: Callable[..., None]
@@ -81,7 +81,7 @@ class ChannelJoins:
             state.leave()
 
     def close(self, error: RequestError) -> None:
-        """The client was closed. What waits for a join fails; the channels are joined again after the next `connect`."""
+        """The client was closed. Pending joins fail; the channels are joined again after the next `connect`."""
         self.suspend()
         for state in self._channels.values():
             for handler in state.handlers:
@@ -95,7 +95,7 @@ class ChannelJoins:
         state.join_seq = self._host.send("subscribe", state.join_members())
 
     def behind(self, handler: ChannelHandler) -> None:
-        """A handler needs publications from before its channel's position. A slow one first works off what is queued."""
+        """A handler needs publications from before its channel's position. A slow one first works off its queue."""
         state = self._channels.get(handler.channel)
         if state is None or not state.is_joined or handler.stage != "waiting" or handler.is_full:
             return
@@ -133,7 +133,7 @@ class ChannelJoins:
                 handler.join(Joined(True, position.offset, position.epoch))
 
     def _leave_own(self, state: ChannelState) -> None:
-        """An own channel of another session, or of another client: nobody else may join it."""
+        """An own channel of another session, or of another client: only its owner may join it."""
         if state.handlers:
             self._drop(state, "PERMISSION_DENIED", is_reported=False)
         else:
@@ -159,7 +159,7 @@ class ChannelJoins:
     def _drop(
         self, state: ChannelState, code: str, *, is_member: bool = False, is_reported: bool = True
     ) -> None:
-        """Counts a channel as left. `is_member`: the gateway does not know that yet."""
+        """Counts a channel as left. `is_member`: the gateway still counts it as joined."""
         del self._channels[state.name]
         if is_member:
             self._host.send("unsubscribe", {"channel": state.name})

@@ -17,7 +17,7 @@ def wire_position(position: Position | None) -> Any:
 
 @dataclass
 class ChannelState:
-    """`position`: of the last publication that was delivered or skipped. `join_seq`: of the subscribe that joins it."""
+    """`position`: of the last delivered or skipped publication. `join_seq`: of the subscribe that joins it."""
 
     name: str
     position: Position | None = None
@@ -37,7 +37,7 @@ class ChannelState:
 
     @property
     def wants_presence(self) -> bool:
-        """Whether a handler wants to know who joins and leaves."""
+        """Whether a handler watches presence."""
         return any(handler.wants_presence for handler in self.handlers)
 
     def by_request(self, re: int) -> ChannelHandler | None:
@@ -45,7 +45,7 @@ class ChannelState:
         return next((handler for handler in self.handlers if handler.request_seq == re), None)
 
     def keep(self, publication: Publication) -> None:
-        """Keeps a publication that arrives while a join is pending."""
+        """Buffers a publication that arrives while a join is pending."""
         if len(self.buffered) < MAX_BUFFERED:
             self.buffered.append(publication)
 
@@ -84,7 +84,7 @@ class ChannelState:
                 handler.fall_behind()
 
     def rewind(self) -> None:
-        """A new session: the channel is joined again from the lowest position that one of its handlers has."""
+        """A new session: the channel is joined again from the lowest position of its handlers."""
         self.leave()
         for handler in self.handlers:
             at, cursor = self.position, handler.cursor

@@ -19,12 +19,12 @@ from .verbs import PositionLike, Verbs, position_from
 
 
 class ChannelVerbs(Verbs):
-    """What a client does over all its sessions: channels that stay joined, and handlers of calls."""
+    """The state of a client over all its sessions: channels that stay joined, and handlers of calls."""
 
     def __init__(self) -> None:
         super().__init__()
         self._limits: Limits | None = None
-        """Of the last session."""
+        """Describes the last session."""
         self._handlers = CallHandlers(self._fault)
         self._channels = Channels(ChannelsHost(self._send, self._emit, self._denied, self._later))
         self._handler_host = HandlerHost(self._dispatcher.push, self._fault, self._channels.behind)
@@ -40,7 +40,7 @@ class ChannelVerbs(Verbs):
 
     @abstractmethod
     def _denied(self, reason: str) -> None:
-        """A channel was refused for good."""
+        """A channel was refused permanently."""
 
     @abstractmethod
     def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
@@ -64,7 +64,7 @@ class ChannelVerbs(Verbs):
         of the newest publications first, 1 to 512; not together with `recover`. `on_presence` is called when sessions join or leave; it
         implies `presence`. `await client.subscribe(…)` waits until the channel is joined; need not be awaited.
 
-        Never raises for what the gateway would refuse: then `ready` does.
+        Never raises for an invalid request: `ready` does.
         """
         if not callable(handler) or not (on_presence is None or callable(on_presence)):
             raise TypeError("subscribe: handler and on_presence must be callable")
@@ -103,9 +103,9 @@ class ChannelVerbs(Verbs):
         handler.ready.result()
 
     def handle(self, method: str, handler: Handler) -> Callable[[], None]:
-        """Answers the calls of other sessions to a method, in place of an earlier handler. Returns a function that removes it.
+        """Answers the calls of other sessions to a method, replacing an earlier handler. Returns its remover.
 
-        `handler(data, info)`, a function or coroutine function, runs once for each call; what it returns is the answer. An
+        `handler(data, info)`, a function or coroutine function, runs once for each call; its result is the answer. An
         exception becomes the error code HANDLER_FAILED, or its own `code` if it has one, such as a CallError.
         `info`: CallInfo. Raises RequestError for a malformed method.
         """

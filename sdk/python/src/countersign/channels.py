@@ -1,4 +1,4 @@
-"""What the gateway sends about channels: publications, and the answers to subscribes (PROTOCOL §10.3, §10.4)."""
+"""Messages about channels: publications, and the answers to subscribes (PROTOCOL §10.3, §10.4)."""
 from __future__ import annotations
 
 from .channel_joins import ChannelJoins
@@ -17,7 +17,7 @@ from .parse import (
 from .shapes import Joined, Position, Publication
 
 RETRY = 1.0
-"""Seconds before a refused subscribe is repeated if the gateway gives none."""
+"""Seconds before a refused subscribe is repeated if the gateway names none."""
 _TEMPORARY = frozenset({"UNAVAILABLE", "RATE_LIMITED"})
 
 
@@ -105,7 +105,7 @@ class Channels(ChannelJoins):
         handler.caught_up(joined, publications)
         at = state.position
         if not joined.recovered and at is not None and (at.epoch != joined.epoch or at.offset < joined.offset):
-            # The gateway goes on after the answer's position: the other handlers recover what lies between.
+            # The gateway continues after the answer's position: the other handlers recover the publications in between.
             self._join(state)
         self._catch_up_all(state)
 

@@ -1,4 +1,4 @@
-"""The members of each request, as the gateway checks them (PROTOCOL §4.2, §7.2, §10)."""
+"""Checks the members of each request like the gateway (PROTOCOL §4.2, §7.2, §10)."""
 from __future__ import annotations
 
 import re

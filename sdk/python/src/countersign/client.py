@@ -25,7 +25,7 @@ from .timing import CREDENTIAL, REQUEST
 
 
 class Connecting:
-    """Awaiting it waits for the end of the first try, and returns the client."""
+    """Awaiting it waits for the end of the first attempt, and returns the client."""
 
     def __init__(self, client: Client, tried: asyncio.Future[None]) -> None:
         self._client = client
@@ -40,8 +40,8 @@ class Client(ChannelVerbs):
     """A client that stays connected: it verifies every frame, sends heartbeats, answers challenges, reconnects by the rules
     of PROTOCOL §5.3, and repeats requests that a lost session left unanswered.
 
-    Listeners and handlers may call any method. What they raise changes nothing: it is reported by the event `error`, else by
-    `logging` ("countersign"). All methods belong to one event loop.
+    Listeners and handlers may call any method. Their exceptions do not affect the client: the event `error` reports them,
+    or `logging` ("countersign") without a listener. All methods belong to one event loop.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Client(ChannelVerbs):
     ) -> None:
         """`url`: ws:// or wss://, e.g. `wss://example.com/v1/ws`. `credential`: a Credential, a dict of one, or a function,
         asynchronous or not, that is called before each handshake, e.g. to get a ticket from a backend. `attributes`: shown to
-        operators; at most 16, names of 1 to 32 bytes, values of up to 128 bytes. Time-outs: seconds above 0.
+        operators; at most 16, names of 1 to 32 bytes, values of up to 128 bytes. Timeouts: seconds above 0.
 
-        Raises ValueError for another url, RequestError INVALID_MESSAGE for time-outs and attributes out of bounds.
+        Raises ValueError for another url, RequestError INVALID_MESSAGE for timeouts and attributes out of bounds.
         """
         super().__init__()
         if urlsplit(url).scheme not in ("ws", "wss"):
@@ -75,10 +75,10 @@ class Client(ChannelVerbs):
         )
         self._state: State = "disconnected"
         self._manager: SessionManager | None = None
-        """Between `connect` and `close`."""
+        """True between `connect` and `close`."""
         self._tried: asyncio.Future[None] | None = None
         self._closed: SessionManager | None = None
-        """Of the last `close`."""
+        """Belongs to the last `close`."""
         self._not_running = "call connect() first"
 
     @property
@@ -97,10 +97,10 @@ class Client(ChannelVerbs):
     # ── Life ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def connect(self) -> Connecting:
-        """Starts the client. It runs until `close`, or until a signed error means that reconnecting would not help.
+        """Starts the client. It runs until `close`, or until a signed error states that reconnecting would not help.
 
-        `await client.connect()` waits until the first try has ended: with a session, or with a failure that the event
-        `trouble` names. The client goes on trying, and requests wait for a session: so it raises nothing.
+        `await client.connect()` waits for the end of the first attempt: a session, or a failure that the event
+        `trouble` reports. It never raises: the client keeps trying, and requests wait for a session.
         """
         if self._manager is None or self._tried is None:
             self._tried = asyncio.get_running_loop().create_future()
@@ -114,8 +114,8 @@ class Client(ChannelVerbs):
             self._manager.wake()
 
     async def close(self) -> None:
-        """Stops. What was accepted before is sent first, as long as 5 s allow, then `bye`; returns when `bye` was answered,
-        or after 2 s. Requests without an answer by then fail with CLOSED. No handler runs again until the next `connect`."""
+        """Stops. Sends accepted messages within 5 s, then `bye`; returns when `bye` was answered, or after 2 s.
+        Requests without an answer by then fail with CLOSED. No handler runs again until the next `connect`."""
         if self._manager is not None:
             self._not_running = "the client was closed"
             manager = self._leave()
@@ -146,7 +146,7 @@ class Client(ChannelVerbs):
             self._tried.set_result(None)
 
     async def set_attributes(self, attributes: Mapping[str, str], *, timeout: float | None = None) -> None:
-        """Replaces the attributes that this client gives, also for its later sessions. Bounds as in the constructor.
+        """Replaces this client's own attributes, also for its later sessions. Bounds as in the constructor.
 
         Raises RequestError.
         """
@@ -156,7 +156,7 @@ class Client(ChannelVerbs):
         try:
             await self._ask("attributes", {ATTRIBUTES.name: given}, timeout, "ack", lambda _: None)
         except RequestError as error:
-            # With those of a ticket they may be too many. A handshake with them would fail.
+            # Together with those of a ticket they may be too many. A handshake with them would fail.
             if error.code == "INVALID_MESSAGE" and self._attributes is given:
                 self._attributes = previous
             raise

@@ -1,4 +1,4 @@
-"""What remains to do once a client was closed: send what was accepted before, send `bye`, and wait for its answer."""
+"""Closes a client: sends the accepted messages, then `bye`, and waits for its answer."""
 from __future__ import annotations
 
 import asyncio
@@ -11,8 +11,8 @@ from .timing import BYE, LAST_REQUESTS
 
 @dataclass(frozen=True)
 class ClosingHost:
-    """`has_unsent`: something that was accepted before has not been sent. `send_bye`: returns whether there is a session
-    that can answer it. `finish`: everything is over."""
+    """`has_unsent`: accepted messages are still unsent. `send_bye`: returns whether there is a session to answer it.
+    `finish`: the closing is complete."""
 
     has_unsent: Callable[[], bool]
     send_bye: Callable[[], bool]
@@ -20,7 +20,7 @@ class ClosingHost:
 
 
 class ClosingStage:
-    """`done` resolves when `bye` was answered, or after 5 s for what is unsent and 2 s for `bye`."""
+    """`done` resolves when `bye` was answered, or after 5 s for unsent messages and 2 s for `bye`."""
 
     def __init__(self, host: ClosingHost, timers: Timers) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -36,7 +36,7 @@ class ClosingStage:
         self.proceed()
 
     def proceed(self) -> None:
-        """Goes on once everything is sent. Called after each step that may have sent something."""
+        """Continues once everything is sent. Called after each step that may have sent messages."""
         if not self._has_sent_bye and not self._host.has_unsent():
             self._send_bye()
 
@@ -48,7 +48,7 @@ class ClosingStage:
             self.end()
 
     def end(self) -> None:
-        """`bye` was answered, or its time is over."""
+        """`bye` was answered, or timed out."""
         self._timers.clear("closing")
         if not self.done.done():
             self.done.set_result(None)

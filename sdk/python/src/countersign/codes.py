@@ -1,4 +1,4 @@
-"""What a signed error means for the session (PROTOCOL §5.3, rows 4 to 7; §7.3)."""
+"""The effect of a signed error on the session (PROTOCOL §5.3, rows 4 to 7; §7.3)."""
 from __future__ import annotations
 
 _STOPPING = frozenset(

@@ -24,7 +24,7 @@ class Connection:
         """Set once `bye` was sent."""
 
     def attach(self, socket: Socket) -> None:
-        """Sets the socket, which calls nobody before that."""
+        """Sets the socket, which makes no calls before that."""
         self._socket = socket
 
     def open(self, welcome: Welcome) -> None:
@@ -39,7 +39,7 @@ class Connection:
         return seq
 
     def send_request(self, encoded: Encoded) -> int:
-        """Signs and sends a request. Returns its `seq`. Raises RequestError if the gateway would refuse it for its size."""
+        """Signs and sends a request. Returns its `seq`. Raises RequestError if its size exceeds a limit."""
         seq, frame = self.session.sign(encoded, self.limits)
         self.send_frame(frame)
         return seq
@@ -51,7 +51,7 @@ class Connection:
         self._on_sent(frame)
 
     def end(self, code: int = 1000) -> None:
-        """Sends what is queued, then closes the socket."""
+        """Sends queued messages, then closes the socket."""
         self.is_over = True
         if self._socket is not None:
             self._socket.close(code)

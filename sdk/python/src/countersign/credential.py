@@ -27,7 +27,7 @@ class Credential:
 
     @property
     def ends_at(self) -> int | None:
-        """Unix milliseconds; None for a credential that does not state its end."""
+        """Unix milliseconds; None for a credential that does not state its expiry."""
         if isinstance(self.expires_at, str):
             try:
                 return round(datetime.datetime.fromisoformat(self.expires_at).timestamp() * 1000)

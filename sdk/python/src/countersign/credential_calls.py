@@ -13,7 +13,7 @@ from .errors import reason_of
 from .tasks import start
 
 MAX_HANGING = 4
-"""Calls that have not returned although their time was over. Above it a try fails without another call."""
+"""Calls that have not returned after their timeout. Above this number an attempt fails without another call."""
 
 
 class _Call:
@@ -36,7 +36,7 @@ class _Call:
 
 
 class CredentialCalls:
-    """Gets the credential for one attempt after another. A result that comes late is ignored."""
+    """Gets the credential for one attempt after another. A late result is ignored."""
 
     def __init__(self, option: CredentialOption, timeout: float) -> None:
         self._option = option
@@ -76,7 +76,7 @@ class CredentialCalls:
 
 
 async def _in_thread(function: Callable[[], Any]) -> object:
-    """Like `asyncio.to_thread`, in a daemon thread: one that never returns keeps no program from ending."""
+    """Like `asyncio.to_thread`, in a daemon thread: one that never returns does not keep the program from ending."""
     loop = asyncio.get_running_loop()
     result: asyncio.Future[object] = loop.create_future()
     context = contextvars.copy_context()
@@ -95,13 +95,13 @@ async def _in_thread(function: Callable[[], Any]) -> object:
         try:
             value = context.run(function)
         except BaseException as error:
-            # A future takes no StopIteration, and a SystemExit would end the loop instead of this try.
+            # A future takes no StopIteration, and a SystemExit would end the loop instead of this attempt.
             is_plain = isinstance(error, Exception) and not isinstance(error, StopIteration)
             fault = error if is_plain else RuntimeError(reason_of(error))
         try:
             loop.call_soon_threadsafe(settle, value, fault)
         except RuntimeError:
-            pass  # The loop is closed: nobody waits any more.
+            pass  # The loop is closed, and with it all waiters.
 
     threading.Thread(target=run, name="countersign-credential", daemon=True).start()
     return await result

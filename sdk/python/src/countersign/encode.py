@@ -1,4 +1,4 @@
-"""Encodes a request once, when it is made, so that what the gateway would refuse is refused here."""
+"""Encodes a request once, when it is made, so that invalid requests are refused here."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from .signing import TAIL_BYTES
 _MAX_DEPTH = 256
 """Levels of a value that is encoded before the limits are known."""
 MAX_TIMEOUT = (2**31 - 1) / 1000
-"""Seconds: the longest time-out, 24.8 days."""
+"""Seconds: the longest timeout, 24.8 days."""
 
 
 class Absent:
@@ -28,7 +28,7 @@ ABSENT = Absent()
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of PROTOCOL §11 that bound a request; the defaults hold for a gateway that states none."""
+    """The limits of PROTOCOL §11 that bound a request; the defaults apply to a gateway that states none."""
 
     frame_bytes: int = 65_536
     data_bytes: int = 32_768
@@ -36,7 +36,7 @@ class Limits:
 
     @staticmethod
     def of(stated: Mapping[str, float]) -> Limits:
-        """The limits that a welcome states."""
+        """The limits of a welcome."""
         default = Limits()
         return Limits(
             int(stated.get("frameBytes", default.frame_bytes)),
@@ -61,7 +61,7 @@ class Encoded:
 
 
 def encode_message(type_: str, members: Mapping[str, Any], max_depth: int = _MAX_DEPTH) -> Encoded:
-    """Encodes members that need no check of their own; those that are ABSENT are left out.
+    """Encodes members without separate checks; ABSENT ones are left out.
 
     Raises RequestError INVALID_MESSAGE with the path.
     """
@@ -78,7 +78,7 @@ def encode_message(type_: str, members: Mapping[str, Any], max_depth: int = _MAX
 
 
 def encode_request(type_: str, members: Mapping[str, Any], limits: Limits | None) -> Encoded:
-    """Encodes a request whose members are checked as the gateway does.
+    """Encodes a request, and checks its members like the gateway.
 
     `limits`: of the current session; None before the first one: then sizes are checked when it opens.
     Raises RequestError INVALID_MESSAGE or INVALID_CHANNEL with the path.
@@ -109,7 +109,7 @@ def require_within(encoded: Encoded, limits: Limits, seq: int = 1) -> None:
 
 
 def timeout_of(value: object, preset: float, path: str = "timeout") -> float:
-    """A time-out in seconds; infinity becomes the longest one. Raises RequestError for anything but a number above 0."""
+    """A timeout in seconds; infinity becomes the longest one. Raises RequestError for anything but a number above 0."""
     if value is None:
         return preset
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:

@@ -1,4 +1,4 @@
-"""Encodes a value as the gateway re-encodes it, and refuses what JSON or the gateway cannot take, with its path."""
+"""Encodes a value like the gateway, and refuses values that JSON or the gateway does not support, with their path."""
 from __future__ import annotations
 
 import json
@@ -12,7 +12,7 @@ from .errors import invalid
 from .strict_json import MAX_SAFE_INTEGER
 
 MAX_CHARACTERS = 16 * 2**20
-"""Of the encoded value of one request."""
+"""Characters of the encoded value of one request."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _BINARY = (bytes, bytearray, memoryview)
 
@@ -66,7 +66,7 @@ class _Encoder:
         self._parts.append(text)
 
     def encode(self, value: Any, path: str, level: int) -> None:
-        """`level`: of the container that holds the value."""
+        """`level`: of the container of the value."""
         if value is None:
             self._put("null", path)
         elif isinstance(value, bool):

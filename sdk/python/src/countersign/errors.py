@@ -42,7 +42,7 @@ class CalledError:
 
 
 class CallError(RequestError):
-    """A call failed. `error`: with CALL_FAILED, what the receiver answered.
+    """A call failed. `error`: with CALL_FAILED, the receiver's error.
 
     A handler of calls may raise one: its `code` and `message` become the answer.
     """
@@ -62,7 +62,7 @@ class CallError(RequestError):
 
 
 class ProtocolFault(Exception):
-    """The gateway sent what PROTOCOL does not allow. It ends the connection. `code`: a code of PROTOCOL §7.3."""
+    """The gateway violated PROTOCOL. This ends the connection. `code`: a code of PROTOCOL §7.3."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -75,7 +75,7 @@ def invalid(path: str, fault: str, code: str = "INVALID_MESSAGE") -> RequestErro
 
 
 def reason_of(error: BaseException) -> str:
-    """One line for people. The exception may be of any class, also one that cannot be shown."""
+    """One line for people. The exception may be of any class, even one that cannot be shown."""
     try:
         text = " ".join(str(error).split())
     except Exception:

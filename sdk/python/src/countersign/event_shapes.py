@@ -1,4 +1,4 @@
-"""What the listeners of a client's events receive. The event `state` gives a string, `direct` a Publication."""
+"""The values for listeners of a client's events. The event `state` gives a string, `direct` a Publication."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Fault:
-    """What a function of the application raised, and where: `listener:state`, `channel:chat`, `handle:kick`."""
+    """An exception of an application's function, and its source: `listener:state`, `channel:chat`, `handle:kick`."""
 
     error: BaseException
     source: str
@@ -88,7 +88,7 @@ class Subscribed:
 
 @dataclass(frozen=True)
 class Missed:
-    """Publications of a channel cannot be recovered: load the state that derives from it by other means."""
+    """Publications of a channel cannot be recovered: reload the state that derives from them by other means."""
 
     channel: str
 

@@ -14,7 +14,7 @@ from .mailbox import Mailbox
 LOGGER = logging.getLogger("countersign")
 Listener = Callable[[Any], Any]
 _LASTING = frozenset({"state", "error", "missed", "unsubscribed"})
-"""Events that are reported even if an earlier listener closes the client: they change what it keeps."""
+"""Events that are reported even if an earlier listener closes the client: they change lasting state."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class _Queued:
 
 
 class Dispatcher:
-    """Calls functions of the application after the client's own work, so that they find its state complete."""
+    """Calls functions of the application after the client's own work, so that they find its state consistent."""
 
     def __init__(self) -> None:
         self._queue: deque[_Queued] = deque()
@@ -39,7 +39,7 @@ class Dispatcher:
         self._schedule()
 
     def discard(self) -> None:
-        """Drops what is queued, the newest first: the client was closed."""
+        """Drops the queue, the newest call first: the client was closed."""
         queue, self._queue = self._queue, deque(each for each in self._queue if each.is_lasting)
         for each in reversed(queue):
             if not each.is_lasting and each.on_dropped is not None:
@@ -56,13 +56,13 @@ class Dispatcher:
             while self._queue:
                 self._queue.popleft().call()
         finally:
-            # A SystemExit of the application passes; the rest is not lost.
+            # A SystemExit of the application passes through; the rest is not lost.
             if self._queue:
                 self._schedule()
 
 
 class Emitter:
-    """An event emitter whose listeners cannot break it, nor each other. Listeners may be coroutine functions."""
+    """An event emitter whose listeners cannot break it or each other. Listeners may be coroutine functions."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, list[tuple[Listener, Mailbox[Any]]]] = {name: [] for name in get_args(EventName)}
@@ -123,7 +123,7 @@ class Emitter:
                 entry[1].put(value)
 
     def _fault(self, error: BaseException, source: str) -> None:
-        """Reports what a function of the application raised: to `error`, else to the log."""
+        """Reports an exception of a function of the application: to `error` listeners, or to the log."""
         if self._has_listeners("error") and source != "listener:error":
             self._emit("error", Fault(error, source))
         else:

@@ -1,4 +1,4 @@
-"""One handler of a channel: how far it is, and how it catches up with its channel."""
+"""One handler of a channel: its position, and how it catches up with its channel."""
 from __future__ import annotations
 
 import asyncio
@@ -12,11 +12,11 @@ from .mailbox import MAX_WAITING, Mailbox
 from .shapes import Joined, Position, PresenceChange, Publication
 
 MAX_BUFFERED = 1024
-"""Publications that are kept while a join is pending. A further recovery delivers those that were dropped."""
+"""Publications buffered while a join is pending. The next recovery delivers dropped ones."""
 
 
 def position_after(publication: Publication) -> Position:
-    """The position that a publication leads to."""
+    """The position of a publication."""
     return Position(publication.offset, publication.epoch)
 
 
@@ -34,7 +34,7 @@ def is_next(position: Position | None, publication: Publication) -> bool:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a handler wants: everything after a position, or the newest publications; and reports of presence."""
+    """The request of a handler: everything after a position, or the newest publications; and changes of presence."""
 
     recover: Position | None = None
     last: int | None = None
@@ -44,7 +44,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class HandlerHost:
-    """`dispatch`: queues a call of the application. `fault`: reports what it raised. `behind`: a handler must catch up."""
+    """`dispatch`: queues an application's call. `fault`: reports its exception. `behind`: a handler must catch up."""
 
     dispatch: Callable[[Callable[[], None]], None]
     fault: Callable[[BaseException, str], None]
@@ -67,7 +67,7 @@ class ChannelHandler:
         self.cursor = wanted.recover
         """The position up to which publications are queued for the handler."""
         self.position = wanted.recover
-        """The position of the last publication that the handler was called with."""
+        """The position of the last publication passed to the handler."""
         self.stage: Literal["live", "waiting", "catching"] = "live"
         self.request_seq: int | None = None
         self.is_active = True
@@ -75,7 +75,7 @@ class ChannelHandler:
         self._buffered: deque[Publication] = deque()
         self._has_overrun = False
         self.ready: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
-        # Nobody has to look at `ready`.
+        # The application may ignore `ready`.
         self.ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
 
     @property
@@ -84,7 +84,7 @@ class ChannelHandler:
         return self._queued >= MAX_WAITING
 
     def accept(self, publication: Publication) -> None:
-        """A publication of the channel. Those that the handler has had already are dropped."""
+        """A publication of the channel. Publications that the handler has already received are dropped."""
         if self.stage == "catching":
             if len(self._buffered) < MAX_BUFFERED:
                 self._buffered.append(publication)
@@ -98,7 +98,7 @@ class ChannelHandler:
                 self._deliver(publication)
 
     def fall_behind(self) -> None:
-        """It needs a subscribe of its own. What arrives until then comes with the answer."""
+        """It needs a subscribe of its own. The answer includes publications that arrive until then."""
         self.stage = "waiting"
         self.request_seq = None
 
@@ -129,7 +129,7 @@ class ChannelHandler:
             self.fall_behind()
 
     def _skip(self, joined: Joined, buffered: tuple[Publication, ...]) -> None:
-        """Nothing was recovered: goes on with what came since."""
+        """Nothing was recovered: continues with the publications since."""
         target = Position(joined.offset, joined.epoch)
         if buffered and buffered[0].epoch == target.epoch and buffered[0].offset <= target.offset:
             target = Position(buffered[0].offset - 1, target.epoch)
@@ -156,7 +156,7 @@ class ChannelHandler:
             self._move_to(at)
 
     def presence_changed(self, change: PresenceChange) -> None:
-        """Who joined and left the channel."""
+        """Sessions joined and left the channel."""
         presence = self._presence
         if presence is not None:
             self._host.dispatch(lambda: presence.put(change) if self.is_active else None)
@@ -194,7 +194,7 @@ class ChannelHandler:
         self._host.fault(error, f"channel:{self.channel}")
 
     def pause(self) -> None:
-        """The client was closed: what is queued is dropped, and is recovered after the next `connect`."""
+        """The client was closed: drops the queue, which is recovered after the next `connect`."""
         self._mailbox.clear()
         if self._queued > 0:
             self._queued = 0
@@ -209,6 +209,6 @@ class ChannelHandler:
         self.fail(error)
 
     def fail(self, error: RequestError) -> None:
-        """Rejects `ready`, if it is not settled."""
+        """Rejects `ready`, unless it is settled."""
         if not self.ready.done():
             self.ready.set_exception(error)

@@ -12,7 +12,7 @@ HEARTBEAT = encode_message("heartbeat", {})
 
 
 class Heartbeats:
-    """`on_silence`: nothing came within the time after a heartbeat."""
+    """`on_silence`: nothing arrived within the time after a heartbeat."""
 
     def __init__(self, timers: Timers, on_silence: Callable[[Connection], None]) -> None:
         self._timers = timers
@@ -37,11 +37,11 @@ class Heartbeats:
         connection.send(HEARTBEAT)
 
     def probe(self, connection: Connection) -> None:
-        """Asks now whether the session is alive."""
+        """Checks now whether the session is alive."""
         self._beat(connection, PROBE_ANSWER)
 
     def heard(self) -> None:
-        """A verified frame came."""
+        """A verified frame arrived."""
         self._timers.clear("silence")
 
     def stop(self) -> None:

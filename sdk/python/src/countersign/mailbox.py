@@ -23,7 +23,7 @@ class Overflow(Exception):
 class Mailbox(Generic[T]):
     """The values for one function, in order. A coroutine function works on one value at a time.
 
-    What the function raises is given to `report` and changes nothing else.
+    Exceptions of the function are passed to `report` and have no other effect.
     """
 
     def __init__(self, function: Callable[[T], Any], report: Report) -> None:
@@ -34,7 +34,7 @@ class Mailbox(Generic[T]):
         self._is_overflowing = False
 
     def put(self, value: T) -> None:
-        """Calls the function now, or when it has finished with the values before."""
+        """Calls the function now, or after the previous values."""
         if self._task is None:
             result = self._start(value)
             if result is not None:
@@ -46,7 +46,7 @@ class Mailbox(Generic[T]):
             self._report(Overflow(f"{MAX_WAITING:,} values wait for it; newer ones are dropped"))
 
     def clear(self) -> None:
-        """Drops what waits."""
+        """Drops waiting values."""
         self._waiting.clear()
 
     def _start(self, value: T) -> Awaitable[Any] | None:

@@ -1,4 +1,4 @@
-"""The sessions from one `connect` to its `close`: one after another, for a moment two of them (PROTOCOL §4.5)."""
+"""The sessions from one `connect` to its `close`: one after another, briefly two (PROTOCOL §4.5)."""
 from __future__ import annotations
 
 import asyncio
@@ -117,7 +117,7 @@ class SessionManager:
         purpose = self.attempts.succeeded()
         if purpose == "renew" and previous is not None and previous.welcome is not None:
             if welcome.expires_at <= previous.welcome.expires_at:
-                # It gained nothing, so it is not renewed again (PROTOCOL §4.5).
+                # The renewal gained nothing, so it is not repeated (PROTOCOL §4.5).
                 connection.end_with_bye()
                 return
         connection.open(welcome)
@@ -189,7 +189,7 @@ class SessionManager:
     # ── The end ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def proceed(self) -> None:
-        """Something was sent, which a closed client may have waited for."""
+        """A message was sent, which a closed client may have waited for."""
         if self.closing is not None:
             self.closing.proceed()
 
@@ -204,7 +204,7 @@ class SessionManager:
             self.closing.end()
 
     def close(self) -> None:
-        """Sends what was accepted, then `bye`, as long as 5 s and 2 s allow."""
+        """Sends accepted messages, then `bye`, within 5 s and 2 s."""
         if self._is_over or self.closing is not None:
             return
         self.host = None
@@ -216,7 +216,7 @@ class SessionManager:
         self.closing.begin()
 
     async def wait_closed(self) -> None:
-        """Returns when `close` has done its work."""
+        """Returns when `close` has finished."""
         if self.closing is None:
             return
         await asyncio.shield(self.closing.done)

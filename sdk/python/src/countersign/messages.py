@@ -1,4 +1,4 @@
-"""What a client does with each signed message (PROTOCOL §5.3, rows 4 to 11)."""
+"""The effects of signed messages on a client (PROTOCOL §5.3, rows 4 to 11)."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ def handle(manager: SessionManager, connection: Connection, message: Message) ->
     elif type_ == "error":
         _error(manager, connection, message)
     elif connection is not manager.current:
-        # PROTOCOL §10.3: a replaced session's publications come again in the new one, and so do its answers.
+        # PROTOCOL §10.3: a replaced session's publications arrive again in the new one, and so do its answers.
         return
     elif type_ == "reconnect":
         # The next session is opened first; its welcome ends this one (PROTOCOL §7.1).

@@ -1,4 +1,4 @@
-"""Reads what the gateway sends. A member of a wrong type raises ProtocolFault; unknown members are ignored."""
+"""Reads messages of the gateway. A member of a wrong type raises ProtocolFault; unknown members are ignored."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -98,7 +98,7 @@ def publications_of(message: Message, channel: str, epoch: str) -> tuple[Publica
 
 
 def joined_of(message: Message) -> Joined:
-    """What `subscribed` states."""
+    """The contents of `subscribed`."""
     return Joined(bool_of(message, "recovered"), int_of(message, "offset"), text_of(message, "epoch"))
 
 

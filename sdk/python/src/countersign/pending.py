@@ -1,4 +1,4 @@
-"""The requests that are not answered yet."""
+"""Unanswered requests."""
 from __future__ import annotations
 
 import asyncio
@@ -10,18 +10,18 @@ from .errors import CallError, Outcome, RequestError
 from .parse import Message, called_error_of, optional_int, optional_text
 
 MAX_PENDING = 256
-"""Requests that may be open at the same time."""
+"""Bound of concurrent requests."""
 _REPEAT = 1.0
 _REPEAT_MIN, _REPEAT_MAX = 0.1, 30.0
-"""Seconds before an unavailable request is repeated: if the gateway gives none, and its bounds."""
+"""Seconds before an unavailable request is repeated: if the gateway names none, and its bounds."""
 _REPEATED = frozenset({"publish", "call"})
-"""These have an idempotency key, and a second one by the caller would have another."""
+"""These have an idempotency key, and a repeat by the caller would have another one."""
 
 
 @dataclass(eq=False)
 class Request:
-    """A request until its answer. `is_sent`: in the current session, and not answered there. `may_have_run`: of an attempt
-    that is over. `refusal`: the answer to the last attempt, if it was UNAVAILABLE."""
+    """A request until its answer. `is_sent`: in the current session, without an answer there. `may_have_run`: in an
+    earlier attempt. `refusal`: the answer to the last attempt, if it was UNAVAILABLE."""
 
     encoded: Encoded
     timeout: float
@@ -112,7 +112,7 @@ class Pending:
             request.answer.set_result(answer)
 
     def refuse(self, re: int, error: Message, send: Callable[[Request], None]) -> None:
-        """An error answers the request `re`. What is UNAVAILABLE and has a key is sent again, until it times out."""
+        """An error answers the request `re`. A keyed request that is UNAVAILABLE is sent again, until it times out."""
         request = self._by_seq.pop(re, None)
         if request is None:
             return
@@ -140,7 +140,7 @@ class Pending:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether a request has never been sent, or waits to be sent again."""
+        """Whether a request was never sent, or waits to be sent again."""
         return any(not (request.is_sent or request.answer.done()) for request in self._pending)
 
     def fail_all(self, code: str, message: str) -> None:

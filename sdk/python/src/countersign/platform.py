@@ -1,4 +1,4 @@
-"""What the client uses of the world around it, apart from the clock, which is the event loop's. Tests give their own."""
+"""The client's environment, except the clock, which is the event loop's. Tests provide their own."""
 from __future__ import annotations
 
 import random

@@ -1,4 +1,4 @@
-"""Sessions that a newer one has replaced (PROTOCOL §4.5)."""
+"""Sessions replaced by a newer one (PROTOCOL §4.5)."""
 from __future__ import annotations
 
 from .connection import Connection
@@ -7,11 +7,11 @@ from .timers import Timers
 from .timing import RETIRE
 
 MAX_RETIRED = 4
-"""Replaced sessions that are kept at the same time. The oldest ends at once."""
+"""Most replaced sessions. Above, the oldest ends at once."""
 
 
 class RetiredSessions:
-    """Each is kept until the calls that it received are answered: a `bye` before would fail them. Then it ends."""
+    """Keeps each until its received calls are answered: an earlier `bye` would fail them. Then it ends."""
 
     def __init__(self, calls: ServedCalls, timers: Timers) -> None:
         self._calls = calls

@@ -17,7 +17,7 @@ from .tasks import start
 Handler = Callable[[Any, CallInfo], Any]
 
 MAX_RUNNING = 256
-"""Calls of one method that its handler works on at the same time. Above it a call is answered with BUSY."""
+"""Concurrent calls of one method. Above it a call is answered with BUSY."""
 
 
 def _error(code: str, message: str) -> dict[str, str]:
@@ -50,7 +50,7 @@ class CallHandlers:
         self._handlers: dict[str, Handler] = {}
 
     def add(self, method: str, handler: Handler) -> Callable[[], None]:
-        """Sets the handler of a method, in place of an earlier one. Returns a function that removes it."""
+        """Sets the handler of a method, replacing an earlier one. Returns a function that removes it."""
         self._handlers[method] = handler
 
         def off() -> None:
@@ -115,7 +115,7 @@ class ServedCalls:
         self._answer(connection, method, info, data=result)
 
     def _answer(self, connection: Connection, method: str, info: CallInfo, **members: Any) -> None:
-        """Sends an answer. One that the gateway would refuse becomes an error."""
+        """Sends an answer, or an error if the gateway would refuse the answer."""
         if connection.is_over or connection.bye_seq is not None:
             if "error" not in members:
                 lost = f"the result of {method} was not sent: the session of the call is over"
@@ -130,7 +130,7 @@ class ServedCalls:
         connection.send_request(answer)
 
     def is_running(self, connection: Connection) -> bool:
-        """Whether a handler still works for this session; one that asks for itself does not count."""
+        """Whether a handler still runs for this session; one that asks for itself does not count."""
         return any(
             used is connection and task is not asyncio.current_task()
             for task, (_, used) in self._running.items()

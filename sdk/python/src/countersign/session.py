@@ -20,7 +20,7 @@ _MAX_AUTHENTICATE_BYTES = 4096
 
 @dataclass(frozen=True)
 class Challenged:
-    """The first challenge came; `answer` is the authenticate frame."""
+    """The first challenge arrived; `answer` is the authenticate frame."""
 
     answer: str
 
@@ -59,7 +59,7 @@ class Session:
     def sign(self, encoded: Encoded, limits: Limits | None = None) -> tuple[int, str]:
         """Signs a message as the next frame; returns its `seq` and the frame.
 
-        Raises RequestError if the gateway would refuse it by `limits`: then it takes no `seq`.
+        Raises RequestError if it exceeds `limits`; it then uses no `seq`.
         """
         if self._keys is None:
             raise RuntimeError("the session is not open yet")
@@ -75,7 +75,7 @@ class Session:
         return encode_message("challengeResponse", {"challengeToken": token, "challengeSignature": proof})
 
     def receive(self, frame: str) -> Received:
-        """Verifies and decodes the next frame. Raises ProtocolFault; then the connection has to be dropped."""
+        """Verifies and decodes the next frame. Raises ProtocolFault: drop the connection then."""
         if self._keys is None or not (self._is_open or self._has_tail(frame)):
             return self._receive_unsigned(decode(frame))
         message = decode(verify(self._keys.server_key, frame), self._depth)

@@ -1,4 +1,4 @@
-"""What the client returns and gives to handlers. Times are Unix milliseconds, as on the wire, unless stated otherwise."""
+"""Results and arguments of handlers. Times are Unix milliseconds, as on the wire, unless stated otherwise."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Publication:
-    """A publication on a channel. `publisher`: the clientId that published it; None for one that came over HTTP."""
+    """A publication on a channel. `publisher`: clientId of the publisher; None for a publication over HTTP."""
 
     channel: str
     offset: int
@@ -30,7 +30,7 @@ class Publication:
 
 @dataclass(frozen=True)
 class Joined:
-    """How a channel was joined. `recovered`: every publication after the wanted position is delivered."""
+    """How a channel was joined. `recovered`: every publication after the requested position is delivered."""
 
     recovered: bool
     offset: int
@@ -49,7 +49,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Validation:
-    """Whether a license key is valid (PROTOCOL §7.2). Decide by `valid` only; `code` is the reason."""
+    """Whether a license key is valid (PROTOCOL §7.2). Use only `valid` to decide; `code` is the reason."""
 
     valid: bool
     code: str
@@ -62,7 +62,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class History:
-    """Publications that are still kept, oldest first. `more`: older ones are kept too; get them with `before`.
+    """Publications of a history, oldest first. `more`: the history has older ones; get them with `before`.
 
     `offset` and `epoch` are the position of the newest publication of the list, 0 if the list is empty.
     """
@@ -84,7 +84,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Presence:
-    """The sessions in a channel. A `count` above the number of `sessions` means that not all fitted."""
+    """The sessions in a channel. If `count` exceeds the number of `sessions`, the list is not complete."""
 
     channel: str
     count: int
@@ -93,7 +93,7 @@ class Presence:
 
 @dataclass(frozen=True)
 class PresenceChange:
-    """Who joined and left a channel, at most once a second. A hint and no log: it is eventually consistent."""
+    """Sessions that joined and left a channel, at most once a second. A hint, not a log: eventually consistent."""
 
     channel: str
     count: int
@@ -123,7 +123,7 @@ class SessionList:
 
 @dataclass(frozen=True)
 class CallInfo:
-    """About a call that a handler answers. `from_`: the caller's clientId; None for a call over HTTP."""
+    """Details of a call for its handler. `from_`: the caller's clientId; None for a call over HTTP."""
 
     call_id: str
     expires_at: int

@@ -28,7 +28,7 @@ class SessionKeys:
 
 
 def require_token(token: object) -> str:
-    """PROTOCOL §4.1: only challenge tokens are signed, so a false gateway cannot obtain other signatures.
+    """PROTOCOL §4.1: only challenge tokens are signed, so a fake gateway cannot obtain other signatures.
 
     Raises ProtocolFault.
     """

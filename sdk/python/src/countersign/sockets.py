@@ -8,20 +8,20 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Closed:
-    """How a connection ended, for people. `retry_after`: seconds that the gateway asked to wait; a hint."""
+    """How a connection ended, for people. `retry_after`: delay requested by the gateway in seconds; a hint."""
 
     reason: str
     retry_after: float = 0.0
 
 
 class Socket(Protocol):
-    """A WebSocket that opens by itself. After `close` it calls nobody."""
+    """A WebSocket that opens by itself. After `close` it makes no calls."""
 
     def send(self, text: str) -> None:
         """Queues one text message. It never raises."""
 
     def close(self, code: int = 1000) -> None:
-        """Sends what is queued, then closes. A second call has no effect."""
+        """Sends queued messages, then closes. A second call has no effect."""
 
     async def wait_closed(self, seconds: float) -> None:
         """Returns once the socket is closed, or after a time."""

@@ -24,7 +24,7 @@ def _float(text: str) -> float:
 
 
 def _int(text: str) -> float:
-    """Numbers count as IEEE 754 doubles, so an integer above 2^53-1 is what a double makes of it."""
+    """Numbers count as IEEE 754 doubles, so an integer above 2^53-1 is rounded to a double."""
     if len(text) <= 16:
         value = int(text)
         if abs(value) <= MAX_SAFE_INTEGER:
@@ -37,7 +37,7 @@ def _constant(text: str) -> NoReturn:
 
 
 class _Pairs:
-    """Keeps the members of the object that was closed last: at the end that is the outermost one."""
+    """Keeps the members of the last closed object: at the end that is the outermost one."""
 
     def __init__(self) -> None:
         self.last: list[tuple[str, Any]] = []
@@ -48,7 +48,7 @@ class _Pairs:
 
 
 def _check(value: Any, max_depth: int) -> None:
-    """Depth, the outermost object being level 1, and surrogates that are not paired."""
+    """Checks depth, the outermost object being level 1, and unpaired surrogates."""
     waiting: list[tuple[Any, int]] = [(value, 1)]
     while waiting:
         each, level = waiting.pop()
@@ -66,7 +66,7 @@ def _check(value: Any, max_depth: int) -> None:
 
 
 def decode(text: str, max_depth: int = 32) -> dict[str, Any]:
-    """The message that a text holds. `max_depth`: levels, the message's own object being the first.
+    """The message in a text. `max_depth`: levels, the message's own object being the first.
 
     Raises ProtocolFault.
     """

@@ -28,17 +28,17 @@ class Subscription:
     def ready(self) -> Awaitable[Joined]:
         """Resolves when the channel is joined for the first time. Raises RequestError if it is refused."""
         ready = asyncio.shield(self._handler.ready)
-        # Nobody has to look at it.
+        # The application may ignore it.
         ready.add_done_callback(lambda each: each.cancelled() or each.exception())
         return ready
 
     @property
     def position(self) -> Position | None:
-        """The position of the last publication that the handler was called with; None before the first join."""
+        """The position of the last publication passed to the handler; None before the first join."""
         return self._handler.position
 
     def unsubscribe(self) -> None:
-        """The handler does not run again, not even for what has arrived. The channel is left with its last handler."""
+        """Removes the handler, even for publications that have arrived. The last handler leaves the channel."""
         self._leave()
 
     def __await__(self) -> Generator[Any, None, Subscription]:

@@ -1,4 +1,4 @@
-"""Tasks that nobody awaits. The event loop itself keeps only weak references to them."""
+"""Tasks that are not awaited. The event loop itself keeps only weak references to them."""
 from __future__ import annotations
 
 import asyncio

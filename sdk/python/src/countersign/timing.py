@@ -1,4 +1,4 @@
-"""Time-outs in seconds, and the delays between connection attempts."""
+"""Timeouts in seconds, and the delays between connection attempts."""
 from __future__ import annotations
 
 HEARTBEAT_ANSWER = 10.0
@@ -12,21 +12,21 @@ STALE_ATTEMPT = 2.0
 STABLE_SESSION = 10.0
 """A session that lasted this time counts as stable."""
 LAST_REQUESTS = 5.0
-"""How long a closed client may take to send what it accepted before."""
+"""Time for a closed client to send accepted messages."""
 BYE = 2.0
-"""How long a closed client waits for the answer to its `bye`."""
+"""Time for which a closed client waits for the answer to its `bye`."""
 SOCKET_CLOSE = 0.5
-"""How long a closed client waits for its socket after `bye` was answered."""
+"""Time for which a closed client waits for its socket after `bye` was answered."""
 RETIRE = 30.0
-"""How long a replaced session is kept for the calls that its handlers still answer: the longest time of a call."""
+"""Life of a replaced session whose handlers still answer calls: the longest time of a call."""
 CREDENTIAL = 15.0
 REQUEST = 10.0
 CALL_MIN, CALL_MAX = 0.1, 30.0
-"""Bounds of the time that a call gives its receiver."""
+"""Bounds of the receiver's time for a call."""
 CALL_GRACE = 3.0
-"""How much later than its own time the gateway's answer to a call may come (PROTOCOL: at most 2 s), and its way here."""
+"""Extra time for the gateway's answer to a call (PROTOCOL: at most 2 s), and its way here."""
 WAKE_SPREAD = 1.0
-"""Spread of the clients that are woken at one moment."""
+"""Spread of clients that are woken at the same moment."""
 
 _RENEW_BEFORE = 60.0
 _RENEW_SHARE = 0.25
@@ -44,7 +44,7 @@ def renew_after(life: float) -> float:
 def backoff(failures: int, random: float, hinted: float = 0.0) -> float:
     """Seconds before the next attempt, with full jitter (PROTOCOL §5.3).
 
-    `failures`: in a row, from 1. `random`: from 0 to 1. `hinted`: seconds that the gateway asked for.
+    `failures`: in a row, from 1. `random`: from 0 to 1. `hinted`: seconds requested by the gateway.
     """
     longest = min(_BACKOFF_CAP, _BACKOFF_BASE * 2.0 ** min(failures - 1, 16))
     return max(float(random * longest), min(hinted, _HINT_CAP))

@@ -16,9 +16,9 @@ from .sockets import Closed
 from .tasks import start
 
 MAX_MESSAGE_BYTES = 2 * 2**20
-"""Of one received message: the largest frame that a gateway can be configured for, and a list."""
+"""Bytes of one received message: the largest configurable frame, and a list."""
 MAX_QUEUED_FRAMES = 2048
-"""Frames that wait to be written. A gateway that does not read them is given up."""
+"""Most frames waiting to be written. A gateway that does not read them is given up."""
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 
@@ -48,7 +48,7 @@ class WebSocketTransport:
         self._has_work.set()
 
     def close(self, code: int = 1000) -> None:
-        """Sends what is queued, then closes."""
+        """Sends queued messages, then closes."""
         if self._close_code is not None:
             return
         self._close_code = code
@@ -69,7 +69,7 @@ class WebSocketTransport:
 
     async def _run(self) -> None:
         try:
-            # The protocol has heartbeats of its own, and frames are too small to be worth compressing.
+            # The protocol has its own heartbeats, and frames are too small for compression to pay off.
             socket = await websockets.connect(
                 self._url,
                 subprotocols=[websockets.Subprotocol(PROTOCOL)],

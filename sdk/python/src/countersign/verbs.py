@@ -1,4 +1,4 @@
-"""The requests of a client. Each has one answer. One that the gateway would refuse is refused before it is sent."""
+"""The requests of a client. Each has one answer. Invalid requests are refused before they are sent."""
 from __future__ import annotations
 
 from abc import abstractmethod
@@ -24,7 +24,7 @@ from .timing import CALL_GRACE, CALL_MAX, CALL_MIN
 T = TypeVar("T")
 PositionLike = Position | Mapping[str, Any]
 Target = Mapping[str, str]
-"""`{"client_id": …}` or `{"session_id": …}`; the names of the wire, `clientId` and `sessionId`, are fine too."""
+"""`{"client_id": …}` or `{"session_id": …}`; the names of the wire, `clientId` and `sessionId`, are accepted, too."""
 _NAMES = {"client_id": "clientId", "session_id": "sessionId"}
 
 
@@ -34,7 +34,7 @@ def position_from(value: PositionLike | None) -> Any:
 
 
 def _target_of(to: object) -> object:
-    """The receiver of a call with the names of the wire. What is none, or two, is left to the checks."""
+    """The receiver of a call with the names of the wire. Other values are left to the checks."""
     if not isinstance(to, Mapping) or len(to) != 1:
         return to
     return {_NAMES.get(name, name): value for name, value in to.items()}
@@ -81,7 +81,7 @@ class Verbs(Emitter):
 
         `channel`: 1 to 128 of letters, digits, `_`, `.`, `:`, `-`. `data`: any value that JSON can represent, None included;
         it is encoded now. `idempotency_key`: 1 to 64 characters; pass one to repeat a publish that timed out, within 5
-        minutes. The error's `outcome` states whether the data may have been published, its `path` where data is wrong.
+        minutes. The error's `outcome` states whether the data may have been published, its `path` locates invalid data.
         """
         key = self._new_key() if idempotency_key is None else idempotency_key
         members = {"channel": channel, "data": data, "idempotencyKey": key}
@@ -90,7 +90,7 @@ class Verbs(Emitter):
     async def validate(
         self, *, service_id: str, key: str, hwid: str | None = None, timeout: float | None = None
     ) -> Validation:
-        """Checks whether a license key is valid for a hardware id now. Decide by the result's `valid` only.
+        """Checks whether a license key is valid for a hardware id now. Use only the result's `valid` to decide.
 
         `service_id`: an identifier. `key` and `hwid`: 1 to 256 bytes each.
         """
@@ -109,7 +109,7 @@ class Verbs(Emitter):
         before: PositionLike | None = None,
         timeout: float | None = None,
     ) -> History:
-        """The newest publications of a channel that are still kept, oldest first, or those just before a position.
+        """The newest publications in a channel's history, oldest first, or those just before a position.
 
         `limit`: 1 to 100, default 20. Needs the permission to subscribe, not a subscription.
         """
@@ -130,7 +130,7 @@ class Verbs(Emitter):
     ) -> SessionList:
         """The live sessions of a client, e.g. its game servers. Needs a `call` permission for a method of that client.
 
-        `limit`: 1 to 100, default 50. `after`: the `next` of the list before.
+        `limit`: 1 to 100, default 50. `after`: the `next` of the previous list.
         """
         members = {"clientId": client_id, "limit": _optional(limit), "after": _optional(after)}
         return await self._ask("sessions", members, timeout, "sessions", sessions_of)
