@@ -1,4 +1,5 @@
 import type { CallHandler } from './answers.js'
+import { Causes } from './causes.js'
 import type { Wanted } from './channel-handler.js'
 import { ClientChannels } from './channels.js'
 import { type Encoded, encodeRequest, type RequestLimits, type RequestType } from './encode.js'
@@ -40,6 +41,8 @@ export abstract class LastingVerbs extends Verbs {
   protected attributes: Attributes | undefined
   /** The newest attributes, which the current session may not have accepted yet. */
   #newAttributes: Attributes | undefined
+  /** Why channels were refused. */
+  readonly #denials = new Causes()
 
   /** @throws RequestError for attributes that the gateway would refuse */
   constructor(attributes: Attributes | undefined) {
@@ -52,7 +55,9 @@ export abstract class LastingVerbs extends Verbs {
       emit: (name, event, onDropped) => this.emit(name, event, onDropped),
       dispatch: (call, onDropped) => this.dispatcher.push(call, onDropped),
       call: (handler, channel) => callSafely(handler, error => this.fault(error, `channel:${channel}`)),
-      denied: reason => this.onTrouble(reason, 1),
+      denied: reason => {
+        if (this.#denials.isNew(reason)) this.onTrouble(reason, 1)
+      },
       retryJoinsAfter: ms => this.retryJoinsAfter(ms)
     })
   }
@@ -144,6 +149,7 @@ export abstract class LastingVerbs extends Verbs {
 
   /** A session was opened: joins the channels, and sends attributes that no session has accepted in time. */
   protected onWelcome(welcome: Welcome): void {
+    this.#denials.clear()
     this.clientChannels.restart(welcome)
     const attributes = this.#newAttributes
     if (attributes !== undefined && attributes !== this.attributes) this.#sendAttributes(attributes).catch(() => {})

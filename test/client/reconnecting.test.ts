@@ -164,6 +164,23 @@ t.test('a denied channel is one line on the console', async t => {
   t.same(lines, ['PERMISSION_DENIED for channel x: subscribe: no permission for channel x'])
 })
 
+t.test('bug: a channel that was refused again was reported again', async t => {
+  const { gateway, client, timers, lines, socket } = await connectToFakeGateway(t)
+  const refuse = () => client.subscribe('a b', () => {}).ready.catch(() => {})
+  await Promise.all([refuse(), refuse()])
+  t.match(lines, [/^INVALID_CHANNEL for channel a b: /])
+  t.equal(lines.length, 1)
+  const lost = nextEvent(client, 'lost')
+  socket.terminate()
+  await lost
+  timers.advance(250)
+  const open = nextEvent(client, 'welcome')
+  await acceptSession(gateway)
+  await open
+  await refuse()
+  t.equal(lines.length, 2, 'again in another session')
+})
+
 t.test('sessions that end at once are opened ever more slowly', async t => {
   const { gateway, client, socket, timers } = await connectToFakeGateway(t)
   let next = socket
