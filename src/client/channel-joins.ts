@@ -55,7 +55,6 @@ export class ChannelJoins {
     if (refusal === undefined) this.#addHandler(added)
     else {
       added.stop(refusal)
-      this.host.emit('unsubscribed', { channel, code: refusal.code })
       this.host.denied(refusalOf(channel, refusal).message)
     }
     return {

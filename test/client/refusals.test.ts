@@ -170,6 +170,18 @@ t.test('refuses a channel in `ready`, which nobody has to look at', async t => {
   t.match(await client.subscribe('c', () => {}).ready, { offset: 0, recovered: false }, 'the session is up')
 })
 
+t.test('bug: a handler that was refused here made its joined channel look unsubscribed', async t => {
+  const client = await connected(t)
+  client.on('trouble', () => {})
+  client.on('unsubscribed', ({ channel, code }) => t.fail(`${code} for ${channel}`))
+  const received: unknown[] = []
+  await client.subscribe('c', ({ data }) => received.push(data)).ready
+  await t.rejects(client.subscribe('c', () => {}, { last: 0 }).ready, { code: 'INVALID_MESSAGE', path: 'last' })
+  await client.publish('c', 1)
+  await client.heartbeat()
+  t.same(received, [1], 'the other handler is still joined')
+})
+
 t.test('bug: a repeated publish had the data of its last attempt', async t => {
   const { client, receive } = await connectToFakeGateway(t)
   const data = { n: 1 }
