@@ -15,8 +15,8 @@ from .shapes import Joined, Position
 @dataclass(frozen=True)
 class ChannelsHost:
     """`send`: sends a message in the current session and returns its `seq`, None without one. `denied`: a channel was
-    refused permanently. `later`: calls after seconds, by a name. `emit`: an event, its value, and a callback for the case that
-    the client is closed before it is reported."""
+    refused permanently. `later`: calls after seconds, by a name. `emit`: an event, its value, and a callback that runs
+    instead if the client was closed."""
 
     send: Callable[[str, Mapping[str, Any]], int | None]
     emit: Callable[..., None]
