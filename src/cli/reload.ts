@@ -1,16 +1,13 @@
 import type { Server } from 'node:http'
-import { createSecureContext, Server as TlsServer } from 'node:tls'
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyBaseLogger } from 'fastify'
+import { readCertificate } from '../config/certificate.js'
 import type { Config } from '../config/load.js'
-import { readBoundedFile } from '../config/read-file.js'
 import { logLevels } from '../config/schema.js'
 import { readLogLevel, rereadWaitMs, type Sources } from '../config/sources.js'
 import { messageOf } from './errors.js'
 
 /** SIGHUP: reads the certificate and the log level again. No session ends, and no other setting changes. */
-
-/** More than any certificate chain. */
-const certificateBytes = 1024 * 1024
 
 export interface Reloaded {
   readonly config: Config
@@ -19,17 +16,11 @@ export interface Reloaded {
   readonly server: Server
 }
 
-function read(file: string): Buffer {
-  return readBoundedFile(file, certificateBytes, rereadWaitMs)
-}
-
 /** Open connections keep the old certificate. All connections keep it if the new pair does not match. */
 function reloadCertificate({ config: { tls }, logger, server }: Reloaded): void {
   if (tls === undefined || !(server instanceof TlsServer)) return
   try {
-    const files = { cert: read(tls.certFile), key: read(tls.keyFile) }
-    createSecureContext(files)
-    server.setSecureContext(files)
+    server.setSecureContext(readCertificate(tls, rereadWaitMs))
     logger.info({ certFile: tls.certFile }, 'the certificate was read again')
   } catch (error) {
     const files = `${tls.certFile} and ${tls.keyFile}`

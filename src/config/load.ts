@@ -1,5 +1,6 @@
 import type { TProperties, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
+import type { CertificateFiles } from './certificate.js'
 import { ConfigError } from './config-error.js'
 import { type OriginRule, originRuleOf } from './origins.js'
 import { checkRules, isRedis, presencePatterns, splitList, trustedProxies } from './rules.js'
@@ -41,7 +42,7 @@ export interface Config {
   readonly trustProxy: readonly string[]
   readonly allowedOrigins: OriginRule
   readonly allowInsecureHttp: boolean
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
+  readonly tls: CertificateFiles | undefined
   readonly drainMs: number
   readonly heartbeatIntervalSeconds: number
   readonly heartbeatTimeoutSeconds: number

@@ -3,6 +3,7 @@ import type { EventEmitter } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import type { Certificate } from '../config/certificate.js'
 import type { Descriptors } from './descriptors.js'
 import { normalizeForwardedFor } from './forwarded-for.js'
 import { trackRequests } from './request-tracker.js'
@@ -38,7 +39,7 @@ export function webSocketUpgradesOf(server: object): EventEmitter {
 
 export interface NodeServerOptions {
   readonly timeouts: ServerTimeouts
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  readonly tls: Certificate | undefined
   /** Whether `x-forwarded-for` is read. */
   readonly hasTrustedProxy: boolean
   readonly sockets: UnverifiedSockets

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { type CertificateFiles, readCertificate } from '../config/certificate.js'
 import { type ApiErrorCode, apiErrors } from '../errors.js'
 import type { BoundedLog } from '../log/bounded-log.js'
 import type { HttpEdge } from './edge.js'
@@ -20,7 +20,7 @@ export interface ServerOptions {
   readonly host: string
   /** Addresses or CIDR ranges of the proxies whose `x-forwarded-*` headers are trusted. */
   readonly trustProxy: readonly string[]
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
+  readonly tls: CertificateFiles | undefined
   /** A pino logger; absent: nothing is logged. */
   readonly logger: FastifyBaseLogger | undefined
   /** Counts refused requests for the log, and peers that are above a rate. */
@@ -41,12 +41,12 @@ export interface ServerOptions {
 export function createServer(options: ServerOptions): FastifyInstance {
   const { logger, tls, trustProxy, edge, boundedLog, depth, timeouts = defaultTimeouts } = options
   const unparsed = refuseUnparsed(options, () => server)
-  const files = tls && { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }
+  const certificate = tls && (tls.content ?? readCertificate(tls))
   const server: FastifyInstance = Fastify({
     ...(logger === undefined ? {} : { loggerInstance: logger, logController: new RequestLog(boundedLog.requests) }),
     serverFactory: handler =>
       createNodeServer(handler, {
-        ...{ ...edge, timeouts, tls: files, hasTrustedProxy: trustProxy.length > 0 },
+        ...{ ...edge, timeouts, tls: certificate, hasTrustedProxy: trustProxy.length > 0 },
         onConnect: unparsed.connect
       }),
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],

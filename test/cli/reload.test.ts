@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t from 'tap'
 import WebSocket from 'ws'
+import { readCertificate } from '../../src/config/certificate.js'
 import { run, tempDir } from '../helper/process.js'
 import { writeTlsFiles } from '../helper/tls-files.js'
 import { until } from '../helper/until.js'
@@ -65,4 +67,14 @@ t.test('bug: SIGHUP and SIGUSR2 stopped the gateway', { timeout: 60_000 }, async
   socket.terminate()
   program.child.kill('SIGTERM')
   t.match(await program.ended, { code: 0 })
+})
+
+t.test('bug: a certificate in a pipe that nobody writes to kept the gateway from starting, in silence', async t => {
+  const dir = tempDir(t)
+  const { cert, key } = writeTlsFiles(dir)
+  const pipe = join(dir, 'pipe.pem')
+  execFileSync('mkfifo', [pipe])
+  const files = { certFile: pipe, keyFile: key }
+  t.throws(() => readCertificate(files, 1), { message: `${pipe} is a pipe that nobody wrote to within 0.001 s` })
+  t.match(readCertificate({ certFile: cert, keyFile: key }), { cert: /BEGIN CERTIFICATE/, key: /BEGIN PRIVATE KEY/ })
 })

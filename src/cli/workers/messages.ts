@@ -1,3 +1,4 @@
+import type { Certificate } from '../../config/certificate.js'
 import type { Sources } from '../../config/sources.js'
 import type { MetricValues } from '../../metrics.js'
 
@@ -11,6 +12,8 @@ export interface WorkerSetup {
   readonly number: number
   readonly count: number
   readonly port: number
+  /** The last good one: the files may hold another by now. */
+  readonly certificate?: Certificate | undefined
   /** SIGHUP may have changed it. */
   readonly logLevel: string
 }

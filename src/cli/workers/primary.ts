@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import closeWithGrace from 'close-with-grace'
+import { type Certificate, readCertificate } from '../../config/certificate.js'
 import type { Config } from '../../config/load.js'
-import type { Sources } from '../../config/sources.js'
+import { rereadWaitMs, type Sources } from '../../config/sources.js'
 import { greeting } from '../greeting.js'
 import type { ProcessLog } from '../process-log.js'
 import { listenForReload, reloadLogLevel } from '../reload.js'
@@ -48,7 +49,11 @@ async function claimPort({ host, port }: Config): Promise<number> {
   return address.port
 }
 
-function createPool({ sources, log, count, resources }: PrimaryOptions, port: number): WorkerPool {
+function createPool(
+  { sources, log, count, resources }: PrimaryOptions,
+  port: number,
+  certificate: () => Certificate | undefined
+): WorkerPool {
   const { logger } = log
   const spawn = createSpawn(heapOptions(count, resources, [...process.execArgv, process.env['NODE_OPTIONS'] ?? '']))
   const onError = (error: unknown) => logger.error({ err: error }, 'could not add the metrics of workers')
@@ -64,13 +69,25 @@ function createPool({ sources, log, count, resources }: PrimaryOptions, port: nu
     metrics.render().then(text => worker.send({ type: 'rendered', text }), onError)
   }
 
+  const setupOf = (number: number) => {
+    return { sources, number, count, port, certificate: certificate(), logLevel: logger.level }
+  }
   const pool: WorkerPool = new WorkerPool({
     ...timers,
     ...{ count, spawn, received, log: logger },
-    setup: number => ({ type: 'setup', setup: { sources, number, count, port, logLevel: logger.level } }),
+    setup: number => ({ type: 'setup', setup: setupOf(number) }),
     ended: pid => metrics.ended(pid)
   })
   return pool
+}
+
+/** @returns undefined if it cannot be used: the workers, which read it too, log why */
+function rereadCertificate({ tls }: Config): Certificate | undefined {
+  try {
+    return tls && readCertificate(tls, rereadWaitMs)
+  } catch {
+    return undefined
+  }
 }
 
 interface Stopping {
@@ -113,10 +130,12 @@ function stopOnSignal({ config, log: { logger } }: PrimaryOptions, pool: WorkerP
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
   const { config, sources, log, count } = options
   process.on('unhandledRejection', new UnhandledRejections(log.logger).record)
-  const pool = createPool(options, await claimPort(config))
+  let certificate = config.tls && readCertificate(config.tls)
+  const pool = createPool(options, await claimPort(config), () => certificate)
   const { stopped, uninstall } = stopOnSignal(options, pool)
   listenForReload(log.logger, () => {
     reloadLogLevel({ sources, logger: log.logger })
+    certificate = rereadCertificate(config) ?? certificate
     pool.reload()
   })
   const started = await pool.start()

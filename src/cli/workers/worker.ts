@@ -34,9 +34,10 @@ function finite(all: readonly MetricValues[]): MetricValues[] {
 }
 
 /** Opens the store and composes the gateway; connections are accepted with the message `listen`. */
-async function prepare({ sources, number, count, port, logLevel }: WorkerSetup): Promise<void> {
+async function prepare({ sources, number, count, port, certificate, logLevel }: WorkerSetup): Promise<void> {
   const { config: configured } = loadSources(sources)
-  const config = { ...configured, port, logLevel }
+  const tls = configured.tls && certificate && { ...configured.tls, content: certificate }
+  const config = { ...configured, port, logLevel, tls }
   const log = openLog(config, { worker: number }, true)
   // The heaps of all are alike.
   if (number === 1) warnOfHeap(config, log)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createClient } from '../../../src/client/node.js'
 import { tempDir } from '../../helper/process.js'
+import { writeTlsFiles } from '../../helper/tls-files.js'
 import { until } from '../../helper/until.js'
 import { connectWire, type Wire } from '../../helper/wire.js'
 import { adminToken, startWorkers, type Workers } from './helper.js'
@@ -112,4 +113,17 @@ t.test('SIGHUP reaches every worker, and one that starts later', { timeout: 120_
     await fetch(`${gateway.url}/livez`, { headers: { connection: 'close' } })
     return isDebug()
   })
+})
+
+t.test('bug: after a bad certificate on disk a killed worker was not replaced', { timeout: 120_000 }, async t => {
+  const { cert, key } = writeTlsFiles(tempDir(t))
+  const settings = { COUNTERSIGN_TLS_CERT: cert, COUNTERSIGN_TLS_KEY: key }
+  const { gateway, lines, replace, pids } = await startWorkers(t, 2, settings)
+  writeFileSync(cert, 'no certificate')
+  gateway.child.kill('SIGHUP')
+  await until('both keep the old one', () => gateway.stdout().split('the old certificate stays').length === 3)
+  const before = pids().get(2)
+  await replace(2)
+  t.not(pids().get(2), before)
+  t.equal(lines('a worker serves').length, 3, 'its replacement has the old one, too')
 })
