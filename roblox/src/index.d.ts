@@ -78,7 +78,7 @@ declare namespace Countersign {
   }
 
   interface SubscribeOptions {
-    /** The position of the last known publication: later ones are delivered. For the first subscription to a channel. */
+    /** The position of the last known publication: later ones are delivered. */
     recover?: Position
     /** 1 to 512: how many of the newest publications are delivered first. Not together with `recover`. */
     last?: number
