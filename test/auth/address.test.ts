@@ -27,7 +27,7 @@ t.test('bug: an address with a port had a count of its own', async t => {
   t.equal(parseAddress('[fe80::1%eth0]:1'), 'fe80::1')
 })
 
-t.test('bug: each text that is no address had a count of its own', async t => {
+t.test('bug: each invalid address had its own count', async t => {
   for (const text of [
     'attacker',
     '',

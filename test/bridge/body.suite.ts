@@ -6,7 +6,7 @@ import { frame, open, permissions, startTwo } from './harness.js'
 
 /** The form of a request (PROTOCOL §9.3, §9.4 a). */
 export function bodySuite(t: Test, openStore: OpenStoreForTest): void {
-  t.test('(a) refuses an invalid body, signed and bound to its poll, and runs nothing of it', async t => {
+  t.test('(a) refuses an invalid body, signed and bound to its poll, and runs no message of it', async t => {
     const two = await startTwo(t, openStore)
     const wire = await open(two)
     const beat = (seq = wire.seq) => wire.sign({ type: 'heartbeat', seq })

@@ -32,7 +32,7 @@ export function heldPollSuite(t: Test, openStore: OpenStoreForTest): void {
     t.equal(first.frames.length + second.frames.length, 12 + 2)
   })
 
-  t.test('ends the session on an ack above what was sent', async t => {
+  t.test('ends the session on an ack above the sent frames', async t => {
     const wire = await open(await startTwo(t, openStore))
     const answer = await wire.exchange([], { ack: 7 })
     t.equal(answer.status, 404)

@@ -32,7 +32,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       return { store, gateway, startAnother, wire, narrow }
     }
 
-    t.test('wakes the held poll with `unsubscribed` for each lost channel; the session goes on', async t => {
+    t.test('wakes the held poll with `unsubscribed` for each lost channel; the session continues', async t => {
       const { store, gateway, startAnother, wire, narrow } = await start(t)
       const other = await startAnother()
       const held = wire.exchange([], { wait: 25 })

@@ -29,7 +29,7 @@ t.test('bug: a reply that was read before another, and applied after it, brought
   }
 })
 
-t.test('bug: a commit whose reply settled before that of an earlier exchange hid what the exchange had claimed', t => {
+t.test('bug: a commit whose reply settled before that of an earlier exchange hid the claims of the exchange', t => {
   const state = new SessionState({} as BridgeStore, 's', 1000)
   const claims = [{ seq: 3, owner: 'i' }]
   const committed = stateOf({ version: 2, sent: 3, frames: ['frame 2', 'frame 3'] })

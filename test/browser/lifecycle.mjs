@@ -63,7 +63,7 @@ export async function checkLifecycle({ executablePath, args, check, startGateway
       await context.close()
     })
 
-    await check('a page that was frozen is back within 3 s, with what it missed', async () => {
+    await check('a frozen page is back within 3 s, with the publications that it missed', async () => {
       const { context, page, create } = await open()
       await create()
       await connected(page, 10_000)
@@ -93,7 +93,7 @@ export async function checkLifecycle({ executablePath, args, check, startGateway
       await context.close()
     })
 
-    await check('runs without what Safari 15.0 lacks', async () => {
+    await check('runs without features that Safari 15.0 lacks', async () => {
       const { context, page, create } = await open()
       await page.evaluate(() => {
         for (const [owner, name] of [

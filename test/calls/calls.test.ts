@@ -37,7 +37,7 @@ function suite(t: Test, { start }: Combination): void {
     t.notOk('data' in (await second.outcome))
   })
 
-  t.test('returns a receiver’s error, and reports that there is no receiver', async t => {
+  t.test('returns a receiver’s error, and reports a missing receiver', async t => {
     const { caller, receiver } = await start(t)
     const asker = await caller()
     const { wire, sessionId } = await receiver()
@@ -66,7 +66,7 @@ function suite(t: Test, { start }: Combination): void {
     }
   })
 
-  t.test('refuses what is malformed, and the session goes on', async t => {
+  t.test('refuses malformed calls, and the session continues', async t => {
     const { caller, receiver } = await start(t)
     const asker = await caller({ call: ['*'] })
     const { wire, sessionId } = await receiver()
@@ -100,7 +100,7 @@ function suite(t: Test, { start }: Combination): void {
     t.match(await outcome, { type: 'called', data: 'x'.repeat(32_000) })
   })
 
-  t.test('bug: a target with a member that the wire does not have called somebody all the same', async t => {
+  t.test('bug: a call to a target with an unknown member was sent', async t => {
     const { caller, receiver } = await start(t)
     const asker = await caller()
     const { wire, sessionId } = await receiver()

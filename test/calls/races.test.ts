@@ -80,7 +80,7 @@ async function setUp(t: Test, openStore: OpenStoreForTest, options: SetupOptions
 const answer = (data: string): CallOutcome => ({ kind: 'answered', sessionId: 's', result: { data } })
 
 for (const [kind, openStore] of Object.entries(stores)) {
-  t.test(`bug: a repeat of a call that goes on to another session waits with it, ${kind}`, async t => {
+  t.test(`bug: a repeat of a call that moves to another session waits with it, ${kind}`, async t => {
     let repeated: Promise<CallOutcome> | undefined
     let hasJoined = false
     const setup = await setUp(t, openStore, {

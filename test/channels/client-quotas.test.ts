@@ -63,7 +63,7 @@ t.test('counts an amount until its end, and at most one bucket longer', async t 
   t.equal(ledger.used(9000), 0, 'never less than nothing')
 })
 
-t.test('counts what a publication adds to a history, and what it drops from it', async t => {
+t.test('counts bytes that a publication adds to a history and drops from it', async t => {
   const { clock, quotas, publish } = start()
   publish('a', 6000)
   const droppedAt = clock.now()
@@ -112,7 +112,7 @@ t.test('logs one line per owner, quota and minute, and counts every refusal', as
   t.match(lines[2], { clientId: 'a', refusedSince: 49 })
 })
 
-t.test('instances add up what a client uses', async t => {
+t.test('instances add up the use of a client', async t => {
   const clock = createClock()
   const shared = new SharedAmounts()
   const one = start(shared, clock)
@@ -182,7 +182,7 @@ t.test('an amount that is freed on another instance, before its own has sent it,
   t.equal(one.quotas.used('a', 'historyBytes'), 1000)
 })
 
-t.test('counts what a ticket does for its client and for all tickets of its token', async t => {
+t.test('counts the use of a ticket for its client and for all tickets of its token', async t => {
   const { quotas, publish, lines } = start()
   const owners = (client: string) => `${client},tickets:tok_1`
   publish(owners('a'), 9000)
@@ -199,7 +199,7 @@ t.test('counts what a ticket does for its client and for all tickets of its toke
   t.equal(quotas.mayCreateChannel('e'), true)
 })
 
-t.test('remembers a bounded number of owners, those that use nothing last', async t => {
+t.test('remembers a bounded number of owners, and forgets idle ones first', async t => {
   const { publish, quotas } = start()
   publish('busy', 10_000)
   quotas.mayCreateChannel('idle')

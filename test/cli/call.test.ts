@@ -45,7 +45,7 @@ t.test('prints the reply of one session, and how long it took', async t => {
   t.same(runs, [{ a: [1] }, null, undefined, 'once'])
 })
 
-t.test('reports what went wrong, and whether it may have run', async t => {
+t.test('reports the failure, and whether the method may have run', async t => {
   const { client } = await serve(t)
   const call = (...args: string[]) => ['call', '--to-client', 'game', ...args]
   t.match(await bad(t, 1, call('fail')), /^countersign: the receiver answered PLAYER_GONE: not here\n$/)

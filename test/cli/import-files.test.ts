@@ -269,7 +269,7 @@ t.test('bug: unknown columns and members are named beside a known one', async t 
   t.notMatch(faultsOf('SECRET-1,SECRET-2\n', 'csv').join(), /SECRET/, 'a first row without a known column may be data')
 })
 
-t.test('bug: licenses create --key - keeps no byte order mark, and refuses what nobody sees', async t => {
+t.test('bug: licenses create --key - kept byte order marks and invisible characters', async t => {
   const create = async (stdin: string, ...args: string[]) => {
     const sent: unknown[] = []
     const result = await cli(['licenses', 'create', 'shop', ...args], {

@@ -87,7 +87,7 @@ t.test('reports a refused license with its line and discards the import', async 
   t.equal(fake.names().at(-1), 'DELETE /imp_1')
 })
 
-t.test('Ctrl-C ends the import and discards what was sent', async t => {
+t.test('Ctrl-C ends the import and discards the sent licenses', async t => {
   const controller = new AbortController()
   const fake = await fakeImports(t, (call, nth) => {
     if (call.endsWith('/licenses') && nth === 2) controller.abort()

@@ -34,7 +34,7 @@ function createValidator(gateway: Gateway) {
 }
 
 for (const [kind, openStore] of Object.entries(stores)) {
-  t.test(`${kind}: bug: an export could not be imported again, because it had nothing of the keys`, async t => {
+  t.test(`${kind}: bug: an export could not be imported again, because it contained no hashes of keys`, async t => {
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
     const gateway = await startGateway(t, { store, clock })

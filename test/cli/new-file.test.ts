@@ -62,7 +62,7 @@ t.test('bug: of two exports to one file one put the unfinished file of the other
   t.ok(existsSync(`${file}.part`), 'the file of the third one is not removed')
 })
 
-t.test('bug: what a full disk took in part counted as written', async t => {
+t.test('bug: a partial write to a full disk counted as complete', async t => {
   let written = ''
   const piecewise = (_handle: number, bytes: Uint8Array, offset: number) => {
     const piece = Buffer.from(bytes).subarray(offset, offset + 2)

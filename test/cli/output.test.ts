@@ -4,7 +4,7 @@ import { serveHttp, startCommands } from './helper.js'
 
 const { env, good } = await startCommands(t)
 
-t.test('escapes control characters in what clients sent', async t => {
+t.test('escapes control characters in texts from clients', async t => {
   const items = [{ clientId: 'x', attributes: { app: '\u001b[2Jgone\u202e\n' } }]
   const url = await serveHttp(t, (_request, response) => response.end(JSON.stringify({ items })))
   const out = await good(t, ['clients', 'list', '--url', url])

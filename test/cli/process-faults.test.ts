@@ -21,7 +21,7 @@ function runFaulty(t: Test): Promise<RunningGateway> {
   return runGateway(t, join(folder, 'data'), { NODE_OPTIONS: `--import=file://${preload}` })
 }
 
-t.test('an unhandled rejection is logged with its stack and counted, and the process goes on', async t => {
+t.test('an unhandled rejection is logged with its stack and counted, and the process continues', async t => {
   const gateway = await runFaulty(t)
   gateway.child.kill('SIGWINCH')
   await until('its line', () => gateway.stdout().includes('nothing handled it'))

@@ -81,7 +81,7 @@ for (const [name, read] of Object.entries(files)) {
     }
   })
 
-  t.test(`a ${name} that is no file, or far too large, is refused`, async t => {
+  t.test(`a ${name} that is not a file, or far too large, is refused`, async t => {
     const folder = tempDir(t)
     mkdirSync(join(folder, name))
     t.throws(() => read(folder, () => {}), ConfigError)

@@ -12,7 +12,7 @@ function pageAt(url = ''): object {
   return url.includes('after=') ? { items: [item] } : { items: [], unreadable: [...ids, 'x\u001b[2J'], next: 'c9' }
 }
 
-t.test('bug: lists and exports left out records that do not open without a word', async t => {
+t.test('bug: lists and exports silently omitted unreadable records', async t => {
   const url = await serveHttp(t, (request, response) => {
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify(pageAt(request.url)))

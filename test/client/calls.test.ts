@@ -48,7 +48,7 @@ t.test('rejects with the error of the receiver or of the gateway', async t => {
   t.equal(client.state, 'connected')
 })
 
-t.test('refuses locally what the gateway would refuse', async t => {
+t.test('refuses locally requests that the gateway would refuse', async t => {
   const { client, socket } = await connectToFakeGateway(t)
   socket.on('message', () => t.fail('nothing is sent'))
   const refused: [Promise<unknown>, string][] = [

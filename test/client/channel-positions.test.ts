@@ -203,7 +203,7 @@ t.test('joins with the newest publications, once', async t => {
   )
 })
 
-t.test('a handler of a joined channel gets the newest publications, and the others miss nothing', async t => {
+t.test('a handler of a joined channel gets the newest publications, and the others miss no publication', async t => {
   const { sent, got, publication, subscribed, subscribe } = createChannels()
   subscribe()
   subscribed(4)

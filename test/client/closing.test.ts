@@ -10,7 +10,7 @@ import { acceptSession, connectToFakeGateway, sign, startFakeGateway } from './f
 const all = { subscribe: ['*'], publish: ['*'] }
 const settled = () => new Promise(resolve => setImmediate(resolve))
 
-t.test('resolves when bye is acknowledged, after the answers to what was sent', async t => {
+t.test('resolves when bye is acknowledged, after the answers to sent requests', async t => {
   const gateway = await startGateway(t)
   const client = createClientOf(t, gateway, { credential: await gateway.createClient(all) })
   const open = nextEvent(client, 'welcome')
@@ -45,7 +45,7 @@ t.test('resolves after 2 s without an answer to bye', async t => {
   t.same(timers.running(), [])
 })
 
-t.test('sends what was accepted without a session, if one opens within 5 s', async t => {
+t.test('sends requests accepted without a session, if one opens within 5 s', async t => {
   const gateway = await startFakeGateway(t)
   const { client, timers } = createManualClient(t, gateway.url)
   client.connect()
@@ -62,7 +62,7 @@ t.test('sends what was accepted without a session, if one opens within 5 s', asy
   t.same(timers.running(), [])
 })
 
-t.test('what cannot be sent within 5 s fails as unsent', async t => {
+t.test('requests that cannot be sent within 5 s fail as unsent', async t => {
   const { client, timers } = createManualClient(t, 'ws://127.0.0.1:1', { credential: () => new Promise(() => {}) })
   client.connect()
   const failure = client.publish('c', 1).catch((error: unknown) => error)
@@ -96,7 +96,7 @@ async function publishThree(gateway: Gateway, channel: string): Promise<void> {
   for (const data of [1, 2, 3]) await gateway.publish({ channel, data })
 }
 
-t.test('bug: what had arrived when a handler closed the client never reached it', async t => {
+t.test('bug: publications that had arrived when a handler closed the client never reached it', async t => {
   const gateway = await startGateway(t)
   const client = createClientOf(t, gateway, { credential: await gateway.createClient(all) })
   const received: string[] = []
@@ -120,7 +120,7 @@ t.test('bug: what had arrived when a handler closed the client never reached it'
   )
 })
 
-t.test('bug: what had arrived on an own channel when a listener closed the client never reached it', async t => {
+t.test('bug: publications on an own channel that had arrived when a listener closed the client were lost', async t => {
   const gateway = await startGateway(t)
   const client = createClientOf(t, gateway, { credential: await gateway.createClient({ clientId: 'page' }) })
   const received: unknown[] = []

@@ -34,7 +34,7 @@ t.test('bug: a ticket endpoint that never answers hung the client for ever', asy
   await open
 })
 
-t.test('bug: a credential function that threw what cannot be read ended the process', async t => {
+t.test('bug: a credential function that threw an unreadable value ended the process', async t => {
   const gateway = await startFakeGateway(t)
   const { client } = createManualClient(t, gateway.url, { credential: () => Promise.reject(Object.create(null)) })
   const trouble = nextEvent(client, 'trouble')
@@ -104,7 +104,7 @@ t.test('accepts the answer of fetch, and names its status', async t => {
   t.match(await nextEvent(client, 'welcome'), { clientId: 'page' })
 })
 
-t.test('names what is wrong with a credential, without its secret', async t => {
+t.test('names the fault of a credential, without its secret', async t => {
   const wrong: [unknown, RegExp][] = [
     [undefined, /the credential is undefined/],
     [

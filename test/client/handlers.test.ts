@@ -7,7 +7,7 @@ import { acceptSession } from './fake-gateway.js'
 
 /** Handlers of calls, with a gateway whose calls a test writes. */
 
-t.test('answers with what the handler returns or resolves with', async t => {
+t.test('answers with the value or resolved promise of the handler', async t => {
   const { client, call, result, faults } = await connectCaller(t)
   const infos: unknown[] = []
   client.handle<number>('double', (data, info) => {
@@ -27,7 +27,7 @@ t.test('answers with what the handler returns or resolves with', async t => {
   t.same(faults, [])
 })
 
-t.test('answers with an error for what a handler throws, and for a method without a handler', async t => {
+t.test('answers with an error if a handler throws, and for a method without a handler', async t => {
   const { client, call, result, faults } = await connectCaller(t)
   client.handle('throw', () => {
     throw new Error('x'.repeat(600))

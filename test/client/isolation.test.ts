@@ -101,14 +101,14 @@ t.test('once and off', async t => {
   t.same(calls, ['once'])
 })
 
-t.test('bug: a listener of an event that there is not was never called, without a word', async t => {
+t.test('bug: a listener of an unknown event was silently never called', async t => {
   const { client } = createManualClient(t, 'ws://127.0.0.1:1')
   const on = client.on.bind(client) as (name: string, listener: () => void) => unknown
   t.throws(() => on('message', fail), { name: 'TypeError', message: /^no event message: there are state, welcome, / })
   t.throws(() => on('toString', fail), TypeError)
 })
 
-t.test('no handler runs after unsubscribe, not even for what has already arrived', async t => {
+t.test('no handler runs after unsubscribe, not even for publications that have already arrived', async t => {
   const { client, socket, receive } = await connectToFakeGateway(t)
   const received: string[] = []
   const first = client.subscribe('c', ({ data }) => {

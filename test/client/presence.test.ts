@@ -10,7 +10,7 @@ import { connectToFakeGateway, sign } from './fake-gateway.js'
 
 const all = { subscribe: ['*'], publish: ['*'], presence: ['lobby*', 'other'] }
 
-t.test('lists who is in a channel, and reports who joins and leaves', async t => {
+t.test('lists the sessions in a channel, and reports joins and leaves', async t => {
   const gateway = await startGateway(t, { config: { presence: ['lobby'] } })
   const connect = async (permissions: object = all): Promise<CountersignClient> =>
     createClientOf(t, gateway, {
@@ -63,7 +63,7 @@ t.test('lists who is in a channel, and reports who joins and leaves', async t =>
   t.throws(() => watcher.subscribe('lobby', () => {}, { onPresence: 1 as unknown as () => void }), TypeError)
 })
 
-t.test('what onPresence throws is reported, and it does not run after unsubscribe', async t => {
+t.test('errors of onPresence are reported, and it does not run after unsubscribe', async t => {
   const { client, socket, receive } = await connectToFakeGateway(t)
   const faults: string[] = []
   client.on('error', ({ source }) => faults.push(source))

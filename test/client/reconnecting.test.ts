@@ -140,7 +140,7 @@ t.test('a cause is reported again after a session, and each cause once', async t
   t.same(lines.slice(2), ['UNAVAILABLE: m'])
 })
 
-t.test('names what usually is wrong with a url', async t => {
+t.test('names the usual fault of a url', async t => {
   const gateway = await startGateway(t)
   const credential = await gateway.createClient()
   for (const [url, reason] of [

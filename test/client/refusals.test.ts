@@ -65,7 +65,7 @@ const badData: [name: string, data: unknown, path: string, message: RegExp][] = 
   ]
 ]
 
-t.test('bug: data that the gateway refuses ended the session, or stopped the client for good', async t => {
+t.test('bug: data that the gateway refuses ended the session, or stopped the client permanently', async t => {
   const client = await connected(t)
   for (const [name, data, path, message] of badData) {
     await t.rejects(
@@ -154,7 +154,7 @@ t.test('bug: an infinite time-out failed at once', async t => {
   t.same(lines, [])
 })
 
-t.test('refuses a channel in `ready`, which nobody has to look at', async t => {
+t.test('refuses a channel in `ready`, which may be ignored', async t => {
   const client = await connected(t)
   const troubles: string[] = []
   client.on('trouble', ({ reason }) => troubles.push(reason))

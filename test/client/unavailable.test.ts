@@ -83,7 +83,7 @@ t.test('a publish without an answer fails with an unknown outcome, one that was 
   t.match(await unsent, { code: 'TIMEOUT', outcome: 'unsent' })
 })
 
-t.test('a validate that is unavailable fails at once: it is no publish', async t => {
+t.test('an unavailable validate fails at once, unlike a publish', async t => {
   const connected = await connectToFakeGateway(t)
   const failure = connected.client.validate({ serviceId: 's', key: 'k' }).catch((error: unknown) => error)
   const { seq } = await receive(connected)

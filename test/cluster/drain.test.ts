@@ -32,7 +32,7 @@ const alone = { announceStop: async () => {}, exist: async () => false }
 const among = { announceStop: async () => {}, exist: async () => true }
 const minuteMs = 60_000
 
-t.test('begins each participant, and asks nobody to reconnect when the drain time is 0', async t => {
+t.test('begins each participant, and asks no session to reconnect when the drain time is 0', async t => {
   const begun: string[] = []
   const { sessions, asked } = createSessions(1)
   const drain = createDrain({ sessions, others: among, drainMs: 0 })

@@ -14,7 +14,7 @@ function start() {
   return { clock, pauses, detector, beat }
 }
 
-t.test('beats in time are no pause', async t => {
+t.test('timely beats do not count as a pause', async t => {
   const { detector, beat, pauses } = start()
   for (const ms of [1000, 900, 2000, pauseMs]) {
     beat(ms)

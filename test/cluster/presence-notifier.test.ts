@@ -63,7 +63,7 @@ t.test('joins the changes of a channel once for all watchers, and leaves with th
   t.same(received, [])
 })
 
-t.test('sends at most once a second, and not what a session did itself', async t => {
+t.test('sends at most once a second, and omits a session’s own changes', async t => {
   const { notifier, received, watcher, change, pass } = start()
   for (const id of ['a', 'b']) {
     const each = watcher(id)
@@ -117,7 +117,7 @@ t.test('a channel that cannot be joined is not watched', async t => {
   t.equal(calls.length, 2)
 })
 
-t.test('joins again what was lost', async t => {
+t.test('joins lost channels again', async t => {
   const { notifier, calls, watched, state, watcher, pass } = start()
   await notifier.watch('c', watcher('a'))
   notifier.lost(name)

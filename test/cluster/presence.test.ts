@@ -84,7 +84,7 @@ t.test('changes that wait are bounded', async t => {
 
 const joinedBy = (...ids: string[]) => ids.map(sessionId => ({ channel: 'c', sessionId, clientId: 'c' }))
 
-t.test('announces changes of channels of which somebody wants them', async t => {
+t.test('announces changes of watched channels', async t => {
   const { store, channels, tracker } = createTracker()
   store.touch = async () => ({ joined: joinedBy('a', 'b'), left: joinedBy('b', 'gone') })
   tracker.joined(peer, 'c')

@@ -28,7 +28,7 @@ t.test('refuses UTF-16, with and without its mark', async t => {
   }
 })
 
-t.test('refuses what is not valid UTF-8, without repeating it', async t => {
+t.test('refuses invalid UTF-8, without quoting it', async t => {
   const bytes = Buffer.concat([Buffer.from(`${text}COUNTERSIGN_ADMIN_TOKEN=hunter2`), Buffer.from([0xe9, 0x0a])])
   t.throws(() => readEnvFile(write(t, bytes)), { message: /\.env: is not valid UTF-8/ })
   t.throws(() => readEnvFile(write(t, bytes)), { message: /^(?!.*hunter2)/ })

@@ -18,7 +18,7 @@ t.test('https://*.example.com matches every subdomain, and nothing else', async 
   }
 })
 
-t.test('a * elsewhere is refused with what to write instead', async t => {
+t.test('a * elsewhere is refused, with a correction', async t => {
   for (const wrong of [
     ...['https://*', 'https://a.*.example.com', 'https://*example.com', 'https://example.*', '*.example.com'],
     ...[
@@ -54,7 +54,7 @@ t.test('null is an origin only when it is written', async t => {
   t.notOk(isListedOrigin(['https://a.example'], 'null'))
 })
 
-t.test('a fault names what to write for an origin that no browser sends', async t => {
+t.test('a fault names the correction of an origin that no browser sends', async t => {
   for (const [wrong, right] of [
     ['https://a.example/', 'write https://a.example'],
     ['HTTPS://A.example:443', 'write https://a.example'],

@@ -32,7 +32,7 @@ t.test('reads at most the limit of a file', async t => {
   t.throws(() => readBoundedFile(join(dir, 'missing'), 3), { code: 'ENOENT' })
 })
 
-t.test('bug: a pipe that nobody writes hung the start', async t => {
+t.test('bug: a pipe without a writer blocked the start', async t => {
   const path = pipe('silent')
   t.throws(() => readBoundedFile(path, 3, shortMs), { message: 'is a pipe that nobody wrote to within 0.05 s' })
   const writer = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)

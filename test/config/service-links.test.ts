@@ -19,7 +19,7 @@ function injectedFor(service: string): Record<string, string> {
   }
 }
 
-t.test('ignores what Kubernetes injects for any Service, with one warning that suggests what to do', async t => {
+t.test('ignores variables that Kubernetes injects for Services, with one warning and advice', async t => {
   for (const service of ['countersign', 'countersign-redis', 'countersign-api', 'countersign-port', 'countersign-2']) {
     const { config, warnings } = loadConfig(injectedFor(service))
     t.equal(config.port, 8080, service)

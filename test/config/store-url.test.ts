@@ -46,7 +46,7 @@ t.test('a password that reaches into the path is a fault', async t => {
   t.doesNotThrow(() => loadConfig({ ...secrets, COUNTERSIGN_STORE: 'redis://u:p@ss@h' }))
 })
 
-t.test('bug: a database that is no number was taken', async t => {
+t.test('bug: a database that is not a number was accepted', async t => {
   const secrets = {
     COUNTERSIGN_MASTER_KEY: Buffer.alloc(32, 9).toString('base64'),
     COUNTERSIGN_ADMIN_TOKEN: 'x'.repeat(40)

@@ -84,7 +84,7 @@ t.test('bug: unfinished exchanges of one session held any number of bytes', asyn
   await until('all bytes are given back', async () => (await pending(gateway)) === 0)
 })
 
-t.test('a body without a declared length reserves what arrives', async t => {
+t.test('a body without a declared length reserves received bytes', async t => {
   const gateway = await startGateway(t)
   const headers = {
     'transfer-encoding': 'chunked',

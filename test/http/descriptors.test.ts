@@ -33,7 +33,7 @@ t.test('the last descriptors are for health checks', async t => {
   t.notOk(descriptors.isReserved(next), 'places are free again')
 })
 
-t.test('counts what it can when the system does not let it count', async t => {
+t.test('keeps its last count when the system does not let it count', async t => {
   const descriptors = new Descriptors(100, () => Promise.reject(new Error('EMFILE')))
   await descriptors.sample()
   descriptors.add(fakeSocket())

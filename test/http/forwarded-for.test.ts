@@ -47,7 +47,7 @@ t.test('bug: a port in X-Forwarded-For evaded every limit', async t => {
   }
 })
 
-t.test('ignores X-Forwarded-For of a peer that is no trusted proxy', async t => {
+t.test('ignores X-Forwarded-For of a peer that is not a trusted proxy', async t => {
   const gateway = await startGateway(t, { config: { rateLimit: true } })
   const first = await remainingOf(gateway, '198.51.100.1')
   t.equal(await remainingOf(gateway, '198.51.100.2'), first - 1)

@@ -4,7 +4,7 @@ import { startGateway, testAdminToken } from '../helper/gateway.js'
 
 const parse = (body: string | Uint8Array) => parseJsonBody(Buffer.from(body as string), 4)
 
-t.test('refuses what JSON.parse would accept in silence', async t => {
+t.test('refuses faults that JSON.parse accepts silently', async t => {
   t.equal(parse(''), undefined)
   t.same(parse(' {\n"a":[1,{"b":null}],\t"c":"d"}\r\n'), { a: [1, { b: null }], c: 'd' })
   t.same(parse('{"a":{"x":1},"b":{"x":1},"c":["x","x"]}'), { a: { x: 1 }, b: { x: 1 }, c: ['x', 'x'] })

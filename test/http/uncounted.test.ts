@@ -101,7 +101,7 @@ const unparsed: Record<string, readonly [bytes: string, status: number, code: st
   'a header that is too large': [head('GET /livez', { x: 'x'.repeat(20_000) }), 431, 'HEADERS_TOO_LARGE']
 }
 
-t.test('bug: CONNECT and what the parser refuses were outside all rates', async t => {
+t.test('bug: CONNECT and unparseable input were outside all rates', async t => {
   const lines: { readonly msg: string; readonly code?: string; readonly reason?: string }[] = []
   const logger = pino({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
   const gateway = await startGateway(t, { config: { rateLimit: true }, logger })
@@ -126,7 +126,7 @@ t.test('bug: CONNECT and what the parser refuses were outside all rates', async 
   t.match(await (await fetch(`${gateway.url}/metrics`)).text(), cut)
 })
 
-t.test('what the parser refuses is not counted for a trusted proxy', async t => {
+t.test('unparseable input is not counted for a trusted proxy', async t => {
   const gateway = await startGateway(t, { config: { rateLimit: true, trustProxy: ['127.0.0.1'] } })
   for (let i = 0; i <= requestsPerMinute; i++) await gateway.app.server.inject('/nothing')
   for (const [bytes, status] of Object.values(unparsed)) {

@@ -34,7 +34,7 @@ async function open(t: Test, count: () => Promise<boolean>) {
   return { answer, lines }
 }
 
-t.test('answers what is no HTTP, and cuts an address above its rate without an answer', async t => {
+t.test('answers input that is not HTTP, and cuts an address above its rate without an answer', async t => {
   const below = await open(t, async () => false)
   t.match(below, { answer: /^HTTP\/1\.1 400 /, lines: ['request refused'] })
   t.same(await open(t, async () => true), { answer: '', lines: ['flood'] })

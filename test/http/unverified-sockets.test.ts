@@ -52,7 +52,7 @@ t.test('bounds the sockets of all addresses together', async t => {
   t.same(refused, ['total', 'total'])
 })
 
-t.test('does not count what was verified or closed', async t => {
+t.test('does not count verified or closed sockets', async t => {
   const { sockets, open } = start({ maxPerAddress: 1 })
   const first = open('a')
   markVerified(first)
@@ -91,7 +91,7 @@ t.test('counts no trusted proxy, and no address without rate limits, but always 
   }
 })
 
-t.test('workers share the memory of the machine for peers that nobody has verified', async t => {
+t.test('workers share the memory of the machine for unverified peers', async t => {
   const bodyBytes = 64 * 1024 * 1024
   const shareOf = (workers: number) => {
     const { sockets, budget } = createHttpEdge({

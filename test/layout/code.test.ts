@@ -49,7 +49,7 @@ function orphanedComments(text: string): string[] {
     .map(([all]) => all)
 }
 
-t.test('every doc comment stands on what it describes', async t => {
+t.test('every doc comment stands on its declaration', async t => {
   t.equal(
     orphanedComments("import a from 'a'\n\n/** The file. */\n\n/** It. */\nlet a = 1\n").length,
     0,

@@ -109,7 +109,7 @@ t.test('imports form no cycle', async t => {
   t.equal(done.size, sources.length)
 })
 
-t.test('the protocol and the client use nothing that a browser lacks', async t => {
+t.test('the protocol and the client use only browser features', async t => {
   const nodeOnly = [
     'mac-node.ts',
     'utf8-node.ts',

@@ -127,7 +127,7 @@ async function checkOnce({ moderator, own, check }) {
     assert.deepEqual([await see.commands().count(), own.runs.announce], [2, 1])
   })
 
-  await check('a reload repeats nothing, and an open command gets its answer afterwards', async () => {
+  await check('a reload repeats no command, and an open command gets its answer afterwards', async () => {
     let release
     let runs = 0
     own.client.handle('announce', () => {

@@ -5,7 +5,7 @@ import t from 'tap'
 import { createLogDestination } from '../../src/log/log-destination.js'
 import { until } from '../helper/until.js'
 
-t.test('bug: log lines that nobody read filled the memory', async t => {
+t.test('bug: unread log lines filled the memory', async t => {
   const path = join(t.testdir(), 'pipe')
   execFileSync('mkfifo', [path])
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)

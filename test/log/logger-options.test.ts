@@ -80,7 +80,7 @@ t.test('removes the user info of URLs and the secrets that it knows, wherever th
   t.match(lines[1], /the password is \[secret\]/, 'a text as short as "a" is not searched for')
 })
 
-t.test('cuts what a server repeats of a command, long texts, and long chains of causes', async t => {
+t.test('cuts quoted commands of servers, long texts, and long chains of causes', async t => {
   const serialize = createErrorSerializer(text => text)
   const unknown = new Error(`ERR unknown command 'AUTH', with args beginning with: '${secret}' `)
   t.notMatch(JSON.stringify(serialize(unknown)), secret)

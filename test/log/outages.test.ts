@@ -45,7 +45,7 @@ t.test('more reasons than the bound share one count', async t => {
   t.equal(ended[0]?.reasons['other'], 12)
 })
 
-t.test('counts what failed by its kind', async t => {
+t.test('counts failures by kind', async t => {
   const { clock, ended, outages } = start()
   for (const work of ['frames', 'frames', 'handshakes']) outages.failed(new Error('no connection'), work)
   clock.advance(quietMs)

@@ -43,7 +43,7 @@ export async function emptyAndRestore({ check }, { url, empty }) {
   for (const { client } of clients) client.connect()
   const restored = await command(second, 'restore', file)
   check('a gateway that refuses everything else restores it', restored.code === 0, restored)
-  check('it names what the restore revives', restored.output.includes('in force again'), restored)
+  check('it names the clients that the restore revives', restored.output.includes('in force again'), restored)
   await until('ready again', readyMs, async () => (await ready(gateways)) === '200,200')
   const after = await validateAll(clients, license)
   const back = after.filter(code => code === 'VALID').length

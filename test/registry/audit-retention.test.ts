@@ -73,7 +73,7 @@ onEachStore((t, { clock, openStore }) => {
     t.match(await registry.audit.verify(), { entries: 0, brokenAt: 1 }, 'the anchor does not open')
   })
 
-  t.test('does not cut what is not intact, and logs it once', async t => {
+  t.test('does not cut damaged entries, and logs them once', async t => {
     const { store } = await openStore(t)
     const lines: object[] = []
     const log = { warn: (fields: object) => lines.push(fields) }

@@ -109,7 +109,7 @@ onEachStore((t, { clock, open }) => {
     t.match(await alone.clients.get('game'), { clientId: 'game' })
   })
 
-  t.test('bug: an abort dropped what another restore had staged', async t => {
+  t.test('bug: an abort dropped the staged data of another restore', async t => {
     const { backup, target } = await backupAndTarget(open, t)
     const first = await target.restores.start(backup.header)
     const second = await stage(target, backup)
@@ -145,7 +145,7 @@ onEachStore((t, { clock, open }) => {
     await t.rejects(target.restores.stage(first, { records: [], entries: [] }), { code: 'CONFLICT' })
   })
 
-  t.test('refuses what is no backup', async t => {
+  t.test('refuses files that are not backups', async t => {
     const { registry } = await open(t)
     const { header } = await makeBackup(registry)
     await t.rejects(registry.restores.start({ ...header, countersignBackup: 2 }), { code: 'BAD_REQUEST' })

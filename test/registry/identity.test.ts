@@ -176,7 +176,7 @@ t.test('a record that was evicted is not missing but lost', async t => {
   t.equal(await registry.clients.wasDeleted('game'), false)
 })
 
-t.test('bug: lists and backups left out what the store has lost, without a word', async t => {
+t.test('bug: lists and backups silently omitted lost records', async t => {
   const { registry, remove } = await start(t)
   await registry.clients.create({ clientId: 'game' }, 'admin')
   await registry.clients.create({ clientId: 'kept' }, 'admin')
@@ -202,7 +202,7 @@ t.test('an evicted head of the audit log stops changes instead of starting anoth
   await t.rejects(registry.clients.create({}, 'admin'), StoreUnavailable)
 })
 
-t.test('the audit log knows who was deleted', async t => {
+t.test('the audit log names deleted clients', async t => {
   const { registry } = await start(t)
   await registry.clients.create({ clientId: 'game' }, 'admin')
   t.equal(await registry.clients.wasDeleted('game'), false)

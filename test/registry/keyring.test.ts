@@ -50,7 +50,7 @@ t.test('opens the texts of earlier versions where durable data has them, and cou
   }
 })
 
-t.test('hashes what handshakes issue under every master key, the current one first', async t => {
+t.test('hashes challenges and session ids under every master key, the current one first', async t => {
   const keyring = createKeyring([newKey, oldKey])
   const old = createKeyring([oldKey])
   const [current, earlier] = keyring.hashHandshake('text')

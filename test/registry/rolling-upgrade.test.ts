@@ -11,7 +11,7 @@ import { fillAsEarlierVersion } from './earlier-version.js'
 
 /** A store of an earlier version while instances of both versions use it. */
 
-t.test('writes what an earlier version can read until its last instance has stopped', async t => {
+t.test('writes in a form that an earlier version can read until its last instance has stopped', async t => {
   const { now, advance } = createClock()
   const prefix = `rolling-${randomBytes(6).toString('hex')}`
   const store = await openRedisStore(redisUrl(), { prefix })

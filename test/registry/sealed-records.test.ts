@@ -65,7 +65,7 @@ onEachStore((t, { clock, openStore, open }) => {
     t.match(await registry.audit.verify(), { entries: 6, brokenAt: undefined })
   })
 
-  t.test('a client or license that does not open is refused, and no answer is computed from it', async t => {
+  t.test('an unreadable client or license is refused, and no answer is computed from it', async t => {
     const { registry, store } = await open(t)
     const { clientId, keyId } = await registry.clients.create({ clientId: 'game' }, 'admin')
     const ticket = await registry.tickets.create({ clientId }, 'admin')
@@ -84,7 +84,7 @@ onEachStore((t, { clock, openStore, open }) => {
     t.equal(await validate(registry, 'h'), 'NOT_FOUND')
   })
 
-  t.test('an import whose records do not open does not block the next one', async t => {
+  t.test('an import with unreadable records does not block the next one', async t => {
     const { registry, store } = await open(t)
     const first = await registry.imports.start('admin')
     await registry.imports.stage(first, [{ serviceId: 'svc', by: { key: 'key' } }], 'admin')

@@ -7,7 +7,7 @@ import { createClock } from '../helper/clock.js'
 
 const masterKey = randomBytes(32)
 
-t.test('bug: nobody noticed that instances had different admin tokens or master keys', async t => {
+t.test('bug: different admin tokens or master keys of instances went unnoticed', async t => {
   const clock = createClock()
   const pepper = new Pepper(randomBytes(32))
   const announced: InstanceAnnouncement[] = [{ schemaVersion: 2 }]

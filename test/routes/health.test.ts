@@ -68,7 +68,7 @@ t.test('/metrics wants its token where one is set', async t => {
 })
 
 for (const [kind, open] of Object.entries(stores)) {
-  t.test(`shows how long the store takes, and what each bound holds: ${kind}`, async t => {
+  t.test(`shows the durations of the store, and the use of each bound: ${kind}`, async t => {
     const { store } = await open(t, Date.now)
     const gateway = await startGateway(t, { store })
     await gateway.session(await gateway.createClient())

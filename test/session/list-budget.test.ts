@@ -1,7 +1,7 @@
 import t from 'tap'
 import { ListBudget, maxExchangeListBytes } from '../../src/session/list-budget.js'
 
-t.test('a list may have what other lists of its exchange left, or is refused', async t => {
+t.test('a list gets the bytes left by other lists of its exchange, or is refused', async t => {
   const budget = new ListBudget(131_072)
   t.equal(budget.next(), 131_072)
   budget.spend(131_072)

@@ -50,7 +50,7 @@ t.test('narrowing leaves joined channels that are no longer permitted', async t 
   t.same([...subscriptions.channels], ['a'])
 })
 
-t.test('a join that is under way is refused when its channel is no longer permitted', async t => {
+t.test('a pending join is refused when its channel is no longer permitted', async t => {
   const { subscriptions, calls, resume } = await start(t)
   const joining = subscriptions.join('b')
   subscriptions.narrow(peerWith(['a']))

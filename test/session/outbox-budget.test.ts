@@ -4,7 +4,7 @@ import { Session } from '../../src/session/session.js'
 import { createTestDependencies } from '../helper/dependencies.js'
 import { keys, peer, stuckTransport } from './parts.js'
 
-t.test('counts what sessions have unsent, and forgets those that sent it or ended', async t => {
+t.test('counts unsent bytes of sessions, and forgets sessions that sent them or ended', async t => {
   const budget = new OutboxBudget(100)
   const [a, b] = [{ countedBytes: 0 }, { countedBytes: 0 }]
   budget.count(a, 60)
@@ -20,7 +20,7 @@ t.test('counts what sessions have unsent, and forgets those that sent it or ende
   t.equal(budget.isOverShare(b), true, 'alone it has the whole')
 })
 
-t.test('bug: many sessions that read nothing could fill the memory, each within its own bound', async t => {
+t.test('bug: many sessions that do not read could fill the memory, each within its own bound', async t => {
   const outboxes = new OutboxBudget(10_000)
   const dependencies = { ...(await createTestDependencies(t)), outboxes }
   const open = (bytes: number) => {

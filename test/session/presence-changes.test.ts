@@ -4,7 +4,7 @@ import { maxWaitingChanges, PresenceDelta, presenceChannelOf, subjectOf } from '
 
 const who = (sessionId: string) => ({ sessionId, clientId: `client-of.${sessionId}` })
 
-t.test('whoever came and left at once is in neither list', async t => {
+t.test('a session that joined and left in between is in neither list', async t => {
   const delta = new PresenceDelta()
   delta.join(who('a'))
   delta.leave(who('a'))
@@ -31,7 +31,7 @@ t.test('a message leaves out the session that gets it', async t => {
   t.equal(alone.messageFor('c', 'own'), undefined)
 })
 
-t.test('what one instance encodes another one adds, the latest count last', async t => {
+t.test('an instance adds changes encoded by another one, the latest count last', async t => {
   const first = new PresenceDelta()
   for (const id of ['a', 'b']) first.join(who(id))
   const second = new PresenceDelta()

@@ -55,7 +55,7 @@ t.test('bug: a session was last seen before it was opened', async t => {
   t.equal((await directory.get('s'))?.lastSeenAt, clock.now())
 })
 
-t.test('lists what others may see of a session', async t => {
+t.test('lists the public data of a session', async t => {
   const { clock, directory, open } = start()
   await open('s', 3000, { transport: 'bridge', attributes: { players: '3' } })
   const listed = {

@@ -28,7 +28,7 @@ async function startAs(t: Test, root: Redis, url: string, ...changes: string[]) 
   return { store, texts }
 }
 
-t.test('bug: what the ACL refuses was logged without the rule that is missing', async t => {
+t.test('bug: refusals by the ACL were logged without the missing rule', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const root = new Redis(server.url)

@@ -131,7 +131,7 @@ t.test('publications of one turn are one script, up to its bound', async t => {
   t.equal((await channels.read('large', undefined, 0)).top.offset, 5)
 })
 
-t.test('what was published before in the same turn is read', async t => {
+t.test('reads publications made earlier in the same turn', async t => {
   const { channels } = await open(t)
   const pending = [publish(channels, 'a', '1', 'k'), publish(channels, 'b', '1')]
   const { top } = await channels.read('a', undefined, 0)

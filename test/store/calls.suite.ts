@@ -17,7 +17,7 @@ export function callsSuite(t: Test, openStore: OpenStoreForTest): void {
     return { clock, calls: store.calls, another, call }
   }
 
-  t.test('keeps the first result, for all who wait', async t => {
+  t.test('keeps the first result, for all waiters', async t => {
     const { calls, call } = await open(t)
     t.equal(await calls.join(call()), undefined, 'there is nothing to join')
     t.same(await calls.open(call()), { kind: 'opened' })
@@ -34,7 +34,7 @@ export function callsSuite(t: Test, openStore: OpenStoreForTest): void {
     t.same(await calls.join(call({ waiter: 'w4' })), { kind: 'repeated', callId: 'c', result })
   })
 
-  t.test('removes a call of which nothing ran', async t => {
+  t.test('removes a call that did not run', async t => {
     const { calls, call } = await open(t)
     await calls.open(call())
     await calls.join(call({ waiter: 'w2' }))

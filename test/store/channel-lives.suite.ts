@@ -37,7 +37,7 @@ export function channelLivesSuite(t: Test, open: OpenChannelsForTest): void {
     t.same(offsetsOf((await channels.read('a', { offset: maxAgedDrops + 13, epoch }, 99)).publications)?.length, 2)
   })
 
-  t.test('reports what a publication dropped because there were too many', async t => {
+  t.test('reports publications dropped because there were too many', async t => {
     const { channels } = await open(t, { size: 2, lifeMs: 60_000 })
     const drops: Dropped[] = []
     channels.onDrop(dropped => void drops.push(dropped))

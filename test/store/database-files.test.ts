@@ -22,7 +22,7 @@ const open = (folder: string) => openEmbeddedStore(folder, Date.now)
 const names = ['countersign.mdb', 'countersign.mdb-lock', 'countersign.mdb.reserve', 'countersign.lock']
 
 for (const name of names) {
-  t.test(`bug: a ${name} that is a symlink was followed, and what it leads to closed or overwritten`, async t => {
+  t.test(`bug: a ${name} that is a symlink was followed, and its target closed or overwritten`, async t => {
     const [folder, victim] = [tempDir(t), join(tempDir(t), 'victim')]
     writeFileSync(victim, 'precious')
     chmodSync(victim, 0o644)

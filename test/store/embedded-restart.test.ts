@@ -128,7 +128,7 @@ t.test('publications that were lost in a crash are never claimed', async t => {
   t.same(await dataOf(after, 'a'), ['1', '2', '3', '7', '8', '9'])
 })
 
-t.test('a folder that was copied back does not go on as if nothing came after the copy', async t => {
+t.test('a restored copy of a folder does not continue its epochs', async t => {
   const folder = createFolder(t)
   const first = folder.open()
   const top = await publishAll(first, 'a', 1, 3)
@@ -142,7 +142,7 @@ t.test('a folder that was copied back does not go on as if nothing came after th
   await second.close()
 })
 
-t.test('brings back nothing whose time is over, nor more than the bounds', async t => {
+t.test('restores neither expired data nor more than the bounds', async t => {
   const folder = createFolder(t)
   const bounds = { size: 3, lifeMs: 300_000 }
   const first = folder.open(bounds)
@@ -191,7 +191,7 @@ t.test('a ticket is on disk when it is given, and its revocation when it is conf
   t.equal(await killedCopy(t, folder).open().tickets.get('t7'), 'revoked')
 })
 
-t.test('a database that is damaged stops the start, with what to do', async t => {
+t.test('a damaged database stops the start, with advice', async t => {
   const { dir, open } = createFolder(t)
   await open().close()
   writeFileSync(join(dir, 'countersign.channels.mdb'), 'x'.repeat(10_000))

@@ -142,7 +142,7 @@ export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
     t.equal(found.get('tkt_1'), 'text of tkt_1')
   })
 
-  t.test('tickets: replaces a text only if nobody else did, and keeps its end', async t => {
+  t.test('tickets: replaces a text only if it is unchanged, and keeps its end', async t => {
     const clock = createClock(Date.now())
     const { store, another } = await open(t, clock.now)
     const { tickets } = await another()

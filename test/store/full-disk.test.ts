@@ -56,7 +56,7 @@ async function fill({ disk, add, clock }: Case): Promise<number> {
 }
 
 t.test(
-  'a full disk refuses changes and ends nothing, and changes work again when it is not full any more',
+  'a full disk refuses changes and ends nothing, and changes work again when there is space',
   { skip },
   async t => {
     if (typeof disk === 'string') return

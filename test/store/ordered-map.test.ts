@@ -54,7 +54,7 @@ function walksOf(run: () => void): number {
   return walks
 }
 
-t.test('bug: the oldest of many entries costs what that of few costs', async t => {
+t.test('bug: finding the oldest of many entries took longer than of few', async t => {
   const [count, replaced] = [1000, 500]
   const [map, ordered] = [new Map<number, number>(), new OrderedMap<number, number>()]
   for (let i = 0; i < count; i++) {

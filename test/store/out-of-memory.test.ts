@@ -25,7 +25,7 @@ async function startFullRedis(t: Test): Promise<FullRedis> {
   return { server, fill: () => setMaxMemory('1kb'), free: () => setMaxMemory('0') }
 }
 
-t.test('bug: nothing showed that publications were refused for lack of memory', async t => {
+t.test('bug: refusals of publications for lack of memory were not visible', async t => {
   const { server, fill, free } = await startFullRedis(t)
   const store = await openRedisStore(server.url)
   const gateway = await startGateway(t, { store })

@@ -77,7 +77,7 @@ export function presenceSuite(t: Test, openStore: OpenStoreForTest): void {
     t.same(await Promise.all(channels.map(channel => there.count(channel, 0))), Array(450).fill(0))
   })
 
-  t.test('presence: reports who joined and who left, once', async t => {
+  t.test('presence: reports joins and leaves, once', async t => {
     const { here, there } = await open(t)
     const at = (id: string, deadline: number, channel = 'c') => ({ ...who(id, channel), deadline })
     const sorted = (list: readonly Presence[]) => [...list].sort((a, b) => (a.sessionId < b.sessionId ? -1 : 1))

@@ -112,7 +112,7 @@ t.test('bug: sentinels with a password of their own', async t => {
   t.match(await whyNot(`redis+sentinel://${at}/main`, { sentinelPassword }), /Redis at .* wants a password/)
 })
 
-t.test('bug: a failed start names its cause and what to do', { timeout: 60_000 }, async t => {
+t.test('bug: a failed start did not name its cause and remedy', { timeout: 60_000 }, async t => {
   const plain = await start(t)
   const locked = await start(t, [...memoryOnly, '--requirepass', 'redis-pw'], undefined, { password: 'redis-pw' })
   const admin = new Redis(plain.url)
@@ -164,7 +164,7 @@ t.test('bug: a database that Redis does not have was replaced by database 0', as
   t.equal(await root.dbsize(), 0, 'a database that is there is used')
 })
 
-t.test('bug: what a server refuses that answers PING was logged without what to do', async t => {
+t.test('bug: refusals by a server that answers PING were logged without advice', async t => {
   const server = await start(t, memoryOnly)
   const root = new Redis(server.url)
   t.teardown(() => root.disconnect())

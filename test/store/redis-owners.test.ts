@@ -27,7 +27,7 @@ t.test('owners do not change the time that earlier versions read', async t => {
   }
 })
 
-t.test('both versions read and drop what the other wrote', async t => {
+t.test('both versions read and drop data of the other', async t => {
   const prefix = `test-${randomBytes(6).toString('hex')}`
   const redis = new Redis(redisUrl())
   const earlier = new Redis(redisUrl())

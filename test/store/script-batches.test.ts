@@ -100,7 +100,7 @@ t.test('a script that fails fails for all, an error in its reply for its call', 
   t.match(await Promise.allSettled([add('a'), add('b')]), [{ reason: unsent }, { reason: unsent }])
 })
 
-t.test('what is sent at the end of a turn is written in that turn', async t => {
+t.test('data sent at the end of a turn is written in that turn', async t => {
   const steps: string[] = []
   writeAtTurnEnd(() => steps.push('write'))
   sendAtTurnEnd(() => {

@@ -6,7 +6,7 @@ import { type RedisServer, startRedis } from '../helper/redis-server.js'
 
 /** Sentinels that are there, and of no use. */
 
-t.test('bug: a sentinel that accepts connections and answers nothing held up the start for ever', async t => {
+t.test('bug: a sentinel that accepts connections without answering blocked the start for ever', async t => {
   const primary = await startRedis()
   const portOf = ({ url }: RedisServer) => new URL(url).port
   const startSentinel = () =>

@@ -54,7 +54,7 @@ export function sessionsSuite(t: Test, open: OpenStoreForTest): void {
     t.equal(await store.sessions.get('s1'), undefined, 'an ended session stays ended')
   })
 
-  t.test('sessions: adds up what each has sent, over instances', async t => {
+  t.test('sessions: adds up the traffic of each over instances', async t => {
     const { store, another } = await open(t, Date.now)
     const { sessions } = await another()
     for (const id of ['s1', 's2', 's3']) await sessions.open(session(id, { clientId: id }), 10)

@@ -105,7 +105,7 @@ t.test('bug: a record that was removed during a list does not shorten its page',
   t.same(await collectPages('', 3, read), ['a', 'c', 'd'])
 })
 
-t.test('a record that is listed and is not there is on its page, as lost', async t => {
+t.test('a listed but missing record is on its page, as lost', async t => {
   const prefix = `vanish-${process.pid}`
   const store = await openRedisStore(redisUrl(), { prefix })
   t.teardown(() => store.close())

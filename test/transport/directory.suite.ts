@@ -129,7 +129,7 @@ export function directorySuite(t: Test, { transport, openStore }: TransportAndSt
     t.same(all, servers.map(({ sessionId }) => sessionId).sort())
   })
 
-  t.test('attributes: replace those of the handshake, for everyone who looks', async t => {
+  t.test('attributes: replace those of the handshake, in all lists', async t => {
     const { gateway, other } = await startTwo(t)
     const game = await gateway.createClient()
     const { wire, sessionId } = await open(gateway, game, { placeId: '1', old: 'x' })

@@ -29,7 +29,7 @@ export function historySuite(t: Test, harness: ChannelHarness): void {
     return { gateway, credential, wire, publish, other: await gateway.session(credential) }
   }
 
-  t.test('last: joins with the newest publications, then delivers what follows', async t => {
+  t.test('last: joins with the newest publications, then delivers later ones', async t => {
     const { gateway, credential, publish, other } = await filled(t, [1, 2, 3, 4, 5])
     const subscribed = await other.ask({ type: 'subscribe', channel: 'c', last: 2 })
     t.match(subscribed, { type: 'subscribed', offset: 5, recovered: false })
@@ -45,7 +45,7 @@ export function historySuite(t: Test, harness: ChannelHarness): void {
     t.match(await other.next('publication'), { offset: 7 })
   })
 
-  t.test('last: an empty channel has none, and what follows is delivered', async t => {
+  t.test('last: an empty channel has none, and later ones are delivered', async t => {
     const { publish, other } = await filled(t, [])
     const subscribed = await other.ask({ type: 'subscribe', channel: 'c', last: 1 })
     t.match(subscribed, { type: 'subscribed', offset: 0, recovered: false })
@@ -138,7 +138,7 @@ export function historySuite(t: Test, harness: ChannelHarness): void {
     t.type(empty['epoch'], 'string')
   })
 
-  t.test('history: names who published, and nobody for a publication over HTTP', async t => {
+  t.test('history: names the publisher, except for publications over HTTP', async t => {
     const { gateway, credential, other } = await filled(t, [1])
     await gateway.publish({ channel: 'c', data: 2 })
     const { publications } = (await other.ask({ type: 'history', channel: 'c' })) as { publications?: Message[] }
@@ -146,7 +146,7 @@ export function historySuite(t: Test, harness: ChannelHarness): void {
     t.notOk('publisher' in (publications?.[1] ?? {}))
   })
 
-  t.test('history: a page has the bytes of a list at most, and states that there is more', async t => {
+  t.test('history: a page has at most the bytes of a list, and states whether there are more', async t => {
     const { other } = await filled(
       t,
       Array.from({ length: 6 }, () => large)
@@ -231,7 +231,7 @@ export function historySuite(t: Test, harness: ChannelHarness): void {
       t.match(await wire.ask({ type: 'history', channel: 'c' }), { type: 'history' }, 'the next exchange has its own')
     })
 
-    t.test('last: what does not fit into the answers of one exchange follows', async t => {
+    t.test('last: publications that do not fit into the answers of one exchange follow', async t => {
       const { gateway, credential } = await filled(
         t,
         Array.from({ length: 4 }, () => large)

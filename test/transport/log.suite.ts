@@ -106,7 +106,7 @@ export function logSuite(t: Test, harness: TransportHarness): void {
     t.ok(Number(reports()[1]?.['refused']) > 5, 'with the refusals since the last one')
   })
 
-  t.test('shows what each session has sent, and who sends the most', async t => {
+  t.test('shows the traffic of each session, and the busiest ones', async t => {
     const gateway = await start(t)
     const [quiet, busy] = [await gateway.createClient(), await gateway.createClient()]
     await gateway.session(quiet)

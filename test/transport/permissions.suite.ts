@@ -41,7 +41,7 @@ export function channelPermissionSuite(t: Test, { start }: ChannelHarness): void
     t.equal(await ask('unsubscribe', 'aa'), 'ack', 'unsubscribing without a subscription is acknowledged')
   })
 
-  t.test('subscribes each session to its own channels, and nobody else', async t => {
+  t.test('subscribes each session to its own channels, and no other session', async t => {
     const gateway = await start(t)
     const credential = await gateway.createClient(allPermissions)
     const { clientId } = credential

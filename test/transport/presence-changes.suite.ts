@@ -41,7 +41,7 @@ export function presenceChangesSuite(t: Test, under: TransportAndStore): void {
     }
   }
 
-  t.test('presenceChanged: reports who joins and leaves on any instance, but not itself', async t => {
+  t.test('presenceChanged: reports joins and leaves on any instance, except its own', async t => {
     const { clock, gateway, other } = await startTwo(t)
     const credential = await gateway.createClient(presentPermissions)
     const watcher = await open(gateway, credential)

@@ -7,7 +7,7 @@ import { createPresenceHarness, present, presentPermissions } from './presence-h
 export function presenceWireSuite(t: Test, under: TransportAndStore): void {
   const { startTwo, open } = createPresenceHarness(under)
 
-  t.test('presence: counts and lists who has joined a channel on all instances, with attributes', async t => {
+  t.test('presence: counts and lists the sessions in a channel on all instances, with attributes', async t => {
     const { gateway, other } = await startTwo(t)
     const { wire } = await open(other, await gateway.createClient(presentPermissions))
     t.same(await present(wire, 'lobby'), { count: 0, sessions: [] })

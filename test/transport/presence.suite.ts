@@ -149,7 +149,7 @@ export function presenceSuite(t: Test, { transport, openStore }: TransportAndSto
     })
   })
 
-  t.test('presence: reports again what the store missed', async t => {
+  t.test('presence: reports changes again that the store missed', async t => {
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
     let isAway = false

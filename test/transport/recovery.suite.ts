@@ -57,7 +57,7 @@ export function recoverySuite(t: Test, { start }: ChannelHarness): void {
     t.equal((answer['publications'] as unknown[]).length + publications.length, 512)
   })
 
-  t.test('sends what does not fit into `subscribed` next, before anything newer', async t => {
+  t.test('sends publications that do not fit into `subscribed` next, before newer ones', async t => {
     const gateway = await start(t)
     const credential = await gateway.createClient(allPermissions)
     const [publisher, wire] = [await gateway.session(credential), await gateway.session(credential)]

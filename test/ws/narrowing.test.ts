@@ -5,7 +5,7 @@ import { stores } from '../helper/stores.js'
 /** A client loses permission for some of its channels: its sessions go on without them (PROTOCOL §10). */
 
 for (const [name, open] of Object.entries(stores)) {
-  t.test(`${name}: a session goes on when only subscribe is narrowed`, async t => {
+  t.test(`${name}: a session continues when only subscribe is narrowed`, async t => {
     const { store } = await open(t, Date.now)
     const gateway = await startGateway(t, { store })
     const credential = await gateway.createClient({ subscribe: ['news.*', 'chat'], publish: ['*'] })

@@ -66,7 +66,7 @@ t.test('adds counters and gauges, and shows the slowest', async t => {
   }
 })
 
-t.test('a worker that does not answer holds up nobody, and its counters stay', async t => {
+t.test('a worker that does not answer delays no scrape, and its counters stay', async t => {
   const { collector, timers, asked } = createCollector([11, 12])
   let rendered = collector.render()
   collector.received(11, 1, answer(2))
@@ -107,7 +107,7 @@ t.test('counters of workers that have ended stay', async t => {
   t.match(text, /^sessions 1$/m)
 })
 
-t.test('bug: after counters that cannot be added nobody got metrics', async t => {
+t.test('bug: counters that cannot be added ended all metrics', async t => {
   const { collector, pids, errors } = createCollector([11, 12])
   collector.received(
     12,
@@ -134,7 +134,7 @@ t.test('scrapes within a second share a round', async t => {
   t.equal(asked.length, 2)
 })
 
-t.test('a worker asks its primary once for all who wait, and not for ever', async t => {
+t.test('a worker asks its primary once for all waiters, with a timeout', async t => {
   let asked = 0
   const metrics = new SharedMetrics(() => void asked++, 20)
   const [a, b] = [metrics.render(), metrics.render()]

@@ -112,7 +112,7 @@ t.test('the delay grows with each end in a row, and has a bound', async t => {
   t.same(delays, [0, 0, 250, 500, 1000, 2000, 4000, 4000, 4000])
 })
 
-t.test('a worker that ends again and again has three lines, and the pool goes on while another one serves', async t => {
+t.test('a worker that ends again and again has three lines, while another one serves', async t => {
   const { spawned, timers, lines, pool } = await startAll(t, 2)
   lines.length = 0
   let hasFailed = false

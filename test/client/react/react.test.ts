@@ -116,7 +116,7 @@ t.test('useLatest has the newest publication also if it was published before, or
   await act(async () => root?.unmount())
 })
 
-t.test('a hook outside of the provider states what is missing', async t => {
+t.test('a hook outside of the provider names the missing provider', async t => {
   const errors: string[] = []
   const seen: Seen = { received: [] }
   const { error } = console

@@ -47,7 +47,7 @@ export async function run({ check }) {
   const flood = await until('the line of the flood', 5000, () =>
     gateway.output.log.split('\n').find(line => line.includes('a peer is above its rate'))
   )
-  check('the log names who floods', JSON.parse(flood).clientId === 'client-0', flood)
+  check('the log names the flooding client', JSON.parse(flood).clientId === 'client-0', flood)
   await until('top names it', 5000, async () => {
     const { body } = await gateway.admin('GET', '/top')
     return body.items[0]?.sessionId === flooder.sessionId && body.items[0].counts.refused > 0

@@ -98,7 +98,7 @@ export async function run({ check }) {
   for (const { output } of gateways) {
     const lines = output.log.split('\n')
     const began = lines.filter(line => line.includes('restore') && line.includes('init-store'))
-    check('one line reports the begin, with what to do', began.length === 1, began)
+    check('one line reports the begin, with advice', began.length === 1, began)
     check('one line reports the end', lines.filter(line => line.includes('the store is back')).length === 1)
   }
   for (const { client } of clients) client.close()

@@ -33,7 +33,7 @@ export async function run({ check }) {
   })
   check('readyz names the identity', readyz.includes('identity'), readyz)
   await checkUnserved(check, backedUp)
-  check('the log names what to do', /restore.*init-store|init-store.*restore/.test(gateway.output.log))
+  check('the log has advice', /restore.*init-store|init-store.*restore/.test(gateway.output.log))
 
   await admin.config('SET', 'maxmemory', '0')
   await admin.config('SET', 'maxmemory-policy', 'noeviction')

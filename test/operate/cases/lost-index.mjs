@@ -20,7 +20,7 @@ export async function run({ check }) {
   })
   check('readyz names the index', checks.store.includes('the index of its client records'), checks)
   const lines = gateway.output.log.split('\n').filter(line => line.includes('the store has lost the index'))
-  check('one line names what to do', lines.length === 1 && /countersign restore FILE/.test(lines[0]), lines)
+  check('one line has advice', lines.length === 1 && /countersign restore FILE/.test(lines[0]), lines)
   for (const args of [
     ['clients', 'list'],
     ['backup', 'incomplete.ndjson']

@@ -27,13 +27,13 @@ export async function run({ check }) {
   const { body: page } = await gateway.admin('GET', '/clients')
   const shown = page.items.map(({ clientId }) => clientId)
   const unreadable = page.unreadable ?? []
-  check('a list names what does not open', unreadable.includes('game-2') && shown.includes('game-3'), page)
+  check('a list names unreadable records', unreadable.includes('game-2') && shown.includes('game-3'), page)
   const listed = await command(gateway, 'clients', 'list')
   check('so does the command line', listed.code === 0 && listed.output.includes('clients delete game-'), listed)
   const line = gateway.output.log.split('\n').filter(each => each.includes('"record":"client:game-2"'))
   check('one line in the log', line.length === 1 && line[0].includes('does not open'), line)
   const { status, body } = await gateway.admin('PATCH', '/clients/game-2', { status: 'suspended' })
-  check('it cannot be changed, and the message names what to do', status === 409 && /delete/.test(body.message), body)
+  check('it cannot be changed, and the message has advice', status === 409 && /delete/.test(body.message), body)
 
   const deleted = await command(gateway, 'clients', 'delete', 'game-2')
   check('it can be deleted', deleted.code === 0, deleted)
