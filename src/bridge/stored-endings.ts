@@ -20,7 +20,10 @@ export class StoredEndings {
     await store.licenseSlots.releaseAll(sessionId)
     const ended = await store.bridge.end(sessionId, ending, endedRetentionMs)
     calls.abandon(ended?.openCalls ?? [])
-    if (await store.sessions.end(sessionId)) observer.ended('bridge', ending)
+    if (ended?.isFirst === true) observer.ended('bridge', ending)
+    const wasListed = await store.sessions.end(sessionId)
+    // A client's `bye` has removed the entry before: the entry decides only where the store lost the session itself.
+    if (ended === undefined && wasListed) observer.ended('bridge', ending)
   }
 
   /** Ends a session that ended here. If the store does not answer, the reaper does it later. */

@@ -207,6 +207,8 @@ export interface InstanceAnnouncement {
 
 export interface EndedBridgeSession {
   readonly code: string
+  /** Whether this call ended the session: so for one of all calls, on all instances. */
+  readonly isFirst: boolean
   /** Ids of calls. Empty if the session had already ended. */
   readonly openCalls: readonly string[]
 }

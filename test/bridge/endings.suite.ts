@@ -54,6 +54,31 @@ export function endingSuite(t: Test, openStore: OpenStoreForTest): void {
     t.match(bye.frames, [{ type: 'ack' }, { type: 'polled' }])
   })
 
+  t.test('bug: an ended session was not counted after bye', async t => {
+    const two = await startTwo(t, openStore)
+    const gateways = new Set([two.gateway, two.other])
+    const endings = async () => {
+      const metrics = (await Promise.all([...gateways].map(({ app }) => app.readMetrics()))).flat()
+      return metrics.filter(({ name }) => name === 'countersign_sessions_ended_total').flatMap(({ values }) => values)
+    }
+    const wire = await open(two)
+    // The other instance loads the session.
+    await wire.exchange([], { url: two.other.url })
+    const bye = [frame(wire, { type: 'bye' })]
+    const poll = wire.poll
+    t.match((await wire.exchange(bye)).frames, [{ type: 'ack' }, { type: 'polled' }])
+    for (const { url } of [two.gateway, two.other]) {
+      const { status, frames } = await wire.exchange(bye, { poll, url })
+      t.equal(status, 410)
+      t.match(frames, [{ message: 'the session ended with bye' }])
+    }
+    await until('the end is counted', async () => (await endings()).length > 0)
+    two.clock.advance(100_000)
+    for (const { app } of gateways) await app.tick()
+    t.match(await endings(), [{ value: 1, labels: { transport: 'bridge', code: 'bye' } }])
+    t.equal((await endings()).length, 1)
+  })
+
   t.test('ends a silent session, but not one with a held poll', async t => {
     const two = await startTwo(t, openStore)
     const [silent, waiting] = [await open(two), await open(two)]

@@ -44,11 +44,11 @@ export function createEmbeddedBridge(now: () => number, onEnd: (sessionId: strin
     async end(sessionId, code, keptMs) {
       const session = sessions.find(sessionId)
       if (session === undefined) return undefined
-      if (session.ended !== undefined) return { code: session.ended, openCalls: [] }
+      if (session.ended !== undefined) return { code: session.ended, isFirst: false, openCalls: [] }
       const openCalls = session.end(code, now() + keptMs)
       onEnd(sessionId)
       notify(session.holder, sessionId, 'ended')
-      return { code, openCalls }
+      return { code, isFirst: true, openCalls }
     },
     async heartbeat() {},
     // The asking instance is the only one.

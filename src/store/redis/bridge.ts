@@ -121,8 +121,8 @@ export function createRedisBridge(
     },
     async end(sessionId, code, keptMs) {
       const args = [code, keptMs, keys.notificationPrefix, sessionId]
-      const [ended = '', ...openCalls] = textsOf(await redis.script('bridgeEnd', keysOf(sessionId), args))
-      return pin.confirm(ended === '' ? undefined : { code: ended, openCalls })
+      const [ended = '', isFirst, ...openCalls] = textsOf(await redis.script('bridgeEnd', keysOf(sessionId), args))
+      return pin.confirm(ended === '' ? undefined : { code: ended, isFirst: isFirst === '1', openCalls })
     },
     async heartbeat(instanceId, lifeMs, announcement) {
       const text = formatAnnouncement(announcement, forms)
