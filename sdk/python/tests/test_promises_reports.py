@@ -72,7 +72,7 @@ class Promise7TheCauseIsNamed(unittest.TestCase):
         self.assertEqual((caught.exception.code, caught.exception.outcome), ("CLOSED", "unsent"))
 
     @virtual
-    async def test_a_refused_channel_is_named(self) -> None:
+    async def test_bug_a_refused_channel_is_named_with_the_reason_of_the_gateway(self) -> None:
         client, session = await FakeGateway().connected()
         reasons: list[str] = []
         events: list[Any] = []
@@ -84,7 +84,8 @@ class Promise7TheCauseIsNamed(unittest.TestCase):
             await subscription.ready
         await settle()
         self.assertEqual(caught.exception.code, "PERMISSION_DENIED")
-        self.assertEqual(reasons, ["PERMISSION_DENIED for channel staff"])
+        self.assertEqual(caught.exception.message, "PERMISSION_DENIED for channel staff: scripted")
+        self.assertEqual(reasons, ["PERMISSION_DENIED for channel staff: scripted"])
         self.assertEqual([(each.channel, each.code) for each in events], [("staff", "PERMISSION_DENIED")])
         await client.close()
 

@@ -24,6 +24,11 @@ class ChannelsHost:
     later: Callable[[str, float, Callable[[], None]], None]
 
 
+def refusal_of(channel: str, code: str, message: str = "") -> RequestError:
+    """Why a channel is refused. An `unsubscribed` has no message."""
+    return RequestError(code, f"{code} for channel {channel}{message and f': {message}'}")
+
+
 class ChannelJoins:
     """The subscriptions of a client, and the subscribes that keep their channels joined."""
 
@@ -57,7 +62,7 @@ class ChannelJoins:
         """A subscription that the gateway would refuse."""
         handler.stop(error)
         self._host.emit("unsubscribed", Unsubscribed(handler.channel, error.code))
-        self._host.denied(f"{error.code} for channel {handler.channel}: {error.message}")
+        self._host.denied(refusal_of(handler.channel, error.code, error.message).message)
 
     def remove(self, handler: ChannelHandler) -> None:
         """The channel is left with its last handler."""
@@ -135,7 +140,7 @@ class ChannelJoins:
     def _leave_own(self, state: ChannelState) -> None:
         """An own channel of another session, or of another client: only its owner may join it."""
         if state.handlers:
-            self._drop(state, "PERMISSION_DENIED", is_reported=False)
+            self._drop(state, refusal_of(state.name, "PERMISSION_DENIED"), is_reported=False)
         else:
             del self._channels[state.name]
 
@@ -149,22 +154,22 @@ class ChannelJoins:
 
     # ── Leaving ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _refuse(self, state: ChannelState, handlers: list[ChannelHandler], code: str) -> None:
+    def _refuse(self, state: ChannelState, handlers: list[ChannelHandler], error: RequestError) -> None:
         for handler in handlers:
-            handler.stop(RequestError(code, f"{code} for channel {state.name}"))
+            handler.stop(error)
             self._forget(handler)
-        self._host.emit("unsubscribed", Unsubscribed(state.name, code))
-        self._host.denied(f"{code} for channel {state.name}")
+        self._host.emit("unsubscribed", Unsubscribed(state.name, error.code))
+        self._host.denied(error.message)
 
     def _drop(
-        self, state: ChannelState, code: str, *, is_member: bool = False, is_reported: bool = True
+        self, state: ChannelState, error: RequestError, *, is_member: bool = False, is_reported: bool = True
     ) -> None:
         """Counts a channel as left. `is_member`: the gateway still counts it as joined."""
         del self._channels[state.name]
         if is_member:
             self._host.send("unsubscribe", {"channel": state.name})
         for handler in state.handlers:
-            handler.stop(RequestError(code, f"{code} for channel {state.name}"))
-        self._host.emit("unsubscribed", Unsubscribed(state.name, code))
+            handler.stop(error)
+        self._host.emit("unsubscribed", Unsubscribed(state.name, error.code))
         if is_reported:
-            self._host.denied(f"{code} for channel {state.name}")
+            self._host.denied(error.message)

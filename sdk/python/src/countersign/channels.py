@@ -1,8 +1,9 @@
 """Messages about channels: publications, and the answers to subscribes (PROTOCOL §10.3, §10.4)."""
 from __future__ import annotations
 
-from .channel_joins import ChannelJoins
+from .channel_joins import ChannelJoins, refusal_of
 from .channel_state import ChannelState
+from .errors import RequestError
 from .event_shapes import Missed, Subscribed
 from .handlers import ChannelHandler, is_after, is_next, position_after
 from .parse import (
@@ -40,7 +41,7 @@ class Channels(ChannelJoins):
             for handler in state.handlers:
                 handler.presence_changed(change)
         elif message.get("code") != "INSUFFICIENT_STATE":
-            self._drop(state, text_of(message, "code"))
+            self._drop(state, refusal_of(state.name, text_of(message, "code")))
         else:
             state.is_member = False
             if state.join_seq is None:
@@ -111,7 +112,7 @@ class Channels(ChannelJoins):
 
     # ── Refusals ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def on_refused(self, re: int, code: str, retry_after: float | None) -> bool:
+    def on_refused(self, re: int, code: str, message: str, retry_after: float | None) -> bool:
         """An error answers the request `re`. Returns whether that was a subscribe."""
         for state in self._channels.values():
             handler = state.by_request(re)
@@ -124,9 +125,9 @@ class Channels(ChannelJoins):
             if code in _TEMPORARY:
                 self._host.later(f"join:{state.name}", retry_after or RETRY, lambda: self._retry(state.name))
             elif handler is not None:
-                self._refuse(state, [handler], code)
+                self._refuse(state, [handler], refusal_of(state.name, code, message))
             else:
-                self._refuse_join(state, code)
+                self._refuse_join(state, refusal_of(state.name, code, message))
             return True
         return False
 
@@ -139,11 +140,11 @@ class Channels(ChannelJoins):
         elif state.join_seq is None:
             self._join(state)
 
-    def _refuse_join(self, state: ChannelState, code: str) -> None:
+    def _refuse_join(self, state: ChannelState, error: RequestError) -> None:
         asking = [handler for handler in state.handlers if handler.wants_presence]
         if not asking or len(asking) == len(state.handlers):
-            self._drop(state, code, is_member=state.is_member)
+            self._drop(state, error, is_member=state.is_member)
             return
         # Only the presence may be refused: the others join without it.
-        self._refuse(state, asking, code)
+        self._refuse(state, asking, error)
         self._join(state)

@@ -203,7 +203,7 @@ class Client(ChannelVerbs):
             lambda direction, text, signed: self._emit("frame", FrameEvent(direction, text, signed)),
             self._on_welcome,
             lambda message: self._channels.receive(message),
-            lambda re, code, after: self._channels.on_refused(re, code, after),
+            lambda re, code, message, after: self._channels.on_refused(re, code, message, after),
             self._on_lost,
             self._on_failed,
             self._on_stopped,

@@ -34,7 +34,7 @@ class ManagerHost:
     on_frame: Callable[[Literal["up", "down"], str, bool], None]
     on_welcome: Callable[[Welcome, Limits], None]
     on_channel_message: Callable[[Message], None]
-    on_refused: Callable[[int, str, float | None], bool]
+    on_refused: Callable[[int, str, str, float | None], bool]
     on_lost: Callable[[str], None]
     on_failed: Callable[[str, int, bool], None]
     on_stopped: Callable[[str, str], None]

@@ -62,7 +62,7 @@ def _error(manager: SessionManager, connection: Connection, message: Message) ->
     if re is not None and is_answer(code, re):
         if connection is not manager.current:
             return
-        if manager.host is None or not manager.host.on_refused(re, code, retry_after):
+        if manager.host is None or not manager.host.on_refused(re, code, str(text), retry_after):
             manager.pending.refuse(re, message, manager.send_request)
     elif stops(code) and connection not in manager.retired:
         manager.stop(code, str(text))
