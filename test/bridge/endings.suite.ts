@@ -67,12 +67,12 @@ export function endingSuite(t: Test, openStore: OpenStoreForTest): void {
     const bye = [frame(wire, { type: 'bye' })]
     const poll = wire.poll
     t.match((await wire.exchange(bye)).frames, [{ type: 'ack' }, { type: 'polled' }])
+    await until('the end is counted', async () => (await endings()).length > 0)
     for (const { url } of [two.gateway, two.other]) {
       const { status, frames } = await wire.exchange(bye, { poll, url })
       t.equal(status, 410)
       t.match(frames, [{ message: 'the session ended with bye' }])
     }
-    await until('the end is counted', async () => (await endings()).length > 0)
     two.clock.advance(100_000)
     for (const { app } of gateways) await app.tick()
     t.match(await endings(), [{ value: 1, labels: { transport: 'bridge', code: 'bye' } }])
