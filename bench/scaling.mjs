@@ -54,7 +54,7 @@ const assumed = {
   /** TCP, IP and TLS of one segment; the header of a WebSocket frame. */
   segmentBytes: 74,
   frameBytes: 6,
-  /** What an instance spends on a notification of Redis before it delivers it. */
+  /** Cost of a notification of Redis for an instance before it delivers it. */
   notificationUs: 15,
   /** HTTP headers of an exchange, up and down, and its two segments each. */
   exchangeUpBytes: 400 + 267 + 148,

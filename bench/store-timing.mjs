@@ -1,6 +1,6 @@
-// What it costs to time every call of the store for `countersign_store_duration_seconds`: the same commands through the
-// same connection to a Redis of its own, with the recording and without it, in turns. The load is on the gateway's side
-// of the connection only, so a whole gateway pays a smaller part of its time.
+// Measures the cost of timing every call of the store for `countersign_store_duration_seconds`: the same commands
+// through the same connection to a Redis of its own, with the recording and without it, in turns. The load is on the
+// gateway's side of the connection only, so a whole gateway pays a smaller part of its time.
 //
 //   npm run build && node bench/store-timing.mjs [rounds]
 import { spawn } from 'node:child_process'

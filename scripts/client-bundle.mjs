@@ -10,9 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export const maxBundleBytes = 16 * 1024
 
 /**
- * What a browser does without: statuses and texts of codes, what the bridge alone receives, checks of `seq`, which a session
- * counts itself, `[]` in place of `{}`, which no gateway sends, which rule of JSON a gateway broke, and the checks of the items
- * of its lists. A signature covers both.
+ * Parts that a browser does not need: statuses and texts of codes, what the bridge alone receives, checks of `seq`,
+ * which a session counts itself, `[]` in place of `{}`, which no gateway sends, which rule of JSON a gateway broke, and
+ * the checks of the items of its lists. A signature covers both.
  */
 const slim = {
   name: 'slim',

@@ -1,6 +1,6 @@
 /**
- * What a publication costs Redis in a script of several: the source of the figures in docs/scaling.md. It needs
- * `npm run build` and redis-server. Run: node scripts/measure-batches.mjs
+ * Measures the cost of a publication for Redis in a script of several: the source of the figures in docs/scaling.md. It
+ * needs `npm run build` and redis-server. Run: node scripts/measure-batches.mjs
  */
 import { Redis } from 'ioredis'
 import { channelConstants } from '../dist/store/redis/channel-constants.js'

@@ -1,6 +1,6 @@
 /**
- * What kept things cost in the heap: the source of the constants in src/store/memory-cost.ts.
- * Run: node --expose-gc scripts/measure-memory.mjs
+ * Measures the heap cost of stored objects: the source of the constants in src/store/memory-cost.ts. Run: node
+ * --expose-gc scripts/measure-memory.mjs
  */
 const count = 100_000
 const at = 1_764_446_000_000

@@ -1,7 +1,7 @@
 /**
- * What the embedded store keeps of each thing, on disk and in memory, and how long the move of a restore takes on both
- * stores: the source of the figures in docs/operating.md. It needs `npm run build`, redis-server and some 600 MB of disk.
- * Run: node --expose-gc scripts/measure-store.mjs [restore [records]]
+ * Measures the size of each kind of object in the embedded store, on disk and in memory, and how long the move of a
+ * restore takes on both stores: the source of the figures in docs/operating.md. It needs `npm run build`, redis-server
+ * and some 600 MB of disk. Run: node --expose-gc scripts/measure-store.mjs [restore [records]]
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// What Swagger UI's own page lacks.
+// Additions to Swagger UI's own page.
 
 // Without it phones render the page at desktop width.
 const viewport = document.createElement('meta')

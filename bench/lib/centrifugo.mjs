@@ -18,7 +18,7 @@ export function centrifugoVersion() {
   return version === '0.0.0' ? (versionOfModule() ?? 'of an unknown version') : version
 }
 
-/** What `go install` built does not know its version; Go records that of the module in the binary. */
+/** A binary built by `go install` does not know its version; Go records the module's version in it. */
 function versionOfModule() {
   const file = process.env.PATH.split(delimiter)
     .map(folder => join(folder, 'centrifugo'))

@@ -48,5 +48,5 @@ export class Fan {
   }
 }
 
-/** What is published everywhere: about a hundred bytes of JSON. */
+/** The publication in all measurements: about a hundred bytes of JSON. */
 export const publication = '{"kind":"chat","from":"player-1234567","text":"a line of chat as people write them","n":42}'

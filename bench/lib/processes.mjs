@@ -39,7 +39,7 @@ function start(file, env, stdio, execPath = process.execPath) {
   return child
 }
 
-/** What is known of a measured process, and what can be asked of it. */
+/** A measured process and its commands. */
 function measured(child, url) {
   let id = 0
   const waiting = new Map()
@@ -117,7 +117,7 @@ export async function startGateway({
   }
 }
 
-/** What an operator's requests carry. */
+/** Headers of an operator's requests. */
 export const adminHeaders = { authorization: `Bearer ${adminToken}` }
 
 /** A request of an operator. @returns {Promise<object | undefined>} what the gateway answers */
@@ -168,7 +168,7 @@ export async function startRedis() {
     return (seconds('used_cpu_user') + seconds('used_cpu_sys')) * 1e6
   }
 
-  /** What clients ask while `work` runs, by name; what scripts call within is under `script: …`. */
+  /** Commands of clients while `work` runs, by name; calls within scripts are under `script: …`. */
   async function commandsDuring(work) {
     const counts = new Map()
     // Without ioredis, which fails when the first command comes in one chunk with the answer to MONITOR.

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 
 // A WebSocket client with as little of its own as can be: one load generator for all sides, cheap enough that a server
-// is what is busy. What is sent in one tick leaves in one write. Text frames only; every frame is masked, as it must be.
+// is what is busy. Frames of one tick are sent in one write. Text frames only; every frame is masked, as it must be.
 
 const mask = [0x37, 0xfa, 0x21, 0x3d]
 const [text, close, ping] = [1, 8, 9]

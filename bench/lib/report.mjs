@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { drawBars } from '../bars.mjs'
 
-// What a suite leaves behind: bench/results/<name>.md and .svg.
+// Results of a suite: bench/results/<name>.md and .svg.
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

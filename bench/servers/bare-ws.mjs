@@ -3,8 +3,9 @@ import { createServer } from 'node:http'
 import { WebSocketServer } from 'ws'
 import { createNodeMac } from '../../dist/protocol/mac-node.js'
 
-// What one writes with `ws` alone: an echo that parses and stringifies, a fan-out that signs each delivery, once the
-// usual way (createHmac) and once with the gateway's own HMAC, and a Map of channels that keep their newest publications.
+// A typical server with `ws` alone: an echo that parses and stringifies, a fan-out that signs each delivery, once the
+// usual way (createHmac) and once with the gateway's own HMAC, and a Map of channels that keep their newest
+// publications.
 
 const server = createServer()
 const sockets = new WebSocketServer({ server, perMessageDeflate: false })

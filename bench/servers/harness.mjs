@@ -1,4 +1,4 @@
-// What every measured process answers over IPC. Loaded with --import, so that the gateway runs as it ships.
+// Answers of every measured process over IPC. Loaded with --import, so that the gateway runs as it ships.
 
 process.on('message', ({ id, ask }) => {
   if (ask === 'collect') globalThis.gc?.()

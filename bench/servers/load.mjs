@@ -2,7 +2,7 @@ import { openMany, WsSession } from '../lib/countersign.mjs'
 import { keepInFlight } from '../lib/measure.mjs'
 import { RawSocket } from '../lib/raw-ws.mjs'
 
-// A part of the load: one process cannot be as fast as the server with all sockets. What it is asked for is in lib/load.mjs.
+// A part of the load: one process cannot be as fast as the server with all sockets. Its commands are in lib/load.mjs.
 
 let seq = 0
 let clients = []

@@ -5,8 +5,8 @@ import { createNodeMac } from '../../dist/protocol/mac-node.js'
 import { decodePoll, decodeUpstream } from '../../dist/protocol/messages.js'
 import { decodeUtf8Node } from '../../dist/protocol/utf8-node.js'
 
-// What no exchange can do without: a POST, two frames verified and decoded, two signed. It keeps nothing.
-// With REDIS_URL also the commands of a session's exchange, in one script without a rule.
+// The minimum of an exchange: a POST, two frames verified and decoded, two signed. It keeps nothing. With REDIS_URL
+// also the commands of a session's exchange, in one script without a rule.
 const verifier = createNodeMac(Buffer.alloc(32, 1))
 const signer = createNodeMac(Buffer.alloc(32, 2))
 const depth = 16

@@ -5,7 +5,7 @@ import { createNodeMac } from '../../dist/protocol/mac-node.js'
 import { decodeUpstream } from '../../dist/protocol/messages.js'
 import { decodeUtf8Node } from '../../dist/protocol/utf8-node.js'
 
-// What no session can do without: a frame verified and decoded, a reply encoded and signed, with `ws` alone. Of a publish it
+// The minimum of a session: a frame verified and decoded, a reply encoded and signed, with `ws` alone. Of a publish it
 // keeps the data as text in a history without a rule, of anything else nothing.
 const verifier = createNodeMac(Buffer.alloc(32, 1))
 const signer = createNodeMac(Buffer.alloc(32, 2))

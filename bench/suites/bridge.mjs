@@ -121,7 +121,7 @@ async function compareOverRedis(pace) {
 async function holdPolls(count, idleMs) {
   const gateway = await startGateway()
   const credential = await createCredential(gateway)
-  // Code and tables that are there once are no cost of these sessions.
+  // Code and tables loaded once do not count for these sessions.
   const first = await openMany(50, () => BridgeSession.open([gateway.url], credential))
   for (const each of first) await each.exchange([each.text('heartbeat')])
   const publisher = await WsSession.open(gateway.url, credential)
@@ -190,7 +190,7 @@ async function quiet(server) {
 /** Polls of a whole second each: not too many of them. */
 const idleHolds = times => Math.ceil(times / 4)
 
-/** What one exchange of each kind asks Redis. */
+/** Redis commands of one exchange of each kind. */
 async function countCommands(times) {
   const redis = await startRedis()
   const gateway = await startGateway({ redisUrl: redis.url })

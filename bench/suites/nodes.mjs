@@ -73,7 +73,7 @@ async function onCentrifugo(subscribers) {
   }
 }
 
-/** What each operation runs on one side; undefined where it has none. */
+/** The processes of each operation on one side; undefined if it has none. */
 const runs = {
   heartbeat: ({ heartbeats }) => heartbeats && (ms => keepInFlight(heartbeats, inFlight, ms)),
   publish:

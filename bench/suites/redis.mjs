@@ -6,7 +6,7 @@ import { createCredential, startGateway, startPeer, startRedis, versionOf } from
 import { barHead, held, log, table, us, write } from '../lib/report.mjs'
 import { SocketIoSession } from '../lib/socket-io.mjs'
 
-// What operations cost Redis: CPU of its process, and commands.
+// Cost of operations for Redis: CPU of its process, and commands.
 
 const names = {
   ours: 'countersign, publish',
@@ -96,7 +96,7 @@ async function comparePublications(pace) {
   return results
 }
 
-/** What each operation asks Redis: commands by name, and CPU. Periodic commands are subtracted. */
+/** Commands of Redis by name, and CPU, for each operation. Periodic commands are subtracted. */
 async function countOperations(times) {
   const redis = await startRedis()
   const { gateways, credential } = await openGateways(redis)

@@ -13,7 +13,7 @@ async function memoryOfEach(server, count, open) {
   const first = await openMany(100, open)
   const before = await server.ask('collect')
   const opened = await openMany(count, open)
-  // What is on its way to being forgotten is let go of: timers of a second have run.
+  // Lets timers of a second run, which free data of ended sessions.
   await new Promise(resolve => setTimeout(resolve, 1500))
   const after = await server.ask('collect')
   return {
@@ -87,7 +87,7 @@ async function countCommands(seconds) {
   return { heartbeats: busy.result, busy: busy.counts, none: none.counts, version: redis.version }
 }
 
-/** What an instance writes at once: scripts, and commands without one. */
+/** Writes of an instance at once: scripts, and commands without one. */
 const writes = counts => (counts.get('evalsha') ?? 0) + (counts.get('zadd') ?? 0)
 
 const notes = `## What the figures consist of

@@ -15,7 +15,7 @@ function refuse(code, message) {
   throw Object.assign(new Error(message), { code })
 }
 
-/** The gateway has checked who may call. What they send is checked here. */
+/** The gateway has checked the caller's permission. The handler checks the data. */
 function textOf(data, name) {
   const text = data?.[name]
   if (typeof text !== 'string' || text === '' || Buffer.byteLength(text) > maxTextBytes)

@@ -1,4 +1,7 @@
-/** Who may do what. A role is the capabilities of an API token, so the gateway enforces it, whatever the page or the backend does. */
+/**
+ * Permissions of roles. A role is the capabilities of an API token, so the gateway enforces it, whatever the page or
+ * the backend does.
+ */
 
 export const configChannel = 'config'
 

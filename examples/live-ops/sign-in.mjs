@@ -10,7 +10,7 @@ const cookie = 'liveops'
 
 const hash = text => createHash('sha256').update(text).digest()
 
-/** Why nobody was signed in, with its HTTP status. */
+/** Why a sign-in failed, with its HTTP status. */
 export class SignInRefused extends Error {
   constructor(status, message) {
     super(message)

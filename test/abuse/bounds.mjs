@@ -1,4 +1,4 @@
-/** What every attack must leave intact. Generous, because the attacker shares the machine with its victim. */
+/** Bounds that every attack must leave intact. Generous, because the attacker shares the machine with its victim. */
 
 const maxPeakMib = 450
 const maxWaitMs = 3000

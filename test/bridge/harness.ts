@@ -7,7 +7,7 @@ import type { OpenStoreForTest } from '../helper/stores.js'
 import { until } from '../helper/until.js'
 import type { Message } from '../helper/wire.js'
 
-/** What the suites of the exchange share. */
+/** Shared parts of the suites of the exchange. */
 
 export const permissions = { subscribe: ['*'], publish: ['*'] }
 

@@ -28,7 +28,7 @@ interface Setup {
   request(data?: string): CallRequest
   /** Ids of the calls that were delivered. */
   readonly callIds: string[]
-  /** What failed in the background. */
+  /** Errors in the background. */
   readonly failures: string[]
 }
 

@@ -9,7 +9,7 @@ import type { Store } from '../../src/store/store.js'
 import { createClock } from '../helper/clock.js'
 import { stores } from '../helper/stores.js'
 
-/** What a history keeps counts for the owners of each publication, whoever made it drop another's. */
+/** Bytes in a history count for the owners of each publication, even if another owner's publication drops it. */
 
 const perClient = { bytesPerSecond: 0, historyBytes: 20_000, channels: 0, idempotencyResults: 0, tickets: 0 }
 const history = { size: 4, lifeMs: 300_000 }
@@ -57,7 +57,7 @@ async function keptIn(channels: ChannelStore, channel: string): Promise<readonly
   return []
 }
 
-/** What all instances count for an owner, as one that starts now learns it; the embedded store has only the one. */
+/** Counts of all instances for an owner, as read by one that starts now; with the embedded store there is only one. */
 async function usedBytes({ store, quotas }: Instance, owner: string, now: () => number): Promise<number> {
   if (store.kind === 'embedded') return quotas.used(owner, 'historyBytes')
   const fresh = instanceOn({ ...store, channels: { ...store.channels, onDrop() {} } }, now).quotas
@@ -92,7 +92,7 @@ for (const kind of ['embedded', 'redis'] as const) {
     const setup = await startInstances(t, kind, { channels: 4, channelBytes: 7000 })
     await fc.assert(
       fc.asyncProperty(publications, async steps => {
-        // New owners and channels each time. What the last run keeps still counts for the bound of channels.
+        // New owners and channels each time. Channels of the last run still count for the bound.
         run++
         const rename = (owners: string) => owners.replaceAll(/(a|b|web-\d|tok_1)(?=,|$)/g, `$1r${run}`)
         for (const { instance, owners, channel, bytes } of steps) {

@@ -14,7 +14,7 @@ type Json = any
 
 export interface Commands {
   readonly gateway: RunningGateway
-  /** What finds the gateway: its port and its data folder. */
+  /** Settings that locate the gateway: its port and its data folder. */
   readonly env: Record<string, string>
   /** Runs a command. */
   ask(args: readonly string[], options?: RunOptions): Promise<Run>

@@ -9,7 +9,7 @@ import { testAdminToken } from '../helper/gateway.js'
 import { tempDir } from '../helper/process.js'
 import { cli } from './io.js'
 
-/** What a file of licenses may hold, and what is reported about one with faults. */
+/** Valid contents of a file of licenses, and reports about faults. */
 
 const env = { COUNTERSIGN_ADMIN_TOKEN: testAdminToken }
 
@@ -23,7 +23,7 @@ function parse(text: string): (string[] | number)[][] {
   return records(text).map(({ line, fields }) => [line, [...fields]])
 }
 
-/** What `--check` reports, as `line: text`. */
+/** Reports of `--check`, as `line: text`. */
 function faultsOf(text: string, format: Format): string[] {
   return checkRows(readRows(text, format)).faults.map(fault => `${fault.line}: ${fault.text}`)
 }

@@ -17,7 +17,7 @@ import { connectWire, type Message, type Wire } from '../helper/wire.js'
 const masterKey = Buffer.from('a master key of thirty-two bytes')
 const adminToken = 'an-admin-token-of-forty-characters-0123'
 const redisPassword = 'a-redis-password-7421'
-/** Hwids are no secrets to operators, but neither a store nor a log shows them. */
+/** Operators may see hwids, but neither a store nor a log shows them. */
 const hwids = {
   'hwid on the ws': 'HWID-WS-7421',
   'hwid on the bridge': 'HWID-BRIDGE-7421',

@@ -44,7 +44,7 @@ export interface ManualClient {
   readonly timers: ManualTimers
   /** Lines on the console. */
   readonly lines: string[]
-  /** What listeners and handlers threw, where no `error` listener took it. */
+  /** Errors of listeners and handlers without an `error` listener. */
   readonly faults: { error: unknown; source: string }[]
   /** As `online`, or a page that becomes visible. */
   wake(): void

@@ -6,7 +6,7 @@ import { until } from '../helper/until.js'
 import { createClientOf, createManualClient, nextEvent } from './clients.js'
 import { acceptSession, connectToFakeGateway, sign, startFakeGateway } from './fake-gateway.js'
 
-/** Whatever the application's listeners and handlers do, the connection goes on. */
+/** The connection continues whatever the application's listeners and handlers do. */
 
 const all = { subscribe: ['*'], publish: ['*'] }
 const fail = (): never => {

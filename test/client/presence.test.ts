@@ -6,7 +6,7 @@ import { startGateway } from '../helper/gateway.js'
 import { createClientOf } from './clients.js'
 import { connectToFakeGateway, sign } from './fake-gateway.js'
 
-/** Who is in a channel, and who joins and leaves it. */
+/** Sessions in a channel, and changes of presence. */
 
 const all = { subscribe: ['*'], publish: ['*'], presence: ['lobby*', 'other'] }
 

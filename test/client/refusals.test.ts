@@ -5,7 +5,7 @@ import { nest } from '../transport/harness.js'
 import { createClientOf, nextEvent } from './clients.js'
 import { connectToFakeGateway } from './fake-gateway.js'
 
-/** What the gateway would refuse is refused before it is sent, and the session stays up. */
+/** Invalid requests are refused before they are sent, and the session stays up. */
 
 const all = { subscribe: ['*'], publish: ['*'], services: ['*'] }
 

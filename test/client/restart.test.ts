@@ -9,7 +9,7 @@ import { stores } from '../helper/stores.js'
 import { until } from '../helper/until.js'
 import { createClientOf, nextEvent } from './clients.js'
 
-/** A graceful stop moves every session without a failed request, also if there is no other instance for a moment. */
+/** A graceful stop moves every session without a failed request, even if there is briefly no other instance. */
 
 /** A load balancer that sends new connections to the first instance that is ready. */
 async function startBalancer(t: Test, gateways: readonly Gateway[], isReady: (gateway: Gateway) => boolean) {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { ConfigError, loadConfig } from '../../src/config/load.js'
 import { lookUp, mergeSources } from '../../src/config/sources.js'
 
-/** What Kubernetes injects into a pod for a Service of this name. */
+/** Variables that Kubernetes injects into a pod for a Service of this name. */
 function injectedFor(service: string): Record<string, string> {
   const name = service.toUpperCase().replaceAll('-', '_')
   return {

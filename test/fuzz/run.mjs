@@ -90,7 +90,7 @@ function createFindings() {
   }
 }
 
-/** What shows that inputs reached the code behind each door. */
+/** Evidence that inputs reached the code behind each door. */
 const reached = [
   'countersign_frames_received_total{type="publish"}',
   'countersign_frames_refused_total{code="INVALID_MESSAGE"}',

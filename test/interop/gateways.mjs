@@ -66,7 +66,7 @@ export async function openEach(storeSettings) {
   return { short, long, limiting }
 }
 
-/** What the tests of two instances may do to the processes, by the path of the request. */
+/** Commands of the tests of two instances, by the path of the request. */
 function commandsOf(redis, instances) {
   const end = async (child, signal) => {
     child.signal(signal)

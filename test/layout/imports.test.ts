@@ -4,8 +4,8 @@ import { importsOf, moduleOf, read, sources } from './files.js'
 /** The direction of imports. */
 
 /**
- * What each module imports besides itself, lower layers last (docs and CONTRIBUTING.md describe the layers). `store` means
- * its interfaces; only store/open.ts imports the two stores.
+ * The imports of each module besides itself, lower layers last (docs and CONTRIBUTING.md describe the layers). `store`
+ * means its interfaces; only store/open.ts imports the two stores.
  */
 const mayImport: Record<string, readonly string[]> = {
   server: ['cli'],

@@ -1,6 +1,6 @@
 import ts from 'typescript'
 
-/** What a reader sees in a file: its names, and its prose (comments, test titles, messages). */
+/** The readable parts of a file: its names, and its prose (comments, test titles, messages). */
 export interface ReadableText {
   readonly names: readonly Located[]
   readonly prose: readonly Located[]

@@ -21,7 +21,7 @@ const documents = [
   ...readdirSync('.').filter(name => name.endsWith('.md')),
   ...['docs', 'deploy', 'roblox', 'sdk'].flatMap(folder => filesUnder(folder, /\.md$/))
 ].filter(name => name !== 'docs/glossary.md')
-// A string with three words or more is a sentence for somebody to read.
+// A string with three words or more is a sentence for a reader.
 const sentence = /'[^'\n]*\w \w+ \w[^'\n]*'|`[^`\n]*\w \w+ \w[^`\n]*`/g
 
 t.test('documents and messages use the standard terms', async t => {

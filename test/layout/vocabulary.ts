@@ -5,7 +5,7 @@
 export interface AvoidedWord {
   /** As a whole word, or as one word of a camelCase or snake_case name. Case does not matter unless `exact` is set. */
   readonly word: RegExp
-  /** What to write instead. */
+  /** The replacement. */
   readonly use: string
   /** Where the rule holds: names, prose (comments, titles, messages), or both. Default: both. */
   readonly only?: 'names' | 'prose'

@@ -24,7 +24,7 @@ export async function openPanel(browser, link, options = {}) {
   return { context, page, complaints, foreign, response }
 }
 
-/** What a person does and sees. */
+/** A person’s actions, and the page’s reactions. */
 export function actionsOn(page) {
   const server = ({ jobId }) => page.locator(`.server[data-id="${jobId}"]`)
   const commands = () => page.locator('.command')

@@ -21,7 +21,7 @@ export async function startBackedUp(url) {
   return { gateway, clients, file }
 }
 
-/** Checks that nobody is answered from the store as it is. */
+/** Checks that no request is answered from the current store. */
 export async function checkUnserved(check, { clients }) {
   const codes = await validateAll(clients, license)
   check(

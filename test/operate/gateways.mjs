@@ -5,7 +5,7 @@ export function redisSettings(url, secrets = newSecrets()) {
   return { COUNTERSIGN_STORE: url, COUNTERSIGN_LOG_LEVEL: 'info', ...secrets }
 }
 
-/** What all instances of one store share. */
+/** Settings shared by all instances of one store. */
 export function newSecrets() {
   return {
     COUNTERSIGN_MASTER_KEY: randomBytes(32).toString('base64'),

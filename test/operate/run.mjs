@@ -1,5 +1,6 @@
-// What an operator does to a running gateway and its Redis: `npm run test:operate`, one case with `-- --only NAME`. Each
-// file of cases/ exports a title, `run({ check })`, and the rows of the symptom table in docs/operating.md that it walks. The last line is `N passed, N failed`.
+// Operations on a running gateway and its Redis: `npm run test:operate`, one case with `-- --only NAME`. Each file of
+// cases/ exports a title, `run({ check })`, and the rows of the symptom table in docs/operating.md that it walks. The
+// last line is `N passed, N failed`.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { loopback, pause, until } from '../helper/processes.mjs'
 import { connectClient } from './clients.mjs'
 
-/** What the checks share: the gateways, the proxy under test, their API, and the open clients. */
+/** Shared context of the checks: the gateways, the proxy under test, their API, and the open clients. */
 
 /** Until a proxy has noticed that a gateway is back and sends it connections. */
 export const spreadMs = 15_000

@@ -2,7 +2,7 @@ import { createCipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 import type { RecordKey } from '../../src/store/durable.js'
 import type { Store } from '../../src/store/store.js'
 
-/** What versions before sealed records wrote: plain JSON, with secrets sealed under one key for all purposes. */
+/** Data of versions before sealed records: plain JSON, with secrets sealed under one key for all purposes. */
 
 /** @returns `v1.<key id>.<body>` */
 export function sealV1(masterKey: Uint8Array, text: string, context: string): string {
@@ -14,7 +14,7 @@ export function sealV1(masterKey: Uint8Array, text: string, context: string): st
   return `v1.${id}.${sealed.toString('base64url')}`
 }
 
-/** Writes a record with an audit entry that nobody checks. */
+/** Writes a record with an unchecked audit entry. */
 export async function putPlain({ durable }: Pick<Store, 'durable'>, key: RecordKey, text: string): Promise<void> {
   const expect = (await durable.get(key))?.version ?? 0
   await durable.commit({ writes: [{ key, expect, text }], audit: () => ({ hash: '', text: '{"detail":{}}' }) })

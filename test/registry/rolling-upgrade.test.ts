@@ -17,7 +17,7 @@ t.test('writes in a form that an earlier version can read until its last instanc
   const store = await openRedisStore(redisUrl(), { prefix })
   t.teardown(() => store.close())
   await fillAsEarlierVersion(store, masterKey, { clientId: 'game', keyId: 'key_1', secret: 'a secret' })
-  // What an instance of that version does in Redis: a channel of its own, and a heartbeat.
+  // Actions of an instance of that version in Redis: a channel of its own, and a heartbeat.
   const earlier = new Redis(redisUrl())
   const heartbeat = new Redis(redisUrl())
   t.teardown(() => {

@@ -53,7 +53,7 @@ export interface FakeSession extends LiveSession {
 }
 
 export interface FakeSource extends SessionSource {
-  /** What was called, in order, as far as it changes something. */
+  /** The calls that change something, in order. */
   readonly calls: string[]
 }
 

@@ -5,7 +5,7 @@ import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/in
 import { startRedis } from '../helper/redis-server.js'
 import { redisUrl } from '../helper/stores.js'
 
-/** What the tests of scripts share that take several calls. */
+/** Shared parts of the tests of scripts with several calls. */
 
 /** A store under a prefix of its own, and a connection to its Redis. */
 export async function openBatched(t: Test, url = redisUrl(), options: RedisStoreOptions = {}) {

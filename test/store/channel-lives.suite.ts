@@ -11,7 +11,7 @@ import { type OpenChannelsForTest, publish } from './channel-helpers.js'
 
 const offsetsOf = (publications: readonly StoredPublication[] | undefined) => publications?.map(({ offset }) => offset)
 
-/** What of a channel ends by time, and what a call reports of it, on each store. */
+/** Expiry of the parts of a channel, and its reports, on each store. */
 export function channelLivesSuite(t: Test, open: OpenChannelsForTest): void {
   t.test('bug: an old publication stayed in a history as long as newer ones came', async t => {
     const { channels } = await open(t, { size: 99, lifeMs: 60_000 })

@@ -16,7 +16,7 @@ import { openEmbeddedStore } from '../../src/store/embedded/index.js'
 import { tempDir } from '../helper/process.js'
 import { mountSmallDisk } from '../helper/small-disk.js'
 
-/** What LMDB would not survive, or would write through. */
+/** Files that LMDB would not survive, or would write through. */
 
 const open = (folder: string) => openEmbeddedStore(folder, Date.now)
 const names = ['countersign.mdb', 'countersign.mdb-lock', 'countersign.mdb.reserve', 'countersign.lock']

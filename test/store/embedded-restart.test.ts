@@ -11,7 +11,7 @@ import { tempDir } from '../helper/process.js'
 import { until } from '../helper/until.js'
 import { publish } from './channel-helpers.js'
 
-/** What the embedded store keeps over a restart beside records: channels with their histories, and tickets. */
+/** Data that the embedded store keeps over a restart besides records: channels with their histories, and tickets. */
 
 interface Folder {
   readonly dir: string

@@ -6,7 +6,7 @@ import { connectBridge } from '../helper/bridge-wire.js'
 import { startGateway, testAdminToken } from '../helper/gateway.js'
 import { startRedis } from '../helper/redis-server.js'
 
-/** Values in Redis that no gateway wrote: an operator's mistake, another program, or somebody with write access. */
+/** Values in Redis that no gateway wrote: an operator's mistake, another program, or an intruder with write access. */
 
 const garbage: Readonly<Record<string, (root: Redis, key: string) => Promise<unknown>>> = {
   text: (root, key) => root.set(key, 'garbage'),

@@ -5,7 +5,7 @@ import { createEmbeddedChannels } from '../../src/store/embedded/channels.js'
 import { ClientResults, maxSessionResults, SessionResults } from '../../src/store/embedded/idempotency-results.js'
 import { createClock } from '../helper/clock.js'
 
-/** What the embedded store remembers of publications with a key. */
+/** Results of publications with a key in the embedded store. */
 
 const exceeded = { name: 'StoreUnavailable' }
 const place = { offset: 1, epoch: 'e' }

@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import type { BridgeState, ExchangeRequest } from '../../src/store/bridge.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
 
-/** What an exchange returns does not depend on the state that its caller knows, on each store. */
+/** The result of an exchange does not depend on the state known to its caller, on each store. */
 
 const answerBytes = 1000
 const steps = 400

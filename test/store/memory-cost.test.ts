@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import t from 'tap'
 
 const mebibyte = 1024 * 1024
-/** What an idle gateway keeps. */
+/** Memory of an idle gateway. */
 const ownBytes = 48 * mebibyte
 /** The shares of docs/operating.md together. */
 const allShares = 7 / 8

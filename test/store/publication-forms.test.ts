@@ -29,7 +29,7 @@ async function open(t: Test, url: string, options: RedisStoreOptions): Promise<S
   return store
 }
 
-/** What an instance of an earlier version does in Redis: a channel of its own, a heartbeat, and plain publications. */
+/** Actions of an instance of an earlier version in Redis: a channel of its own, a heartbeat, and plain publications. */
 async function startEarlier(t: Test, prefix: string, names: readonly string[]) {
   const subscriber = await connect(t)
   const heard: string[] = []

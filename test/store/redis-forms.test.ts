@@ -184,7 +184,7 @@ t.test('bug: refusals by a server that answers PING were logged without advice',
   t.notMatch([...causes, ...failed].join(), /enableOfflineQueue/, 'no line names an option of a library')
 })
 
-/** Forwards connections, and breaks all of them on demand: bytes that are no TLS, then a reset. */
+/** Forwards connections, and breaks all of them on demand: bytes that are not TLS, then a reset. */
 async function startBreakingProxy(t: Test, target: string) {
   const sockets = new Set<Socket>()
   const proxy = createServer(socket => {

@@ -57,7 +57,7 @@ t.test('both versions read and drop data of the other', async t => {
   const { epoch } = first
   t.same((await redis.lrange(`${key}@history`, 0, -1)).map(readEarlier), [{ data: '"1"', publishedAt: at }])
 
-  // What an earlier version does to publish.
+  // Publishes like an earlier version.
   await redis.rpush(`${key}@history`, `${at}:"2"`)
   await redis.hincrby(key, 'offset', 1)
   await redis.hincrby(key, 'bytes', 3 + 24)

@@ -9,7 +9,7 @@ t.test('sends the commands of a turn in one write, and those of a long turn in s
   await redis.ping()
   const writes: number[] = []
   const { stream } = redis
-  // What Node calls for each write of its own.
+  // Called by Node for each of its own writes.
   const { _write, _writev } = stream
   stream._write = (...args) => {
     writes.push(1)

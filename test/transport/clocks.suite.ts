@@ -3,7 +3,7 @@ import { SteadyClock } from '../../src/steady-clock.js'
 import { createClock } from '../helper/clock.js'
 import type { TransportHarness } from './harness.js'
 
-/** Who is silent does not depend on the wall clock, nor on pauses of the gateway. */
+/** Silence of peers depends neither on the wall clock nor on pauses of the gateway. */
 export function clockSuite(t: Test, { openStore, startGateway, endsWith }: TransportHarness): void {
   async function start(t: Test) {
     const [wall, monotonic] = [createClock(), createClock(0)]

@@ -6,7 +6,7 @@ import { type Gateway, type GatewayOptions, startGateway } from '../helper/gatew
 import type { OpenStoreForTest } from '../helper/stores.js'
 import type { Message, Wire } from '../helper/wire.js'
 
-/** What the suites of this folder need to run on one transport and one store. */
+/** The environment of the suites of this folder: one transport and one store. */
 export interface TransportUnderTest {
   readonly transport: 'ws' | 'bridge'
   readonly openStore: OpenStoreForTest

@@ -34,7 +34,7 @@ async function badCredentials(gateway: Gateway): Promise<readonly [reason: strin
   ]
 }
 
-/** What operators read of handshakes, floods and outages (docs/operating.md). */
+/** Log lines about handshakes, floods and outages (docs/operating.md). */
 export function logSuite(t: Test, harness: TransportHarness): void {
   const { onSocket, openStore, start, startGateway } = harness
   const failed = (line: { msg: string }) => line.msg === 'authentication failed'

@@ -3,7 +3,7 @@ import { createClock } from '../helper/clock.js'
 import { type Gateway, startGateway } from '../helper/gateway.js'
 import { allPermissions, type ChannelHarness, positionOf } from './channel-harness.js'
 
-/** What one client may use of what all share (PROTOCOL §11). */
+/** Limits of one client's use of shared resources (PROTOCOL §11). */
 
 const quotas = { bytesPerSecond: 1_000_000, historyBytes: 10_000_000, channels: 1000, tokenMultiple: 2 }
 const kilobyte = 'x'.repeat(1000)

@@ -5,7 +5,7 @@ import type WebSocket from 'ws'
 import { maxQueuedFrames } from '../../src/session/connection.js'
 import { startGateway } from '../helper/gateway.js'
 
-/** What WebSocket adds to frames: close codes, fragments, broken connections (PROTOCOL §8). */
+/** WebSocket features besides frames: close codes, fragments, broken connections (PROTOCOL §8). */
 
 t.test('closes unsigned on a violation of WebSocket itself, and serves others', async t => {
   const gateway = await startGateway(t)

@@ -37,7 +37,7 @@ async function grow(kind, count) {
   const before = await server.ask('collect')
   const load = new Load(count)
   await load.open(server.url, credential)
-  // What is on its way to being forgotten is let go of: timers of a second have run.
+  // Lets timers of a second run, which free data of ended sessions.
   await new Promise(resolve => setTimeout(resolve, count < 1000 ? 100 : 1500))
   const after = await server.ask('collect')
   first.stop()

@@ -1,4 +1,4 @@
-/** What became of a command, in words. Only what is certain is stated as certain. */
+/** Describes the outcome of a command. Only what is certain is stated as certain. */
 
 const whyNot = {
   NO_RECEIVER: 'this server is no longer online',

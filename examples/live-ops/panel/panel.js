@@ -18,7 +18,7 @@ const methods = {
   config: 'set the configuration'
 }
 
-/** @returns a ticket, once somebody is signed in */
+/** @returns a ticket, once a user is signed in */
 async function firstTicket() {
   for (;;) {
     try {
@@ -30,7 +30,10 @@ async function firstTicket() {
   }
 }
 
-/** A ticket for a later session. If somebody else has signed in meanwhile, or nobody is, the page begins again. */
+/**
+ * A ticket for a later session. If another user has signed in meanwhile, or the user has signed out, the page begins
+ * again.
+ */
 async function nextTicket(clientId) {
   try {
     const ticket = await fetchTicket()

@@ -8,7 +8,7 @@ async function send(path, body) {
   return answer.status === 204 ? undefined : answer.json()
 }
 
-/** @returns a ticket and what its role may do. @throws with `status` 401 if nobody is signed in */
+/** @returns a ticket and the permissions of its role. @throws with `status` 401 if no user is signed in */
 export const fetchTicket = () => send('/ticket')
 export const signOut = () => send('/sign-out')
 
@@ -22,7 +22,7 @@ export async function signInByLink() {
   })
 }
 
-/** Shows the form, and returns once somebody is signed in. */
+/** Shows the form, and returns once a user is signed in. */
 export function askToSignIn() {
   byId('sign-in').hidden = false
   byId('panel').hidden = true

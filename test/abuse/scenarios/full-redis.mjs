@@ -6,7 +6,7 @@ import { commonChecks, fastSessions } from '../bounds.mjs'
 import { flood } from '../publisher.mjs'
 import { openWitness } from '../witness.mjs'
 
-/** Publishers fill a Redis that evicts nothing. What protects the others must still work. */
+/** Publishers fill a Redis that evicts nothing. Calls that protect the others must still work. */
 
 const publishers = 3
 const maxMemory = '16mb'

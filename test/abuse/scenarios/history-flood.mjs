@@ -2,7 +2,7 @@ import { commonChecks, fastSessions } from '../bounds.mjs'
 import { flood } from '../publisher.mjs'
 import { openWitness } from '../witness.mjs'
 
-/** Publishers fill the embedded history with large publications to channels that nobody else uses. */
+/** Publishers fill the embedded history with large publications to channels of their own. */
 
 const publishers = 2
 const data = 'x'.repeat(32_000)

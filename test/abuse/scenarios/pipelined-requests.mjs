@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { commonChecks } from '../bounds.mjs'
 import { openWitness } from '../witness.mjs'
 
-/** Eight sockets send requests without waiting for answers, and nobody reads the gateway's log. */
+/** Eight sockets send requests without waiting for answers, and the gateway's log is not read. */
 
 const sockets = 8
 const batch = 200

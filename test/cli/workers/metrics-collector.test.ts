@@ -10,7 +10,7 @@ function metric(name: string, type: string, aggregator: string, value: number, l
   return { name, help: name, type, aggregator, values: [{ value, labels }] }
 }
 
-/** What a worker answers: with each of its numbers derived from one. */
+/** A worker's answer, with all its numbers derived from one. */
 function answer(n: number): MetricValues[] {
   return [
     metric('handshakes_total', 'counter', 'sum', n, { result: 'welcome' }),
