@@ -5,6 +5,7 @@ import asyncio
 import unittest
 from typing import Any
 
+from channel_support import joined
 from countersign import RequestError
 from fake_gateway import CREDENTIAL, FakeGateway, FakeSession
 from virtual_time import advance, now, settle, virtual
@@ -87,6 +88,40 @@ class Promise7TheCauseIsNamed(unittest.TestCase):
         self.assertEqual(caught.exception.message, "PERMISSION_DENIED for channel staff: scripted")
         self.assertEqual(reasons, ["PERMISSION_DENIED for channel staff: scripted"])
         self.assertEqual([(each.channel, each.code) for each in events], [("staff", "PERMISSION_DENIED")])
+        await client.close()
+
+    @virtual
+    async def test_bug_a_refused_channel_is_reported_once_until_there_is_a_session(self) -> None:
+        client, session = await FakeGateway().connected()
+        reasons: list[str] = []
+        client.on("trouble", lambda trouble: reasons.append(trouble.reason))
+
+        async def refused(session: FakeSession) -> None:
+            client.subscribe("staff", print)
+            client.subscribe("no spaces", print)
+            session.fail(await session.next("subscribe"), "PERMISSION_DENIED")
+            await settle()
+
+        for _ in range(3):
+            await refused(session)
+        self.assertEqual(len(reasons), 2)
+        session.drop()
+        again = await session.gateway.session(2)
+        await settle()
+        await refused(again)
+        self.assertEqual(reasons[2:], reasons[:2])
+        await client.close()
+
+    @virtual
+    async def test_bug_a_request_that_is_refused_here_emits_no_unsubscribed(self) -> None:
+        client, _, _, _ = await joined()
+        events: list[Any] = []
+        client.on("unsubscribed", events.append)
+        client.on("trouble", lambda _: None)
+        with self.assertRaises(RequestError):
+            await client.subscribe("chat", print, last=0).ready
+        await settle()
+        self.assertEqual(events, [])
         await client.close()
 
     @virtual

@@ -61,7 +61,6 @@ class ChannelJoins:
     def refuse(self, handler: ChannelHandler, error: RequestError) -> None:
         """A subscription that the gateway would refuse."""
         handler.stop(error)
-        self._host.emit("unsubscribed", Unsubscribed(handler.channel, error.code))
         self._host.denied(refusal_of(handler.channel, error.code, error.message).message)
 
     def remove(self, handler: ChannelHandler) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .attempts import AttemptOptions
+from .causes import Causes
 from .channel_verbs import ChannelVerbs
 from .checks import ATTRIBUTES
 from .credential import CredentialOption
@@ -73,6 +74,8 @@ class Client(ChannelVerbs):
         self._credentials = CredentialCalls(
             credential, timeout_of(credential_timeout, CREDENTIAL, "credential_timeout")
         )
+        self._denials = Causes()
+        """Why channels were refused."""
         self._state: State = "disconnected"
         self._manager: SessionManager | None = None
         """True between `connect` and `close`."""
@@ -184,7 +187,8 @@ class Client(ChannelVerbs):
             self._manager.timers.set(name, seconds, call)
 
     def _denied(self, reason: str) -> None:
-        self._trouble(reason, 1)
+        if self._denials.is_new(reason):
+            self._trouble(reason, 1)
 
     def _trouble(self, reason: str, tries: int) -> None:
         if self._has_listeners("trouble"):
@@ -211,6 +215,7 @@ class Client(ChannelVerbs):
 
     def _on_welcome(self, welcome: Welcome, limits: Limits) -> None:
         self._limits = limits
+        self._denials.clear()
         self._channels.restart(welcome.subscriptions)
         self._first_try_ended()
         self._emit("welcome", welcome)
