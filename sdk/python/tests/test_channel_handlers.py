@@ -41,6 +41,20 @@ class SeveralHandlers(unittest.TestCase):
         await client.close()
 
     @virtual
+    async def test_bug_a_publication_is_accepted_where_a_position_is(self) -> None:
+        client, session, _, _ = await joined()
+        received: list[Any] = []
+        client.subscribe("chat", received.append)
+        publish(session, "chat", 6)
+        await settle()
+        client.subscribe("chat", print, recover=received[0])
+        self.assertEqual((await session.next("subscribe"))["recover"], {"offset": 6, "epoch": "e"})
+        page = asyncio.ensure_future(client.history("chat", before=received[0]))
+        self.assertEqual((await session.next("history"))["before"], {"offset": 6, "epoch": "e"})
+        page.cancel()
+        await client.close()
+
+    @virtual
     async def test_a_later_handler_that_cannot_recover_goes_on_with_what_came_since(self) -> None:
         client, session, _, seen = await joined()
         late: list[int] = []

@@ -18,11 +18,12 @@ from .parse import (
     sessions_of,
     validation_of,
 )
-from .shapes import History, Position, Presence, Published, SessionList, Validation
+from .shapes import History, Position, Presence, Publication, Published, SessionList, Validation
 from .timing import CALL_GRACE, CALL_MAX, CALL_MIN
 
 T = TypeVar("T")
-PositionLike = Position | Mapping[str, Any]
+PositionLike = Position | Publication | Mapping[str, Any]
+"""A position, or the publication at it."""
 Target = Mapping[str, str]
 """`{"client_id": …}` or `{"session_id": …}`; the names of the wire, `clientId` and `sessionId`, are accepted, too."""
 _NAMES = {"client_id": "clientId", "session_id": "sessionId"}
@@ -30,6 +31,8 @@ _NAMES = {"client_id": "clientId", "session_id": "sessionId"}
 
 def position_from(value: PositionLike | None) -> Any:
     """A position as the member of a request; anything else is left to the checks."""
+    if isinstance(value, Publication):
+        value = Position(value.offset, value.epoch)
     return wire_position(value) if value is None or isinstance(value, Position) else value
 
 
