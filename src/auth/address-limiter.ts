@@ -2,7 +2,7 @@ import { OrderedMap } from '../store/ordered-map.js'
 import { limiterKeyOf } from './address.js'
 
 /** Addresses that are counted; at this number the oldest entry is evicted. */
-export const maxCountedAddresses = 100_000
+export const maxUnverifiedAddresses = 100_000
 const windowMs = 60_000
 
 /** Counts events by address, in this process. The caller decides what happens above the rate. */
@@ -38,7 +38,7 @@ export function createAddressLimiter(now: () => number, perMinute: number): Addr
       const window = windowOf(key) ?? { endsAt: now() + windowMs, events: 0 }
       window.events++
       windows.delete(key)
-      if (windows.size >= maxCountedAddresses) windows.deleteOldest()
+      if (windows.size >= maxUnverifiedAddresses) windows.deleteOldest()
       windows.set(key, window)
     },
     retryAfterMs(address) {

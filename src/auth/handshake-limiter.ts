@@ -1,7 +1,7 @@
 import { OrderedMap } from '../store/ordered-map.js'
 import type { RateLimitStore } from '../store/store.js'
 import { limiterKeyOf } from './address.js'
-import { createAddressLimiter, maxCountedAddresses } from './address-limiter.js'
+import { createAddressLimiter, maxUnverifiedAddresses } from './address-limiter.js'
 
 /** Failures for one client id, from any address, after which each further one costs its address more. */
 const failuresPerClientPerMinute = 100
@@ -53,7 +53,7 @@ class SlowedAddresses {
 
   add(key: string, waitMs: number): void {
     this.#endsAt.delete(key)
-    if (this.#endsAt.size >= maxCountedAddresses) this.#endsAt.deleteOldest()
+    if (this.#endsAt.size >= maxUnverifiedAddresses) this.#endsAt.deleteOldest()
     this.#endsAt.set(key, this.#now() + waitMs)
   }
 

@@ -1,5 +1,5 @@
 import { CallOrder } from '../calls/call-order.js'
-import { type CallReceivers, type Delivered, type OutcomeReceivers, waiterOf } from '../calls/carrier.js'
+import type { CallReceivers, Delivered, OutcomeReceivers } from '../calls/carrier.js'
 import type { IncomingCall } from '../calls/mailbox.js'
 import { type CallOutcome, outcomeMessage } from '../calls/outcome.js'
 import type { CallRequest } from '../calls/request.js'
@@ -63,7 +63,7 @@ export class PolledCalls implements CallReceivers, OutcomeReceivers {
   async #dispatch(order: CallOrder, session: BridgeSession, seq: number, request: CallRequest): Promise<void> {
     const { sessionId } = session.peer
     const { calls } = this.#dependencies
-    const outcome = await order.run(() => calls.dispatch(request, waiterOf(sessionId, seq)))
+    const outcome = await order.run(() => calls.dispatch(request, { kind: 'session', sessionId, re: seq }))
     if (outcome !== undefined) await this.#bring(session, seq, outcome)
   }
 

@@ -5,6 +5,7 @@ import { InstanceWatch, type LostCall } from './instance-watch.js'
 import { type IncomingCall, readMail, writeMail } from './mailbox.js'
 import type { CallOutcome } from './outcome.js'
 import type { PendingCalls } from './pending-calls.js'
+import { parseWaiter } from './waiter.js'
 
 /** `full`: too many calls to the session are open, or its outbox is full. Only `delivered` changes anything. */
 export type Delivered = 'delivered' | 'full' | 'missing'
@@ -33,11 +34,6 @@ export interface CallCarrierOptions {
   readonly onRefused: (call: IncomingCall, delivered: 'full' | 'missing') => Promise<void>
 }
 
-/** A bridge session that waits for a call's outcome. @param re  seq of the call */
-export function waiterOf(sessionId: string, re: number): string {
-  return `b ${sessionId} ${re}`
-}
-
 /** Carries calls to their receivers, and outcomes to the waiting callers, on this and on other instances. */
 export class CallCarrier {
   readonly #options: CallCarrierOptions
@@ -53,16 +49,6 @@ export class CallCarrier {
   connect(connected: CallReceivers, polled: CallReceivers & OutcomeReceivers): void {
     this.#connected = connected
     this.#polled = polled
-  }
-
-  /** Whether only this process waits for the call's outcome. */
-  isOwn(waiter: string): boolean {
-    return waiter.startsWith('i ')
-  }
-
-  /** The waiter for a call of this process. @param number  see `PendingCalls` */
-  ownWaiter(number: number): string {
-    return `i ${this.#options.instanceId} ${number}`
   }
 
   /** @throws StoreUnavailable */
@@ -82,10 +68,14 @@ export class CallCarrier {
 
   async #announceTo(text: string, outcome: CallOutcome): Promise<void> {
     const { store, mac, instanceId: own, pending } = this.#options
-    const [kind, id = '', number] = text.split(' ')
-    if (kind === 'b') await this.#polled?.deliverOutcome(id, Number(number), outcome)
-    else if (id === own) pending.resolve(Number(number), outcome)
-    else await store.send(id, writeMail(mac, id, { kind: 'outcome', waiter: Number(number), outcome }))
+    const waiter = parseWaiter(text)
+    if (waiter.kind === 'session') {
+      await this.#polled?.deliverOutcome(waiter.sessionId, waiter.re, outcome)
+      return
+    }
+    const { instanceId, number } = waiter
+    if (instanceId === own) pending.resolve(number, outcome)
+    else await store.send(instanceId, writeMail(mac, instanceId, { kind: 'outcome', waiter: number, outcome }))
   }
 
   /** Handles a text from another instance. @throws StoreUnavailable */

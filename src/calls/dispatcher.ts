@@ -7,6 +7,7 @@ import type { Receiver, ReceiverDirectory } from './directory.js'
 import { readOutcome } from './mailbox.js'
 import { type CallOutcome, denied, keyConflict, noReceiver, outcomeOf, refusalOf, timedOut } from './outcome.js'
 import { type CallRequest, mayCall } from './request.js'
+import { formatWaiter, type Waiter } from './waiter.js'
 
 /** Sessions of a client that one call tries while the previous ones turn out to have ended. */
 const maxCandidates = 4
@@ -16,7 +17,10 @@ export const resultLifeMs = 60_000
 /** One dispatch of a call. */
 interface Attempt {
   readonly request: CallRequest
+  /** See {@link formatWaiter}. */
   readonly waiter: string
+  /** Whether only the process that made the call waits for its outcome. */
+  readonly isOwn: boolean
   /** Waiters for a call to a session that turned out to have ended: they wait for the next one. */
   others: readonly string[]
 }
@@ -45,18 +49,19 @@ export class CallDispatcher {
 
   /**
    * Sends a call to its receiver, unless it is a repeat.
-   * @param waiter  receives the outcome, see {@link waiterOf}
+   * @param waiter  receives the outcome
    * @returns the outcome if it exists already: the waiter then receives nothing more
    * @throws StoreUnavailable
    */
-  async dispatch(request: CallRequest, waiter: string): Promise<CallOutcome | undefined> {
+  async dispatch(request: CallRequest, waiter: Waiter): Promise<CallOutcome | undefined> {
     const { caller, to, method, recordId, digest } = request
+    const text = formatWaiter(waiter)
     if (caller.patterns?.length === 0 || ('clientId' in to && !mayCall(caller, to.clientId, method))) return denied
     if (request.isKeyed) {
-      const joined = await this.#options.store.join({ recordId, digest, waiter })
+      const joined = await this.#options.store.join({ recordId, digest, waiter: text })
       if (joined !== undefined) return this.#repeated(joined, recordId)
     }
-    const attempt: Attempt = { request, waiter, others: [] }
+    const attempt: Attempt = { request, waiter: text, isOwn: waiter.kind === 'instance', others: [] }
     const outcome = await this.#tryReceivers(attempt).catch(outcomeOf)
     if (outcome !== undefined) this.#carrier.announce(attempt.others, outcome).catch(this.#options.onFailure)
     return outcome
@@ -95,11 +100,11 @@ export class CallDispatcher {
   async #open(attempt: Attempt, receiver: Receiver): Promise<CallOutcome | undefined | 'missing'> {
     const { store, mac, now } = this.#options
     const { sessionId } = receiver
-    const { request, waiter, others } = attempt
+    const { request, waiter, isOwn, others } = attempt
     const { caller, method, data, expiresAt, recordId, digest, isKeyed } = request
     const callId = createCallId(mac, { recordId, expiresAt }, sessionId)
     // Without a key, only this process asks for the outcome, and only one instance serves the session of a socket.
-    const isKept = isKeyed || receiver.transport === 'bridge' || !this.#carrier.isOwn(waiter)
+    const isKept = isKeyed || receiver.transport === 'bridge' || !isOwn
     if (isKept) {
       const lifeMs = isKeyed ? callKeyLifeMs : expiresAt - now() + resultLifeMs
       const owner = firstOwnerOf(caller.owners)

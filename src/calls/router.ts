@@ -9,6 +9,7 @@ import { readOutcome, writeOutcome } from './mailbox.js'
 import { type CallOutcome, expectedOutcome, failed, refusalOf, timedOut } from './outcome.js'
 import { maxPendingCalls, PendingCalls } from './pending-calls.js'
 import type { CallRequest } from './request.js'
+import type { Waiter } from './waiter.js'
 
 export interface CallRouterOptions extends DispatcherOptions {
   readonly instanceId: string
@@ -59,11 +60,11 @@ export class CallRouter {
    * @param order  of the caller's calls
    */
   async call(request: CallRequest, order: CallOrder): Promise<CallOutcome> {
-    const { now, onFailure } = this.#options
+    const { instanceId, now, onFailure } = this.#options
     try {
       return await this.#pending.wait(
         request.expiresAt - now(),
-        waiter => order.run(() => this.dispatch(request, this.#carrier.ownWaiter(waiter))),
+        number => order.run(() => this.dispatch(request, { kind: 'instance', instanceId, number })),
         () => this.outcomeOf(request)
       )
     } catch (error) {
@@ -74,7 +75,7 @@ export class CallRouter {
   }
 
   /** See `CallDispatcher`. @throws StoreUnavailable */
-  dispatch(request: CallRequest, waiter: string): Promise<CallOutcome | undefined> {
+  dispatch(request: CallRequest, waiter: Waiter): Promise<CallOutcome | undefined> {
     return this.#dispatcher.dispatch(request, waiter)
   }
 

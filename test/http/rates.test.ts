@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createAddressLimiter, maxCountedAddresses } from '../../src/auth/address-limiter.js'
+import { createAddressLimiter, maxUnverifiedAddresses } from '../../src/auth/address-limiter.js'
 import { monitoringPerMinute, requestsPerMinute } from '../../src/http/rate-limit.js'
 import { createEmbeddedRateLimits, maxRateLimitNames } from '../../src/store/embedded/ephemeral.js'
 import { createClock } from '../helper/clock.js'
@@ -50,7 +50,7 @@ t.test('bug: past 100,000 addresses all counts of unverified requests restarted'
   const limiter = createAddressLimiter(clock.now, 1)
   const addressOf = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`
   limiter.count('198.51.100.1:4711')
-  for (let i = 0; i < maxCountedAddresses - 1; i++) limiter.count(addressOf(i))
+  for (let i = 0; i < maxUnverifiedAddresses - 1; i++) limiter.count(addressOf(i))
   t.equal(limiter.retryAfterMs('198.51.100.1'), 60_000)
   t.equal(limiter.retryAfterMs(addressOf(0)), 60_000)
   limiter.count('198.51.100.1:1')
