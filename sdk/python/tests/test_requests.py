@@ -80,6 +80,19 @@ class Answers(unittest.TestCase):
         await client.close()
 
     @virtual
+    async def test_bug_set_attributes_of_a_client_that_is_not_running_returns(self) -> None:
+        gateway = FakeGateway()
+        client = gateway.client(attributes={"a": "1"})
+        await client.set_attributes({"b": "2"})
+        await client.connect()
+        await client.close()
+        await client.set_attributes({"c": "3"})
+        await client.connect()
+        given = [session.received[0]["attributes"] for session in gateway.sessions]
+        self.assertEqual(given, [{"b": "2"}, {"c": "3"}])
+        await client.close()
+
+    @virtual
     async def test_set_attributes_also_for_later_sessions(self) -> None:
         client, session = await FakeGateway().connected(attributes={"a": "1"})
         await client.set_attributes({"b": "2"})

@@ -151,11 +151,13 @@ class Client(ChannelVerbs):
     async def set_attributes(self, attributes: Mapping[str, str], *, timeout: float | None = None) -> None:
         """Replaces this client's own attributes, also for its later sessions. Bounds as in the constructor.
 
-        Raises RequestError.
+        Returns at once while the client is not running. Raises RequestError.
         """
         encode_request("attributes", {ATTRIBUTES.name: attributes}, self._limits)
         given, previous = dict(attributes), self._attributes
         self._attributes = given
+        if self._manager is None:
+            return
         try:
             await self._ask("attributes", {ATTRIBUTES.name: given}, timeout, "ack", lambda _: None)
         except RequestError as error:
