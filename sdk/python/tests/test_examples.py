@@ -1,17 +1,20 @@
-"""The moderation bot of the examples."""
+"""The moderation bot and the game server of the examples."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import pathlib
 import sys
 import unittest
 from typing import Any
 
 from fake_gateway import FakeGateway, FakeSession
-from virtual_time import virtual
+from virtual_time import now, settle, virtual
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "examples"))
 
+from game_server import serve  # noqa: E402
 from moderation_bot import ModerationBot, credential_from  # noqa: E402
 
 
@@ -27,7 +30,7 @@ def entry(number: int, **attributes: str) -> dict[str, Any]:
     }
 
 
-class ModerationBotTest(unittest.TestCase):
+class ExamplesTest(unittest.TestCase):
     @virtual
     async def test_it_lists_all_servers_and_kicks_on_one(self) -> None:
         client, session = await FakeGateway().connected()
@@ -48,6 +51,24 @@ class ModerationBotTest(unittest.TestCase):
         self.assertEqual(sent["data"], {"player": "Builderman", "reason": "spamming in chat"})
         session.answer(sent, "called", sessionId=entry(2)["sessionId"], data="kicked Builderman")
         self.assertEqual(await kick, "server 2: kicked Builderman (0 ms)")
+        await client.close()
+
+    @virtual
+    async def test_bug_a_game_server_waits_for_a_gateway_that_is_not_reachable(self) -> None:
+        gateway = FakeGateway()
+        gateway.refusals = ["the gateway cannot be reached: ECONNREFUSED"] * 10
+        client = gateway.client()
+        client.on("trouble", lambda _: None)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            await client.connect()
+            serving = asyncio.ensure_future(serve(client, {"Builderman"}))
+            session = await gateway.session(1)
+            await settle()
+        self.assertGreater(now(), 10)
+        self.assertIn("the attributes are not shown yet: TIMEOUT", output.getvalue())
+        self.assertEqual(session.received[0]["attributes"]["players"], "1")
+        self.assertFalse(serving.done())
+        serving.cancel()
         await client.close()
 
     @virtual
