@@ -16,7 +16,7 @@ export interface HandshakeLimiter {
   /**
    * Counts a handshake that failed through the peer's fault.
    * @param clientId  as claimed, if it was read
-   * @returns 0, or how long the address has to wait because it failed too often before, in milliseconds
+   * @returns 0, or the time that the address must wait because it failed too often before, in milliseconds
    */
   recordFailure(remoteAddress: string, clientId?: string): Promise<number>
   /**

@@ -12,7 +12,7 @@ export class CallOrder {
   /**
    * A call is not dispatched if the store was unavailable for a call that it waited for: otherwise each call in a row
    * would wait for the timeouts of all before it.
-   * @returns what `dispatch` returns. Rejects with unexpected errors
+   * @returns the result of `dispatch`. Rejects with unexpected errors
    */
   run(dispatch: Dispatch): Promise<CallOutcome | undefined> {
     const failures = this.#failures

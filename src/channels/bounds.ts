@@ -37,7 +37,7 @@ export interface ChannelBounds {
 
 /** A stream without subscribers, with its place in the table: 608 bytes by scripts/measure-memory.mjs. */
 const streamBytes = 700
-/** Part of the heap for streams, and for what they keep of the newest publications. */
+/** Part of the heap for streams, and for their newest publications. */
 const streamHeapShare = 1 / 8
 const historyHeapShare = 1 / 16
 const maxStreams = 400_000

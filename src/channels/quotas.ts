@@ -55,7 +55,7 @@ export const burstSeconds = 4
 
 export type QuotaRules = Readonly<Record<KeptQuota, QuotaRule>>
 
-/** @param historyLifeMs  how long a publication is kept, in milliseconds */
+/** @param historyLifeMs  life of a publication, in milliseconds */
 export function quotaRules(historyLifeMs: number): QuotaRules {
   return {
     historyBytes: {

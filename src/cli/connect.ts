@@ -12,7 +12,7 @@ import { shortTime } from './times.js'
 
 /** `countersign connect`: an interactive client. */
 
-/** Sends what the lines ask for. */
+/** Sends the requests of input lines. */
 class Conversation {
   readonly #client: CountersignClient
   readonly #screen: Screen

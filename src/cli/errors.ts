@@ -32,7 +32,7 @@ export class Interrupted extends Failure {
   }
 }
 
-/** A failed change with what became of it, as a sentence without its full stop. */
+/** A failed change with its outcome, as a sentence without its full stop. */
 export function withOutcome(error: unknown, outcome: string): Failure {
   return error instanceof Interrupted ? new Interrupted(outcome) : new Failure(`${messageOf(error)}. ${outcome}`)
 }

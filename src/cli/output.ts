@@ -24,7 +24,7 @@ export function printJson(io: Io, value: unknown): Promise<void> {
   return printLine(io, JSON.stringify(value, null, 2))
 }
 
-/** Prints what a command did: as JSON with `--json`, else as a line. */
+/** Prints the result of a command: as JSON with `--json`, otherwise as a line. */
 export function printDone({ io, options }: Invocation, answer: unknown, text: string): Promise<void> {
   return options.json ? printJson(io, answer) : printLine(io, text)
 }

@@ -10,7 +10,7 @@ const beatEveryMs = 1000
 export interface PauseDetectorOptions {
   /** Milliseconds of a clock that never jumps. */
   readonly monotonicNow: () => number
-  /** Called once per pause. @param ms  how long the process did not run, about */
+  /** Called once per pause. @param ms  approximate length of the pause */
   readonly onPause: (ms: number) => void
 }
 

@@ -12,7 +12,7 @@ const refusal = new ApiError(
 
 /**
  * Refuses requests on connections of the reserve, except for health and metrics. Such a connection carries one request.
- * Warns when the limit is below what the sessions need.
+ * Warns when the limit is below the need of the sessions.
  */
 export async function registerDescriptorGate(
   server: FastifyInstance,

@@ -12,7 +12,7 @@ export interface Offender {
 
 /**
  * Reports peers that are above a rate: one line when an offender begins, then one a minute with the number of refusals
- * since its last line, for as long as it goes on.
+ * since its last line, while it continues.
  */
 export interface FloodReports {
   /**

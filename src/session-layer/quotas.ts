@@ -5,7 +5,7 @@ import type { Config } from '../config/load.js'
 import type { Log } from '../session/dependencies.js'
 import type { Store } from '../store/store.js'
 
-/** The quotas of clients and tokens, and their limits by what the store holds. */
+/** The quotas of clients and tokens, with limits derived from the store's capacity. */
 
 interface QuotaParts {
   readonly config: Config

@@ -40,7 +40,7 @@ const members = Object.entries(texts).map(([name, text]) => ({
   schema: Compile(importedLicenseSchema.properties[name as keyof ImportedLicenseBody])
 }))
 
-/** @returns what is wrong with one member that is there, without its value */
+/** @returns the fault of one present member, without its value */
 function checkMember({ name, text, schema }: (typeof members)[number], license: Row['license']): string[] {
   const value = license[name]
   if (value === undefined) return []
@@ -73,7 +73,7 @@ function checkRow({ line, license }: Row): Fault[] {
   return found.map(text => ({ line, text }))
 }
 
-/** A license as it is sent: without what the gateway sets by itself, with dates converted to times. */
+/** A license for the API: without columns that the gateway sets by itself, with dates converted to times. */
 function normalize({ line, license }: Row): Row {
   const sent = Object.entries(license).filter(([name]) => !ignoredMembers.includes(name))
   const converted = sent.map(([name, value]) => {

@@ -41,7 +41,7 @@ export interface EmbeddedChannelsOptions {
   readonly totalBytes?: number
   /** Most channels. Default 200,000. */
   readonly channels?: number
-  /** Most results of idempotency keys that clients gave. Default {@link maxClientResults}, or what a small heap holds. */
+  /** Most results of clients' idempotency keys. Default {@link maxClientResults}, or what a small heap holds. */
   readonly idempotencyResults?: number
 }
 
