@@ -16,8 +16,8 @@ export const maxLineFaults = 20
 
 const blankOrComment = /^[ \t]*(#.*)?$/
 const assignment = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=[ \t]*/
-// Control characters, other ends of lines, and invisible characters: a second file may begin after one. biome-ignore
-// lint/suspicious/noControlCharactersInRegex: these are what is searched for
+// Control characters, other ends of lines, and invisible characters: a second file may begin after one.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression searches for them
 const invisible = /[\u0000-\u0008\u000b-\u001f\u007f\u0085\u200b-\u200f\u2028\u2029\u2060\ufeff]/
 /** The only part of a faulty line that is quoted: the rest may be a secret. */
 const nameAtStart = /^[^=:A-Za-z]*(?:(?:set|export)\s+)?(COUNTERSIGN_[A-Z_]{1,64})(?![A-Za-z0-9])/i
