@@ -81,23 +81,27 @@ export class BridgeSessions implements SessionSource {
    * @throws NoSessionCapacity, StoreUnavailable
    */
   async open(authenticated: Authenticated, own: readonly string[]): Promise<OpenedSession | undefined> {
-    const { registry, presence, observer, sessionCapacity, now, steadyNow } = this.#dependencies
+    const { registry, presence, sessionCapacity, now, steadyNow } = this.#dependencies
     const openedAt = now()
     const times = { openedAt, lastSeenAt: steadyNow() }
     const session = this.#create({ ...authenticated, ...times, isPlain: writesPlain(registry.schema) })
-    const entry = this.#entryOf(session)
+    const created = { session, authenticated, openedAt, entry: this.#entryOf(session), ownChannels: own }
     sessionCapacity.reserve()
     let positions: Positions | undefined
     try {
-      positions = await registerSession(this.#dependencies, { authenticated, openedAt, entry, ownChannels: own })
+      positions = await registerSession(this.#dependencies, created)
       if (positions === undefined) return undefined
       this.#index.add(session)
     } finally {
       sessionCapacity.release()
     }
-    for (const channel of own) presence.joined(session.peer, channel)
-    observer.opened(this.transport)
-    await this.#revalidate(session)
+    try {
+      await this.#revalidate(session)
+    } catch (error) {
+      session.end('UNAVAILABLE')
+      throw error
+    }
+    if (session.ending === undefined) for (const channel of own) presence.joined(session.peer, channel)
     return { session, positions }
   }
 

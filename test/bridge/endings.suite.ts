@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
-import type { BridgeWire } from '../helper/bridge-wire.js'
+import { type Store, StoreUnavailable } from '../../src/store/store.js'
+import { type BridgeWire, connectBridge } from '../helper/bridge-wire.js'
 import type { OpenStoreForTest } from '../helper/stores.js'
 import { until } from '../helper/until.js'
 import { hmac } from '../helper/wire.js'
@@ -77,6 +78,42 @@ export function endingSuite(t: Test, openStore: OpenStoreForTest): void {
     for (const { app } of gateways) await app.tick()
     t.match(await endings(), [{ value: 1, labels: { transport: 'bridge', code: 'bye' } }])
     t.equal((await endings()).length, 1)
+  })
+
+  t.test('bug: a session that could not be opened took a place of its client until its timeout', async t => {
+    const failing = { part: '' }
+    const fails = (part: string) => (failing.part === part ? Promise.reject(new StoreUnavailable()) : undefined)
+    const { gateway, store } = await startTwo(
+      t,
+      openStore,
+      { config: { rateLimit: true, maxSessionsPerClient: 1 } },
+      store => ({
+        ...store,
+        channels: Object.create(store.channels, {
+          tops: {
+            value: (...all: Parameters<Store['channels']['tops']>) => fails('tops') ?? store.channels.tops(...all)
+          }
+        }),
+        bridge: Object.create(store.bridge, {
+          open: { value: (...all: Parameters<Store['bridge']['open']>) => fails('open') ?? store.bridge.open(...all) }
+        })
+      })
+    )
+    const credential = await gateway.createClient(permissions)
+    for (const part of ['tops', 'open']) {
+      failing.part = part
+      const wire = await connectBridge(gateway.url)
+      wire.authenticate(credential)
+      t.match(JSON.parse(await wire.nextText()), { code: 'UNAVAILABLE' })
+      await until('its entry is removed', async () => (await store.sessions.count()) === 0)
+    }
+    failing.part = ''
+    t.ok(await open({ gateway }, credential))
+    const metrics = await gateway.app.readMetrics()
+    const total = (wanted: string) =>
+      metrics.find(({ name }) => name === wanted)?.values.reduce((sum, { value }) => sum + value, 0)
+    t.equal(total('countersign_sessions_opened_total'), 3)
+    t.equal(total('countersign_sessions_ended_total'), 2)
   })
 
   t.test('ends a silent session, but not one with a held poll', async t => {

@@ -83,7 +83,7 @@ export function storeFailureSuite(t: Test, harness: TransportHarness): void {
     t.notMatch(metrics, /sessions_ended_total\{/)
   })
 
-  onSocket('bug: a store that fails between opening and welcome leaves no session behind', async t => {
+  t.test('bug: a store that fails between opening and welcome leaves no session behind', async t => {
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
     const opened = { yet: false }
