@@ -1,6 +1,7 @@
 """Promises 5 and 6 of every SDK: back quickly, heartbeats."""
 from __future__ import annotations
 
+import asyncio
 import unittest
 from typing import Any
 
@@ -77,6 +78,60 @@ class Promise5BackQuickly(unittest.TestCase):
         client.reconnect()
         await gateway.session(1)
         self.assertAlmostEqual(now() - before, 0.9)
+        await client.close()
+
+    @virtual
+    async def test_bug_reconnect_tries_within_a_second_also_while_an_attempt_hangs(self) -> None:
+        gateway = FakeGateway()
+        tickets: list[float] = []
+
+        async def ticket() -> Any:
+            tickets.append(now())
+            if len(tickets) == 1:
+                await asyncio.Event().wait()
+            return CREDENTIAL
+
+        client = gateway.client(ticket)
+        client.connect()
+        await advance(0.3)
+        client.reconnect()
+        await gateway.session(1)
+        self.assertEqual(tickets, [0, 1.3])
+        await client.close()
+
+    @virtual
+    async def test_reconnect_leaves_half_a_second_to_an_attempt_in_progress(self) -> None:
+        gateway = FakeGateway()
+
+        async def ticket() -> Any:
+            await asyncio.sleep(0.4)
+            return CREDENTIAL
+
+        client = gateway.client(ticket, random=0)
+        client.connect()
+        await settle()
+        client.reconnect()
+        await gateway.session(1)
+        await advance(5)
+        self.assertEqual((client.state, len(gateway.sessions)), ("connected", 1))
+        await client.close()
+
+    @virtual
+    async def test_repeated_calls_of_reconnect_leave_2_s_to_an_attempt(self) -> None:
+        gateway = FakeGateway()
+        tickets: list[float] = []
+
+        async def ticket() -> Any:
+            tickets.append(now())
+            await asyncio.sleep(1.8)
+            return CREDENTIAL
+
+        client = gateway.client(ticket)
+        client.connect()
+        for _ in range(8):
+            await advance(0.5)
+            client.reconnect()
+        self.assertEqual((client.state, tickets), ("connected", [0, 1.5]))
         await client.close()
 
     @virtual

@@ -47,6 +47,8 @@ class _Attempt:
     purpose: Purpose
     connection: Connection | None = None
     fetching: asyncio.Task[None] | None = None
+    is_woken: bool = False
+    """It was started by `wake`, which gives up other attempts sooner."""
     is_stale: bool = False
     was_woken: bool = False
 
@@ -79,14 +81,14 @@ class Attempts:
         """Whether the current attempt uses this connection."""
         return self._attempt is not None and self._attempt.connection is connection
 
-    def open(self, purpose: Purpose) -> None:
+    def open(self, purpose: Purpose, *, is_woken: bool = False) -> None:
         """Opens a session, unless an attempt is in progress."""
         self._timers.clear("retry", "wake", "renew")
         if self._attempt is not None:
             if purpose == "move":
                 self._attempt.purpose = "move"
             return
-        attempt = self._attempt = _Attempt(purpose)
+        attempt = self._attempt = _Attempt(purpose, is_woken=is_woken)
         self._timers.set("attempt age", STALE_ATTEMPT, lambda: self._grow_stale(attempt))
         attempt.fetching = start(self._fetch(attempt))
 
@@ -180,9 +182,19 @@ class Attempts:
         """The application asks for a session: tries soon, if there is none."""
         if self._host.current() is not None:
             return
-        if self._attempt is not None and not self._attempt.is_stale:
+        is_young = self._attempt is not None and not self._attempt.is_stale
+        if self._attempt is not None and is_young and self._attempt.is_woken:
+            # Repeated calls do not restart it each second: it could never succeed in a slow network.
             self._attempt.was_woken = True
             return
-        self.drop()
+        if not is_young:
+            self.drop()
         if not self._timers.has("wake"):
-            self._timers.set("wake", self._options.platform.random() * WAKE_SPREAD, lambda: self.open("open"))
+            jitter = self._options.platform.random()
+            # An attempt in progress has half of the time.
+            delay = (0.5 + jitter / 2 if is_young else jitter) * WAKE_SPREAD
+            self._timers.set("wake", delay, self._open_woken)
+
+    def _open_woken(self) -> None:
+        self.drop()
+        self.open("open", is_woken=True)

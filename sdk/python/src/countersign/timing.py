@@ -8,7 +8,7 @@ PROBE_ANSWER = 5.0
 HANDSHAKE = 10.0
 """From opening a socket to a verified welcome (PROTOCOL §4.5)."""
 STALE_ATTEMPT = 2.0
-"""An attempt of this age is given up by `reconnect()`: it may hang in a network that is gone."""
+"""An attempt of this age is given up by `reconnect()` at once: it may hang in a network that is gone."""
 STABLE_SESSION = 10.0
 """A session that lasted this time counts as stable."""
 LAST_REQUESTS = 5.0
