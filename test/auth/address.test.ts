@@ -1,7 +1,7 @@
 import t from 'tap'
 import { limiterKeyOf, parseAddress, unparseableKey } from '../../src/auth/address.js'
 
-t.test('counts an IPv6 address by its /64, an IPv4 address by itself', async t => {
+t.test('counts an IPv6 address by its /64, an IPv4 address as a whole', async t => {
   t.equal(limiterKeyOf('203.0.113.7'), '203.0.113.7')
   t.equal(limiterKeyOf('::ffff:203.0.113.7'), '203.0.113.7')
   t.equal(limiterKeyOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64')
@@ -11,7 +11,7 @@ t.test('counts an IPv6 address by its /64, an IPv4 address by itself', async t =
   t.equal(limiterKeyOf('fe80::1%eth0'), 'fe80:0:0:0::/64')
 })
 
-t.test('bug: an address with a port had a count of its own', async t => {
+t.test('bug: an address with a port had a separate count', async t => {
   for (const text of ['198.51.100.7:4711', ' 198.51.100.7 ', '"198.51.100.7:4711"', '::ffff:198.51.100.7']) {
     t.equal(parseAddress(text), '198.51.100.7', text)
   }

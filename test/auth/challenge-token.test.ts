@@ -39,7 +39,7 @@ t.test('a token looks random, and is good on its socket, or on the bridge', asyn
   t.match(await checkChallenge(dependencies, ofBridge, ofBridge), { fault: 'foreign challenge' })
 })
 
-t.test('refuses tokens that were changed, also by spelling the same bytes otherwise', async t => {
+t.test('refuses changed tokens, even another spelling of the same bytes', async t => {
   const dependencies = await start(t)
   const token = await issueChallengeToken(dependencies, false)
   const bytes = Buffer.from(token, 'base64url')

@@ -54,7 +54,7 @@ t.test('counts successes apart from failures, by address', async t => {
   t.equal(limiter.retryAfterMs('203.0.113.1'), 0)
 })
 
-t.test('asks the store no more about an address while it has to wait', async t => {
+t.test('does not ask the store about an address that has to wait', async t => {
   const clock = createClock()
   const calls: string[] = []
   const limits: RateLimitStore = {

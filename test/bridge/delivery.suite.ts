@@ -118,7 +118,7 @@ export function deliverySuite(t: Test, openStore: OpenStoreForTest): void {
     t.equal(counted?.counts.frames, 2)
   })
 
-  t.test('bug: claims of a dead instance run in the order of all seqs, also around those of another', async t => {
+  t.test('bug: claims of a dead instance did not run in the order of all seqs', async t => {
     const two = await startTwo(t, openStore, { bridgeAnswerWithinMs: 50 })
     const wire = await open(two)
     const { sessionId, keys } = wire

@@ -102,7 +102,7 @@ export function limitSuite(t: Test, openStore: OpenStoreForTest): void {
     t.match(JSON.parse(await second.nextText()), { code: 'AUTHENTICATION_FAILED' })
   })
 
-  t.test('answers 503 while the store is away, signed if it has the keys', async t => {
+  t.test('answers 503 while the store is unavailable, signed if it has the keys', async t => {
     const away = { now: false }
     const refuse = () => Promise.reject(new StoreUnavailable())
     const two = await startTwo(t, openStore, {}, store => ({

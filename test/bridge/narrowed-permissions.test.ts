@@ -55,7 +55,7 @@ for (const [kind, openStore] of Object.entries(stores)) {
       )
     })
 
-    t.test('applies on an instance that loads the session afterwards, and sends no second `unsubscribed`', async t => {
+    t.test('applies on an instance that loads the session later, without a second `unsubscribed`', async t => {
       const { gateway, startAnother, wire, narrow } = await start(t)
       await narrow(gateway)
       await until('both channels are left', async () => {

@@ -33,7 +33,7 @@ t.test('dispatches calls in the order in which they were made, whatever became o
   t.same(ran, [1, 2, 3])
 })
 
-t.test('bug: each call waited for the time-outs of all calls before it while the store was away', async t => {
+t.test('bug: without the store, each call waited for the timeouts of all before it', async t => {
   const refused: CallOutcome = { kind: 'refused', code: 'UNAVAILABLE', outcome: 'unknown' }
   for (const fail of [() => Promise.reject(new StoreUnavailable()), async () => refused]) {
     const order = new CallOrder()

@@ -69,7 +69,7 @@ t.test('gives up after a bounded number of reads, and the subscriber keeps its p
   t.same(a.received, [1])
 })
 
-t.test('a store that is away rejects a page, and bounds hold for concurrent ones', async t => {
+t.test('an unavailable store rejects a page, and bounds hold for concurrent ones', async t => {
   const { store, channels } = start({ pageReads: 2 })
   store.isAway = true
   await t.rejects(channels.readPage(channel, { limit: 1, maxBytes: 1 }), StoreUnavailable)

@@ -33,7 +33,7 @@ async function serve(t: Test): Promise<{ client: CountersignClient; sessionId: s
   return { client, sessionId: await open, runs }
 }
 
-t.test('prints the reply of one session, and how long it took', async t => {
+t.test('prints the reply of one session, and its duration', async t => {
   const { sessionId, runs } = await serve(t)
   const called = await ask(['call', '--to-client', 'game', 'echo', '{"a":[1]}'])
   t.match(called, { code: 0, out: '{"a":[1]}\n', err: new RegExp(`^${sessionId} answered in \\d+ ms\\n$`) })

@@ -56,7 +56,7 @@ t.test('an option wins over the environment, and a wrong option is a failure', a
   t.match(await cli(['config', '--port']), { code: 1, err: /'--port <value>' needs a value/ })
 })
 
-t.test('config, doctor and serve print no password of a store, also of a URL that does not parse', async t => {
+t.test('config, doctor and serve print no password of a store, even if its URL does not parse', async t => {
   const stores = [
     'redis://:hunter2/y@127.0.0.1:1',
     'redis:/:hunter2@h',

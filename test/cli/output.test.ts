@@ -17,7 +17,7 @@ t.test('colors only on a terminal, and never with NO_COLOR', async t => {
   t.notMatch(await good(t, ['audit', 'verify']), '\u001b')
 })
 
-t.test('the process ends by itself, also when the reader of its output has gone', async t => {
+t.test('the process ends by itself, even if the reader of its output is gone', async t => {
   const program = run(t, ['clients', 'list', '--json'], env)
   t.match(await program.ended, { code: 0 })
   t.match(JSON.parse(program.stdout()), { items: [] })

@@ -21,7 +21,7 @@ t.test('sessions', async t => {
   )
 })
 
-t.test('bug: an id that cannot be one was answered with a regular expression', async t => {
+t.test('bug: an invalid id was answered with a regular expression', async t => {
   const error = await bad(t, 1, ['sessions', 'end', 'zzz'])
   t.match(error, /params\/sessionId is not valid \(Id of the session, for example \S+\) \(BAD_REQUEST\)/)
   t.notMatch(error, /\^|A-Za-z/)

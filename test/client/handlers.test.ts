@@ -202,7 +202,7 @@ t.test('close waits for handlers that run, and starts no other one', async t => 
   t.ok(isOver)
 })
 
-t.test('bug: the result of a handler that awaits close was dropped without a word', async t => {
+t.test('bug: the result of a handler that awaits close was silently dropped', async t => {
   const { client, call, receive, send, timers, faults } = await connectCaller(t)
   const seen: string[] = []
   client.handle('stop', async () => {

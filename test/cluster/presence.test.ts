@@ -130,7 +130,7 @@ t.test('bug: of two instances that announced at once, the older count could be t
   t.equal(reads, 1 + maxCountCorrections, 'corrections are bounded')
 })
 
-t.test('removes ended entries of wanted channels, for as long as they are wanted', async t => {
+t.test('removes ended entries of watched channels, while they are watched', async t => {
   const { clock, calls, tracker } = createTracker()
   await tracker.flush(() => [])
   tracker.watched('c')

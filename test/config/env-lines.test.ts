@@ -68,7 +68,7 @@ t.test('settings, comments, blank lines and quoted values of several lines are l
   t.match(parse('A="x\ny"\n---\n').faults, [/^\.env line 3:/], 'lines are those of the file')
 })
 
-t.test('a file of another kind is reported within a bound', async t => {
+t.test('reports a file in another format with a bounded number of lines', async t => {
   const { faults } = parse('x\n'.repeat(maxLineFaults + 5))
   t.equal(faults.length, maxLineFaults + 1)
   t.equal(faults.at(-1), '.env: 5 more such lines')

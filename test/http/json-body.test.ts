@@ -69,7 +69,7 @@ t.test('bug: deeply nested data was answered with 500', async t => {
   t.equal((await post('/v1/publish', `{"channel":"a","data":${nested(32)}}`))[0], 400)
 })
 
-t.test('bug: a name that an admin call repeats was read as its last value', async t => {
+t.test('bug: a duplicate member of a body was read as its last value', async t => {
   const gateway = await startGateway(t)
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${testAdminToken}` }
   const body = '{"clientId":"a","publish":[],"publish":["*"]}'

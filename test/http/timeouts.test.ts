@@ -32,7 +32,7 @@ t.test('bug: unfinished bodies were kept for 90 s', async t => {
   }
 })
 
-t.test('a held poll outlives both', async t => {
+t.test('a held poll outlasts both', async t => {
   const gateway = await startGateway(t, { timeouts, transport: 'bridge' })
   const wire = await gateway.session(await gateway.createClient({ publish: ['*'], subscribe: ['*'] }))
   const { sessionId } = wire as unknown as { sessionId: string }

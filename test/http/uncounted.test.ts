@@ -134,7 +134,7 @@ t.test('unparseable input is not counted for a trusted proxy', async t => {
   }
 })
 
-t.test('CONNECT behind open requests closes the socket without an answer of its own', async t => {
+t.test('CONNECT behind open requests closes the socket without an answer', async t => {
   const gateway = await startGateway(t)
   const answer = await sent(t, gateway, head('GET /readyz') + head('CONNECT gateway.test:443'))
   t.notMatch(answer, /BAD_REQUEST/)

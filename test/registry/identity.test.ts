@@ -60,7 +60,7 @@ const replaced = {
 }
 const lost = { name: 'StoreUnavailable', cause: { message: /has lost the record/ } }
 
-t.test('bug: an emptied Redis was taken for the truth', async t => {
+t.test('bug: an emptied Redis was accepted', async t => {
   const { registry, store, remove, keep, lines } = await start(t)
   const { keyId, secret } = await registry.clients.create({ clientId: 'game' }, 'admin')
   await registry.licenses.create({ serviceId: 'svc', key: 'key' }, 'admin')
@@ -147,7 +147,7 @@ t.test('each call notices by itself that the store was emptied', async t => {
   }
 })
 
-t.test('another store at the same address is refused, also with the same master key', async t => {
+t.test('another store at the same address is refused, even with the same master key', async t => {
   const { registry, remove, keep, prefix, lines } = await start(t)
   const putBack = await keep()
   await remove()

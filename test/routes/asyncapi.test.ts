@@ -134,7 +134,7 @@ t.test('bug: the target of a call had any number of members', async t => {
     t.notOk(target.Check(to))
 })
 
-t.test('keywords of its own are marked as extensions', async t => {
+t.test('own keywords are marked as extensions', async t => {
   const text = JSON.stringify(document)
   t.match(text, /"x-maxBytes":/)
   t.notMatch(text, /"(maxBytes|nameMaxBytes|valueMaxBytes)":/)

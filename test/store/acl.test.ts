@@ -70,7 +70,7 @@ t.test('the messages of all versions are read', async t => {
   })
 })
 
-t.test('bug: without INFO the library printed a line of its own', async t => {
+t.test('bug: without INFO the library printed a line', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const root = new Redis(server.url)

@@ -3,7 +3,7 @@ import { durationBounds, maxVerbs, StoreDurations } from '../../src/store/durati
 import { LagProbe } from '../../src/store/redis/pubsub/lag-probe.js'
 import { createClock } from '../helper/clock.js'
 
-t.test('counts how long calls take, by verb', async t => {
+t.test('counts the durations of calls, by verb', async t => {
   t.ok(durationBounds.includes(0.25))
   const durations = new StoreDurations()
   for (const ms of [0.5, 1, 250, 251, 9000]) durations.record('get', ms)

@@ -56,7 +56,7 @@ export function ephemeralSuite(t: Test, open: OpenStoreForTest): void {
     await store.licenseSlots.releaseAll('nobody')
   })
 
-  t.test('license slots: end by themselves', async t => {
+  t.test('license slots: expire', async t => {
     const { licenseSlots: slots } = (await open(t, Date.now)).store
     const now = Date.now()
     t.equal(await slots.acquire('l', 's1', 1, now + 50_000, now), 'acquired')

@@ -42,7 +42,7 @@ async function startEarlier(t: Test, prefix: string, names: readonly string[]) {
   return { heard, redis, stop: () => subscriber.disconnect() }
 }
 
-t.test('uses both forms while an earlier version is there, and a while after', async t => {
+t.test('uses both forms while an earlier version is running, and for some time after', async t => {
   const { now, advance } = createClock()
   const forms = new PublicationForms(true, now)
   t.match(forms, { sent: 'sharded', isPlain: false })

@@ -135,7 +135,7 @@ t.test('bug: a failed start did not name its cause and remedy', { timeout: 60_00
   }
 })
 
-t.test('bug: at maxclients the cause is named, also while the gateway runs', { timeout: 60_000 }, async t => {
+t.test('bug: at maxclients a running gateway did not name the cause', { timeout: 60_000 }, async t => {
   const server = await start(t)
   const admin = new Redis(server.url)
   t.teardown(() => admin.disconnect())

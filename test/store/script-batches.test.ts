@@ -59,7 +59,7 @@ t.test('a script has a bounded number of calls and of bytes', async t => {
   t.same(scripts, [['a'], ['b']], 'a larger call is alone')
 })
 
-t.test('on a Cluster each slot has a script of its own, and a bounded number is collected', async t => {
+t.test('on a Cluster each slot has a separate script, and a bounded number is collected', async t => {
   const { scripts, add, batches } = open(true)
   const keys = Array.from({ length: maxOpenBatches + 1 }, (_, i) => `cs:channel:{c${i}}`)
   t.equal(new Set(keys.map(keySlot)).size, keys.length)

@@ -10,7 +10,7 @@ import type { TransportHarness } from './harness.js'
 export function capacitySuite(t: Test, harness: TransportHarness): void {
   const { transport, openStore, onSocket, start, startGateway, refusedUnsigned, slowStore } = harness
 
-  t.test('bug: each transport had a session bound of its own', async t => {
+  t.test('bug: each transport had a separate bound of sessions', async t => {
     const gateway = await start(t, { config: { maxSessions: 2 } })
     const credential = await gateway.createClient()
     const late = await gateway.wire()

@@ -142,7 +142,7 @@ export function publishingSuite(t: Test, { start, openStore }: ChannelHarness): 
     t.equal((late['publications'] as unknown[]).length, 20)
   })
 
-  t.test('answers subscribe and publish with UNAVAILABLE while the store is away, and keeps the session', async t => {
+  t.test('answers subscribe and publish with UNAVAILABLE without the store, and keeps the session', async t => {
     const clock = createClock()
     const { store } = await openStore(t, clock.now)
     const away = { now: false }

@@ -56,7 +56,7 @@ t.test('bug: a client that sends bye and closes without waiting counts as a clea
   open()
 })
 
-t.test('acknowledges bye while the store is away', async t => {
+t.test('acknowledges bye while the store is unavailable', async t => {
   const { store } = await stores.embedded(t, Date.now)
   const end = () => Promise.reject(new StoreUnavailable())
   const gateway = await startGateway(t, { store: { ...store, sessions: { ...store.sessions, end } } })

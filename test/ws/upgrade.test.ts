@@ -48,7 +48,7 @@ t.test('refuses an upgrade of another path, and answers a plain GET with 426', a
   t.match(await plain.json(), { code: 'BAD_REQUEST' })
 })
 
-t.test('answers an upgrade with 503 while the store is away', async t => {
+t.test('answers an upgrade with 503 while the store is unavailable', async t => {
   const { store } = await stores.embedded(t, Date.now)
   const fence = () => Promise.reject(new StoreUnavailable())
   const gateway = await startGateway(t, { store: { ...store, challenges: { ...store.challenges, fence } } })

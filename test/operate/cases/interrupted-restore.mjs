@@ -40,7 +40,7 @@ async function interrupt(check, file, gateway) {
   check(`killed after ${sent()} of ${chunks} chunks`, sent() < chunks)
   const readyz = await fetch(`${gateway.url}/readyz`)
   check('the gateway stays ready', readyz.status === 200, await readyz.text())
-  check('no license is there', (await licenses()).items.length === 0)
+  check('there are no licenses', (await licenses()).items.length === 0)
   const { body: after } = await gateway.admin('GET', '/audit?limit=1000')
   check('the audit log is as before', JSON.stringify(after) === JSON.stringify(before), after)
   const { status } = await gateway.admin('POST', '/clients', { clientId: 'meanwhile' })
