@@ -1,16 +1,13 @@
 import { answerCall } from '../calls/answer.js'
 import type { CallResult } from '../calls/outcome.js'
+import { tooManyOpenCalls } from '../calls/outcome.js'
 import type { CallRequest } from '../calls/request.js'
-import { RateLimited } from '../protocol/protocol-error.js'
 import type { SessionCalls } from '../session/calls.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import type { AwaitedCall } from '../store/bridge.js'
 import type { PendingCommit } from './pending-commit.js'
 import type { RegisteredCall } from './polled-calls.js'
 import type { BridgeSession } from './session.js'
-
-/** Retry delay while too many calls are open, in milliseconds. */
-const retryAfterMs = 1000
 
 /** The calls of a bridge session while one batch runs. A call is sent once the session's commit includes it. */
 export class BatchCalls implements SessionCalls {
@@ -43,7 +40,7 @@ export class BatchCalls implements SessionCalls {
   make(seq: number, request: CallRequest): void {
     const { openCalls } = this.#dependencies.settings.limits
     if (this.#session.state.current.awaited.size + this.made.length >= openCalls) {
-      throw new RateLimited(`call: ${openCalls} calls of this session are open, which is the limit`, retryAfterMs)
+      throw tooManyOpenCalls(openCalls)
     }
     this.made.push({ seq, request })
   }

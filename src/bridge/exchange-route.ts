@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AddressLimiter } from '../auth/address-limiter.js'
 import { isOwnSessionId } from '../auth/session-id.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
+import { retryAfterMs } from '../protocol/retry.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { type MaybePromise, whenReady } from '../store/maybe-promise.js'
 import { StoreUnavailable } from '../store/store.js'
@@ -10,7 +11,7 @@ import { exchange } from './exchange.js'
 import type { BridgeLifecycle } from './lifecycle.js'
 import { BridgeSession } from './session.js'
 import type { BridgeSessions } from './sessions.js'
-import { type BridgeSettings, retryAfterMs } from './settings.js'
+import type { BridgeSettings } from './settings.js'
 
 export interface ExchangeRouteOptions {
   readonly dependencies: SessionDependencies

@@ -3,6 +3,7 @@ import type { AddressLimiter } from '../auth/address-limiter.js'
 import { markVerified } from '../http/unverified-sockets.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import { type CodeName, codes } from '../protocol/codes.js'
+import { retryAfterMs } from '../protocol/retry.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { type MaybePromise, recoverFrom, whenEnded, whenReady } from '../store/maybe-promise.js'
 import { StoreUnavailable } from '../store/store.js'
@@ -12,13 +13,7 @@ import { type ExchangeBody, RefusedBody, readExchange } from './request.js'
 import { type Accepted, servePoll } from './serve-poll.js'
 import type { BridgeSession } from './session.js'
 import { SessionEnded } from './session-ended.js'
-import {
-  type BridgeSettings,
-  drainMaxHoldMs,
-  maxExchangesInFlight,
-  reconnectSpreadMs,
-  retryAfterMs
-} from './settings.js'
+import { type BridgeSettings, drainMaxHoldMs, maxExchangesInFlight, reconnectSpreadMs } from './settings.js'
 
 /** Everything about an exchange besides its body. */
 export interface ExchangeContext {

@@ -11,13 +11,14 @@ import { ownChannels } from '../auth/permissions.js'
 import type { CodeName } from '../protocol/codes.js'
 import { signMessage } from '../protocol/frame.js'
 import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
+import { retryAfterMs } from '../protocol/retry.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { NoSessionCapacity } from '../session/session-capacity.js'
 import { StoreUnavailable } from '../store/store.js'
 import { type ExchangeAnswer, unsignedAnswer } from './answer.js'
 import type { BridgeLifecycle } from './lifecycle.js'
 import type { BridgeSessions } from './sessions.js'
-import { type BridgeSettings, retryAfterMs } from './settings.js'
+import type { BridgeSettings } from './settings.js'
 
 /** The handshake on the bridge (PROTOCOL §4, §9.1): two requests, which may reach two instances. */
 

@@ -8,6 +8,7 @@ import { noteRefusal } from '../http/request-log.js'
 import { markVerified } from '../http/unverified-sockets.js'
 import type { RepeatedEvents } from '../log/repeated-events.js'
 import { authenticateBytes } from '../protocol/limits.js'
+import { retryAfterMs } from '../protocol/retry.js'
 import type { SessionDependencies } from '../session/dependencies.js'
 import { whenReady } from '../store/maybe-promise.js'
 import { type ExchangeAnswer, refusedRequest, unsignedAnswer } from './answer.js'
@@ -15,7 +16,7 @@ import { admitExchange, answerExchange, bodyOf, type ExchangeRequest } from './e
 import { challenge, type HandshakeContext, openSession } from './handshake.js'
 import { BridgeLifecycle } from './lifecycle.js'
 import type { BridgeSessions } from './sessions.js'
-import { type BridgeSettings, retryAfterMs, unverifiedPerMinute } from './settings.js'
+import { type BridgeSettings, unverifiedPerMinute } from './settings.js'
 
 /** The HTTP long poll as a transport (PROTOCOL §9): three routes, which read bytes whatever their content type. */
 

@@ -1,5 +1,6 @@
 import type { ChannelBroker } from '../channels/types.js'
 import { outboxFrames } from '../protocol/limits.js'
+import { frameOverheadBytes } from '../session/live-calls.js'
 import type { Outgoing } from '../session/outbox.js'
 import type { PresenceTracker } from '../session/presence.js'
 import { PresenceDelta, presenceChannelOf, subjectOf } from '../session/presence-changes.js'
@@ -30,9 +31,6 @@ export const cutOff: PendingFrames = { outgoing: [], positions: noChanges, isCut
 export class HistoryGap extends Error {
   override readonly name = 'HistoryGap'
 }
-
-/** Bytes of a publication's frame besides its data, estimated. */
-const frameOverheadBytes = 400
 
 /** The reading session, as far as its changes of presence depend on it. */
 export interface PendingReader {

@@ -10,8 +10,6 @@ export interface BridgeSettings {
 
 /** The value of the specification (PROTOCOL §9.4 d). */
 export const defaultAnswerWithinMs = 5000
-/** Retry delay after a temporary refusal of an exchange. */
-export const retryAfterMs = 1000
 /** Exchanges of one session in flight on one instance (PROTOCOL §9.5). */
 export const maxExchangesInFlight = 4
 /** How long the store keeps the keys of an ended session, which sign its 410 (PROTOCOL §5.2). */

@@ -1,13 +1,11 @@
 import { RateLimited } from '../protocol/protocol-error.js'
+import { retryAfterMs } from '../protocol/retry.js'
 import type { StoreBound } from '../store/store.js'
 
 /** Open calls over HTTP of one token. */
 export const maxOpenCallsPerToken = 2048
 /** Open calls over HTTP of all tokens on this instance. */
 export const maxOpenHttpCalls = 4096
-
-/** Retry delay while too many calls are open, in milliseconds. */
-const retryAfterMs = 1000
 
 /** Bounds calls without a session. */
 export class HttpCallers {

@@ -2,6 +2,7 @@ import { type CodeName, codes } from '../protocol/codes.js'
 import type { FrameText } from '../protocol/frame-text.js'
 import type { DownstreamMessages } from '../protocol/messages.js'
 import { RateLimited } from '../protocol/protocol-error.js'
+import { retryAfterMs } from '../protocol/retry.js'
 import { ShareExceeded, StoreUnavailable } from '../store/store.js'
 
 /** A receiver's answer. */
@@ -31,12 +32,14 @@ export const keyConflict: CallOutcome = {
   message: 'idempotencyKey: already used for another call'
 }
 
-/** Retry delay after a refusal that names none, in milliseconds. */
-const retryAfterMs = 1000
-
 /** @param what  the message of the refusal */
 export function tooManyCalls(what: string): CallOutcome {
   return { kind: 'refused', code: 'RATE_LIMITED', message: what, retryAfterMs }
+}
+
+/** @param limit  most open calls of a session */
+export function tooManyOpenCalls(limit: number): RateLimited {
+  return new RateLimited(`call: ${limit} calls of this session are open, which is the limit`, retryAfterMs)
 }
 
 /** The outcome of a call that could not reach its receiver. */

@@ -1,10 +1,8 @@
 import { type CodeName, codes, type EndingCode } from '../protocol/codes.js'
 import { ProtocolError, RateLimited } from '../protocol/protocol-error.js'
+import { retryAfterMs } from '../protocol/retry.js'
 import { StoreUnavailable } from '../store/store.js'
 import type { Log, SessionDependencies } from './dependencies.js'
-
-/** Retry delay after UNAVAILABLE, in milliseconds. */
-const unavailableRetryMs = 1000
 
 /** The error that answers a frame: in reply, and the session goes on; or as the last frame of its session. */
 export type FrameError =
@@ -41,7 +39,7 @@ export function frameErrorOf(
     boundedLog.storeFailed('frames', error)
     const { message } = codes.UNAVAILABLE
     const { outcome } = error
-    return { ends: false, seq, code: 'UNAVAILABLE', message, retryAfterMs: unavailableRetryMs, outcome }
+    return { ends: false, seq, code: 'UNAVAILABLE', message, retryAfterMs, outcome }
   }
   if (!(error instanceof ProtocolError)) {
     log.error({ err: error }, 'a message handler failed')

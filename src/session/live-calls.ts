@@ -2,22 +2,19 @@ import { answerCall } from '../calls/answer.js'
 import { CallOrder } from '../calls/call-order.js'
 import type { Delivered } from '../calls/carrier.js'
 import type { IncomingCall } from '../calls/mailbox.js'
-import { type CallOutcome, type CallResult, outcomeMessage } from '../calls/outcome.js'
+import { type CallOutcome, type CallResult, outcomeMessage, tooManyOpenCalls } from '../calls/outcome.js'
 import type { CallRequest } from '../calls/request.js'
 import type { CallRouter } from '../calls/router.js'
 import { tailBytes } from '../protocol/frame.js'
 import type { FrameText } from '../protocol/frame-text.js'
-import { RateLimited } from '../protocol/protocol-error.js'
 import type { WantedCall } from '../store/calls.js'
 import type { SessionCalls } from './calls.js'
 import type { Outgoing } from './outbox.js'
 
-/** Retry delay while too many calls are open, in milliseconds. */
-const retryAfterMs = 1000
 /** Received calls that are remembered until they expire, including answered ones. */
 export const maxRememberedCalls = 4096
 /** Bytes of a frame beside its data, estimated. */
-const frameOverheadBytes = 400
+export const frameOverheadBytes = 400
 
 /** The session of these calls. */
 export interface CallsOwner {
@@ -58,7 +55,7 @@ export class LiveCalls implements SessionCalls {
 
   make(seq: number, request: CallRequest): void {
     if (this.#made >= this.#maxOpen) {
-      throw new RateLimited(`call: ${this.#maxOpen} calls of this session are open, which is the limit`, retryAfterMs)
+      throw tooManyOpenCalls(this.#maxOpen)
     }
     this.#made++
     void this.#make(seq, request)

@@ -12,14 +12,11 @@ import {
 import type { RedisClient } from './client.js'
 import { ExchangeBatches } from './exchange-batches.js'
 import { formatAnnouncement } from './instances.js'
-import type { Keys } from './keys.js'
+import { type Keys, sessionKeyLifeMs } from './keys.js'
 import type { RedisPin } from './pin.js'
 import type { AnnouncedForms } from './pubsub/publication-forms.js'
 import { listOf, textsOf } from './replies.js'
 import type { BatchCall } from './script-batches.js'
-
-/** An hour longer than the longest session (24 h): a backstop behind the reaper. */
-const sessionKeyLifeMs = 25 * 60 * 60 * 1000
 
 /**
  * Opens a subscription to one Redis channel on a separate connection.

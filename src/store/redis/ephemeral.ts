@@ -12,14 +12,11 @@ import type {
 import { maxLicenseSlotsPerSession, noCounts } from '../ephemeral.js'
 import { shareReads } from '../shared-read.js'
 import type { RedisClient } from './client.js'
-import type { Keys } from './keys.js'
+import { type Keys, sessionKeyLifeMs } from './keys.js'
 import { collectPages, idsAfter } from './pages.js'
 import type { RedisPin } from './pin.js'
 import { integerOf, listOf, textOf, textsOf } from './replies.js'
 import { RedisSessionCounts } from './session-counts.js'
-
-/** An hour longer than the longest session (24 h): a backstop behind the reaper. */
-const sessionKeyLifeMs = 25 * 60 * 60 * 1000
 
 /** Sessions per script: a JavaScript call takes a limited number of arguments, and Redis waits for the script. */
 const touchBatch = 2000

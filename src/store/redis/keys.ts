@@ -1,5 +1,8 @@
 import type { RecordKey } from '../durable.js'
 
+/** An hour longer than the longest session (24 h): a backstop behind the reaper. */
+export const sessionKeyLifeMs = 25 * 60 * 60 * 1000
+
 /**
  * Every key and channel of the Redis store. Keys that one script uses together share a hash tag, so that they are in
  * one slot of a Cluster (redis.io, cluster specification, "Hash tags"). Some spellings are older than the names here,
