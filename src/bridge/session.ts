@@ -149,11 +149,13 @@ export class BridgeSession implements LiveSession, OutboxOwner {
    */
   async narrowCapabilities(capabilities: Capabilities): Promise<void> {
     const before = this.#peer
-    this.#peer = { ...before, capabilities }
+    const narrowed = { ...before, capabilities }
+    this.#peer = narrowed
     try {
       await this.leaveForbiddenChannels()
     } catch (error) {
-      this.#peer = before
+      // Still narrower ones may have been set meanwhile.
+      if (this.#peer === narrowed) this.#peer = before
       throw error
     }
   }
