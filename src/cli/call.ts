@@ -18,7 +18,7 @@ function textOfError(error: unknown): string {
 }
 
 /** @returns the failure for a refusal, which states whether the method may have run */
-function explain(refused: Refused): Failure {
+function callFailure(refused: Refused): Failure {
   const { code, answer, message } = refused
   if (code === 'CALL_FAILED') return new Failure(`the receiver answered ${textOfError(answer['error'])}`)
   if (answer['outcome'] === 'unknown') return new Failure(`${message}; it may have run`)
@@ -101,6 +101,6 @@ export async function call(invocation: Invocation): Promise<number> {
   try {
     return await (all ? callAll : callOne)(invocation, body, timeoutMs + graceMs)
   } catch (error) {
-    throw error instanceof Refused ? explain(error) : error
+    throw error instanceof Refused ? callFailure(error) : error
   }
 }

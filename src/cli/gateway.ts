@@ -60,7 +60,7 @@ export function textOf(answer: Answer, name: string): string {
 }
 
 /** Why there was no answer, and what to do. @param hasBegun  whether part of it has arrived */
-function explain(error: unknown, url: string, io: Io, hasBegun = false): Failure {
+function connectionFailure(error: unknown, url: string, io: Io, hasBegun = false): Failure {
   if (io.signal.aborted) return new Interrupted()
   if (error instanceof Error && error.name === 'TimeoutError') {
     return new Failure(`${url} did not answer in time: see its log and /readyz`)
@@ -176,7 +176,7 @@ export class Gateway {
     try {
       for await (const piece of body ?? []) yield piece
     } catch (error) {
-      throw error instanceof Failure ? error : explain(error, url, this.#io, true)
+      throw error instanceof Failure ? error : connectionFailure(error, url, this.#io, true)
     }
   }
 
@@ -210,7 +210,7 @@ export class Gateway {
       }
       return await read(response, found)
     } catch (error) {
-      throw error instanceof Failure ? error : explain(error, url, this.#io)
+      throw error instanceof Failure ? error : connectionFailure(error, url, this.#io)
     }
   }
 

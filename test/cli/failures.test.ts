@@ -128,3 +128,11 @@ t.test('bug: a gateway that broke off a backup was reported as not answering', a
   t.match(err, new RegExp(`${url} broke off its answer.*: its log has the reason`))
   t.notOk(existsSync(file))
 })
+
+t.test('backup replaces no file, and restore reports a file that cannot be read', async t => {
+  const file = join(tempDir(t), 'backup.ndjson')
+  t.match(await bad(t, 1, ['restore', file]), /backup\.ndjson cannot be read\. Nothing was restored/)
+  await good(t, ['backup', file])
+  t.match(await bad(t, 1, ['backup', file]), /backup\.ndjson exists: name another file/)
+  t.ok(existsSync(file), 'the first backup is kept')
+})

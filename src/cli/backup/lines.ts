@@ -7,13 +7,13 @@ import { isRecord, type JsonObject, parseRecord } from '../json.js'
 /** The longest line. A record of a license with all its hwids is shorter. */
 const maxLineBytes = 4 * 1024 * 1024
 
-export interface BackupRecord {
+interface BackupRecord {
   readonly key: string
   readonly version: number
   readonly text: string
 }
 
-export interface BackupEntry {
+interface BackupEntry {
   readonly seq: number
   readonly text: string
 }

@@ -6,7 +6,7 @@ import type { Gateway } from '../gateway.js'
 import { note, printDone } from '../output.js'
 import { type Progress, startProgress } from '../progress.js'
 import { chunkChars, chunkItems, StagedUpload } from '../staged-upload.js'
-import { type BackupEntry, type BackupHeader, type BackupLine, type BackupRecord, checkedLines } from './lines.js'
+import { type BackupHeader, type BackupLine, checkedLines } from './lines.js'
 
 /** `countersign restore`: sends a backup in chunks and commits it at the end, so that all of it is restored or nothing. */
 
@@ -18,8 +18,7 @@ class Upload {
   readonly #io: Io
   readonly #progress: Progress
   #staged: StagedUpload | undefined
-  #records: BackupRecord[] = []
-  #entries: BackupEntry[] = []
+  #lines: BackupLine[] = []
   #chars = 0
 
   constructor(gateway: Gateway, io: Io, progress: Progress) {
@@ -33,28 +32,27 @@ class Upload {
   }
 
   async add(line: BackupLine): Promise<void> {
-    const lines = this.#records.length + this.#entries.length
-    if (lines > 0 && (lines >= chunkItems || this.#chars + line.bytes > chunkChars)) await this.flush()
-    if (line.kind === 'record') this.#records.push(line.record)
-    else this.#entries.push(line.entry)
+    const count = this.#lines.length
+    if (count > 0 && (count >= chunkItems || this.#chars + line.bytes > chunkChars)) await this.#flush()
+    this.#lines.push(line)
     this.#chars += line.bytes
   }
 
-  async flush(): Promise<void> {
+  async #flush(): Promise<void> {
     if (this.#io.signal.aborted) throw new Interrupted()
-    const body = { records: this.#records, entries: this.#entries }
-    const lines = body.records.length + body.entries.length
-    if (lines === 0) return
-    this.#records = []
-    this.#entries = []
+    const lines = this.#lines
+    if (lines.length === 0) return
+    this.#lines = []
     this.#chars = 0
-    await this.#staged?.send('', body)
-    await this.#progress.add(lines)
+    const records = lines.flatMap(line => (line.kind === 'record' ? [line.record] : []))
+    const entries = lines.flatMap(line => (line.kind === 'entry' ? [line.entry] : []))
+    await this.#staged?.send('', { records, entries })
+    await this.#progress.add(lines.length)
   }
 
   /** @throws Failure if the backup has no header */
   async commit(body: object): ReturnType<Gateway['call']> {
-    await this.flush()
+    await this.#flush()
     if (this.#staged === undefined) throw new Failure('the backup has no header')
     return this.#staged.commit(body)
   }
@@ -68,17 +66,11 @@ class Upload {
   }
 }
 
-function open(file: string): AsyncIterable<Uint8Array> {
-  const stream = createReadStream(file)
-  return {
-    async *[Symbol.asyncIterator]() {
-      try {
-        yield* stream
-      } catch (error) {
-        if (error instanceof Failure) throw error
-        throw new Failure(`${file} cannot be read`)
-      }
-    }
+async function* piecesOf(file: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(file)
+  } catch {
+    throw new Failure(`${file} cannot be read`)
   }
 }
 
@@ -89,7 +81,7 @@ async function send({ gateway, io }: Invocation, file: string) {
   try {
     const digest = createHash('sha256')
     const { header, trailer } = await checkedLines(
-      open(file),
+      piecesOf(file),
       digest,
       line => upload.add(line),
       header => upload.start(header)
