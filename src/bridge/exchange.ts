@@ -133,7 +133,8 @@ function refuseStep(
   const { dependencies, session } = context
   switch (outcome.kind) {
     case 'missing':
-      session.markEnded('SESSION_NOT_FOUND')
+      if (outcome.isRewound) session.end('SESSION_NOT_FOUND')
+      else session.markEnded('SESSION_NOT_FOUND')
       // A rewound store has lost all sessions at once: their clients reconnect spread over time (PROTOCOL §5.3).
       return unsignedAnswer('SESSION_NOT_FOUND', outcome.isRewound ? Math.random() * reconnectSpreadMs : undefined)
     case 'ended':

@@ -1,7 +1,7 @@
 import type { EndingCode } from '../protocol/codes.js'
 
-/** Why a session ended: a code of the protocol, or the client's own `bye`. */
-export type BridgeEnding = EndingCode | 'bye'
+/** Why a session ended: a code of the protocol, the client's own `bye`, or a rewind of the store (PROTOCOL §10.5). */
+export type BridgeEnding = EndingCode | 'bye' | 'SESSION_NOT_FOUND'
 
 /** The session has ended, here or on another instance. */
 export class SessionEnded extends Error {

@@ -116,7 +116,10 @@ export function leavesNothingOpen({ claims, sent }: BridgeState, ack: number): b
 }
 
 export type ExchangeOutcome =
-  /** Unknown session. `isRewound`: its state is from before the store was rewound (PROTOCOL §10.5), like all others. */
+  /**
+   * Unknown session. `isRewound`: its state is from before the store was rewound (PROTOCOL §10.5), like all others. No
+   * step accepts it any more; the caller ends it.
+   */
   | { readonly kind: 'missing'; readonly isRewound: boolean }
   | { readonly kind: 'ended'; readonly code: string }
   /** The batch begins above the next seq; nothing was changed. */

@@ -7,6 +7,7 @@ import { freshChallengeSuite } from './fresh-challenge.suite.js'
 import { heartbeatSuite } from './heartbeats.suite.js'
 import { heldPollSuite } from './held-polls.suite.js'
 import { limitSuite } from './limits.suite.js'
+import { rewoundSessionSuite } from './rewound-sessions.suite.js'
 
 /** The rules of an exchange (PROTOCOL §9.4), each provoked, on each store. */
 
@@ -19,7 +20,8 @@ for (const [kind, openStore] of Object.entries(stores)) {
       heldPollSuite,
       endingSuite,
       freshChallengeSuite,
-      limitSuite
+      limitSuite,
+      rewoundSessionSuite
     ]
     for (const suite of suites) suite(t, openStore)
     t.end()

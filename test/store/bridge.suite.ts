@@ -90,11 +90,14 @@ export function bridgeSuite(t: Test, openStore: OpenStoreForTest): void {
     t.same((await accepted({ poll: 2, answerBytes: 1e6 })).state.frames, frames)
   })
 
-  t.test('drops a session whose ack is above every assigned seq, because the store was rewound', async t => {
-    const { store, sessionId, exchange } = await open(t)
-    t.match(await exchange({ ack: 2 }), { kind: 'missing' })
-    t.match(await exchange({ ack: 1 }), { kind: 'missing' })
-    t.equal(await store.bridge.info(sessionId), undefined)
+  t.test('accepts nothing of a session whose ack was above every assigned seq: the store was rewound', async t => {
+    const { store, sessionId, exchange, commit } = await open(t)
+    for (const ack of [2, 1]) t.same(await exchange({ ack }), { kind: 'missing', isRewound: true })
+    t.equal(await store.bridge.read(sessionId, 99), undefined)
+    t.equal(await commit({ frames: ['two'] }), 'gone')
+    t.match(await store.bridge.end(sessionId, 'SESSION_NOT_FOUND', 1000), { code: 'SESSION_NOT_FOUND', openCalls: [] })
+    t.match(await store.bridge.info(sessionId), { ended: 'SESSION_NOT_FOUND' })
+    t.same(await exchange({ ack: 1 }), { kind: 'missing', isRewound: true })
   })
 
   t.test('accepts one of two commits on the same version', async t => {

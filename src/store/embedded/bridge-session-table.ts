@@ -30,8 +30,4 @@ export class BridgeSessionTable {
     this.#sessions.delete(sessionId)
     return undefined
   }
-
-  remove(sessionId: string): void {
-    this.#sessions.delete(sessionId)
-  }
 }

@@ -21,6 +21,7 @@ const noClaims: readonly Claim[] = []
 export class EmbeddedBridgeSession {
   readonly info: string
   #ended: { readonly code: string; readonly until: number } | undefined
+  #isRewound = false
   #version = 0
   #received = 1
   #sent = 1
@@ -50,6 +51,11 @@ export class EmbeddedBridgeSession {
     return this.#ended?.code
   }
 
+  /** False once the session has ended, or its client proved a rewind. */
+  get isLive(): boolean {
+    return this.#ended === undefined && !this.#isRewound
+  }
+
   /** The instance that holds the newest poll. */
   get holder(): string | undefined {
     return this.#holder
@@ -63,13 +69,17 @@ export class EmbeddedBridgeSession {
   /** @param now  unix milliseconds */
   exchange(request: ExchangeRequest, now: number): ExchangeOutcome {
     const { instanceId, poll, ack, isLongPoll, messages, answerBytes, perSecond } = request
+    if (this.#isRewound) return { kind: 'missing', isRewound: true }
     if (this.#ended !== undefined) return { kind: 'ended', code: this.#ended.code }
     const [first] = messages
     const fresh = messages.filter(({ seq }) => seq > this.#received)
     const isNewPoll = poll > this.#poll
     if (!isNewPoll && fresh.length === 0) return { kind: 'stale' }
     // The client acknowledges a frame that this store never assigned, so the store was rewound (PROTOCOL §10.5).
-    if (ack > this.#sent) return { kind: 'missing', isRewound: true }
+    if (ack > this.#sent) {
+      this.#isRewound = true
+      return { kind: 'missing', isRewound: true }
+    }
     if (first !== undefined && first.seq > this.#received + 1) {
       return { kind: 'gap', expectedSeq: this.#received + 1 }
     }
@@ -121,7 +131,7 @@ export class EmbeddedBridgeSession {
 
   commit(commit: BridgeCommit): CommitOutcome {
     const { instanceId, version, answered, frames, positions, challenge, maxFrames, maxBytes } = commit
-    if (this.#ended !== undefined) return 'gone'
+    if (!this.isLive) return 'gone'
     if (this.#version !== version) return 'changed'
     if (answered.some(seq => this.#claims.get(seq)?.owner !== instanceId)) return 'changed'
     const bytes = frames.reduce((sum, frame) => sum + Buffer.byteLength(frame), this.#bytes)

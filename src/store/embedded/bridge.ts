@@ -21,15 +21,11 @@ export function createEmbeddedBridge(now: () => number, onEnd: (sessionId: strin
       if (session === undefined) return undefined
       return { info: session.info, ...(session.ended === undefined ? {} : { ended: session.ended }) }
     },
-    exchange(request) {
-      const { sessionId } = request
-      const outcome = sessions.find(sessionId)?.exchange(request, now()) ?? { kind: 'missing', isRewound: false }
-      if (outcome.kind === 'missing') sessions.remove(sessionId)
-      return outcome
-    },
+    exchange: request =>
+      sessions.find(request.sessionId)?.exchange(request, now()) ?? { kind: 'missing', isRewound: false },
     async read(sessionId, answerBytes) {
       const session = sessions.find(sessionId)
-      return session === undefined || session.ended !== undefined ? undefined : session.state(answerBytes)
+      return session?.isLive === true ? session.state(answerBytes) : undefined
     },
     commit(commit) {
       const { sessionId, instanceId, notify: notification } = commit

@@ -37,10 +37,7 @@ local function exchange(session, outbox, at)
 
   local s = readSession(session)
   if not s then return { 'missing', 0 } end
-  if s.identity ~= here then
-    redis.call('DEL', session, outbox)
-    return { 'missing', 1 }
-  end
+  if s.identity ~= here then return { 'missing', 1 } end
   if s.ended then return { 'ended', s.ended } end
 
   local first, last = 0, 0
@@ -48,9 +45,10 @@ local function exchange(session, outbox, at)
   local fresh = math.max(last - s.received, 0)
   local isNewPoll = poll > s.poll
   if not isNewPoll and fresh == 0 then return { 'stale' } end
-  -- The client acknowledges a frame that this store never assigned, so the store was rewound (PROTOCOL §10.5).
+  -- The client acknowledges a frame that this store never assigned, so the store was rewound (PROTOCOL §10.5): the session
+  -- gets no identity of a store, and no step accepts it any more.
   if ack > s.sent then
-    redis.call('DEL', session, outbox)
+    redis.call('HSET', session, 'identity', '')
     return { 'missing', 1 }
   end
   if first > s.received + 1 then return { 'gap', s.received + 1 } end
