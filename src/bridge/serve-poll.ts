@@ -48,7 +48,9 @@ function answerPoll(
 ): MaybePromise<ExchangeAnswer> {
   const { session } = context
   return whenReady(runMessages(context, messages, claimed, isNewPoll), () => {
-    session.requireLive()
+    // The answer of its own `bye` is not part of this answer (rule f), so the end of the session does not replace it.
+    const hasLeft = !isNewPoll && session.ending === 'bye' && messages.some(isBye)
+    if (!hasLeft) session.requireLive()
     if (!isNewPoll) return supersededAnswer(session.signer, poll)
     return whenReady(bringPending(context), () => {
       const isEmpty = session.state.current.frames.length === 0 && messages.length === 0
@@ -79,6 +81,10 @@ function endIfDue(
 /** A message that was already answered proves nothing: only a message that still has its claim can be the response. */
 function mayRespond(message: BatchMessage, claims: readonly Claim[]): boolean {
   return answersChallenge(message) && claims.some(({ seq }) => seq === message.seq)
+}
+
+function isBye({ decoded }: BatchMessage): boolean {
+  return 'message' in decoded && decoded.message.type === 'bye'
 }
 
 function answersChallenge({ decoded }: BatchMessage): boolean {

@@ -45,6 +45,21 @@ export function deliverySuite(t: Test, openStore: OpenStoreForTest): void {
     t.match(stale.frames, [{ type: 'polled', superseded: true }], 'its ack is ignored')
   })
 
+  t.test('bug: an old poll number with a `bye` was answered 410 by one store and 200 by the other', async t => {
+    const two = await startTwo(t, openStore)
+    for (const [i, url] of [two.gateway.url, two.other.url].entries()) {
+      const wire = await open(two)
+      await wire.exchange([], { poll: 6 })
+      wire.poll = 7
+      const lines = [frame(wire, { type: 'publish', channel: 'c', data: i }), frame(wire, { type: 'bye' })]
+      const { status, frames } = await wire.exchange(lines, { poll: 3, url })
+      t.match([status, frames], [200, [{ type: 'polled', re: 3, more: false, superseded: true }]])
+      t.equal(frames.length, 1)
+      t.equal((await two.store.channels.read('c', undefined, 1)).top.offset, i + 1, 'the publish ran')
+      await until('the session has ended', async () => (await wire.exchange([])).status === 410)
+    }
+  })
+
   t.test('(c) answers repeated messages on another instance after a lost answer', async t => {
     const two = await startTwo(t, openStore)
     const wire = await open(two)
