@@ -73,37 +73,45 @@ export interface Fault {
 
 /** A typed event emitter whose listeners can break neither the emitter nor each other. */
 export abstract class Emitter<Events extends { [Name in keyof Events]: unknown } & { error: Fault }> {
-  readonly #listeners: ReadonlyMap<keyof Events, Set<(event: never) => unknown>>
+  /** By event: what to call, and the listener that was given. */
+  readonly #listeners: ReadonlyMap<keyof Events, Map<(event: never) => unknown, unknown>>
   protected readonly dispatcher = new Dispatcher()
 
   constructor(names: readonly (keyof Events)[]) {
-    this.#listeners = new Map(names.map(name => [name, new Set()]))
+    this.#listeners = new Map(names.map(name => [name, new Map()]))
   }
 
   /** Reports a fault without an `error` listener. */
   protected abstract reportFault(error: unknown, source: string): void
 
-  /** @returns a function that removes the listener. @throws TypeError for an unknown event */
+  /** @returns a function that removes the listener. @throws TypeError for an event that there is not */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void {
-    const listeners = this.#listeners.get(name)
-    if (listeners === undefined) {
-      throw new TypeError(`no event ${String(name)}: there are ${[...this.#listeners.keys()].join(', ')}`)
-    }
-    listeners.add(listener)
-    return () => this.off(name, listener)
+    return this.#add(name, listener, listener)
   }
 
   /** Like {@link on}, for the next event only. */
   once<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): () => void {
-    const off = this.on(name, event => {
+    const call = (event: Events[Name]) => {
       off()
       return listener(event)
-    })
+    }
+    const off = this.#add(name, call, listener)
     return off
   }
 
+  #add<Name extends keyof Events>(name: Name, call: (event: Events[Name]) => unknown, listener: unknown): () => void {
+    const listeners = this.#listeners.get(name)
+    if (listeners === undefined) {
+      throw new TypeError(`no event ${String(name)}: there are ${[...this.#listeners.keys()].join(', ')}`)
+    }
+    listeners.set(call, listener)
+    return () => void listeners.delete(call)
+  }
+
+  /** Removes a listener that {@link on} or {@link once} has added. */
   off<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => unknown): void {
-    this.#listeners.get(name)?.delete(listener)
+    const listeners = this.#listeners.get(name)
+    for (const [call, given] of listeners ?? []) if (given === listener) listeners?.delete(call)
   }
 
   protected hasListeners(name: keyof Events): boolean {
@@ -118,7 +126,7 @@ export abstract class Emitter<Events extends { [Name in keyof Events]: unknown }
 
   #deliver<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     const listeners = this.#listeners.get(name)
-    for (const listener of new Set(listeners)) {
+    for (const listener of new Map(listeners).keys()) {
       // An earlier listener may remove it.
       if (listeners?.has(listener) !== true) continue
       callSafely(

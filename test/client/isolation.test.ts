@@ -101,6 +101,21 @@ t.test('once and off', async t => {
   t.same(calls, ['once'])
 })
 
+t.test('bug: `off` did not remove a listener of `once`', async t => {
+  const { client } = createManualClient(t, 'ws://127.0.0.1:1')
+  const states: string[] = []
+  const listener = (state: string) => states.push(state)
+  client.once('state', listener)
+  client.off('state', listener)
+  client.connect()
+  t.same(states, [])
+  const remove = client.once('state', listener)
+  client.on('state', listener)
+  remove()
+  await client.close()
+  t.same(states, ['disconnected'], 'the function that `once` returns leaves the one of `on`')
+})
+
 t.test('bug: a listener of an unknown event was silently never called', async t => {
   const { client } = createManualClient(t, 'ws://127.0.0.1:1')
   const on = client.on.bind(client) as (name: string, listener: () => void) => unknown
