@@ -17,21 +17,18 @@ function reportFault(error: unknown, source: string): void {
   else console.error(error)
 }
 
-/** The page is visible or thawed again, comes from the back–forward cache, or the network is back. */
+/** The page is shown, visible or thawed again, or the network is back. */
 function onWake(call: () => void): () => void {
   // A worker has no document.
   const page: Document | undefined = typeof document === 'undefined' ? undefined : document
   const ifVisible = () => {
     if (page?.visibilityState === 'visible') call()
   }
-  const ifRestored = ({ persisted }: { persisted?: boolean }) => {
-    if (persisted === true) call()
-  }
   const controller = new AbortController()
-  const listen = (target: EventTarget | undefined, name: string, listener: (event: { persisted?: boolean }) => void) =>
-    target?.addEventListener(name, listener as EventListener, controller)
+  const listen = (target: EventTarget | undefined, name: string, listener: () => void) =>
+    target?.addEventListener(name, listener, controller)
   listen(globalThis, 'online', call)
-  listen(globalThis, 'pageshow', ifRestored)
+  listen(globalThis, 'pageshow', call)
   listen(page, 'resume', call)
   listen(page, 'visibilitychange', ifVisible)
   return () => controller.abort()
