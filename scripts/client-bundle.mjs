@@ -60,14 +60,14 @@ export const internalMembers = [
   ...['done', 'drop', 'emit', 'encoded', 'endAll', 'endIdle', 'endWithBye', 'expected', 'expectRestart', 'failed'],
   ...['failures', 'fallBehind', 'fault', 'finish', 'handlerOf', 'handlers', 'hasListeners', 'hasUnsent', 'heard'],
   ...['hintedMs', 'host', 'isBehind', 'isBusy', 'isCurrent', 'isJoined', 'isLasting', 'isNew', 'isObject', 'isOf'],
-  ...['isOver', 'isRunning', 'isSent', 'isStale', 'isUsable', 'joinLast', 'joinPending', 'joinSeq', 'mayHaveRun'],
+  ...['isOver', 'isRunning', 'isSent', 'isUsable', 'joinLast', 'joinPending', 'joinSeq', 'mayHaveRun'],
   ...['memberText', 'newIdempotencyKey', 'nonce', 'ofClosedBytes', 'ofText', 'onAck', 'onAnswer', 'onChannelMessage'],
   ...['onClose', 'onClosed', 'onDropped', 'onEnded', 'onFrame', 'onLost', 'onMessage', 'onReconnect', 'onRefused'],
   ...['onSent', 'onSettled', 'onState', 'onStopped', 'onTrouble', 'onWake', 'onWelcome', 'opened', 'openSocket'],
   ...['probe', 'proceed', 'purpose', 'receive', 'refusal', 'refuse', 'reject', 'rejectAll', 'remove', 'repeatTimer'],
   ...['reportFault', 'required', 'restart', 'retryJoinsAfter', 'sendBye', 'sendFrame', 'sendNow', 'sendRequest'],
   ...['served', 'serverKey', 'sessionLost', 'sessionOpened', 'setTimer', 'settle', 'signer', 'signRequest'],
-  ...['succeeded', 'timer', 'verifier', 'wanted', 'wasWoken']
+  ...['succeeded', 'timer', 'verifier', 'wanted']
 ]
 
 /** Of what is written for browsers. */

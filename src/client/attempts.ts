@@ -6,7 +6,7 @@ import { reasonOf } from './errors.js'
 import type { Attributes, ClientOptions, Platform } from './options.js'
 import { ClientSession } from './session.js'
 import type { Timers } from './timers.js'
-import { handshakeMs, restartMs, stableSessionMs, staleAttemptMs } from './timing.js'
+import { handshakeMs, restartMs, stableSessionMs } from './timing.js'
 
 /** Attempts to open a session: one at a time, each with a fresh credential. Schedules the next one. */
 
@@ -34,9 +34,6 @@ export interface AttemptsHost {
 interface Attempt {
   purpose: Purpose
   connection?: Connection
-  /** It is older than {@link staleAttemptMs}, and may hang in a network that is gone. */
-  isStale?: boolean
-  wasWoken?: boolean
 }
 
 export class Attempts {
@@ -86,10 +83,6 @@ export class Attempts {
     }
     const attempt: Attempt = { purpose }
     this.#attempt = attempt
-    this.#timers.set('attemptAge', staleAttemptMs, () => {
-      attempt.isStale = true
-      if (attempt.wasWoken === true) this.wake()
-    })
     const { credential, credentialTimeoutMs } = this.#options
     obtainCredential(credential, credentialTimeoutMs, this.#platform).then(
       given => this.#run(() => this.#handshake(attempt, given)),
@@ -128,7 +121,7 @@ export class Attempts {
   drop(): void {
     this.#attempt?.connection?.end()
     this.#attempt = undefined
-    this.#timers.clear('handshake', 'attemptAge')
+    this.#timers.clear('handshake')
   }
 
   /** The attempt has failed: schedules the next one. */
@@ -158,7 +151,7 @@ export class Attempts {
   succeeded(): Purpose {
     const purpose = this.#attempt?.purpose ?? 'open'
     this.#attempt = undefined
-    this.#timers.clear('handshake', 'attemptAge', 'retry', 'wake')
+    this.#timers.clear('handshake', 'retry', 'wake')
     return purpose
   }
 
@@ -182,13 +175,12 @@ export class Attempts {
 
   /** The network or the page is back: tries soon, if there is no session. */
   wake(): void {
-    if (this.#host.current() !== undefined) return
-    if (this.#attempt !== undefined && this.#attempt.isStale !== true) {
-      this.#attempt.wasWoken = true
-      return
-    }
-    this.drop()
-    if (this.#timers.has('wake')) return
-    this.#timers.set('wake', this.#platform.random() * wakeSpreadMs, () => this.open('open'))
+    if (this.#host.current() !== undefined || this.#timers.has('wake')) return
+    // An attempt may hang in a network that is gone: it has half of the time to end.
+    const share = this.#attempt === undefined ? 0 : 0.5
+    this.#timers.set('wake', (share + this.#platform.random() * (1 - share)) * wakeSpreadMs, () => {
+      this.drop()
+      this.open('open')
+    })
   }
 }

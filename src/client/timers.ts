@@ -3,7 +3,6 @@ import type { Platform } from './options.js'
 export type TimerName =
   | 'retry'
   | 'wake'
-  | 'attemptAge'
   | 'handshake'
   | 'heartbeat'
   | 'silence'

@@ -6,8 +6,6 @@ export const heartbeatAnswerMs = 10_000
 export const probeAnswerMs = 5000
 /** From opening a socket to a verified welcome (PROTOCOL §4.5). */
 export const handshakeMs = 10_000
-/** An attempt of this age is given up when the client is woken: it may hang in a network that is gone. */
-export const staleAttemptMs = 2000
 /** A session that lasted this time counts as stable. */
 export const stableSessionMs = 10_000
 /** Time for which an instance that announced its stop is expected back. */

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import t from 'tap'
 import { startGateway } from '../helper/gateway.js'
 import { until } from '../helper/until.js'
-import { createClientOf, createManualClient, nextEvent } from './clients.js'
+import { patienceMs } from '../helper/wire.js'
+import { createClientOf, createManualClient, credential, nextEvent } from './clients.js'
 import { acceptSession, connectToFakeGateway, sign, startFakeGateway, welcome } from './fake-gateway.js'
 
 /** Back quickly, and a report of each cause. */
@@ -40,20 +41,42 @@ t.test('bug: a request without a session timed out without the cause', async t =
   await t.rejects(client.publish('c', 1), { code: 'CLOSED', outcome: 'unsent' })
 })
 
-t.test('an attempt that hangs is given up when the client is woken', async t => {
+t.test('bug: `reconnect()` during an attempt that hangs took up to 3 s', async t => {
   const gateway = await startFakeGateway(t)
   const { client, timers } = createManualClient(t, gateway.url)
   client.connect()
   const hanging = await gateway.accept()
-  timers.advance(1999)
+  timers.advance(300)
   client.reconnect()
-  t.notOk(timers.running().includes(500), 'not a young one')
+  timers.advance(749)
+  client.reconnect()
+  t.equal(hanging.socket.readyState, hanging.socket.OPEN, 'it has half a second, and half of the jitter')
   timers.advance(1)
-  await once(hanging.socket, 'close')
-  timers.advance(500)
+  await once(hanging.socket, 'close', { signal: AbortSignal.timeout(patienceMs) })
   const open = nextEvent(client, 'welcome')
   await acceptSession(gateway)
   await open
+  t.notOk(timers.running().includes(750))
+})
+
+t.test('an attempt that ends in time is kept when the client is woken', async t => {
+  const gateway = await startFakeGateway(t)
+  let tries = 0
+  const { client, timers, wake } = createManualClient(t, gateway.url, {
+    credential: () => {
+      tries++
+      return credential
+    }
+  })
+  client.connect()
+  wake()
+  t.ok(timers.running().includes(750))
+  const open = nextEvent(client, 'welcome')
+  await acceptSession(gateway)
+  await open
+  t.notOk(timers.running().includes(750))
+  timers.advance(1000)
+  t.equal(tries, 1)
 })
 
 t.test('a connected client that is woken keeps a session that answers, and replaces one that does not', async t => {
