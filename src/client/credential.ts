@@ -38,7 +38,11 @@ async function checked(given: unknown): Promise<GivenCredential> {
   let value = given
   if (typeof value === 'object' && value !== null && isResponse(value)) {
     if (!value.ok) throw new Error(`${value.status} from the ticket endpoint`)
-    value = await value.json()
+    try {
+      value = await value.json()
+    } catch (error) {
+      throw error instanceof SyntaxError ? new Error('the ticket endpoint answered no JSON') : error
+    }
   }
   if (typeof value !== 'object' || value === null)
     throw new Error(`the credential is ${value === null ? 'null' : typeof value}`)

@@ -1,10 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { createNodeMac } from '../protocol/mac-node.js'
 import { CountersignClient } from './client.js'
+import type { CredentialOption } from './credential.js'
+import { reasonOf } from './errors.js'
+import { codeOf } from './network-cause.js'
 import type { ClientOptions } from './options.js'
 import { openNodeSocket } from './socket-node.js'
 
 export * from './exports.js'
+
+/** Adds the code of a network failure, such as `ECONNREFUSED`, to the message of `fetch`, which is "fetch failed". */
+function withNetworkCause(credential: CredentialOption): CredentialOption {
+  if (typeof credential !== 'function') return credential
+  return async () => {
+    try {
+      return await credential()
+    } catch (error) {
+      const code = error instanceof Error ? codeOf(error.cause) : undefined
+      throw code === undefined ? error : new Error(`${reasonOf(error)}: ${code}`, { cause: error })
+    }
+  }
+}
 
 /**
  * Creates a client for Node. It is idle until {@link CountersignClient.connect}.
@@ -24,6 +40,6 @@ export function createClient(options: ClientOptions): CountersignClient {
       warn: line => console.warn(`countersign: ${line}`),
       onWake: () => () => {}
     },
-    options
+    { ...options, credential: withNetworkCause(options.credential) }
   )
 }

@@ -1,5 +1,6 @@
 import WebSocket from 'ws'
 import { protocolName } from '../protocol/limits.js'
+import { codeOf } from './network-cause.js'
 import { closeReason, type OpenSocket } from './socket.js'
 
 /** Longest wait for the WebSocket handshake, in milliseconds. */
@@ -15,8 +16,7 @@ const hints: Readonly<Record<string, string>> = {
 
 /** `ECONNREFUSED`, or the words of ws such as `Unexpected server response: 403`. */
 function causeOf(error: Error): string {
-  const { code } = error as { code?: unknown }
-  const cause = typeof code === 'string' ? code : error.message
+  const cause = codeOf(error) ?? error.message
   const hint = hints[cause]
   return hint === undefined ? cause : `${cause} (${hint})`
 }

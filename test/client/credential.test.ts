@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createClient } from '../../src/client/node.js'
 import { startGateway, testAdminToken } from '../helper/gateway.js'
 import { until } from '../helper/until.js'
 import { createClientOf, createManualClient, credential, nextEvent } from './clients.js'
@@ -102,6 +103,26 @@ t.test('accepts the answer of fetch, and names its status', async t => {
   t.match(await trouble, { reason: 'no credential: 401 from the ticket endpoint', tries: 1 })
   token = testAdminToken
   t.match(await nextEvent(client, 'welcome'), { clientId: 'page' })
+})
+
+t.test('bug: a ticket endpoint that is down was only "fetch failed"', async t => {
+  const client = createClient({ url: 'ws://127.0.0.1:1', credential: () => fetch('http://127.0.0.1:2/ticket') })
+  t.teardown(() => client.close())
+  const trouble = nextEvent(client, 'trouble')
+  client.connect()
+  t.match(await trouble, { reason: 'no credential: fetch failed: ECONNREFUSED' })
+})
+
+t.test('bug: a ticket endpoint that answered a page was "Unexpected token"', async t => {
+  for (const [answer, reason] of [
+    [new Response('<!doctype html>'), 'no credential: the ticket endpoint answered no JSON'],
+    [{ ok: true, status: 200, json: () => Promise.reject(new TypeError('terminated')) }, 'no credential: terminated']
+  ] as const) {
+    const { client } = createManualClient(t, 'ws://127.0.0.1:1', { credential: () => answer })
+    const trouble = nextEvent(client, 'trouble')
+    client.connect()
+    t.match(await trouble, { reason })
+  }
 })
 
 t.test('names the fault of a credential, without its secret', async t => {
