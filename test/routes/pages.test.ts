@@ -32,3 +32,13 @@ t.test('serves the demo with a strict content security policy', async t => {
     }
   }
 })
+
+t.test('bug: a page of another origin could not import the client from a gateway', async t => {
+  const server = Fastify()
+  t.teardown(() => server.close())
+  await server.register(pageRoutes(new URL('../../dist/web/', import.meta.url)))
+  const { headers } = await server.inject('/demo/countersign-client.js')
+  t.match(headers, { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' })
+  const demo = await server.inject('/demo/demo.js')
+  t.equal(demo.headers['access-control-allow-origin'], undefined, 'the other files stay closed')
+})
