@@ -40,7 +40,7 @@ const settings = `# Settings
 
 Generated from src/config/schema.ts by \`npm run generate\`. Precedence: an option of \`countersign serve\`, the environment,
 \`.env\` in the working folder, the default. The gateway does not start with a name that starts with \`COUNTERSIGN_\` and is not
-in this table. Bounds without a setting: [operating.md](operating.md#fixed-bounds).
+in this table. Bounds without a setting: [bounds.md](bounds.md).
 
 | environment | option | default | meaning |
 |---|---|---|---|

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { read, sources } from './files.js'
 
-/** The table of fixed bounds in docs/operating.md against the constants of the source. */
+/** The table of fixed bounds in docs/bounds.md against the constants of the source. */
 
 interface Constant {
   readonly name: string
@@ -44,10 +44,10 @@ function shownValue(text: string): number {
 }
 
 const rows = [
-  ...read('docs/operating.md').matchAll(/^\| `((?:max|defaultMax)\w+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm)
+  ...read('docs/bounds.md').matchAll(/^\| `((?:max|defaultMax)\w+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm)
 ].map(([, name = '', value = '', what = '', outcome = '']) => ({ name, value: shownValue(value), what, outcome }))
 
-t.test('docs/operating.md lists every fixed bound with its value', async t => {
+t.test('docs/bounds.md lists every fixed bound with its value', async t => {
   t.ok(rows.length > 50, `${rows.length} rows`)
   const listed = new Set(rows.map(({ name, value }) => `${name} ${value}`))
   t.equal(listed.size, rows.length, 'each once')
