@@ -133,6 +133,11 @@ const manifest = {
   peerDependenciesMeta: { react: { optional: true } }
 }
 
+/** Links to other files of this repository lead nowhere in the package: only their text stays. */
+function withoutRelativeLinks(text) {
+  return text.replace(/\[([^\]]+)\]\((?!https?:)[^)]+\)/g, '$1')
+}
+
 async function pack(out) {
   const folder = `${out}/package`
   mkdirSync(`${folder}/react`, { recursive: true })
@@ -149,7 +154,7 @@ async function pack(out) {
   const react = { main: '../cjs/react.js', module: '../esm/react.js', types: '../cjs/client/react.d.ts' }
   writeFileSync(`${folder}/react/package.json`, `${JSON.stringify(react)}\n`)
   cpSync(`${root}LICENSE`, `${folder}/LICENSE`)
-  cpSync(`${root}docs/web.md`, `${folder}/README.md`)
+  writeFileSync(`${folder}/README.md`, withoutRelativeLinks(readFileSync(`${root}docs/web.md`, 'utf8')))
   const licenses = bundled.map(name => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`)
   writeFileSync(`${folder}/THIRD_PARTY_LICENSES`, licenses.join('\n\n'))
   mkdirSync(packages, { recursive: true })

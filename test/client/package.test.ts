@@ -74,6 +74,7 @@ t.test('the package has no dependencies, and works for every consumer', { timeou
   const inside = (name: string) => readFileSync(join(folder, 'node_modules/@countersign/client', name), 'utf8')
   const manifest = JSON.parse(inside('package.json'))
   t.equal(manifest.dependencies, undefined)
+  t.notMatch(inside('README.md'), /\]\((?!https?:)/, 'bug: its README had links to files that it lacks')
   t.match(manifest, { name: '@countersign/client', peerDependenciesMeta: { react: { optional: true } } })
 
   await t.test('the browser bundle is small, and uses nothing newer than Safari 15.0', async t => {
