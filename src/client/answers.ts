@@ -47,7 +47,9 @@ export interface SessionList {
 }
 
 /** One session, or any live session of a client. */
-export type CallTarget = { readonly sessionId: string } | { readonly clientId: string }
+export type CallTarget =
+  | { readonly sessionId: string; readonly clientId?: never }
+  | { readonly clientId: string; readonly sessionId?: never }
 
 /** Details of a call for its handler. */
 export interface CallInfo {

@@ -20,7 +20,7 @@ function requireFunction(value: unknown, name: string): void {
 function wantedOf({ recover, last, presence = false, onPresence }: SubscribeOptions): Wanted {
   if (onPresence !== undefined) requireFunction(onPresence, 'subscribe: onPresence')
   return {
-    recover: recover && positionOf(recover),
+    recover: recover ? positionOf(recover) : undefined,
     last,
     presence: presence || onPresence !== undefined,
     onPresence
@@ -120,7 +120,7 @@ export abstract class LastingVerbs extends Verbs {
    */
   handle<T = unknown>(method: string, handler: CallHandler<T>): () => void {
     requireFunction(handler, 'handle: the handler')
-    if (!methodPattern.test(method)) {
+    if (typeof method !== 'string' || !methodPattern.test(method)) {
       throw invalid('method', 'expected 1 to 64 of letters, digits, "_", ".", ":", "-"')
     }
     this.handlers.set(method, handler)

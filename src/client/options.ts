@@ -93,7 +93,7 @@ export interface Subscription {
 
 export interface SubscribeOptions {
   /** The position of the last known publication, e.g. from an earlier page view; later ones are delivered. */
-  readonly recover?: Position
+  readonly recover?: Position | null | undefined
   /** Deliver this number of the newest publications first: 1 to 512. Not together with `recover`. */
   readonly last?: number
   /** Ask for presence. `onPresence` implies it. */

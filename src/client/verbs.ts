@@ -94,10 +94,10 @@ export abstract class Verbs extends Emitter<ClientEvents> {
    * @throws RequestError
    */
   async validate(
-    license: { readonly serviceId: string; readonly hwid?: string; readonly key: string },
+    license: { readonly serviceId: string; readonly hwid?: string | undefined; readonly key: string },
     { timeoutMs }: RequestOptions = {}
   ): Promise<Validation> {
-    return this.ask('validate', license, timeoutMs, 'validation')
+    return this.ask('validate', { ...license }, timeoutMs, 'validation')
   }
 
   /**

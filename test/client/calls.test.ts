@@ -53,7 +53,7 @@ t.test('refuses locally requests that the gateway would refuse', async t => {
   socket.on('message', () => t.fail('nothing is sent'))
   const refused: [Promise<unknown>, string][] = [
     [client.call({} as { sessionId: string }, 'kick'), 'to'],
-    [client.call({ sessionId, clientId: 'game' }, 'kick'), 'to'],
+    [client.call({ sessionId, clientId: 'game' } as unknown as { clientId: string }, 'kick'), 'to'],
     [client.call({ clientId: 'no good' }, 'kick'), 'to'],
     [client.call({ clientId: 'game', all: true } as { clientId: string }, 'kick'), 'to'],
     [client.call(undefined as unknown as { clientId: string }, 'kick'), 'to'],

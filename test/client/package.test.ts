@@ -34,6 +34,10 @@ export const called: Promise<number> = client.call<{ n: number }>({ clientId: 'g
 export const failed = (error: unknown) => (error instanceof CallError ? [error.code, error.error?.message] : undefined)
 export const off: () => void = client.handle('double', async ({ n }: { n: number }, { from, callId, expiresAt }) => [2 * n, from, callId, expiresAt])
 export const present = client.presence('c', { limit: 1 }).then(({ count, sessions }) => [count, sessions[0]?.attributes])
+export const saved = client.subscribe('c', () => {}, { recover: client.subscribe('c', () => {}).position })
+export const bare = client.validate({ serviceId: 's', hwid: undefined, key: 'k' })
+// @ts-expect-error: one of both
+export const both = client.call({ sessionId: 's', clientId: 'c' }, 'state')
 export const hooks = [CountersignProvider, useConnectionState, useLatest, useSubscription]
 `
 

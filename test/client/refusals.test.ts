@@ -182,6 +182,16 @@ t.test('bug: a handler that was refused here made its joined channel look unsubs
   t.same(received, [1], 'the other handler is still joined')
 })
 
+t.test('bug: a first visit without a saved position, and a method of a wrong type', async t => {
+  const client = await connected(t)
+  t.match(await client.subscribe('c', () => {}, { recover: JSON.parse('null') }).ready, { recovered: false })
+  for (const method of [5, undefined, null] as unknown as string[]) {
+    t.throws(() => client.handle(method, () => {}), { code: 'INVALID_MESSAGE', path: 'method' })
+  }
+  const nothing = undefined as unknown as { serviceId: string; key: string }
+  await t.rejects(client.validate(nothing), { name: 'RequestError', code: 'INVALID_MESSAGE', path: 'serviceId' })
+})
+
 t.test('bug: a repeated publish had the data of its last attempt', async t => {
   const { client, receive } = await connectToFakeGateway(t)
   const data = { n: 1 }
