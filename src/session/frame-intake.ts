@@ -65,9 +65,9 @@ export class FrameIntake {
     return { seq, message }
   }
 
-  /** The store did not answer a message. */
-  storeFailed(at: number): void {
-    this.#storeFailedAt = at
+  /** The store failed a message. An immediate refusal, as by a full store, does not affect messages that wait. */
+  storeFailed(startedAt: number, at: number): void {
+    if (at - startedAt >= maxStoreWaitMs) this.#storeFailedAt = at
   }
 
   #admit(peer: Peer, bytes: number, seq: number): Outgoing | undefined {

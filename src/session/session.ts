@@ -187,7 +187,7 @@ export class Session implements LiveSession, ContextOwner, SubscriptionSink {
       return reply.then(
         settled => this.#answer(message, seq, settled),
         (error: unknown) => {
-          if (error instanceof StoreUnavailable) this.intake.storeFailed(this.#dependencies.steadyNow())
+          if (error instanceof StoreUnavailable) this.intake.storeFailed(now, this.#dependencies.steadyNow())
           this.#refuse(error, seq)
         }
       )
