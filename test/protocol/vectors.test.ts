@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { hasValidSignature, signText, verifyFrame } from '../../src/protocol/frame.js'
@@ -193,3 +194,11 @@ for (const [name, createMac] of Object.entries(makers)) {
     }
   })
 }
+
+t.test('bug: a rename across the project changed the vectors that all clients share', async t => {
+  const file = readFileSync(new URL('../vectors/wire.json', import.meta.url))
+  t.equal(
+    createHash('sha256').update(file).digest('hex'),
+    'c6a20b881295b98fdaac066278881b1ce896abbb93732cfd54402e1f9c2607d6'
+  )
+})
